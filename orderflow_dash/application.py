@@ -1,0 +1,93 @@
+"""The composition root: settings in, a running application out."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from .exchanges.binance import BinanceProtocol, market_stream_url
+from .exchanges.bybit import BybitProtocol
+from .feeds.backoff import Backoff
+from .feeds.board import TickerBoard
+from .feeds.connection import ConnectionPolicy
+from .feeds.continuity import ContiguousIds, UniqueIds
+from .feeds.directory import BinanceListing, BybitListing, Directory
+from .feeds.feed import Feed
+from .feeds.rest import RestClient
+from .hub import Hub, VenueLink
+from .market import Instrument, Venue
+from .settings import Settings
+from .simulator import SimulatedExchange, SyntheticMarket
+from .web import create_server
+
+_LISTING_BACKOFF = 2.0, 60.0  # s
+
+
+class Application:
+    """Everything that one process runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._policy = ConnectionPolicy(stall=settings.stall, life=settings.connection_life)
+        self._board = TickerBoard()
+        self._directories: list[Directory] = []
+        self._feeds: list[Feed] = []
+        self._rest: list[RestClient] = []
+        self.exchange: SimulatedExchange | None = None
+        links = {
+            Venue.BINANCE: self._binance(Venue.BINANCE, settings.binance_ws, settings.binance_rest),
+            Venue.BYBIT: self._bybit(settings.bybit_ws, settings.bybit_rest),
+        }
+        if settings.demo:
+            market = SyntheticMarket(seed=settings.demo_seed, speed=settings.demo_speed)
+            self.exchange = SimulatedExchange(market)
+            self.exchange.start()  # its port is known only then
+            links[Venue.DEMO] = self._binance(Venue.DEMO, self.exchange.ws_root, self.exchange.rest_root)
+        self.hub = Hub(
+            links, self._board, window=settings.window, grace_s=settings.grace, lease_s=settings.lease
+        )
+        self.server: Flask = create_server(self.hub, settings)
+
+    def start(self) -> None:
+        """Begin to reach the venues and to release what nobody watches."""
+        for directory in self._directories:
+            directory.start()
+        self.hub.start()
+
+    def stop(self) -> None:
+        """Say goodbye to clients, then end every thread, within about a second."""
+        self.hub.stop()
+        for directory in self._directories:
+            directory.stop()
+        for feed in self._feeds:
+            feed.stop()
+        for rest in self._rest:
+            rest.close()
+        if self.exchange is not None:
+            self.exchange.stop()
+
+    def _binance(self, venue: Venue, ws_root: str, rest_root: str) -> VenueLink:
+        instruments: dict[str, Instrument] = {}
+        feed = Feed(
+            venue, market_stream_url(ws_root), BinanceProtocol, ContiguousIds, instruments, self._policy
+        )
+        listing = BinanceListing(venue, self._client(rest_root), ws_root, self._policy, instruments)
+        return self._link(
+            feed, Directory(venue, listing, self._board, instruments, Backoff(*_LISTING_BACKOFF))
+        )
+
+    def _bybit(self, ws_url: str, rest_root: str) -> VenueLink:
+        instruments: dict[str, Instrument] = {}
+        feed = Feed(Venue.BYBIT, ws_url, BybitProtocol, UniqueIds, instruments, self._policy)
+        listing = BybitListing(Venue.BYBIT, self._client(rest_root))
+        return self._link(
+            feed, Directory(Venue.BYBIT, listing, self._board, instruments, Backoff(*_LISTING_BACKOFF))
+        )
+
+    def _link(self, feed: Feed, directory: Directory) -> VenueLink:
+        self._feeds.append(feed)
+        self._directories.append(directory)
+        return VenueLink(directory, feed)
+
+    def _client(self, root: str) -> RestClient:
+        client = RestClient(root)
+        self._rest.append(client)
+        return client

@@ -1,0 +1,51 @@
+"""The command ``orderflow-dash``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from . import __version__
+from .settings import SettingsError, load_settings
+
+
+@click.group()
+@click.version_option(__version__)
+def main() -> None:
+    """Live order flow of crypto perpetuals whose numbers can be trusted."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port [PORT, or 8050].")
+@click.option("--demo/--no-demo", default=None, help="With or without the simulated market.")
+def serve(host: str, port: int | None, demo: bool | None) -> None:
+    """Serve the app in one process."""
+    # The worker reads the environment, as it does on a host: one way to configure it.
+    if port is not None:
+        os.environ["PORT"] = str(port)
+    if demo is not None:
+        os.environ["ORDERFLOW_DEMO"] = str(demo)
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+    from .serving import run_server
+
+    run_server(f"{host}:{settings.port}")
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8060, show_default=True, help="Port.")
+@click.option(
+    "--speed", type=click.FloatRange(0), default=1.0, show_default=True, help="Market seconds per second."
+)
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def exchange(host: str, port: int, speed: float, files: tuple[Path, ...]) -> None:
+    """Run the simulated exchange alone; with FILES it serves recorded trades."""
+    from .simulator import run_exchange
+
+    run_exchange(host, port, speed, files)

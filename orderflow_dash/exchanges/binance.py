@@ -1,0 +1,253 @@
+"""Binance USD-M futures: websocket frames to trades and tickers.
+
+Facts: the venue's market-stream documentation; routes after the split of 2026 (trades and tickers on
+``/market``; the un-routed path acknowledges and stays silent).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import Annotated, ClassVar
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+import orjson
+
+from ..market import Instrument, Ticker
+from .protocol import (
+    EARLIEST_MS,
+    Event,
+    ExactUnits,
+    FrameError,
+    Limits,
+    ReconnectAsked,
+    Rejected,
+    TickerBatch,
+    TradeBatch,
+    checked_time,
+    optional_decimal,
+)
+
+_Id = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
+_COUNTED_PRINTS = ("MARKET", "RPI")  # a kline's volume; q of an aggTrade includes RPI fills
+_USD_M = 1  # st; the array streams mix in COIN-M (2)
+
+
+class _AggTrade(msgspec.Struct, gc=False, tag_field="e", tag="aggTrade"):
+    E: int
+    a: _Id
+    s: str
+    p: str
+    q: str
+    T: int
+    m: bool
+    st: int = _USD_M
+    X: str = "MARKET"
+
+
+class _Fill(msgspec.Struct, gc=False, tag_field="e", tag="trade"):
+    E: int
+    t: _Id
+    s: str
+    p: str
+    q: str
+    T: int
+    m: bool
+    st: int = _USD_M
+    X: str = "MARKET"
+
+
+class _Combined(msgspec.Struct, gc=False):
+    data: _AggTrade | _Fill
+
+
+_decode_combined = msgspec.json.Decoder(_Combined).decode
+_decode_raw = msgspec.json.Decoder(_AggTrade | _Fill).decode
+
+
+_UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
+
+
+def _raw_trade(frame: str | bytes) -> _AggTrade | _Fill | None:
+    """A trade outside the combined wrapper; None for anything else."""
+    try:
+        trade: _AggTrade | _Fill = _decode_raw(frame)
+    except _UNREADABLE:
+        return None
+    return trade
+
+
+def market_stream_url(root: str) -> str:
+    """URL of the routed combined stream.
+
+    ``root`` is the venue's websocket root, with or without the retired ``/stream`` or ``/ws``, or a
+    route already.
+    """
+    parts = urlsplit(root)
+    path = parts.path.rstrip("/")
+    for retired in ("/stream", "/ws"):
+        path = path.removesuffix(retired)
+    path = path.removesuffix("/market")
+    return urlunsplit((parts.scheme, parts.netloc, f"{path}/market/stream", "", ""))
+
+
+class BinanceProtocol:
+    """One connection to ``/market/stream``. Reads the combined and the raw form."""
+
+    limits: ClassVar[Limits] = Limits(
+        topics=200, topic_characters=1 << 20, topics_per_request=50, requests_per_second=5, life_s=86_400
+    )
+    heartbeat_s: ClassVar[float | None] = None  # the venue pings; the websocket library answers
+    board_topics: ClassVar[tuple[str, ...]] = ("!ticker@arr", "!markPrice@arr")
+
+    def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+        self._aggregates = ExactUnits(instruments)
+        self._known = self._aggregates.known
+        self._fills = ExactUnits(instruments)
+        self._instruments = instruments
+        self._ids = count(1)
+        self._requests: dict[int, list[str]] = {}
+
+    def trade_topic(self, symbol: str) -> str:
+        """Aggregate trades: their ids ``a`` are contiguous."""
+        return f"{symbol.lower()}@aggTrade"
+
+    def pulse_topic(self) -> str | None:
+        """The mark price of BTCUSDT, once a second, on the same route as the trades."""
+        return "btcusdt@markPrice@1s" if "BTCUSDT" in self._instruments else None
+
+    def subscribe(self, topics: Sequence[str]) -> str:
+        """A SUBSCRIBE request."""
+        return self._request("SUBSCRIBE", topics)
+
+    def unsubscribe(self, topics: Sequence[str]) -> str:
+        """An UNSUBSCRIBE request."""
+        return self._request("UNSUBSCRIBE", topics)
+
+    def heartbeat(self) -> str:
+        """LIST_SUBSCRIPTIONS: harmless; never needed, the venue pings by itself."""
+        return self._request("LIST_SUBSCRIPTIONS", ())
+
+    def receive(self, frame: str | bytes, now: int) -> Event | None:
+        """Trades at full speed; anything else the slow way."""
+        try:
+            trade = _decode_combined(frame).data
+        except _UNREADABLE:
+            raw = _raw_trade(frame)
+            if raw is None:
+                return self._receive_other(frame)
+            trade = raw
+        if isinstance(trade, _Fill):
+            return self._fill(trade, now)
+        # Flat on purpose: this runs once per trade of a whole venue.
+        if trade.st != _USD_M:
+            return None
+        try:
+            prices, quantities = self._known[trade.s]
+            price, quantity = prices[trade.p], quantities[trade.q]
+        except KeyError:
+            price, quantity = self._aggregates.learn(trade.s, trade.p, trade.q)
+        time = trade.T
+        if price and quantity and EARLIEST_MS <= time <= now and not self._fills.known:
+            return TradeBatch(trade.s, [(time, trade.a, price, -quantity if trade.m else quantity)])
+        if trade.s in self._fills.known:
+            raise FrameError(f"{trade.s}: aggregates after single fills")
+        return _unusual(trade, trade.a, price, quantity, now)
+
+    def _fill(self, trade: _Fill, now: int) -> Event | None:
+        """One fill of ``@trade``. Aggregates of the same symbol number differently: never mix them."""
+        symbol = trade.s
+        if trade.st != _USD_M:
+            return None
+        if symbol in self._aggregates.known:
+            raise FrameError(f"{symbol}: single fills after aggregates")
+        price, quantity = self._fills.learn(symbol, trade.p, trade.q)
+        return _unusual(trade, trade.t, price, quantity, now)
+
+    # -- everything that is not a trade in the combined form -----------------------------------
+
+    def _receive_other(self, frame: str | bytes) -> Event | None:
+        try:
+            message = orjson.loads(frame)
+        except orjson.JSONDecodeError as error:
+            raise FrameError(f"not JSON: {error}") from error
+        if isinstance(message, dict) and "stream" in message:
+            message = message.get("data")
+        if isinstance(message, list):
+            return self._rows(message)
+        if not isinstance(message, dict):
+            raise FrameError("neither an object nor an array")
+        if "e" in message:
+            return self._event(message)
+        if "id" in message or "error" in message or "code" in message:
+            return self._reply(message)
+        if "event" in message and isinstance(message["event"], dict):
+            return self._event(message["event"])
+        raise FrameError("an object of no known form")
+
+    def _event(self, event: dict[str, object]) -> Event | None:
+        kind = event["e"]
+        if kind == "serverShutdown":
+            return ReconnectAsked("the venue is shutting this server down")
+        if kind in ("aggTrade", "trade"):
+            raise FrameError(f"a malformed {kind}")
+        return self._rows([event])
+
+    @staticmethod
+    def _rows(rows: list[object]) -> Event | None:
+        tickers: list[Ticker] = []
+        malformed = 0
+        for row in rows:
+            if not isinstance(row, dict) or not isinstance(row.get("s"), str):
+                malformed += 1
+            elif row.get("st", _USD_M) == _USD_M:
+                ticker = _ticker(row)
+                if ticker is not None:
+                    tickers.append(ticker)
+        if malformed and not tickers:
+            raise FrameError("rows of no known form")
+        return TickerBatch(tickers, malformed) if tickers else None
+
+    def _request(self, method: str, topics: Sequence[str]) -> str:
+        number = next(self._ids)
+        if method == "SUBSCRIBE":
+            self._requests[number] = list(topics)
+        return orjson.dumps({"method": method, "params": list(topics), "id": number}).decode()
+
+    def _reply(self, reply: dict[str, object]) -> Event | None:
+        number = reply.get("id")
+        topics = self._requests.pop(number, []) if isinstance(number, int) else []
+        error = reply.get("error", reply if "code" in reply else None)
+        if error is None:
+            return None  # an acknowledgement proves nothing: unknown streams get one too
+        text = error.get("msg") if isinstance(error, dict) else error
+        return Rejected(topics, str(text)[:200])
+
+
+def _unusual(trade: _AggTrade | _Fill, order: int, price: int, quantity: int, now: int) -> TradeBatch:
+    """A trade that is not plain: checked in full, and left out where it is no volume of the market."""
+    time = checked_time(trade.T, trade.E, now)
+    if not quantity or trade.X not in _COUNTED_PRINTS:
+        return TradeBatch(trade.s, [(time, order, 0, 0)], excluded=1)
+    if not price:
+        raise FrameError(f"{trade.s}: price 0")
+    return TradeBatch(trade.s, [(time, order, price, -quantity if trade.m else quantity)])
+
+
+def _ticker(row: dict[str, object]) -> Ticker | None:
+    time = row.get("E")
+    stamp = time if isinstance(time, int) else 0
+    symbol = str(row["s"])
+    if row.get("e") == "24hrTicker":
+        return Ticker(
+            symbol,
+            last=optional_decimal(row.get("c")),
+            change_24h=optional_decimal(row.get("P")),
+            volume_24h=optional_decimal(row.get("q")),
+            time=stamp,
+        )
+    if row.get("e") == "markPriceUpdate":
+        rate = optional_decimal(row.get("r"))
+        return Ticker(symbol, funding=None if rate is None else rate * 100, time=stamp)
+    return None

@@ -1,0 +1,105 @@
+"""Binance USD-M futures: REST bodies to instruments and tickers. Facts: the venue's documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from ..market import Instrument, Ticker, Venue, parse_decimal
+from .protocol import optional_decimal
+
+INSTRUMENTS_PATH = "/fapi/v1/exchangeInfo"
+TICKERS_PATH = "/fapi/v1/ticker/24hr"
+FUNDING_PATH = "/fapi/v1/premiumIndex"
+OPEN_INTEREST_PATH = "/fapi/v1/openInterest"
+
+_PERPETUAL = ("PERPETUAL", "TRADIFI_PERPETUAL")
+
+
+def parse_instruments(venue: Venue, body: bytes) -> dict[str, Instrument]:
+    """Tradable perpetuals by symbol. Rows that cannot be read are left out; ValueError for a wrong body."""
+    instruments: dict[str, Instrument] = {}
+    for row in _rows(orjson.loads(body), "symbols"):
+        if row.get("contractType") in _PERPETUAL and row.get("status") == "TRADING":
+            try:
+                instrument = _instrument(venue, row)
+            except (KeyError, TypeError, ValueError):
+                continue
+            instruments[instrument.symbol] = instrument
+    return instruments
+
+
+def parse_tickers(body: bytes) -> list[Ticker]:
+    """Last price, change and turnover of 24 h."""
+    return [
+        Ticker(
+            row["symbol"],
+            last=optional_decimal(row.get("lastPrice")),
+            change_24h=optional_decimal(row.get("priceChangePercent")),
+            volume_24h=optional_decimal(row.get("quoteVolume")),
+            time=_time(row.get("closeTime")),
+        )
+        for row in _named(orjson.loads(body))
+    ]
+
+
+def parse_funding(body: bytes) -> list[Ticker]:
+    """Funding rates of the current interval."""
+    tickers = []
+    for row in _named(orjson.loads(body)):
+        rate = optional_decimal(row.get("lastFundingRate"))
+        if rate is not None:
+            tickers.append(Ticker(row["symbol"], funding=rate * 100, time=_time(row.get("time"))))
+    return tickers
+
+
+def parse_open_interest(body: bytes) -> list[Ticker]:
+    """Open interest of one symbol, base currency."""
+    return [
+        Ticker(
+            row["symbol"],
+            open_interest=optional_decimal(row.get("openInterest")),
+            time=_time(row.get("time")),
+        )
+        for row in _named(orjson.loads(body))
+    ]
+
+
+def _instrument(venue: Venue, row: dict[str, Any]) -> Instrument:
+    # Never pricePrecision: it is not the tick.
+    filters = {each["filterType"]: each for each in row["filters"]}
+    instrument = Instrument(
+        venue=venue,
+        symbol=str(row["symbol"]),
+        base=str(row["baseAsset"]),
+        quote=str(row["quoteAsset"]),
+        tick=_unit(filters["PRICE_FILTER"]["tickSize"]),
+        lot=_unit(filters["LOT_SIZE"]["stepSize"]),
+    )
+    _ = instrument.price, instrument.quantity  # a unit that cannot be used raises here, not in a feed
+    return instrument
+
+
+def _unit(text: str) -> Decimal:
+    return parse_decimal(text).normalize()
+
+
+def _time(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _named(body: object) -> Iterator[dict[str, Any]]:
+    """Rows that name their symbol; one object counts as one row."""
+    for row in _rows({"rows": body if isinstance(body, list) else [body]}, "rows"):
+        if isinstance(row.get("symbol"), str):
+            yield row
+
+
+def _rows(body: object, name: str) -> Iterator[dict[str, Any]]:
+    rows = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(rows, list):
+        raise ValueError(f"a body without {name}")
+    yield from (row for row in rows if isinstance(row, dict))

@@ -1,0 +1,157 @@
+"""Bybit v5 linear perpetuals: websocket frames to trades. Facts: the venue's v5 documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+import orjson
+
+from ..market import Instrument
+from .protocol import Event, ExactUnits, FrameError, Limits, Rejected, TickerBatch, TradeBatch, checked_time
+
+_TRADES = "publicTrade."
+_TICKERS = "tickers."
+
+
+class _Print(msgspec.Struct, gc=False):
+    T: int
+    s: str
+    S: Literal["Buy", "Sell"]
+    v: str
+    p: str
+    i: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    BT: bool = False
+    seq: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)] = 0
+
+
+class _PublicTrade(msgspec.Struct, gc=False):
+    topic: Annotated[str, msgspec.Meta(pattern=r"^publicTrade\.")]
+    data: list[_Print]
+    ts: int = 0
+
+
+class _LooseTrade(msgspec.Struct, gc=False):
+    topic: str
+    data: list[msgspec.Raw]
+    ts: int = 0
+
+
+_decode_trades = msgspec.json.Decoder(_PublicTrade).decode
+_decode_loose = msgspec.json.Decoder(_LooseTrade).decode
+_decode_print = msgspec.json.Decoder(_Print).decode
+
+
+class BybitProtocol:
+    """One connection to ``/v5/public/linear``.
+
+    One unknown topic makes the venue refuse the whole request, so requests are small and every
+    refusal names its topics.
+    """
+
+    limits: ClassVar[Limits] = Limits(
+        topics=200, topic_characters=20_000, topics_per_request=10, requests_per_second=10, life_s=86_400
+    )
+    heartbeat_s: ClassVar[float | None] = 20.0
+
+    def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+        self._exact = ExactUnits(instruments)
+        self._instruments = instruments
+        self._ids = count(1)
+        self._requests: dict[str, list[str]] = {}
+
+    def trade_topic(self, symbol: str) -> str:
+        """The ``publicTrade`` topic."""
+        return _TRADES + symbol
+
+    def pulse_topic(self) -> str | None:
+        """The ticker of BTCUSDT, several times a second."""
+        return f"{_TICKERS}BTCUSDT" if "BTCUSDT" in self._instruments else None
+
+    def subscribe(self, topics: Sequence[str]) -> str:
+        """A subscribe request with its own ``req_id``."""
+        return self._request("subscribe", topics)
+
+    def unsubscribe(self, topics: Sequence[str]) -> str:
+        """An unsubscribe request."""
+        return self._request("unsubscribe", topics)
+
+    def heartbeat(self) -> str:
+        """The ping that keeps the connection from the venue's idle cut."""
+        return '{"op":"ping"}'
+
+    def receive(self, frame: str | bytes, now: int) -> Event | None:
+        """Trades at full speed; anything else the slow way."""
+        try:
+            message = _decode_trades(frame)
+        except (msgspec.DecodeError, RecursionError, UnicodeError):
+            return self._receive_other(frame, now)
+        return self._trades(message.topic, message.data, message.ts, now)
+
+    def _trades(self, topic: str, prints: list[_Print], ts: int, now: int, malformed: int = 0) -> Event:
+        symbol = topic[len(_TRADES) :]
+        learn = self._exact.learn
+        batch = TradeBatch(symbol, [], [], malformed=malformed)
+        uids: list[str] = []
+        for item in prints:
+            if item.BT:  # block trades are made off the book
+                batch.excluded += 1
+                continue
+            try:
+                price, quantity = learn(symbol, item.p, item.v)
+                time = checked_time(item.T, ts, now)
+            except FrameError:
+                batch.malformed += 1
+                continue
+            if item.s != symbol or not price or not quantity:
+                batch.malformed += 1
+                continue
+            batch.trades.append((time, item.seq, price, quantity if item.S == "Buy" else -quantity))
+            uids.append(item.i)
+        batch.uids = uids
+        return batch
+
+    def _receive_other(self, frame: str | bytes, now: int) -> Event | None:
+        try:
+            message = orjson.loads(frame)
+        except orjson.JSONDecodeError as error:
+            raise FrameError(f"not JSON: {error}") from error
+        if not isinstance(message, dict):
+            raise FrameError("not an object")
+        topic = message.get("topic")
+        if isinstance(topic, str):
+            if topic.startswith(_TICKERS):
+                return TickerBatch([])  # the pulse; the symbol table reads REST, one request for all symbols
+            return self._salvage(topic, frame, now) if topic.startswith(_TRADES) else None
+        if "op" in message or "success" in message:
+            return self._reply(message)
+        raise FrameError("an object of no known form")
+
+    def _salvage(self, topic: str, frame: str | bytes, now: int) -> Event:
+        """A trade frame with bad rows in it: the good ones count."""
+        try:
+            loose = _decode_loose(frame)
+        except msgspec.DecodeError as error:
+            raise FrameError(f"a malformed publicTrade: {error}") from error
+        prints: list[_Print] = []
+        for row in loose.data:
+            try:
+                prints.append(_decode_print(row))
+            except msgspec.DecodeError:
+                continue
+        return self._trades(topic, prints, loose.ts, now, malformed=len(loose.data) - len(prints))
+
+    def _request(self, operation: str, topics: Sequence[str]) -> str:
+        name = f"{operation}-{next(self._ids)}"
+        if operation == "subscribe":
+            self._requests[name] = list(topics)
+        return orjson.dumps({"req_id": name, "op": operation, "args": list(topics)}).decode()
+
+    def _reply(self, reply: dict[str, object]) -> Event | None:
+        topics = self._requests.pop(str(reply.get("req_id", "")), [])
+        reason = str(reply.get("ret_msg", "refused"))[:200]
+        if reply.get("success", True) or "already subscribed" in reason:
+            return None  # pong or acknowledgement: neither is data
+        return Rejected(topics, reason)

@@ -1,0 +1,86 @@
+"""Bybit v5: REST bodies to instruments and tickers. Paths and limits: the venue's documentation."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from ..market import Instrument, Ticker, Venue, parse_decimal
+from .protocol import optional_decimal
+
+INSTRUMENTS_PATH = "/v5/market/instruments-info"
+TICKERS_PATH = "/v5/market/tickers"
+
+
+def parse_instruments(venue: Venue, body: bytes) -> tuple[dict[str, Instrument], str]:
+    """Tradable linear perpetuals by symbol, and the cursor of the next page ("" on the last).
+
+    Rows that cannot be read are left out; ValueError for a wrong body.
+    """
+    result = _result(body)
+    instruments: dict[str, Instrument] = {}
+    for row in _list(result):
+        if row.get("contractType") == "LinearPerpetual" and row.get("status") == "Trading":
+            try:
+                instrument = _instrument(venue, row)
+            except (KeyError, TypeError, ValueError):
+                continue
+            instruments[instrument.symbol] = instrument
+    return instruments, str(result.get("nextPageCursor") or "")
+
+
+def parse_tickers(body: bytes) -> list[Ticker]:
+    """Everything a symbol table shows, of all symbols."""
+    return [_ticker(row) for row in _list(_result(body)) if isinstance(row.get("symbol"), str)]
+
+
+def _ticker(row: dict[str, Any]) -> Ticker:
+    change, rate = optional_decimal(row.get("price24hPcnt")), optional_decimal(row.get("fundingRate"))
+    return Ticker(
+        row["symbol"],
+        last=optional_decimal(row.get("lastPrice")),
+        change_24h=None if change is None else change * 100,
+        volume_24h=optional_decimal(row.get("turnover24h")),
+        funding=None if rate is None else rate * 100,
+        open_interest=_one_side(row),
+    )
+
+
+def _one_side(row: dict[str, Any]) -> Decimal | None:
+    """Open interest of one side: the venue's plain figure counts both."""
+    single = optional_decimal(row.get("singleOpenInterest"))
+    both = optional_decimal(row.get("openInterest"))
+    return single if single is not None or both is None else both / 2
+
+
+def _instrument(venue: Venue, row: dict[str, Any]) -> Instrument:
+    instrument = Instrument(
+        venue=venue,
+        symbol=str(row["symbol"]),
+        base=str(row["baseCoin"]),
+        quote=str(row["quoteCoin"]),
+        tick=parse_decimal(row["priceFilter"]["tickSize"]).normalize(),
+        lot=parse_decimal(row["lotSizeFilter"]["qtyStep"]).normalize(),
+    )
+    _ = instrument.price, instrument.quantity  # a unit that cannot be used raises here, not in a feed
+    return instrument
+
+
+def _result(body: bytes) -> dict[str, Any]:
+    message = orjson.loads(body)
+    if not isinstance(message, dict) or message.get("retCode") != 0:
+        reason = message.get("retMsg") if isinstance(message, dict) else message
+        raise ValueError(f"refused: {str(reason)[:200]}")
+    result = message.get("result")
+    if not isinstance(result, dict):
+        raise ValueError("a body without result")
+    return result
+
+
+def _list(result: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = result.get("list")
+    if not isinstance(rows, list):
+        raise ValueError("a result without list")
+    return [row for row in rows if isinstance(row, dict)]

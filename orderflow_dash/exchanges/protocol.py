@@ -1,0 +1,147 @@
+"""What every venue's protocol is to the feeds: frames in, events out, frames to send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import ClassVar, Protocol
+
+import msgspec
+
+from ..market import DecimalUnit, Instrument, Ticker, Trade, parse_decimal
+
+EARLIEST_MS = 1_262_304_000_000  # 2010: no venue of ours is older
+AHEAD_MS = 60_000  # a trade is never this far ahead of both the venue's clock and ours
+CLOCKS_APART_MS = 30 * 86_400_000  # a venue's clock this far ahead of ours is no clock
+LARGEST = 1 << 50  # units of one price or quantity: sums of thousands still fit 64 bits
+
+_MEMO_SIZE = 1 << 16
+
+
+class FrameError(ValueError):
+    """A frame that is not what it should be; the text says what is wrong with it."""
+
+
+class TradeBatch(msgspec.Struct, gc=False):
+    """Trades of one frame in the venue's order.
+
+    A trade with quantity 0 is an id that the venue used up without volume that counts (insurance
+    fund, ADL and "NA" prints): it proves that nothing is missing and is not for footprints.
+    """
+
+    symbol: str
+    trades: list[Trade]
+    uids: list[str] | None = None  # one per trade, where the venue has no contiguous ids
+    excluded: int = 0  # prints left out on purpose
+    malformed: int = 0  # rows of the frame that could not be read
+
+
+class TickerBatch(msgspec.Struct, gc=False):
+    """What changed in the symbol table; fields that a frame does not tell are None."""
+
+    tickers: list[Ticker]
+    malformed: int = 0
+
+
+class Rejected(msgspec.Struct, gc=False):
+    """The venue refused topics; none of them will deliver."""
+
+    topics: list[str]
+    reason: str
+
+
+class ReconnectAsked(msgspec.Struct, gc=False):
+    """The venue announces that it is about to close."""
+
+    reason: str
+
+
+Event = TradeBatch | TickerBatch | Rejected | ReconnectAsked
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a venue allows on one connection."""
+
+    topics: int  # most topics
+    topic_characters: int  # most characters of all topics together
+    topics_per_request: int
+    requests_per_second: float
+    life_s: float  # the venue cuts a connection that is older
+
+
+class StreamProtocol(Protocol):
+    """One connection's protocol state. ``receive`` raises FrameError and never anything else."""
+
+    limits: ClassVar[Limits]
+    heartbeat_s: ClassVar[float | None]  # how often ``heartbeat`` must be sent
+
+    def trade_topic(self, symbol: str) -> str:
+        """The topic of a symbol's trades."""
+
+    def pulse_topic(self) -> str | None:
+        """A topic that always has data: its silence tells a dead connection from a quiet symbol."""
+
+    def subscribe(self, topics: Sequence[str]) -> str:
+        """The frame that asks for topics, at most ``limits.topics_per_request``."""
+
+    def unsubscribe(self, topics: Sequence[str]) -> str:
+        """The frame that gives topics back."""
+
+    def heartbeat(self) -> str:
+        """The frame that keeps the connection open."""
+
+    def receive(self, frame: str | bytes, now: int) -> Event | None:
+        """What a frame says; None where it says nothing of interest. ``now``: our clock, ms."""
+
+
+class ExactUnits:
+    """Memo of the exact integers behind a venue's decimal texts, per symbol.
+
+    ``known[symbol]`` is a pair of plain dicts (price text to ticks, quantity text to lots): the fast
+    path reads them itself and calls ``learn`` on a KeyError.
+    """
+
+    def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+        self.known: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
+        self._instruments = instruments
+
+    def learn(self, symbol: str, price: str, quantity: str) -> tuple[int, int]:
+        """Ticks and lots; FrameError for an unlisted symbol or a text that is off the grid."""
+        instrument = self._instruments.get(symbol)
+        if instrument is None:
+            raise FrameError(f"a symbol that is not listed: {symbol[:40]!r}")
+        prices, quantities = self.known.setdefault(symbol, ({}, {}))
+        return _learn(prices, instrument.price, price), _learn(quantities, instrument.quantity, quantity)
+
+
+def _learn(known: dict[str, int], unit: DecimalUnit, text: str) -> int:
+    units = known.get(text)
+    if units is None:
+        try:
+            units = unit.units(text)
+        except ValueError as error:
+            raise FrameError(str(error)) from error
+        if not 0 <= units < LARGEST:
+            raise FrameError(f"out of range: {text[:40]}")
+        if len(known) >= _MEMO_SIZE:
+            known.clear()
+        known[text] = units
+    return units
+
+
+def checked_time(time: int, venue_time: int, now: int) -> int:
+    """A trade time (ms) that can be true, given the frame's own time and our clock."""
+    clock = max(venue_time, now) if venue_time < now + CLOCKS_APART_MS else now
+    if not EARLIEST_MS <= time <= clock + AHEAD_MS:
+        raise FrameError(f"a trade time that cannot be: {time}")
+    return time
+
+
+def optional_decimal(value: object) -> Decimal | None:
+    """A decimal text that a venue may leave out or empty; None for everything unreadable."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return parse_decimal(value)
+    except ValueError:
+        return None

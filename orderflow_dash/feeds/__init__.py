@@ -1,0 +1,1 @@
+"""What keeps a stream alive and whole: connections, watchdog, continuity, symbols and tickers."""

@@ -1,0 +1,24 @@
+"""How long to wait before the next attempt."""
+
+from __future__ import annotations
+
+import random
+
+
+class Backoff:
+    """Waits that double from ``floor`` to ``ceiling`` seconds, each with jitter, never under the floor."""
+
+    def __init__(self, floor: float, ceiling: float) -> None:
+        self._floor = floor
+        self._ceiling = ceiling
+        self._failures = 0
+
+    def next(self) -> float:
+        """Seconds to wait now."""
+        longest = min(self._ceiling, self._floor * 2 ** min(self._failures + 1, 32))
+        self._failures += 1
+        return random.uniform(self._floor, longest)  # noqa: S311 - spreads reconnects, guards nothing
+
+    def reset(self) -> None:
+        """It worked: data came."""
+        self._failures = 0

@@ -1,0 +1,278 @@
+"""One websocket connection to a venue: the one loop that owns its life, from handshake to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from ..exchanges.protocol import (
+    Event,
+    FrameError,
+    Rejected,
+    StreamProtocol,
+    TickerBatch,
+    TradeBatch,
+)
+from .backoff import Backoff
+from .failure import describe_failure
+
+log = logging.getLogger(__name__)
+
+_TICK_S = 0.2  # how soon a new topic, a stop or a stall is noticed on a silent connection
+_LARGEST_FRAME = 8 << 20
+_QUEUE_FRAMES = 4_096
+_SLOWEST_STALL_S = 600.0
+
+
+class Link(Enum):
+    """Where a connection stands."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionPolicy:
+    """Times of a connection's life, in seconds."""
+
+    open_timeout: float = 10.0
+    stall: float = 20.0  # silence after which a connection is given up
+    life: float = 82_800.0  # planned reconnect, before the venue's own cut at 24 h
+    backoff_floor: float = 0.5
+    backoff_ceiling: float = 30.0
+
+
+class ConnectionHandler(Protocol):
+    """Who owns connections. All calls come from the connection's own thread."""
+
+    def on_event(self, connection: Connection, event: Event) -> None:
+        """A frame said something."""
+
+    def on_malformed(self, reason: str) -> None:
+        """A frame was not what it should be, and was skipped."""
+
+    def on_lost(self, connection: Connection) -> None:
+        """The connection broke; ``connection.detail`` tells why. Another attempt follows."""
+
+    def on_aged(self, connection: Connection) -> None:
+        """The venue will cut it before long: time for a successor."""
+
+
+class Connection:
+    """A set of topics on one websocket, kept up until ``stop``. Owns one thread."""
+
+    def __init__(
+        self,
+        url: str,
+        protocol: Callable[[], StreamProtocol],
+        handler: ConnectionHandler,
+        policy: ConnectionPolicy,
+        *,
+        name: str,
+    ) -> None:
+        self.url = url
+        self.link = Link.CONNECTING
+        self.detail = ""
+        self.reconnects = 0
+        self.retry_at = 0.0  # monotonic, while lost
+        self._new_protocol = protocol
+        self._handler = handler
+        self._policy = policy
+        self._backoff = Backoff(policy.backoff_floor, policy.backoff_ceiling)
+        self._wanted: dict[str, None] = {}
+        self._silent: list[str] = []
+        self._changed = threading.Event()
+        self._stop = threading.Event()
+        self._fruitless = 0  # sessions in a row without data
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin; topics can be added before and after."""
+        self._thread.start()
+
+    def stop(self, wait: float = 1.0) -> None:
+        """End it, within ``wait`` seconds unless a handshake is under way (that one ends by itself)."""
+        self._stop.set()
+        self._changed.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(wait)
+
+    @property
+    def topics(self) -> Collection[str]:
+        """What it is asked to carry."""
+        return tuple(self._wanted)
+
+    def add(self, topics: Collection[str]) -> None:
+        """Carry topics too."""
+        self._wanted.update(dict.fromkeys(topics))
+        self._changed.set()
+
+    def remove(self, topics: Collection[str]) -> None:
+        """Carry topics no longer."""
+        for topic in topics:
+            self._wanted.pop(topic, None)
+        self._changed.set()
+
+    def renew(self, topic: str) -> None:
+        """Ask for a topic again: it is silent."""
+        self._silent.append(topic)
+        self._changed.set()
+
+    # -- the loop ----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.link = Link.CONNECTING
+            try:
+                self._session()
+            except (OSError, WebSocketException, TimeoutError, EOFError) as error:
+                self.detail = describe_failure(error, self.url)
+            except Exception as error:  # a defect of ours must not end the stream unseen
+                log.exception("connection to %s failed on a defect", self.url)
+                self.detail = f"internal error: {type(error).__name__}"
+            if self._stop.is_set():
+                return
+            self.link = Link.LOST
+            self.reconnects += 1
+            wait = self._backoff.next()
+            self.retry_at = time.monotonic() + wait
+            log.info("connection lost: %s; next attempt in %.1f s", self.detail, wait)
+            self._handler.on_lost(self)
+            self._stop.wait(wait)
+
+    def _session(self) -> None:
+        loopback = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
+        with connect(
+            self.url,
+            open_timeout=self._policy.open_timeout,
+            close_timeout=0.3,
+            compression=None,
+            max_size=_LARGEST_FRAME,
+            max_queue=_QUEUE_FRAMES,
+            proxy=None if loopback else True,
+        ) as websocket:
+            self.link = Link.CONNECTED
+            self.detail = ""
+            _Session(self, websocket, self._new_protocol(), self._handler, self._policy).run()
+
+    # What a session tells its connection.
+
+    def _stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def _data_came(self) -> None:
+        self._backoff.reset()
+        self._fruitless = 0
+
+    def _stall_after(self) -> float:
+        return min(self._policy.stall * 2.0**self._fruitless, _SLOWEST_STALL_S)
+
+    def _stalled(self, silence: float) -> None:
+        self._fruitless += 1
+        self.detail = f"{urlsplit(self.url).hostname}: no data for {silence:.0f} s"
+
+
+class _Session:
+    """One handshake's worth of a connection."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        websocket: ClientConnection,
+        protocol: StreamProtocol,
+        handler: ConnectionHandler,
+        policy: ConnectionPolicy,
+    ) -> None:
+        self._connection = connection
+        self._websocket = websocket
+        self._protocol = protocol
+        self._handler = handler
+        self._policy = policy
+        self._asked: dict[str, None] = {}
+        self._alone: list[str] = []  # silent, or of a refused request: to be asked for one by one
+        self._next_request = 0.0
+        self._pulse = protocol.pulse_topic()
+
+    def run(self) -> None:
+        """Until the connection is stopped, breaks (raises) or is silent for too long (returns)."""
+        connection, websocket, protocol = self._connection, self._websocket, self._protocol
+        begun = last_data = last_heartbeat = time.monotonic()
+        aged = False
+        connection._changed.set()
+        while not connection._stopping():
+            now = time.monotonic()
+            if connection._changed.is_set() or self._alone:
+                self._request(now)
+            if protocol.heartbeat_s is not None and now - last_heartbeat >= protocol.heartbeat_s:
+                websocket.send(protocol.heartbeat())
+                last_heartbeat = now
+            if not aged and now - begun >= self._policy.life:
+                aged = True
+                self._handler.on_aged(connection)
+            if now - last_data > connection._stall_after():
+                connection._stalled(now - last_data)
+                return
+            try:
+                frame = websocket.recv(timeout=_TICK_S, decode=False)
+            except TimeoutError:
+                continue
+            if self._receive(frame):
+                last_data = now
+                connection._data_came()
+
+    def _receive(self, frame: bytes) -> bool:
+        """Whether a frame was data: an acknowledgement or a pong is none."""
+        try:
+            event = self._protocol.receive(frame, int(time.time() * 1000))
+        except FrameError as error:
+            self._handler.on_malformed(str(error))
+            return False
+        if event is None:
+            return False
+        if isinstance(event, Rejected) and len(event.topics) > 1:
+            self._alone.extend(event.topics)  # one bad topic makes the venue refuse them all
+            return False
+        if isinstance(event, Rejected) and event.topics == [self._pulse]:
+            return False
+        self._handler.on_event(self._connection, event)
+        return isinstance(event, TradeBatch | TickerBatch)
+
+    def _request(self, now: float) -> None:
+        """Send at most one request, if the venue's pace allows it by now."""
+        if now < self._next_request:
+            return
+        limits, connection = self._protocol.limits, self._connection
+        connection._changed.clear()
+        while connection._silent:
+            self._alone.append(connection._silent.pop())
+        wanted = list(connection.topics)
+        if self._pulse is not None and wanted:
+            wanted.append(self._pulse)
+        gone = [topic for topic in self._asked if topic not in wanted]
+        fresh = [topic for topic in wanted if topic not in self._asked]
+        batch = (gone or fresh)[: limits.topics_per_request]
+        if gone:
+            for topic in batch:
+                del self._asked[topic]
+            self._websocket.send(self._protocol.unsubscribe(batch))
+        elif fresh:
+            self._asked.update(dict.fromkeys(batch))
+            self._websocket.send(self._protocol.subscribe(batch))
+        elif self._alone:
+            topic = self._alone.pop(0)
+            if topic in self._asked:
+                self._websocket.send(self._protocol.subscribe([topic]))
+        else:
+            return
+        self._next_request = now + 1 / limits.requests_per_second
+        connection._changed.set()

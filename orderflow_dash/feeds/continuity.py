@@ -1,0 +1,168 @@
+"""No trade twice, none lost unnoticed: what the ids of one symbol's trades prove.
+
+Two kinds. Binance numbers a symbol's trades without gaps, so a hole shows at once and is known to the
+last id. Bybit's ids have no order: a repeat shows, a hole can only be suspected where the connection
+broke.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+from ..exchanges.protocol import TradeBatch
+from ..market import Trade
+
+_CLOCK_SLACK_MS = 1_000
+_REMEMBERED_UIDS = 8_192  # more than a venue repeats after a reconnect
+_MOST_RANGES = 4_096
+
+
+class Hole:
+    """Trades that are missing between two that arrived.
+
+    ``after`` and ``before`` are the trade times (ms) of those two. ``missing`` are the id ranges
+    (first, last) still to come; None where the venue's ids tell nothing.
+    """
+
+    def __init__(self, after: int, before: int, missing: list[tuple[int, int]] | None) -> None:
+        self.after = after
+        self.before = before
+        self.missing = missing
+
+    def fill(self, order: int) -> bool:
+        """Whether an id was missing here; it no longer is."""
+        for position, (first, last) in enumerate(self.missing or ()):
+            if first <= order <= last:
+                parts = [(first, order - 1), (order + 1, last)]
+                assert self.missing is not None  # noqa: S101 - it was just iterated
+                self.missing[position : position + 1] = [part for part in parts if part[0] <= part[1]]
+                return True
+        return False
+
+
+class TradeSink(Protocol):
+    """Where a symbol's trades go. Called by one thread at a time."""
+
+    def on_trades(self, trades: list[Trade]) -> None:
+        """Trades that were not seen before; usually but not always in order."""
+
+    def on_hole(self, hole: Hole) -> None:
+        """Trades are missing, right before the ones that come next."""
+
+    def on_filled(self, hole: Hole) -> None:
+        """The last of them has arrived."""
+
+
+class Continuity(Protocol):
+    """Passes each trade of a symbol on exactly once."""
+
+    repeats: int
+
+    def receive(self, batch: TradeBatch) -> None:
+        """Take a batch of the symbol's trades."""
+
+    def interrupted(self) -> None:
+        """The connection broke: trades may have passed unseen."""
+
+
+class ContiguousIds:
+    """Continuity by ids that rise by one per trade (``Trade.order``)."""
+
+    def __init__(self, sink: TradeSink) -> None:
+        self.repeats = 0
+        self._sink = sink
+        self._next: int | None = None
+        self._last_time = 0
+        self._holes: list[Hole] = []
+
+    def receive(self, batch: TradeBatch) -> None:
+        """Pass on what is new; tell of holes that open and close."""
+        trades = batch.trades
+        if len(trades) == 1 and trades[0][1] == self._next and trades[0][3]:  # nearly always
+            self._next += 1
+            self._last_time = trades[0][0]
+            self._sink.on_trades(trades)
+            return
+        for trade in trades:
+            self._take(trade)
+
+    def interrupted(self) -> None:
+        """Nothing to do: the next id tells."""
+
+    def _take(self, trade: Trade) -> None:
+        time, order, _, quantity = trade
+        filled = None
+        if self._next is None or order == self._next:
+            self._advance(order, time)
+        elif order > self._next:
+            self._open_hole(time, [(self._next, order - 1)])
+            self._advance(order, time)
+        else:
+            filled = self._fill(order)
+            if filled is None:
+                if time <= self._last_time + _CLOCK_SLACK_MS:
+                    self.repeats += 1
+                    return
+                # An old id with a newer time is no repeat: the venue has begun to count anew.
+                self._open_hole(time, None)
+                self._advance(order, time)
+        if quantity:
+            self._sink.on_trades([trade])
+        if filled is not None and not filled.missing:
+            self._holes.remove(filled)
+            self._sink.on_filled(filled)
+
+    def _advance(self, order: int, time: int) -> None:
+        self._next = order + 1
+        self._last_time = max(self._last_time, time)
+
+    def _open_hole(self, time: int, missing: list[tuple[int, int]] | None) -> None:
+        hole = Hole(min(self._last_time, time), max(self._last_time, time), missing)
+        if missing:
+            self._holes.append(hole)
+            if len(self._holes) > _MOST_RANGES:
+                del self._holes[0]  # stays marked; only its late trades would no longer be told from repeats
+        self._sink.on_hole(hole)
+
+    def _fill(self, order: int) -> Hole | None:
+        return next((hole for hole in reversed(self._holes) if hole.fill(order)), None)
+
+
+class UniqueIds:
+    """Continuity by ids that are unique and nothing else (``TradeBatch.uids``)."""
+
+    def __init__(self, sink: TradeSink) -> None:
+        self.repeats = 0
+        self._sink = sink
+        self._seen: set[str] = set()
+        self._order: deque[str] = deque()
+        self._last_time = 0
+        self._suspect = False
+
+    def receive(self, batch: TradeBatch) -> None:
+        """Pass on what is new; after an interruption tell of the hole that may be there."""
+        pairs = zip(batch.trades, batch.uids or (), strict=True)
+        fresh = [trade for trade, uid in pairs if self._is_new(uid)]
+        self.repeats += len(batch.trades) - len(fresh)
+        if not fresh:
+            return
+        if self._suspect:
+            self._suspect = False
+            first = fresh[0][0]
+            self._sink.on_hole(Hole(min(self._last_time, first), max(self._last_time, first), None))
+        self._last_time = max(self._last_time, max(trade[0] for trade in fresh))
+        self._sink.on_trades(fresh)
+
+    def interrupted(self) -> None:
+        """From the last trade to the next one nobody knows."""
+        self._suspect = self._last_time > 0
+
+    def _is_new(self, uid: str) -> bool:
+        if uid in self._seen:
+            return False
+        self._seen.add(uid)
+        self._order.append(uid)
+        if len(self._order) > _REMEMBERED_UIDS:
+            self._seen.discard(self._order.popleft())
+        return True

@@ -1,0 +1,327 @@
+"""All trade streams of one venue: which symbol is on which connection, and how each of them is."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from ..exchanges.protocol import Event, ReconnectAsked, Rejected, StreamProtocol, TradeBatch
+from ..market import Instrument, State, Venue
+from .connection import Connection, ConnectionPolicy, Link
+from .continuity import Continuity, Hole, TradeSink
+from .rhythm import Rhythm
+
+log = logging.getLogger(__name__)
+
+_HANDOVER_S = 20.0  # longest overlap of a connection with its planned successor
+_LOG_EVERY_S = 60.0
+_ASK_AGAIN_S = 60.0
+# One live stream shows that the feed works; else the worst state tells.
+_TELLING = (State.LIVE, State.DISCONNECTED, State.REPAIRING, State.CONNECTING, State.STALE)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """State of one symbol's stream. ``age_ms``: since its last trade came; None before the first."""
+
+    state: State
+    detail: str
+    age_ms: int | None
+
+
+class TradeStream:
+    """One symbol's stream: continuity, rhythm and what it has counted."""
+
+    def __init__(
+        self, symbol: str, topic: str, sink: TradeSink, continuity: Callable[[TradeSink], Continuity]
+    ) -> None:
+        self.symbol = symbol
+        self.topic = topic
+        self.continuity = continuity(self)
+        self.rhythm = Rhythm()
+        self.lock = threading.Lock()  # two connections may carry it during a handover
+        self.trades = 0
+        self.holes = 0
+        self.refused = ""
+        self.connection: Connection | None = None
+        self.asked_at = time.monotonic()
+        self._sink = sink
+
+    def receive(self, batch: TradeBatch, now: float) -> None:
+        """Take a batch; ``now`` is monotonic seconds."""
+        with self.lock:
+            self.rhythm.beat(now)
+            self.continuity.receive(batch)
+
+    def interrupted(self) -> None:
+        """Its connection broke."""
+        with self.lock:
+            self.rhythm.rest()
+            self.continuity.interrupted()
+
+    # TradeSink: between continuity and the sink it counts.
+
+    def on_trades(self, trades: list[tuple[int, int, int, int]]) -> None:
+        """Pass on."""
+        self.trades += len(trades)
+        self._sink.on_trades(trades)
+
+    def on_hole(self, hole: Hole) -> None:
+        """Pass on."""
+        self.holes += 1
+        log.warning("%s: trades are missing between %d and %d ms", self.symbol, hole.after, hole.before)
+        self._sink.on_hole(hole)
+
+    def on_filled(self, hole: Hole) -> None:
+        """Pass on."""
+        self._sink.on_filled(hole)
+
+
+class Feed:
+    """Streams of one venue on as few connections as its limits allow. Thread-safe."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        url: str,
+        protocol: Callable[[Mapping[str, Instrument]], StreamProtocol],
+        continuity: Callable[[TradeSink], Continuity],
+        instruments: Mapping[str, Instrument],
+        policy: ConnectionPolicy,
+    ) -> None:
+        self.venue = venue
+        self.counters: Counter[str] = Counter()
+        self._url = url
+        self._protocol = partial(protocol, instruments)
+        sample = self._protocol()
+        self._topic = sample.trade_topic
+        self._limits = sample.limits
+        self._continuity = continuity
+        self._policy = policy
+        self._lock = threading.Lock()
+        self._streams: dict[str, TradeStream] = {}
+        self._connections: list[Connection] = []
+        self._handovers: dict[Connection, _Handover] = {}
+        self._last_event: float | None = None
+        self._last_log = -_LOG_EVERY_S
+        self._unlogged = 0
+        self._next_look = 0.0
+        self._ended: Counter[str] = Counter()  # what released streams and connections had counted
+
+    # -- who wants what ----------------------------------------------------------------------
+
+    def subscribe(self, symbol: str, sink: TradeSink) -> None:
+        """Begin a symbol's stream; it must be listed and not running."""
+        stream = TradeStream(symbol, self._topic(symbol), sink, self._continuity)
+        with self._lock:
+            if symbol in self._streams:
+                raise ValueError(f"{symbol} is streaming already")
+            self._streams[symbol] = stream
+            stream.connection = self._roomy_connection(stream.topic)
+            stream.connection.add([stream.topic])
+
+    def unsubscribe(self, symbol: str) -> None:
+        """End a symbol's stream; the last one on a connection ends that too. Waits for nothing."""
+        with self._lock:
+            stream = self._streams.pop(symbol)
+            self._ended += _stream_counts(stream)
+            idle = []
+            for connection in self._connections:
+                connection.remove([stream.topic])
+                if not connection.topics:
+                    idle.append(connection)
+            self._forget(idle)
+        for connection in idle:
+            connection.stop(wait=0)
+
+    def stop(self) -> None:
+        """End everything, within about a second."""
+        with self._lock:
+            connections, self._connections = self._connections, []
+            self._streams.clear()
+            self._handovers.clear()
+        for connection in connections:
+            connection.stop(wait=0)
+        for connection in connections:
+            connection.stop(wait=1.0)
+
+    # -- how it is ---------------------------------------------------------------------------
+
+    def status(self, symbol: str) -> StreamStatus:
+        """State of a symbol's stream with its cause."""
+        stream = self._streams.get(symbol)
+        if stream is None or stream.connection is None:
+            return StreamStatus(State.DISCONNECTED, "not streaming", None)
+        link, detail = stream.connection.link, stream.connection.detail
+        last, now = stream.rhythm.last, time.monotonic()
+        age_ms = None if last is None else int((now - last) * 1000)
+        if stream.refused:
+            refusal = f"the venue refuses this symbol: {stream.refused}"
+            return StreamStatus(State.DISCONNECTED, refusal, age_ms)
+        if link is Link.LOST:
+            wait = max(0.0, stream.connection.retry_at - now)
+            return StreamStatus(State.DISCONNECTED, f"{detail}; next attempt in {wait:.0f} s", age_ms)
+        if link is Link.CONNECTING:
+            return StreamStatus(State.CONNECTING, detail or "opening the connection", age_ms)
+        if last is None or age_ms is None:
+            return StreamStatus(State.CONNECTING, "connected, waiting for the first trade", None)
+        if now - last > stream.rhythm.patience:
+            usual = f"more than {stream.rhythm.patience:.0f} s is unusual for {symbol}"
+            return StreamStatus(State.STALE, f"no trade for {now - last:.0f} s; {usual}", age_ms)
+        return StreamStatus(State.LIVE, "", age_ms)
+
+    def health(self) -> dict[str, object]:
+        """Counters and ages of the venue's streams, for ``/health``."""
+        with self._lock:
+            streams, connections = list(self._streams.values()), list(self._connections)
+            counts = sum((_stream_counts(stream) for stream in streams), Counter(self._ended))
+            reconnects = self.counters["reconnects"] + sum(each.reconnects for each in connections)
+        now = time.monotonic()
+        states = [self.status(stream.symbol).state for stream in streams]
+        return {
+            "state": next((state.value for state in _TELLING if state in states), "idle"),
+            "connections": len(connections),
+            "age_ms": None if self._last_event is None else int((now - self._last_event) * 1000),
+            "reconnects": reconnects,
+            "gaps": counts["gaps"],
+            "repaired": 0,
+            "trades": counts["trades"],
+            "repeats": counts["repeats"],
+            "malformed": self.counters["malformed"],
+            "excluded": self.counters["excluded"],
+            "refused": self.counters["refused"],
+            "streams": {stream.symbol: self._stream_health(stream) for stream in streams},
+        }
+
+    def _stream_health(self, stream: TradeStream) -> dict[str, object]:
+        status = self.status(stream.symbol)
+        return {
+            "state": status.state.value,
+            "detail": status.detail,
+            "age_ms": status.age_ms,
+            **_stream_counts(stream),
+        }
+
+    # -- ConnectionHandler -------------------------------------------------------------------
+
+    def on_event(self, connection: Connection, event: Event) -> None:
+        """Hand trades to their stream."""
+        now = self._last_event = time.monotonic()
+        if isinstance(event, TradeBatch):
+            if event.excluded:
+                self.counters["excluded"] += event.excluded
+            if event.malformed:
+                self.counters["malformed"] += event.malformed
+            stream = self._streams.get(event.symbol)
+            if stream is not None:  # else it was in flight when the stream was given back
+                stream.receive(event, now)
+                if connection in self._handovers:
+                    self._handovers[connection].waiting.discard(event.symbol)
+        elif isinstance(event, Rejected):
+            self._refuse(event)
+        elif isinstance(event, ReconnectAsked):
+            log.info("%s: %s", self.venue, event.reason)
+            self.on_aged(connection)
+        if now >= self._next_look:
+            self._next_look = now + 1.0
+            self._finish_handovers(now)
+            self._revive(now)
+
+    def on_malformed(self, reason: str) -> None:
+        """Count; log at most once a minute."""
+        self.counters["malformed"] += 1
+        self._unlogged += 1
+        now = time.monotonic()
+        if now - self._last_log >= _LOG_EVERY_S:
+            log.warning("%s: skipped %d malformed, the last: %s", self.venue, self._unlogged, reason[:200])
+            self._last_log, self._unlogged = now, 0
+
+    def on_lost(self, connection: Connection) -> None:
+        """Tell the streams whose only connection it was."""
+        with self._lock:
+            for stream in self._streams.values():
+                if stream.connection is connection:
+                    stream.interrupted()
+
+    def on_aged(self, connection: Connection) -> None:
+        """Open a successor; the old one stays until the new one has data."""
+        with self._lock:
+            if connection not in self._connections or any(
+                connection is handover.old for handover in self._handovers.values()
+            ):
+                return
+            successor = self._new_connection()
+            successor.add(connection.topics)
+            waiting = {s.symbol for s in self._streams.values() if s.topic in connection.topics and s.trades}
+            self._handovers[successor] = _Handover(connection, waiting, time.monotonic() + _HANDOVER_S)
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _finish_handovers(self, now: float) -> None:
+        """Give up an old connection once its successor has shown all its symbols, or time is up."""
+        for successor, handover in list(self._handovers.items()):
+            if successor.link is not Link.CONNECTED or (handover.waiting and now <= handover.until):
+                continue
+            with self._lock:
+                if self._handovers.pop(successor, None) is None:
+                    continue
+                for stream in self._streams.values():
+                    if stream.connection is handover.old:
+                        stream.connection = successor
+                self._forget([handover.old])
+            self.counters["handovers"] += 1
+            handover.old.stop(wait=0)
+
+    def _revive(self, now: float) -> None:
+        """Ask again for topics that are silent out of rhythm while their connection is alive."""
+        for stream in list(self._streams.values()):
+            silent_since = stream.rhythm.last or stream.asked_at
+            patience = max(_ASK_AGAIN_S, 2 * stream.rhythm.patience)
+            if stream.connection is not None and now - max(silent_since, stream.asked_at) > patience:
+                stream.asked_at = now
+                stream.connection.renew(stream.topic)
+
+    def _refuse(self, event: Rejected) -> None:
+        self.counters["refused"] += 1
+        log.warning("%s refused %s: %s", self.venue, ", ".join(event.topics) or "a request", event.reason)
+        for stream in list(self._streams.values()):
+            if stream.topic in event.topics:
+                stream.refused = event.reason
+
+    def _roomy_connection(self, topic: str) -> Connection:
+        """A connection with room for one more topic; called with the lock held."""
+        for connection in self._connections:
+            characters = sum(len(each) for each in connection.topics) + len(topic)
+            most = self._limits.topics - 1  # one place is kept for the pulse
+            if len(connection.topics) < most and characters < self._limits.topic_characters:
+                return connection
+        return self._new_connection()
+
+    def _new_connection(self) -> Connection:
+        name = f"{self.venue}-trades"
+        connection = Connection(self._url, self._protocol, self, self._policy, name=name)
+        self._connections.append(connection)
+        connection.start()
+        return connection
+
+    def _forget(self, connections: list[Connection]) -> None:
+        for connection in connections:
+            self._connections.remove(connection)
+            self._handovers.pop(connection, None)
+            self.counters["reconnects"] += connection.reconnects
+
+
+@dataclass(slots=True)
+class _Handover:
+    old: Connection
+    waiting: set[str]  # symbols the successor has not shown yet
+    until: float
+
+
+def _stream_counts(stream: TradeStream) -> Counter[str]:
+    return Counter(trades=stream.trades, gaps=stream.holes, repeats=stream.continuity.repeats)

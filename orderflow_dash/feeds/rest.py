@@ -1,0 +1,63 @@
+"""REST of the venues: one client per venue, which stops asking when the venue says so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import httpx
+
+from .failure import describe_failure, describe_status
+
+_TIMEOUT_S = 10.0
+_BLOCKS = {403: 600.0, 418: 300.0, 429: 60.0}  # pause in seconds where the venue names none
+_LARGEST_BODY = 32 << 20
+
+
+class RestError(Exception):
+    """A request that gave nothing; the text says why, in plain words."""
+
+
+class RestClient:
+    """GETs of one venue. After 403, 418 or 429 nothing is asked until the venue's pause is over."""
+
+    def __init__(self, root: str, timeout: float = _TIMEOUT_S) -> None:
+        loopback = urlsplit(root).hostname in ("127.0.0.1", "localhost", "::1")
+        self.root = root
+        self._client = httpx.Client(
+            base_url=root,
+            timeout=timeout,
+            trust_env=not loopback,
+            headers={"User-Agent": "orderflow-dash", "Accept": "application/json"},
+        )
+        self._resume_at = 0.0
+
+    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> bytes:
+        """Body of a 200; RestError for anything else."""
+        pause = self._resume_at - time.monotonic()
+        if pause > 0:
+            raise RestError(f"{urlsplit(self.root).hostname}: paused for {pause:.0f} s, as the venue asked")
+        try:
+            response = self._client.get(path, params=params)
+        except (httpx.HTTPError, OSError) as error:
+            raise RestError(describe_failure(error, self.root)) from error
+        status = response.status_code
+        if status in _BLOCKS:
+            self._resume_at = time.monotonic() + _retry_after(response, _BLOCKS[status])
+        if status != httpx.codes.OK:
+            raise RestError(f"{urlsplit(self.root).hostname}: {describe_status(status)}")
+        if len(response.content) > _LARGEST_BODY:
+            raise RestError(f"{urlsplit(self.root).hostname}: an answer of {len(response.content)} bytes")
+        return response.content
+
+    def close(self) -> None:
+        """Release its sockets."""
+        self._client.close()
+
+
+def _retry_after(response: httpx.Response, default: float) -> float:
+    try:
+        return max(1.0, float(response.headers["Retry-After"]))
+    except (KeyError, ValueError):
+        return default

@@ -1,0 +1,120 @@
+"""Candles of any timeframe and step, derived from one-minute candles x ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..market import Quality, Timeframe
+from .batch import merge_rows
+from .measures import point_of_control
+from .minute import Ints, Levels, Minute
+from .series import Series
+
+_WORST_FIRST = (Quality.GAP, Quality.PARTIAL, Quality.REPAIRED, Quality.COMPLETE)
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """One footprint candle: prices in ticks, volumes in lots, times in ms since the epoch."""
+
+    open_ts: int
+    open: int
+    high: int
+    low: int
+    close: int
+    bid: int  # volume of trades whose aggressor sold
+    ask: int  # volume of trades whose aggressor bought
+    cvd: int  # at the close
+    n: int  # trade records of the venue
+    min_delta: int  # lowest running delta inside the candle, which starts at 0
+    max_delta: int
+    poc: int  # the level with the most volume
+    levels: Levels
+    closed: bool
+    quality: Quality
+    rev: int
+
+    @property
+    def delta(self) -> int:
+        """Ask volume less bid volume, lots."""
+        return self.ask - self.bid
+
+
+def level_of(price: Ints, step: int) -> Ints:
+    """The nearest multiple of ``step``, ties up; both in ticks."""
+    return (price + step // 2) // step * step
+
+
+def bucket_levels(parts: Sequence[Levels], step: int) -> Levels:
+    """Levels of several minutes as one ladder with rows of ``step`` ticks, high to low.
+
+    Levels that are on the step already stay there, so a ladder can be built up in parts.
+    """
+    if len(parts) == 1 and step == 1:
+        return parts[0]
+    rows = np.concatenate(parts)
+    rows[:, 0] = level_of(rows[:, 0], step)
+    return merge_rows(rows)
+
+
+class CandleBuilder:
+    """Derives the candles of one timeframe and step from a series, keeping what is settled.
+
+    The ladder of a candle's older minutes is kept while their revisions stand, so that a live
+    candle of an hour costs as much as one of a minute.
+    """
+
+    def __init__(self, series: Series, timeframe: Timeframe, step: int) -> None:
+        self._series = series
+        self._timeframe = timeframe
+        self._step = step
+        self._settled: tuple[tuple[tuple[int, int], ...], Levels] = ((), np.empty((0, 4), dtype=np.int64))
+
+    def build(self, open_ts: int) -> Candle:
+        """The candle that opens at ``open_ts`` (ms, a multiple of the timeframe, with trades)."""
+        series = self._series
+        end = open_ts + self._timeframe.ms
+        minutes = series.minutes(open_ts, end)
+        first, last = minutes[0], minutes[-1]
+        opening, closing = first.path(), last.path()
+        running = min_delta = max_delta = 0
+        qualities = set()
+        for minute in minutes:
+            path = minute.path()
+            min_delta = min(min_delta, running + path.min_delta)
+            max_delta = max(max_delta, running + path.max_delta)
+            running += minute.delta
+            qualities.add(series.quality(minute))
+        levels = self._levels(minutes)
+        _, bid, ask, n = levels.sum(axis=0).tolist()
+        newest = series.newest
+        return Candle(
+            open_ts=open_ts,
+            open=opening.open,
+            high=max(minute.high for minute in minutes),
+            low=min(minute.low for minute in minutes),
+            close=closing.close,
+            bid=bid,
+            ask=ask,
+            cvd=last.cvd,
+            n=n,
+            min_delta=min_delta,
+            max_delta=max_delta,
+            poc=point_of_control(levels),
+            levels=levels,
+            closed=newest is not None and newest.open_ts >= end,
+            quality=next(quality for quality in _WORST_FIRST if quality in qualities),
+            rev=last.revision,  # the highest: revisions never fall towards the newer minute
+        )
+
+    def _levels(self, minutes: list[Minute]) -> Levels:
+        *older, last = minutes
+        if not older:
+            return bucket_levels([last.level_array()], self._step)
+        stamp = tuple((minute.open_ts, minute.revision) for minute in older)
+        if self._settled[0] != stamp:
+            self._settled = stamp, bucket_levels([minute.level_array() for minute in older], self._step)
+        return bucket_levels([self._settled[1], last.level_array()], self._step)

@@ -1,0 +1,159 @@
+"""One minute of one instrument at the finest grain: price levels in ticks, volumes in lots."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+import numpy as np
+import numpy.typing as npt
+
+from ..market import MINUTE_MS
+
+Ints = npt.NDArray[np.int64]
+Levels = npt.NDArray[np.int64]
+"""Price levels, shape (k, 4), from high to low: price (ticks), bid, ask (lots), trade records."""
+
+
+class Run:
+    """An unbroken stretch of trades inside one minute, as the path of its running delta.
+
+    Runs of a minute stand in the venue's order. Two neighbours join into one: the second one's
+    extremes are shifted by the first one's delta. So a hole can be filled, whenever that happens,
+    without having kept a single trade.
+    """
+
+    __slots__ = (
+        "close",
+        "delta",
+        "first",
+        "last_order",
+        "last_time",
+        "max_delta",
+        "min_delta",
+        "open",
+    )
+
+    def __init__(self, time: int, order: int, price: int) -> None:
+        self.first = (time, order)
+        self.last_time = time
+        self.last_order = order
+        self.open = self.close = price
+        self.delta = self.min_delta = self.max_delta = 0
+
+    def join(self, following: Run) -> None:
+        """Append a whole run that follows this one."""
+        if (following.last_time, following.last_order) >= (self.last_time, self.last_order):
+            self.last_time = following.last_time
+            self.last_order = following.last_order
+            self.close = following.close
+        self.min_delta = min(self.min_delta, self.delta + following.min_delta)
+        self.max_delta = max(self.max_delta, self.delta + following.max_delta)
+        self.delta += following.delta
+
+
+class Minute:
+    """Levels and delta path of one minute, integers only; everything else derives from them.
+
+    While it can still change its levels are a dict ``price -> [bid, ask, n]``; ``freeze`` packs
+    them into an array, ``thaw`` undoes that for a late trade.
+    """
+
+    __slots__ = (
+        "_frozen",
+        "cvd_before",
+        "levels",
+        "open_ts",
+        "partial",
+        "repaired",
+        "revision",
+        "runs",
+    )
+
+    def __init__(self, open_ts: int, cvd_before: int, revision: int) -> None:
+        self.open_ts = open_ts
+        self.cvd_before = cvd_before  # CVD at the open, lots
+        self.revision = revision
+        self.partial = False  # the feed began inside it
+        self.repaired = False  # a hole in it was filled by fetched trades
+        self.runs: list[Run] = []
+        self.levels: dict[int, list[int]] = {}
+        self._frozen: Levels | None = None
+
+    @property
+    def end_ts(self) -> int:
+        """First millisecond after it."""
+        return self.open_ts + MINUTE_MS
+
+    @property
+    def delta(self) -> int:
+        """Ask volume less bid volume, lots."""
+        return sum(run.delta for run in self.runs)
+
+    @property
+    def cvd(self) -> int:
+        """CVD at the close, lots."""
+        return self.cvd_before + self.delta
+
+    @property
+    def high(self) -> int:
+        """Highest price, ticks."""
+        return int(self._frozen[0, 0]) if self._frozen is not None else max(self.levels)
+
+    @property
+    def low(self) -> int:
+        """Lowest price, ticks."""
+        return int(self._frozen[-1, 0]) if self._frozen is not None else min(self.levels)
+
+    def path(self) -> Run:
+        """The minute's runs as one: open, close and the extremes of the running delta."""
+        first = self.runs[0]
+        if len(self.runs) == 1:
+            return first
+        path = Run(*first.first, first.open)
+        for run in self.runs:
+            path.join(run)
+        return path
+
+    def run_for(self, time: int, order: int, price: int) -> Run:
+        """The run that a trade out of sequence goes to: the one it directly extends, or a new one.
+
+        A trade extends the run before it only where its order is the very next one: otherwise what
+        is missing in between could not be put there later. A trade that falls inside a run (which
+        no venue with contiguous ids can send) stands right behind that run.
+        """
+        position = bisect_right(self.runs, (time, order), key=lambda run: run.first)
+        if position:
+            before = self.runs[position - 1]
+            if order == before.last_order + 1 and time >= before.last_time:
+                return before
+        run = Run(time, order, price)
+        self.runs.insert(position, run)
+        return run
+
+    def freeze(self, *, join_runs: bool) -> None:
+        """Pack the levels; with ``join_runs`` (nothing is missing in it) the path into one run."""
+        if self._frozen is None:
+            self._frozen = self.level_array()
+            self.levels = {}
+        if join_runs and len(self.runs) > 1:
+            self.runs = [self.path()]
+
+    def thaw(self) -> None:
+        """Make the levels writable again."""
+        if self._frozen is not None:
+            self.levels = {price: [bid, ask, n] for price, bid, ask, n in self._frozen.tolist()}
+            self._frozen = None
+
+    def level_array(self) -> Levels:
+        """The levels, high to low, shape (k, 4)."""
+        if self._frozen is not None:
+            return self._frozen
+        rows = [(price, *level) for price, level in self.levels.items()]
+        rows.sort(reverse=True)
+        return np.array(rows, dtype=np.int64).reshape(-1, 4)
+
+    def adopt(self, levels: Levels, run: Run) -> None:
+        """Take the whole content of a minute that was computed in one batch."""
+        self._frozen = levels
+        self.levels = {}
+        self.runs = [run]

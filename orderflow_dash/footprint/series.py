@@ -1,0 +1,251 @@
+"""The rolling window of minutes of one instrument: where trades are applied."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..market import HOUR_MS, MINUTE_MS, Quality, Trade
+from .batch import batch_minutes
+from .minute import Ints, Minute, Run
+
+_NO_RUN = Run(0, 0, 0)
+_NO_RUN.last_time = 1 << 62  # no trade follows it
+
+
+class Series:
+    """One-minute candles x ticks of one instrument, exact, at least the newest ``window`` minutes.
+
+    Trades may come late or out of order: each corrects its own minute, and the CVD of all later
+    ones. Revisions never fall from one minute to the next newer one, so what changed since a
+    revision is always a suffix. Not thread-safe: the owner holds a lock.
+    """
+
+    def __init__(self, window: int = 500) -> None:
+        self.window = window
+        self.revision = 0
+        self.late = 0  # trades that came out of the venue's order
+        self.first_open: int | None = None  # open of the first minute known, evicted or not
+        self.holes: list[tuple[int, int]] = []  # (time of the trade before, of the trade after)
+        self._minutes: dict[int, Minute] = {}
+        self._opens: list[int] = []
+        self._minute = Minute(0, 0, 0)
+        self._run = _NO_RUN
+        self._end = 0
+        self._unpacked: set[int] = set()
+
+    # -- trades in ---------------------------------------------------------------------------
+
+    def apply(self, trades: Iterable[Trade]) -> None:
+        """Count trades, one revision for all of them. Times in ms, prices in ticks, lots signed."""
+        self.revision += 1
+        # Flat on purpose: this runs once per trade.
+        for time, order, price, quantity in trades:
+            run = self._run
+            if run.last_time < time < self._end or (time == run.last_time and order >= run.last_order):
+                levels = self._minute.levels
+            else:
+                placed = self._place(time, order, price, quantity)
+                if placed is None:
+                    continue
+                minute, run = placed
+                levels = minute.levels
+            try:
+                level = levels[price]
+            except KeyError:
+                level = levels[price] = [0, 0, 0]
+            if quantity > 0:
+                level[1] += quantity
+            else:
+                level[0] -= quantity
+            level[2] += 1
+            run.delta = delta = run.delta + quantity
+            if delta > run.max_delta:
+                run.max_delta = delta
+            elif delta < run.min_delta:
+                run.min_delta = delta
+            run.last_time = time
+            run.last_order = order
+            run.close = price
+        self._minute.revision = self.revision
+
+    def apply_arrays(self, time: Ints, order: Ints, price: Ints, quantity: Ints) -> None:
+        """Count a batch of trades, shape (n,) each: the same result as ``apply``, much faster.
+
+        Fast only where the batch is in the venue's order and follows what is here; trades that are
+        not are counted one by one.
+        """
+        self.revision += 1
+        later, ordered = time[1:] > time[:-1], order[1:] >= order[:-1]
+        in_order = bool(np.all(later | (ordered & (time[1:] == time[:-1]))))
+        # The head belongs to a minute that is already here, and so goes trade by trade.
+        head = int(np.searchsorted(time, self._end)) if in_order else len(time)
+        if head:
+            columns = (column[:head].tolist() for column in (time, order, price, quantity))
+            self.apply(zip(*columns, strict=True))
+        if head == len(time):
+            return
+        self._run = _NO_RUN
+        for open_ts, levels, run in batch_minutes(time[head:], order[head:], price[head:], quantity[head:]):
+            minute, _ = self._open_minute(open_ts, *run.first, run.open)
+            minute.adopt(levels, run)
+            self._run = run
+        self._minute.thaw()
+
+    def interrupt(self) -> None:
+        """What comes next need not follow what came before: a new run begins."""
+        self._run = _NO_RUN
+
+    def open_hole(self, after: int, before: int) -> None:
+        """Trades are missing between two trade times (ms, both inclusive). Marks the minutes."""
+        self.interrupt()
+        self.holes.append((after, before))
+        self.revision += 1
+        self._touch_from(after - after % MINUTE_MS)
+
+    def close_hole(self, after: int, before: int, *, fetched: bool) -> None:
+        """What was missing has arrived; ``fetched`` tells that it was not seen live."""
+        self.holes.remove((after, before))
+        self.revision += 1
+        for open_ts in self._opens[bisect_left(self._opens, after - after % MINUTE_MS) :]:
+            if open_ts > before:
+                break
+            self._minutes[open_ts].repaired |= fetched
+        self._touch_from(after - after % MINUTE_MS)
+
+    # -- minutes out -------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._opens)
+
+    def minutes(self, start: int = 0, end: int = 1 << 62) -> list[Minute]:
+        """Minutes with ``start <= open_ts < end`` (ms), old to new."""
+        opens = self._opens[bisect_left(self._opens, start) : bisect_left(self._opens, end)]
+        return [self._minutes[open_ts] for open_ts in opens]
+
+    @property
+    def oldest_open(self) -> int:
+        """Open (ms) of the oldest minute in the window; 0 before the first."""
+        return self._opens[0] if self._opens else 0
+
+    @property
+    def newest(self) -> Minute | None:
+        """The minute of the newest trade; None before the first."""
+        return self._minutes[self._opens[-1]] if self._opens else None
+
+    def changed_since(self, revision: int) -> int | None:
+        """Open of the oldest minute that changed after a revision; None where nothing did."""
+        oldest = None
+        for open_ts in reversed(self._opens):
+            if self._minutes[open_ts].revision <= revision:
+                break
+            oldest = open_ts
+        return oldest
+
+    def quality(self, minute: Minute) -> Quality:
+        """How whole a minute is, worst first: gap, partial, repaired, complete."""
+        for after, before in self.holes:
+            if after < minute.end_ts and before >= minute.open_ts:
+                return Quality.GAP
+        if minute.partial:
+            return Quality.PARTIAL
+        return Quality.REPAIRED if minute.repaired else Quality.COMPLETE
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _place(self, time: int, order: int, price: int, quantity: int) -> tuple[Minute, Run] | None:
+        """Minute and run of a trade that does not simply follow the last one.
+
+        None where its minute is no longer in the window: then only the CVD takes it.
+        """
+        open_ts = time - time % MINUTE_MS
+        if not self._opens or open_ts > self._opens[-1]:
+            return self._open_minute(open_ts, time, order, price)
+        minute = self._minutes.get(open_ts)
+        if minute is self._minute and self._run is _NO_RUN and self._follows(minute, time, order):
+            self._run = Run(time, order, price)
+            minute.runs.append(self._run)
+            return minute, self._run
+        self.late += 1
+        if minute is None and self._evicted(open_ts):
+            self._touch_from(0, shift=quantity)
+            return None
+        if minute is None:
+            minute = self._insert_minute(open_ts)
+        minute.thaw()
+        self._unpacked.add(open_ts)
+        minute.revision = self.revision
+        self._touch_from(open_ts + 1, shift=quantity)
+        run = minute.run_for(time, order, price)
+        if minute is self._minute and minute.runs[-1] is run:
+            self._run = run
+        return minute, run
+
+    @staticmethod
+    def _follows(minute: Minute, time: int, order: int) -> bool:
+        last = minute.runs[-1]
+        return (time, order) >= (last.last_time, last.last_order)
+
+    def _evicted(self, open_ts: int) -> bool:
+        return self.first_open is not None and self.first_open < self._opens[0] and open_ts < self._opens[0]
+
+    def _open_minute(self, open_ts: int, time: int, order: int, price: int) -> tuple[Minute, Run]:
+        """Begin the newest minute; the one before is closed, the one before that packed."""
+        cvd = 0
+        if self._opens:
+            closing = self._minutes[self._opens[-1]]
+            closing.revision = self.revision  # it is closed now: a change that clients must get
+            cvd = closing.cvd
+        self._pack()
+        minute = Minute(open_ts, cvd, self.revision)
+        if self.first_open is None:
+            self.first_open = open_ts
+            minute.partial = True
+        self._minutes[open_ts] = minute
+        self._opens.append(open_ts)
+        self._minute, self._end = minute, minute.end_ts
+        self._run = Run(time, order, price)
+        minute.runs.append(self._run)
+        self._evict()
+        return minute, self._run
+
+    def _insert_minute(self, open_ts: int) -> Minute:
+        """A minute that only late trades tell of."""
+        position = bisect_left(self._opens, open_ts)
+        cvd = self._minutes[self._opens[position - 1]].cvd if position else 0
+        minute = Minute(open_ts, cvd, self.revision)
+        if self.first_open is None or open_ts < self.first_open:
+            self.first_open = open_ts
+            minute.partial = True
+        self._minutes[open_ts] = minute
+        insort(self._opens, open_ts)
+        return minute
+
+    def _touch_from(self, open_ts: int, shift: int = 0) -> None:
+        for changed in self._opens[bisect_left(self._opens, open_ts) :]:
+            minute = self._minutes[changed]
+            minute.revision = self.revision
+            minute.cvd_before += shift
+
+    def _pack(self) -> None:
+        """Pack what a late trade may still touch, but for the minute that closes just now."""
+        closing = self._opens[-1:]
+        for open_ts in self._unpacked.difference(closing):
+            minute = self._minutes.get(open_ts)
+            if minute is not None:
+                minute.freeze(join_runs=self.quality(minute) is not Quality.GAP)
+        self._unpacked = set(closing)
+
+    def _evict(self) -> None:
+        """Drop whole hours from the old end, so that no derived candle is ever cut."""
+        while self._opens:
+            hour_end = self._opens[0] - self._opens[0] % HOUR_MS + HOUR_MS
+            count = bisect_left(self._opens, hour_end)
+            if len(self._opens) - count < self.window:
+                return
+            for open_ts in self._opens[:count]:
+                del self._minutes[open_ts]
+            del self._opens[:count]
+            self.holes = [hole for hole in self.holes if hole[1] >= hour_end]

@@ -1,0 +1,56 @@
+"""gunicorn's configuration (``-c python:orderflow_dash.gunicorn_config``). One process, threads.
+
+A second worker would be a second aggregator, and threads do not survive a preload's fork.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+from gunicorn.workers.base import Worker
+
+from .logs import configure_logging
+from .settings import SettingsError, load_settings
+
+try:
+    _settings = load_settings()
+except SettingsError as error:
+    sys.exit(f"orderflow-dash: {error}")
+
+configure_logging(_settings.log_level)
+
+bind = f"0.0.0.0:{_settings.port}"
+workers = 1
+worker_class = "gthread"
+threads = _settings.max_sockets + 28  # each socket holds a thread for life; pages need the rest
+timeout = 60
+graceful_timeout = 10  # below the 30 s after which a Heroku-style host kills
+keepalive = 95  # above the router's 90 s
+control_socket_disable = True
+worker_tmp_dir = "/dev/shm"  # noqa: S108 - a heartbeat file that must not wait for a disk
+loglevel = _settings.log_level.lower()
+
+
+def _end_application() -> None:
+    from .wsgi import application
+
+    application.stop()
+
+
+def post_worker_init(worker: Worker) -> None:  # noqa: ARG001 - gunicorn's signature
+    """Tell clients before gunicorn waits for their threads."""
+    previous = signal.getsignal(signal.SIGTERM)
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        _end_application()
+        if callable(previous):
+            previous(signum, frame)
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def worker_int(worker: Worker) -> None:  # noqa: ARG001
+    """Ctrl-C ends the same way."""
+    _end_application()

@@ -1,0 +1,130 @@
+"""Every option of the product in one table: name, default, unit, meaning.
+
+Each field is one environment variable. A value that is not accepted stops the start with one line.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(Exception):
+    """One line: the variable, its value, and what is accepted."""
+
+
+def _url(*schemes: str) -> AfterValidator:
+    accepted = " or ".join(f"{scheme}://" for scheme in schemes)
+
+    def check(value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or not parts.hostname:
+            raise ValueError(f"a URL that begins with {accepted} and names a host")
+        return value
+
+    return AfterValidator(check)
+
+
+WebsocketUrl = Annotated[str, _url("wss", "ws")]
+HttpUrl = Annotated[str, _url("https", "http")]
+
+
+class Settings(BaseSettings):
+    """Where to connect, what to serve and how long to keep things."""
+
+    model_config = SettingsConfigDict(case_sensitive=False, extra="ignore", populate_by_name=True)
+
+    port: Annotated[int, Field(ge=0, le=65535, alias="PORT", description="port the app listens on")] = 8050
+    binance_ws: Annotated[
+        WebsocketUrl, Field(alias="BINANCE_FUTURES_WS", description="Binance USD-M websocket root")
+    ] = "wss://fstream.binance.com"
+    binance_rest: Annotated[
+        HttpUrl, Field(alias="BINANCE_FUTURES_REST", description="Binance USD-M REST root")
+    ] = "https://fapi.binance.com"
+    bybit_ws: Annotated[
+        WebsocketUrl, Field(alias="BYBIT_WS_LINEAR", description="Bybit v5 public linear websocket")
+    ] = "wss://stream.bybit.com/v5/public/linear"
+    bybit_rest: Annotated[HttpUrl, Field(alias="BYBIT_REST", description="Bybit v5 REST root")] = (
+        "https://api.bybit.com"
+    )
+    ping_interval: Annotated[
+        float,
+        Field(gt=0, le=300, alias="WS_PING_INTERVAL", description="ping of our own socket's clients, s"),
+    ] = 20.0
+    demo: Annotated[
+        bool, Field(alias="ORDERFLOW_DEMO", description="serve the simulated market as venue `demo`")
+    ] = True
+    demo_seed: Annotated[
+        int, Field(ge=0, alias="ORDERFLOW_DEMO_SEED", description="seed of the simulated market")
+    ] = 1
+    demo_speed: Annotated[
+        float,
+        Field(gt=0, le=100, alias="ORDERFLOW_DEMO_SPEED", description="simulated seconds per second"),
+    ] = 1.0
+    window: Annotated[
+        int,
+        Field(ge=60, le=10_000, alias="ORDERFLOW_WINDOW", description="one-minute candles kept per symbol"),
+    ] = 500
+    grace: Annotated[
+        float,
+        Field(ge=0, le=3600, alias="ORDERFLOW_GRACE", description="a stream outlives its last watcher by, s"),
+    ] = 30.0
+    lease: Annotated[
+        float,
+        Field(
+            ge=3,
+            le=300,
+            alias="ORDERFLOW_LEASE",
+            description="a page that is not heard of is forgotten after, s",
+        ),
+    ] = 15.0
+    max_sockets: Annotated[
+        int,
+        Field(ge=1, le=2000, alias="ORDERFLOW_MAX_SOCKETS", description="most clients of /ws/orderflow"),
+    ] = 100
+    stall: Annotated[
+        float,
+        Field(
+            ge=1,
+            le=600,
+            alias="ORDERFLOW_STALL",
+            description="a venue connection silent for so long is renewed, s",
+        ),
+    ] = 20.0
+    connection_life: Annotated[
+        float,
+        Field(
+            ge=10,
+            le=86_000,
+            alias="ORDERFLOW_CONNECTION_LIFE",
+            description="planned renewal of a venue connection, before the venue's cut at 24 h, s",
+        ),
+    ] = 82_800.0
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        Field(alias="ORDERFLOW_LOG_LEVEL", description="least level that is logged"),
+    ] = "INFO"
+    secret_key: Annotated[
+        SecretStr,
+        Field(
+            default_factory=lambda: SecretStr(secrets.token_urlsafe(32)),
+            alias="ORDERFLOW_SECRET_KEY",
+            description="signs what the page hands back; random at each start where unset",
+        ),
+    ]
+
+
+def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - pydantic checks each
+    """Settings from the environment, overridden by what is given by field name. Raises SettingsError."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        accepted = first["msg"].removeprefix("Value error, ")
+        value = "(hidden)" if "SECRET" in name else repr(first["input"])
+        raise SettingsError(f"{name}={value} is not accepted: {accepted}") from None

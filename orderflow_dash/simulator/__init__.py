@@ -1,0 +1,23 @@
+"""An exchange inside the app: a real server on loopback that speaks the venues' own protocols."""
+
+from .capture import DamagedFile
+from .command import environment, run_exchange
+from .exchange import SimulatedExchange
+from .faults import Faults
+from .outlet import ConnectionInfo
+from .recording import RecordedMarket
+from .source import Listing, Market
+from .synthetic import SyntheticMarket
+
+__all__ = [
+    "ConnectionInfo",
+    "DamagedFile",
+    "Faults",
+    "Listing",
+    "Market",
+    "RecordedMarket",
+    "SimulatedExchange",
+    "SyntheticMarket",
+    "environment",
+    "run_exchange",
+]

@@ -1,0 +1,358 @@
+"""The simulated exchange: a loopback server that speaks Binance USD-M and Bybit linear, sockets and REST."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request as HandshakeRequest
+from websockets.http11 import Response
+
+from orderflow_dash.market import Venue
+
+from . import binance_frames, bybit_protocol
+from .binance_protocol import BinanceSession, TooManyRequests, address
+from .binance_rest import BinanceRest
+from .bybit_protocol import BybitSession, topic_symbol
+from .bybit_rest import BybitRest
+from .faults import Cut, Faults
+from .outlet import ConnectionInfo, Outlet
+from .publisher import Audience, Publisher
+from .refusals import refusal
+from .rest import Reply, Request
+from .schedule import Schedule
+from .source import Market
+
+_TICK = 0.025  # s, the finest step of delivery: frames that fall due within it go out together
+_IDLE = 1.0  # s, how often the market is moved on when nobody listens
+_LIFE = 86_400.0  # s, Binance cuts every connection at 24 h
+_BYBIT_IDLE = 600.0  # s, Bybit cuts a connection that says nothing for so long
+_PONG_TIMEOUT = 600.0  # s
+
+# Clients that vanish, refused handshakes and plain GETs are this server's daily work, not news.
+_QUIET = logging.getLogger("orderflow_dash.simulator.wire")
+_QUIET.addHandler(logging.NullHandler())
+_QUIET.propagate = False
+
+
+class SimulatedExchange:
+    """Serves a market on ``host:port`` from its own daemon thread.
+
+    Args:
+        source: the market; only this exchange may use it while it runs.
+        host: where to listen.
+        port: 0 takes a free one. A restart listens on the same port again.
+        faults: the switchboard of faults; ``exchange.faults`` either way.
+        ping_interval: seconds between the server's pings, None for none.
+        queue_limit: messages that may wait for a client before it is closed as too slow.
+    """
+
+    def __init__(
+        self,
+        source: Market,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        faults: Faults | None = None,
+        ping_interval: float | None = 180.0,
+        queue_limit: int = 8_192,
+    ) -> None:
+        self.source = source
+        self.faults = Faults() if faults is None else faults
+        self._host = host
+        self._port = port
+        self._ping_interval = ping_interval
+        self._queue_limit = queue_limit
+        self._audience = Audience()
+        self._publisher = Publisher(source, self.faults, self._audience)
+        self._schedule = Schedule(source, self._publisher, self._audience)
+        self._binance_rest = BinanceRest(source)
+        self._bybit_rest = BybitRest(source)
+        self._bybit_symbols = {x.symbol for x in source.listings if Venue.BYBIT in x.venues}
+        self._outlets: dict[Outlet, None] = {}
+        self._serial = 0
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._up = threading.Event()
+        self._failure: BaseException | None = None
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; what was asked for, before ``start``."""
+        return self._port
+
+    @property
+    def rest_root(self) -> str:
+        """What ``BINANCE_FUTURES_REST`` and ``BYBIT_REST`` are set to."""
+        return f"http://{self._host}:{self._port}"
+
+    @property
+    def ws_root(self) -> str:
+        """What ``BINANCE_FUTURES_WS`` is set to."""
+        return f"ws://{self._host}:{self._port}"
+
+    @property
+    def bybit_ws(self) -> str:
+        """What ``BYBIT_WS_LINEAR`` is set to."""
+        return self.ws_root + bybit_protocol.PATH
+
+    @property
+    def connections(self) -> list[ConnectionInfo]:
+        """The open connections."""
+        return [outlet.info for outlet in list(self._outlets)]
+
+    def start(self) -> Self:
+        """Returns when it listens; OSError where it cannot."""
+        if self._thread is not None:
+            raise RuntimeError("the exchange is already running")
+        self._stopping, self._failure = False, None
+        self._up.clear()
+        self._thread = threading.Thread(target=self._run, name="simulated-exchange", daemon=True)
+        self._thread.start()
+        self._up.wait()
+        if self._failure is not None:
+            self._thread.join()
+            self._thread = None
+            raise self._failure
+        return self
+
+    def stop(self) -> None:
+        """Closes every connection and ends the thread, in less than a second; may be repeated."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._stopping = True
+            self._rouse()
+            thread.join()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _rouse(self) -> None:
+        """Ends the present sleep of the loop, from any thread."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            try:
+                loop.call_soon_threadsafe(self._wake.set)
+            except RuntimeError:  # it closed in between
+                return
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except OSError as error:
+            self._failure = error
+        finally:
+            self._loop = None
+            self._up.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        self.faults.wake = self._rouse
+        server = await serve(
+            self._converse,
+            self._host,
+            self._port,
+            process_request=self._answer,
+            compression=None,
+            server_header=None,
+            ping_interval=self._ping_interval,
+            ping_timeout=_PONG_TIMEOUT,
+            close_timeout=0.3,
+            max_size=1 << 20,
+            logger=_QUIET,
+        )
+        self._port = next(iter(server.sockets)).getsockname()[1]
+        self.source.begin()
+        self._up.set()
+        try:
+            while not self._stopping:
+                self._turn()
+                await self._sleep()
+        finally:
+            await self._close(server)
+
+    async def _close(self, server: Server) -> None:
+        server.close(code=1001)
+        closing = asyncio.ensure_future(server.wait_closed())
+        await asyncio.wait([closing], timeout=0.4)
+        for outlet in list(self._outlets):
+            outlet.abort()
+        await asyncio.wait([closing], timeout=0.3)
+
+    def _turn(self) -> None:
+        """Everything that is due now."""
+        now = time.monotonic()
+        for command in self.faults.take_commands():
+            if isinstance(command, Cut):
+                self._cut(command)
+            else:
+                self._announce_shutdown()
+        self._pump(now)
+        self._publisher.release_late(now)
+        self._schedule.run(now)
+        for outlet in list(self._outlets):
+            limit, since = (
+                (_BYBIT_IDLE, outlet.heard) if outlet.venue is Venue.BYBIT else (_LIFE, outlet.opened)
+            )
+            if now - since > limit:
+                outlet.cut(1000)
+
+    def _pump(self, now: float) -> None:
+        self._publisher.emit(self.source.poll(self._publisher.ready()), now)
+
+    async def _sleep(self) -> None:
+        now = time.monotonic()
+        ready = self._publisher.ready()
+        rest = min(self.source.due_in(ready), self._schedule.due_in(now), self._publisher.late_in(now), _IDLE)
+        if self.source.paced:
+            rest = max(rest, _TICK)
+        if rest <= 0:
+            await asyncio.sleep(0)
+            return
+        try:
+            async with asyncio.timeout(rest):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        self._wake.clear()
+
+    def _cut(self, command: Cut) -> None:
+        for outlet in list(self._outlets):
+            if command.venue in (None, outlet.venue):
+                self.faults.count("close")
+                outlet.cut(command.code, command.reason)
+
+    def _announce_shutdown(self) -> None:
+        payload = binance_frames.server_shutdown(self.source.now())
+        for outlet in list(self._outlets):
+            if isinstance(outlet.session, BinanceSession):
+                self.faults.count("shutdown")
+                combined = outlet.session.combined
+                outlet.send(binance_frames.combined("!serverShutdown", payload) if combined else payload)
+
+    def _answer(self, socket: ServerConnection, handshake: HandshakeRequest) -> Response | None:
+        """A plain GET is answered as REST; a WebSocket handshake goes on, or is refused."""
+        if handshake.headers.get("Upgrade", "").lower() != "websocket":
+            return _response(self._rest(Request.parse(handshake.path)))
+        fault = self.faults.take_http("refuse", handshake.path)
+        if fault is not None:
+            if not fault.status:
+                socket.transport.abort()
+            return _response(refusal(handshake.path, fault.status or 503, fault.retry_after))
+        if handshake.path.partition("?")[0] == bybit_protocol.PATH or address(handshake.path) is not None:
+            return None
+        return _response(Reply(404, b"404 page not found", "text/plain"))
+
+    def _rest(self, request: Request) -> Reply:
+        now = time.monotonic()
+        fault = self.faults.take_http("http", request.path)
+        if fault is not None:
+            return refusal(request.path, fault.status, fault.retry_after)
+        self._pump(now)  # REST tells nothing less than the streams have told
+        if request.path.startswith("/v5/"):
+            return self._bybit_rest.answer(request)
+        return self._binance_rest.answer(request, now)
+
+    async def _converse(self, socket: ServerConnection) -> None:
+        """The life of one connection."""
+        path = socket.request.path if socket.request else ""
+        where = address(path)
+        self._serial += 1
+        session: BinanceSession | BybitSession
+        if where is None:
+            session = BybitSession(f"sim{self._serial:08d}", self._has_handler)
+        else:
+            session = BinanceSession(where.route, where.combined)
+        outlet = Outlet(socket, session, self._queue_limit, self._wake.set)
+        self._outlets[outlet] = None
+        joined: set[str] = set()
+        try:
+            if isinstance(session, BinanceSession) and where is not None:
+                session.streams.update(dict.fromkeys(where.streams))
+                self._follow(outlet, session, joined)
+            async for message in socket:
+                outlet.heard = time.monotonic()
+                if isinstance(session, BinanceSession):
+                    outlet.send(session.receive(message, outlet.heard).encode())
+                    self._follow(outlet, session, joined)
+                else:
+                    self._bybit_message(outlet, session, message, joined)
+        except TooManyRequests:
+            outlet.cut(1008, "Too many requests")
+        except ConnectionClosed:
+            pass
+        finally:
+            for stream in joined:
+                self._audience.leave(stream, outlet)
+            await outlet.finish()
+            self._outlets.pop(outlet, None)
+            self._wake.set()
+
+    def _follow(self, outlet: Outlet, session: BinanceSession, joined: set[str]) -> None:
+        """Makes the audience agree with what the session is subscribed to."""
+        wanted = {name for name in session.streams if session.route.delivers(name)}
+        if wanted - joined:
+            self._pump(time.monotonic())  # a newcomer hears nothing from before it came
+        for stream in joined - wanted:
+            self._audience.leave(stream, outlet)
+        for stream in sorted(wanted - joined):
+            self._audience.join(stream, outlet)
+        joined.clear()
+        joined.update(wanted)
+        self._wake.set()
+
+    def _bybit_message(
+        self, outlet: Outlet, session: BybitSession, message: str | bytes, joined: set[str]
+    ) -> None:
+        reply = session.receive(message).encode()
+        for topic in joined - session.topics.keys():
+            self._audience.leave(topic, outlet)
+        if session.fresh:
+            self._pump(time.monotonic())
+        for topic in session.fresh:
+            if topic.startswith("tickers."):
+                # As on the venue, the first data may arrive before the acknowledgement.
+                self._schedule.bybit_ticker(topic)
+                self._schedule.bybit_snapshot(topic, outlet)
+            self._audience.join(topic, outlet)
+        joined.clear()
+        joined.update(session.topics)
+        outlet.send(reply)
+        self._wake.set()
+
+    def _has_handler(self, topic: str) -> bool:
+        parts = topic_symbol(topic)
+        if parts is None or parts[1] not in self._bybit_symbols:
+            return False
+        if self.faults.take("reject", topic) is None:
+            return True
+        self.faults.count("reject")
+        return False
+
+
+def _response(reply: Reply) -> Response:
+    headers = Headers(
+        {
+            "Content-Type": reply.content_type,
+            "Content-Length": str(len(reply.body)),
+            "Connection": "close",
+            **reply.headers,
+        }
+    )
+    reason = {200: "OK", 400: "Bad Request", 404: "Not Found", 418: "I'm a teapot", 429: "Too Many Requests"}
+    return Response(reply.status, reason.get(reply.status, "Error"), headers, reply.body)

@@ -1,0 +1,61 @@
+"""What REST of both venues shares: a request that was read, a reply to send, parameters with bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A GET that was read."""
+
+    path: str
+    query: Mapping[str, str]
+
+    @classmethod
+    def parse(cls, target: str) -> Request:
+        """Reads a request target."""
+        parts = urlsplit(target)
+        return cls(parts.path.rstrip("/"), dict(parse_qsl(parts.query)))
+
+    def integer(self, name: str) -> int | None:
+        """An integer parameter, None where absent; ``BadParameter`` where it is no integer."""
+        text = self.query.get(name)
+        if text is None:
+            return None
+        try:
+            return int(text)
+        except ValueError:
+            raise BadParameter(name) from None
+
+    def limit(self, default: int, most: int) -> int:
+        """The ``limit`` parameter within 1..most; ``BadParameter`` outside."""
+        limit = self.integer("limit")
+        if limit is None:
+            return default
+        if not 1 <= limit <= most:
+            raise BadParameter("limit")
+        return limit
+
+
+class BadParameter(ValueError):  # noqa: N818 - the field's own word
+    """A parameter that cannot be read; the argument is its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def json_reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    """A JSON answer."""
+    return Reply(status, orjson.dumps(value), headers=headers or {})

@@ -1,0 +1,230 @@
+"""The invented market: perpetuals of every kind of price and pace, the same trades for the same seed."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import time
+import uuid
+from collections.abc import Iterator, Sequence, Set
+from decimal import Decimal
+
+from orderflow_dash.market import DecimalUnit, Venue
+
+from .contract import Before, draw, statistics
+from .flow import Character, OrderFlow
+from .source import BybitTrade, Day, Emission, Fill, Listing
+from .tape import Print, Tape
+
+_OFF_KINDS = ("", "INSURANCE_FUND", "ADL", "NA")
+
+# symbol, launch price, tick, lot, market orders per second, median order in quote, mean step in ticks
+_CATALOGUE = (
+    ("BTCUSDT", "97250.0", "0.1", "0.001", 24.0, 900, 14.0),
+    ("ETHUSDT", "3412.40", "0.01", "0.001", 12.0, 600, 9.0),
+    ("SOLUSDT", "187.330", "0.01", "0.1", 6.0, 400, 1.8),
+    ("XRPUSDT", "2.4150", "0.0001", "0.1", 4.0, 300, 2.2),
+    ("DOGEUSDT", "0.18420", "0.00001", "1", 3.0, 250, 1.8),
+    ("1000PEPEUSDT", "0.0071250", "0.0000001", "1", 2.2, 200, 9.0),
+    ("BNBUSDT", "884.600", "0.01", "0.01", 1.6, 350, 14.0),
+    ("ADAUSDT", "0.6120", "0.0001", "1", 1.0, 200, 1.2),
+    ("LINKUSDT", "17.842", "0.001", "0.01", 0.8, 220, 5.0),
+    ("AVAXUSDT", "22.160", "0.001", "1", 0.5, 180, 7.0),
+    ("BCHUSDT", "512.35", "0.05", "0.001", 0.35, 240, 3.0),
+    ("NEARUSDT", "2.811", "0.001", "1", 0.2, 150, 1.4),
+    ("1INCHUSDT", "0.2407", "0.0001", "1", 0.1, 120, 1.3),
+    ("YFIUSDT", "4931", "1", "0.001", 0.05, 140, 2.0),
+    ("BABYDOGEUSDT", "0.0000412", "0.0000001", "10", 0.06, 90, 1.0),
+)
+
+
+class SyntheticMarket:
+    """Fifteen invented perpetuals.
+
+    The prints of a symbol (times, prices, sizes, sides, ids) are a function of ``seed`` and of the
+    instant at which the market began, ``start_ms - history_ms``, alone: neither ``speed``, nor the
+    wall clock, nor who listens changes them.
+
+    Args:
+        seed: which market.
+        speed: market milliseconds per wall millisecond; above 0.
+        start_ms: market time when the exchange starts, ms since the epoch; now where None.
+        history_ms: how much was already traded by then (REST tells it, no stream does).
+    """
+
+    paced = True
+
+    def __init__(
+        self, seed: int = 1, speed: float = 1.0, start_ms: int | None = None, *, history_ms: int = 0
+    ) -> None:
+        if not (speed > 0 and math.isfinite(speed)):
+            raise ValueError(f"speed must be above 0 and finite, not {speed}")
+        self.seed = seed
+        self.speed = speed
+        self.start_ms = time.time_ns() // 1_000_000 if start_ms is None else start_ms
+        self._origin = self.start_ms - history_ms
+        self._began: float | None = None
+        self.listings: Sequence[Listing] = tuple(_listing(row) for row in _CATALOGUE)
+        self._by_symbol = {listing.symbol: listing for listing in self.listings}
+        self._tapes: dict[Listing, Tape] = {}
+        self._before: dict[Listing, Before] = {}
+        self._flows: dict[str, Iterator[Print]] = {}
+        self._due: list[tuple[int, int, Print]] = []  # (event time, position in listings, print), a heap
+        self._released = [0] * len(self.listings)
+        for position, row in enumerate(_CATALOGUE):
+            self._open(position, row)
+        for _ in self._released_until(self.start_ms - 1):
+            pass  # the tapes keep what is to be kept
+
+    def _open(self, position: int, row: tuple[str, str, str, str, float, int, float]) -> None:
+        listing = self.listings[position]
+        symbol, pace, notional, gap = listing.symbol, row[4], row[5], row[6]
+        ticks = listing.price.units(row[1])
+        lot_value = float(Decimal(row[1]) * listing.quantity.value)
+        character = Character(ticks, pace, max(1.0, notional / lot_value), gap)
+        first_id = 1_000_000_000 + draw(self.seed, symbol, "id") % 1_000_000_000
+        flow = OrderFlow(character, f"{self.seed}:{symbol}", self._origin, first_id, first_id * 2)
+        self._flows[symbol] = iter(flow)
+        self._tapes[listing] = Tape(first_id, keep=60_000)
+        self._before[listing] = self._yesterday(symbol, character)
+        self._schedule(position)
+
+    def _yesterday(self, symbol: str, character: Character) -> Before:
+        """A day before the first print that fits the symbol's own pace and price."""
+        change = draw(self.seed, symbol, "change") % 1_001 - 450  # tenths of a per mille
+        opened = max(1, character.price * 10_000 // (10_000 + change))
+        trades = round(character.rate * 86_400 * 2.2)
+        volume = round(character.rate * 86_400 * character.order * 2.4)
+        reach = 1 + character.price * (20 + draw(self.seed, symbol, "reach") % 150) // 10_000
+        return Before(
+            self._origin,
+            opened,
+            max(opened, character.price) + reach,
+            max(1, min(opened, character.price) - reach),
+            character.price,
+            volume,
+            volume * ((opened + character.price) // 2 or 1),
+            trades,
+            volume // 2 + draw(self.seed, symbol, "interest") % (volume or 1),
+        )
+
+    def _schedule(self, position: int) -> None:
+        symbol = self.listings[position].symbol
+        trade = next(self._flows[symbol])
+        # An aggregate is told up to 100 ms after its trade time, never before the one ahead of it.
+        event = max(self._released[position], trade.time + trade.id * 37 % 90)
+        self._released[position] = event
+        heapq.heappush(self._due, (event, position, trade))
+
+    def advance(self, until_ms: int) -> list[Emission]:
+        """Emits every print whose event time is at or before a market time, in order of event time."""
+        return list(self._released_until(until_ms))
+
+    def _released_until(self, until_ms: int) -> Iterator[Emission]:
+        while self._due[0][0] <= until_ms:
+            event, position, trade = heapq.heappop(self._due)
+            listing = self.listings[position]
+            self._tapes[listing].append(trade)
+            self._schedule(position)
+            yield Emission(listing, event, trade)
+
+    def begin(self) -> None:
+        """Lets market time run, from ``start_ms``; it goes on running over a restart of the exchange."""
+        if self._began is None:
+            self._began = time.monotonic()
+
+    def now(self) -> int:
+        """Market time, ms since the epoch; ``start_ms`` until the exchange starts."""
+        if self._began is None:
+            return self.start_ms
+        return self.start_ms + int((time.monotonic() - self._began) * 1000 * self.speed)
+
+    def poll(self, ready: Set[Listing]) -> Sequence[Emission]:
+        """Everything due by now; who listens changes nothing."""
+        del ready
+        return self.advance(self.now())
+
+    def due_in(self, ready: Set[Listing]) -> float:
+        """Seconds until the next print of a symbol that has listeners; unheard ones can wait."""
+        if not ready:
+            return math.inf
+        event = min((event for event, at, _ in self._due if self.listings[at] in ready), default=None)
+        return math.inf if event is None else max(0.0, (event - self.now()) / 1000 / self.speed)
+
+    def find(self, symbol: str) -> Listing:
+        """The listing of a symbol; KeyError where there is none."""
+        return self._by_symbol[symbol]
+
+    def tape(self, listing: Listing) -> Tape:
+        """What was emitted of a symbol."""
+        return self._tapes[listing]
+
+    def day(self, listing: Listing) -> Day | None:
+        """Statistics of the last 24 h."""
+        return statistics(listing.symbol, self._tapes[listing], self._before[listing], self.now())
+
+    def fills(self, listing: Listing, trade: Print) -> Sequence[Fill]:
+        """The matches inside a print, and the off-book one before them where there is one."""
+        sell = trade.quantity < 0
+        price = listing.price.text(trade.price)
+        made = []
+        if trade.off:
+            made.append(self._off_book(listing, trade))
+        count = trade.last - trade.first + 1
+        lots = abs(trade.quantity)
+        rpi = lots - trade.without_rpi
+        # Where the print holds both kinds, its first match is the RPI one.
+        sizes = [rpi, *_shares(lots - rpi, count - 1)] if 0 < rpi < lots else _shares(lots, count)
+        for i, size in enumerate(sizes):
+            kind = "RPI" if rpi and (i == 0 or rpi == lots) else "MARKET"
+            made.append(Fill(trade.first + i, trade.time, price, listing.quantity.text(size), kind, sell))
+        return made
+
+    def _off_book(self, listing: Listing, trade: Print) -> Fill:
+        kind = _OFF_KINDS[trade.off]
+        if kind == "NA":
+            return Fill(trade.first - 1, trade.time, "0", "0", kind, sell=True)
+        far = max(1, trade.price - trade.price // 50) if trade.id % 2 else trade.price + trade.price // 50
+        size = listing.quantity.text(abs(trade.quantity) * 3)
+        return Fill(trade.first - 1, trade.time, listing.price.text(far), size, kind, trade.id % 2 == 1)
+
+    def bybit_trades(self, listing: Listing, trade: Print) -> Sequence[BybitTrade]:
+        """The print as one Bybit trade; an off-book match becomes a block trade before it."""
+        symbol = listing.symbol
+        made: list[BybitTrade] = []
+        if trade.off in (1, 2):
+            fill = self._off_book(listing, trade)
+            key, seq = _uuid(symbol, fill.id), trade.last * 3 - 1
+            made.append(BybitTrade(key, seq, fill.time, fill.price, fill.quantity, fill.sell, True, False))
+        price, quantity = listing.price.text(trade.price), listing.quantity.text(abs(trade.quantity))
+        key, seq = _uuid(symbol, trade.last), trade.last * 3
+        rpi = trade.without_rpi == 0
+        made.append(BybitTrade(key, seq, trade.time, price, quantity, trade.quantity < 0, False, rpi))
+        return made
+
+
+def _listing(row: tuple[str, str, str, str, float, int, float]) -> Listing:
+    symbol, _, tick, lot, *_ = row
+    venues = frozenset((Venue.BINANCE, Venue.BYBIT))
+    return Listing(
+        symbol,
+        symbol.removesuffix("USDT"),
+        "USDT",
+        DecimalUnit(Decimal(tick)),
+        DecimalUnit(Decimal(lot)),
+        venues,
+    )
+
+
+def _shares(lots: int, count: int) -> list[int]:
+    """Cuts a quantity into so many parts of at least one lot, the larger ones first."""
+    parts = []
+    for left in range(count, 0, -1):
+        part = lots if left == 1 else max(1, min(lots - left + 1, lots * 3 // (left * 2)))
+        parts.append(part)
+        lots -= part
+    return parts
+
+
+def _uuid(symbol: str, match: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{symbol}:{match}"))

@@ -1,0 +1,214 @@
+"""The CVD chart: candles in, a Plotly figure as a plain dict out.
+
+``go.Figure`` costs 8 ms to build and a dict 0.02 ms, and this one is built once a second for each viewer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from dash import dcc
+from dash.development.base_component import Component
+
+from ..footprint.candle import Candle
+from ..market import Instrument, Quality, Timeframe
+from .number_text import day_clock, signed
+from .quality import MARKS, quality_note
+from .theme import Palette
+
+CHART_CANDLES: Final = 30
+CHART_HEIGHT: Final = 232  # px, equal to the height in assets/40-panel.css
+MIN_SLOTS: Final = 8  # candles of room on the time axis even where fewer are known
+
+Figure = dict[str, Any]
+
+CONFIG: Final[Any] = {
+    "displayModeBar": False,
+    "displaylogo": False,
+    "showSendToCloud": False,
+    "scrollZoom": False,
+    "doubleClick": False,
+    "responsive": True,
+}
+
+_RIGHT_MARGIN: Final = 54  # px, room for the y axis's figures
+
+_SYMBOLS: Final = {
+    Quality.COMPLETE: "circle",
+    Quality.REPAIRED: "square",
+    Quality.PARTIAL: "circle-open",
+    Quality.GAP: "diamond-open",
+}
+
+
+def cvd_chart(component_id: dict[str, Any], figure: Figure) -> Component:
+    """The chart's component; its figure is replaced, its height never changes."""
+    return dcc.Graph(
+        id=component_id,
+        className="cvd-chart",
+        figure=figure,
+        config=CONFIG,
+        style={"height": f"{CHART_HEIGHT}px"},
+    )
+
+
+def value_range(values: Sequence[float]) -> list[float]:
+    """The y range that fits the values with a little air; a flat line lies in the middle."""
+    low, high = min(values), max(values)
+    pad = (high - low) * 0.08 or abs(high) * 0.05 or 1.0
+    return [low - pad, high + pad]
+
+
+def cvd_figure(
+    candles: Sequence[Candle], instrument: Instrument, timeframe: Timeframe, palette: Palette
+) -> Figure:
+    """The CVD of the last 30 candles: green where its current value is at or above zero, red below.
+
+    Each point is one candle. Candles that are not whole carry a hollow mark, and those with missing trades
+    a band as well. Times are UTC.
+    """
+    shown = list(candles)[-CHART_CANDLES:]
+    if not shown:
+        return {"data": [], "layout": _layout(palette, [_note("Waiting for the first trade…", palette)])}
+    values = [float(instrument.quantity.text(candle.cvd)) for candle in shown]
+    texts = [signed(instrument.quantity.text(candle.cvd)) for candle in shown]
+    above = shown[-1].cvd >= 0
+    colour = palette.ask if above else palette.bid
+    last = len(shown) - 1
+    trace = {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": "CVD",
+        "x": [candle.open_ts for candle in shown],
+        "y": values,
+        "line": {"color": colour, "width": 1.75},
+        "marker": {
+            "color": [_marker_colour(candle.quality, colour, palette) for candle in shown],
+            "symbol": [_SYMBOLS[candle.quality] for candle in shown],
+            "size": [
+                9 if candle.quality is not Quality.COMPLETE else 7 if index == last else 3
+                for index, candle in enumerate(shown)
+            ],
+            "line": {"width": 1.5},
+        },
+        "fill": "tozeroy",
+        "fillcolor": palette.ask_tint if above else palette.bid_tint,
+        "customdata": [
+            [
+                day_clock(candle.open_ts),
+                text,
+                signed(instrument.quantity.text(candle.delta)),
+                _hover_note(candle.quality),
+            ]
+            for candle, text in zip(shown, texts, strict=True)
+        ],
+        "hovertemplate": (
+            "%{customdata[0]} UTC<br>CVD <b>%{customdata[1]}</b><br>Delta %{customdata[2]}"
+            "%{customdata[3]}<extra></extra>"
+        ),
+    }
+    layout = _layout(palette, [_current_value(texts[-1], colour)])
+    end = shown[-1].open_ts + timeframe.ms // 2
+    start = min(shown[0].open_ts, shown[-1].open_ts - (MIN_SLOTS - 1) * timeframe.ms) - timeframe.ms // 2
+    layout["xaxis"]["range"] = [start, end]
+    layout["yaxis"]["range"] = value_range(values)
+    layout["shapes"] = [
+        _band(candle.open_ts, timeframe, palette) for candle in shown if candle.quality is Quality.GAP
+    ]
+    return {"data": [trace], "layout": layout}
+
+
+def _hover_note(quality: Quality) -> str:
+    note = quality_note(quality)
+    return f"<br>{MARKS[quality]} {note}" if note else ""
+
+
+def _marker_colour(quality: Quality, line: str, palette: Palette) -> str:
+    if quality is Quality.GAP:
+        return palette.warn
+    return palette.muted if quality is Quality.PARTIAL else line
+
+
+def _current_value(text: str, colour: str) -> dict[str, Any]:
+    return {
+        "text": f"<b>{text}</b>",
+        "xref": "paper",
+        "yref": "paper",
+        "x": 1,
+        "y": 1,
+        "xanchor": "right",
+        "yanchor": "bottom",
+        "yshift": 5,
+        "xshift": _RIGHT_MARGIN,
+        "showarrow": False,
+        "align": "right",
+        "font": {"size": 16, "color": colour},
+    }
+
+
+def _note(text: str, palette: Palette) -> dict[str, Any]:
+    return {
+        "text": text,
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0.5,
+        "y": 0.5,
+        "showarrow": False,
+        "font": {"size": 13, "color": palette.muted},
+    }
+
+
+def _band(open_ts: int, timeframe: Timeframe, palette: Palette) -> dict[str, Any]:
+    return {
+        "type": "rect",
+        "xref": "x",
+        "yref": "paper",
+        "x0": open_ts - timeframe.ms // 2,
+        "x1": open_ts + timeframe.ms // 2,
+        "y0": 0,
+        "y1": 1,
+        "line": {"width": 0},
+        "fillcolor": palette.warn_tint,
+        "layer": "below",
+    }
+
+
+def _layout(palette: Palette, annotations: list[dict[str, Any]]) -> dict[str, Any]:
+    axis = {
+        "gridcolor": palette.line,
+        "linecolor": palette.line,
+        "zeroline": False,
+        "fixedrange": True,
+        "ticks": "",
+        "automargin": False,
+    }
+    return {
+        "autosize": True,
+        "margin": {"l": 2, "r": _RIGHT_MARGIN, "t": 30, "b": 24},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "Inter, system-ui, sans-serif", "size": 11, "color": palette.muted},
+        "showlegend": False,
+        "hovermode": "closest",
+        "hoverdistance": 40,
+        "dragmode": False,
+        "hoverlabel": {
+            "bgcolor": palette.surface,
+            "bordercolor": palette.line_strong,
+            "font": {"color": palette.text, "size": 12},
+            "align": "left",
+        },
+        "xaxis": {**axis, "type": "date", "showgrid": False, "nticks": 6, "tickformat": "%H:%M"},
+        "yaxis": {
+            **axis,
+            "side": "right",
+            "nticks": 7,
+            "zeroline": True,
+            "zerolinecolor": palette.line_strong,
+            "zerolinewidth": 1,
+            "exponentformat": "SI",
+        },
+        "annotations": annotations,
+        "shapes": [],
+    }

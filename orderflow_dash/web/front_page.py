@@ -1,0 +1,172 @@
+"""The page ``/``: the symbol table, the modal that a row opens, and the address bar that names it.
+
+The address decides what is open. A clicked row, a typed address and the back button all put a wish into
+the ``address`` store; one callback answers it; the opened panel then writes its own name into the address
+bar (``assets/address.js``), as it does when its timeframe or step is changed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import dash_bootstrap_components as dbc
+from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
+from dash.development.base_component import Component
+
+from ..hub import Hub, Unavailable, UnknownSymbol
+from .in_browser import in_browser
+from .panel import new_panel_id, panel
+from .query import QueryError, parse_view_query
+from .status import venue_lines, venue_strip
+from .symbol_table import TABLE_ID, symbol_search, symbol_table
+from .theme import theme_store, theme_switch
+from .ticker_journal import TickerJournal
+
+TICK_MS: Final = 1000
+MAX_ROWS_A_TICK: Final = 400
+_PANEL_VIEWS: Final = {"type": "panel-view", "panel": ALL}
+
+
+def front_page(hub: Hub, journal: TickerJournal) -> Component:
+    """The layout, built anew for each page that is loaded."""
+    _read_tickers(hub, journal)
+    cursor, rows = journal.all_rows()
+    venues = hub.venues()
+    return html.Div(
+        [
+            theme_store(),
+            dcc.Store(id="address"),
+            dcc.Store(id="address-shown"),
+            dcc.Store(id="address-retry", data=False),
+            dcc.Store(id="table-cursor", data={"rows": list(cursor), "venues": venue_lines(venues)}),
+            dcc.Interval(id="page-interval", interval=TICK_MS),
+            html.Div(id="server-lost", className="server-lost", role="alert"),
+            html.Header(
+                [
+                    html.H1("Order flow", className="product-name"),
+                    symbol_search(),
+                    theme_switch(),
+                ],
+                className="page-head",
+            ),
+            html.Div(venue_strip(venues), id="venue-strip", className="venue-strip"),
+            html.Div(id="notice", className="notice-place"),
+            html.Main(symbol_table(rows), className="page-main"),
+            dbc.Modal(
+                [
+                    dbc.ModalHeader(close_button=True, class_name="modal-close"),
+                    dbc.ModalBody(id="modal-body"),
+                ],
+                id="modal",
+                is_open=False,
+                size="lg",
+                fullscreen="md-down",
+                class_name="orderflow-modal",
+                scrollable=False,
+            ),
+        ],
+        className="front-page",
+    )
+
+
+def register_front_page(app: Dash, hub: Hub, journal: TickerJournal) -> None:
+    """Register the callbacks of the page ``/``."""
+    _register_tick(app, hub, journal)
+    _register_address(app, hub)
+
+
+def _register_tick(app: Dash, hub: Hub, journal: TickerJournal) -> None:
+    @app.callback(
+        Output(TABLE_ID, "rowData"),
+        Output(TABLE_ID, "rowTransaction"),
+        Output("venue-strip", "children"),
+        Output("table-cursor", "data"),
+        Input("page-interval", "n_intervals"),
+        State("table-cursor", "data"),
+        prevent_initial_call=True,
+    )
+    def tick(beat: int, have: dict[str, Any]) -> tuple[Any, ...]:
+        _read_tickers(hub, journal)
+        rows: Any = no_update
+        transaction: Any = no_update
+        cursor, changed = journal.changes(have.get("rows"), MAX_ROWS_A_TICK)
+        if changed is None:
+            cursor, rows = journal.all_rows()
+        elif changed:
+            transaction = {"update": changed, "async": False}
+        venues = hub.venues()
+        lines = [list(line) for line in venue_lines(venues)]
+        strip = no_update if lines == have.get("venues") else venue_strip(venues)
+        return rows, transaction, strip, {"rows": list(cursor), "venues": lines, "beat": beat}
+
+    in_browser(app, "server", "beat", Input("table-cursor", "data"))
+
+
+def _register_address(app: Dash, hub: Hub) -> None:
+    in_browser(
+        app,
+        "address",
+        "read",
+        Output("address", "data"),
+        Input("address", "id"),
+    )
+    in_browser(
+        app,
+        "address",
+        "closed",
+        Output("address", "data", allow_duplicate=True),
+        Input("modal", "is_open"),
+        at_start=False,
+    )
+    in_browser(
+        app,
+        "address",
+        "retry",
+        Output("address", "data", allow_duplicate=True),
+        Input("table-cursor", "data"),
+        State("address-retry", "data"),
+        at_start=False,
+    )
+    in_browser(
+        app,
+        "address",
+        "follow",
+        Output("address-shown", "data"),  # without an output it would not run for a panel that appears
+        Input(_PANEL_VIEWS, "data"),
+    )
+
+    @app.callback(
+        Output("modal", "is_open"),
+        Output("modal-body", "children"),
+        Output("notice", "children"),
+        Output("address-retry", "data"),
+        Input("address", "data"),
+        State(_PANEL_VIEWS, "id"),
+        State("theme", "data"),
+        prevent_initial_call=True,
+    )
+    def open_address(
+        wish: dict[str, str] | None, open_panels: list[dict[str, str]], theme: str
+    ) -> tuple[Any, ...]:
+        for open_panel in open_panels:
+            hub.release(open_panel["panel"])
+        query = dict(parse_qsl(((wish or {}).get("search") or "").lstrip("?")))
+        if not query:
+            return False, [], None, False
+        try:
+            key = parse_view_query(query, hub).key
+            return True, panel(hub, new_panel_id(), key, theme), None, False
+        except (QueryError, Unavailable, UnknownSymbol) as error:
+            later = isinstance(error, Unavailable) or getattr(error, "code", "") == "unavailable"
+            return False, [], _notice(str(error)), later
+
+
+def _notice(message: str) -> Component:
+    alert: Component = dbc.Alert(message, color="warning", dismissable=True, class_name="notice", fade=False)
+    return alert
+
+
+def _read_tickers(hub: Hub, journal: TickerJournal) -> None:
+    board = hub.tickers()
+    journal.update(hub.instruments(), board.revision, board.rows)

@@ -1,0 +1,104 @@
+"""The query of a view, on the socket and on the page: names, defaults, limits, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Literal, NamedTuple
+from urllib.parse import urlencode
+
+from ..footprint.measures import default_step
+from ..hub import Hub, Unavailable, UnknownSymbol, ViewKey
+from ..market import Instrument, Timeframe, Venue, parse_decimal
+
+ErrorCode = Literal["bad_parameter", "unknown_symbol", "unavailable"]
+
+_LONGEST = 40  # characters of a value that are told back
+
+
+class QueryError(ValueError):
+    """A query that cannot be served: which parameter, and what is accepted."""
+
+    def __init__(self, code: ErrorCode, param: str | None, message: str) -> None:
+        super().__init__(message)
+        self.code: ErrorCode = code
+        self.param = param
+
+
+class ViewQuery(NamedTuple):
+    """A query, checked."""
+
+    key: ViewKey
+    lookback: int  # candles
+    emit_ms: int
+
+
+def parse_view_query(args: Mapping[str, str], hub: Hub) -> ViewQuery:
+    """Check a query against what is served. Raises QueryError."""
+    served = [status.venue.value for status in hub.venues()]
+    exchange = _one_of(args, "exchange", served, Venue.BINANCE.value)
+    timeframe = _one_of(args, "tf", [timeframe.value for timeframe in Timeframe], Timeframe.M1.value)
+    lookback = _integer(args, "lookback", 30, 1, 500)
+    emit_ms = _integer(args, "emit_ms", 300, 50, 10_000)
+    try:
+        instrument = hub.instrument(Venue(exchange), args.get("symbol", "BTCUSDT").upper())
+    except UnknownSymbol as error:
+        raise QueryError("unknown_symbol", "symbol", str(error)) from error
+    except Unavailable as error:
+        raise QueryError("unavailable", "exchange", str(error)) from error
+    step = _step(args, instrument, hub.price(instrument))
+    return ViewQuery(
+        ViewKey(instrument.venue, instrument.symbol, Timeframe(timeframe), step), lookback, emit_ms
+    )
+
+
+def view_query_string(key: ViewKey, instrument: Instrument) -> str:
+    """The query that names a view."""
+    step = Decimal(instrument.price.text(key.step)).normalize()
+    return urlencode(
+        {"exchange": key.venue.value, "symbol": key.symbol, "tf": key.timeframe.value, "step": f"{step:f}"}
+    )
+
+
+def _one_of(args: Mapping[str, str], name: str, accepted: list[str], default: str) -> str:
+    value = args.get(name, default)
+    if value not in accepted:
+        raise QueryError(
+            "bad_parameter", name, f"{name}={value[:_LONGEST]!r} is not accepted: {' | '.join(accepted)}"
+        )
+    return value
+
+
+def _integer(args: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    text = args.get(name)
+    if text is None:
+        return default
+    # isdecimal alone would let other scripts' digits in.
+    if len(text) <= len(str(most)) and text.isascii() and text.isdecimal() and least <= int(text) <= most:
+        return int(text)
+    raise QueryError(
+        "bad_parameter",
+        name,
+        f"{name}={text[:_LONGEST]!r} is not accepted: a whole number from {least} to {most}",
+    )
+
+
+def _step(args: Mapping[str, str], instrument: Instrument, price: int | None) -> int:
+    text = args.get("step")
+    if text is None:
+        return default_step(instrument, price)
+    most = price if price else 10**9
+    try:
+        value = parse_decimal(text)
+        ticks = instrument.price.units(text) if value > 0 else 0
+    except ValueError:
+        ticks = 0
+    if not 0 < ticks <= most:
+        raise QueryError(
+            "bad_parameter",
+            "step",
+            f"step={text[:_LONGEST]!r} is not accepted for {instrument.symbol}: a whole multiple of its tick "
+            f"{instrument.price.text(1)}, at most its price, for example "
+            f"{instrument.price.text(default_step(instrument, price))}",
+        )
+    return ticks

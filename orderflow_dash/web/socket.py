@@ -1,0 +1,97 @@
+"""``/ws/orderflow``: a view of the hub as messages. The one module that knows flask-sock."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from flask import Flask, request
+from flask_sock import Sock
+from simple_websocket import ConnectionClosed, Server
+
+from ..hub import Hub, View
+from ..market import State
+from ..settings import Settings
+from ..wire import encode_error
+from .query import QueryError, ViewQuery, parse_view_query
+
+PATH = "ws/orderflow"
+
+_POLICY_VIOLATION = 1008
+_TRY_AGAIN_LATER = 1013
+_SERVICE_RESTART = 1012
+_LARGEST_MESSAGE = 1024  # nothing that a client sends means anything
+
+
+def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "/") -> None:
+    """Serve the socket under a path prefix. Must come before the server's first request."""
+    server.config["SOCK_SERVER_OPTIONS"] = {
+        "ping_interval": settings.ping_interval,
+        "max_message_size": _LARGEST_MESSAGE,
+    }
+    sock = Sock(server)
+    places = threading.BoundedSemaphore(settings.max_sockets)
+
+    @server.before_request
+    def refuse_deflate() -> None:
+        # One string goes to all clients; compressing it once per client would cost more than all the rest.
+        request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+
+    @sock.route(prefix + PATH)  # type: ignore[untyped-decorator]
+    def orderflow(websocket: Server) -> None:
+        try:
+            if not places.acquire(blocking=False):
+                most = f"all {settings.max_sockets} places are taken; try again later"
+                websocket.send(encode_error("too_many_clients", None, most))
+                websocket.close(_TRY_AGAIN_LATER, "too many clients")
+                return
+            try:
+                _serve(websocket, hub)
+            finally:
+                places.release()
+        except (ConnectionClosed, OSError):
+            pass  # the client has gone; the close of its file races with a send
+
+
+def _serve(websocket: Server, hub: Hub) -> None:
+    try:
+        query = parse_view_query(request.args.to_dict(), hub)
+    except QueryError as error:
+        websocket.send(encode_error(error.code, error.param, str(error)))
+        websocket.close(_POLICY_VIOLATION, error.code)
+        return
+    with hub.watch(query.key) as view:
+        _stream(websocket, hub, view, query)
+    websocket.close(_SERVICE_RESTART, "the server is going down")
+
+
+def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
+    """Send what changed, every ``emit_ms``, until the client or the server goes.
+
+    A client that reads slowly blocks its own send and then gets the newest state of each candle: nothing
+    is queued for it.
+    """
+    snapshot, revision, oldest = view.snapshot(query.lookback)
+    websocket.send(snapshot)
+    told: State | None = None
+    period = query.emit_ms / 1000
+    next_emit = time.monotonic()
+    while not hub.stopping.is_set():
+        status = view.status()
+        if status.state is not told:
+            websocket.send(view.status_message(status))
+            told = status.state
+        deltas, revision = view.deltas(revision, oldest)
+        for delta in deltas:
+            websocket.send(delta)
+        next_emit = max(next_emit + period, time.monotonic())
+        _wait(websocket, hub, next_emit)
+
+
+def _wait(websocket: Server, hub: Hub, until: float) -> None:
+    """Wait, and notice at once where the client closes. What it says is of no interest."""
+    while not hub.stopping.is_set():
+        left = until - time.monotonic()
+        if left <= 0:
+            return
+        websocket.receive(timeout=min(left, 0.5))

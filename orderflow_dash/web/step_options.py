@@ -1,0 +1,38 @@
+"""The steps that a panel offers."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+from urllib.parse import parse_qsl
+
+from ..footprint.measures import default_step, step_choices
+from ..hub import View, ViewKey
+from ..market import Instrument
+from .number_text import grouped
+from .query import view_query_string
+
+
+class Option(TypedDict):
+    """One choice of a selector."""
+
+    label: str
+    value: str
+
+
+def step_options(view: View, price: int | None) -> list[Option]:
+    """The sensible steps at a price (ticks, if known), and the view's own step where it is another.
+
+    Steps in quote currency, low to high; the one that would be chosen for you says "auto". The value of an
+    option is the step as the address bar writes it.
+    """
+    auto = default_step(view.instrument, price)
+    options: list[Option] = []
+    for step in sorted({*step_choices(view.instrument, price), auto, view.key.step}):
+        text = step_text(view.key._replace(step=step), view.instrument)
+        options.append({"label": grouped(text) + (" auto" if step == auto else ""), "value": text})
+    return options
+
+
+def step_text(key: ViewKey, instrument: Instrument) -> str:
+    """The step of a view as the address bar writes it."""
+    return dict(parse_qsl(view_query_string(key, instrument)))["step"]

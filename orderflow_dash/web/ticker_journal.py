@@ -1,0 +1,98 @@
+"""Which rows of the symbol table changed since a page last asked.
+
+One journal serves every page: it numbers each change of a row once, and a page brings the number it has
+seen. So a page costs the rows that changed, not the rows there are.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from ..market import Instrument, Ticker, Venue
+from .symbol_rows import Row, symbol_row
+
+RowKey = tuple[Venue, str]
+
+
+class Cursor(NamedTuple):
+    """How much of the journal a page has: the list of symbols it was built for, and the last change seen."""
+
+    generation: str
+    change: int
+
+
+class TickerJournal:
+    """The rows of all instruments, in the order of their last change. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process = uuid.uuid4().hex[:8]
+        self._listed: frozenset[RowKey] = frozenset()
+        self._generation = 0
+        self._change = 0
+        self._seen: tuple[int, int] | None = None  # board revision and generation that the rows stand for
+        self._tickers: dict[RowKey, Ticker | None] = {}
+        self._instruments: dict[RowKey, Instrument] = {}
+        self._rows: OrderedDict[RowKey, tuple[int, Row]] = OrderedDict()
+
+    def update(
+        self, instruments: Iterable[Instrument], revision: int, tickers: Mapping[RowKey, Ticker]
+    ) -> None:
+        """Take in the instruments listed now and a ticker board at its revision."""
+        with self._lock:
+            listed = {(instrument.venue, instrument.symbol): instrument for instrument in instruments}
+            if listed.keys() != self._listed:
+                self._relist(listed)
+            if self._seen == (revision, self._generation):
+                return
+            for key, instrument in self._instruments.items():
+                ticker = tickers.get(key)
+                if key not in self._rows or ticker != self._tickers[key]:
+                    self._tickers[key] = ticker
+                    self._change += 1
+                    self._rows[key] = self._change, symbol_row(instrument, ticker)
+                    self._rows.move_to_end(key)
+            self._seen = revision, self._generation
+
+    def all_rows(self) -> tuple[Cursor, list[Row]]:
+        """Every row, and the cursor of a page that has them."""
+        with self._lock:
+            return self._cursor(self._change), [row for _, row in self._rows.values()]
+
+    def changes(self, cursor: object, limit: int) -> tuple[Cursor, list[Row] | None]:
+        """At most ``limit`` rows that changed after a cursor (as the browser sends it), oldest change first.
+
+        None where the page must take all rows anew: it lists other symbols or met another process.
+        """
+        with self._lock:
+            seen = self._seen_change(cursor)
+            if seen is None:
+                return self._cursor(self._change), None
+            changed = []
+            for change, row in reversed(self._rows.values()):
+                if change <= seen:
+                    break
+                changed.append((change, row))
+            oldest = changed[::-1][:limit]
+            return self._cursor(oldest[-1][0] if oldest else seen), [row for _, row in oldest]
+
+    def _relist(self, listed: dict[RowKey, Instrument]) -> None:
+        self._generation += 1
+        self._listed = frozenset(listed)
+        self._instruments = listed
+        for key in self._rows.keys() - listed.keys():
+            del self._rows[key], self._tickers[key]
+
+    def _cursor(self, change: int) -> Cursor:
+        return Cursor(f"{self._process}.{self._generation}", change)
+
+    def _seen_change(self, cursor: object) -> int | None:
+        """The last change that a page has seen; None where its cursor is not of these rows."""
+        match cursor:
+            case [str(generation), int(change)] if generation == self._cursor(0).generation:
+                return change
+        return None

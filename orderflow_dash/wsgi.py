@@ -1,0 +1,10 @@
+"""What gunicorn imports: the application of this process's environment, running."""
+
+from __future__ import annotations
+
+from .application import Application
+from .settings import load_settings
+
+application = Application(load_settings())
+application.start()
+server = application.server

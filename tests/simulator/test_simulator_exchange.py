@@ -1,0 +1,144 @@
+"""The server starts, serves many, leaves slow clients behind, and stops at once."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from orderflow_dash.market import Venue
+from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
+
+START_MS = 1_790_000_000_000 - 1_790_000_000_000 % 3_600_000
+AGG = "/market/ws/btcusdt@aggTrade"
+
+
+def test_stop_takes_less_than_a_second_with_clients_connected(running, eventually):
+    """Open connections, one that never reads among them, do not hold up the stop."""
+    exchange = running()
+    with contextlib.ExitStack() as stack:
+        for _ in range(5):
+            client = stack.enter_context(connect(exchange.ws_root + AGG, close_timeout=0.1))
+        with pytest.raises(TimeoutError):
+            client.recv(timeout=0)
+            client.recv(timeout=0)
+        mute = stack.enter_context(socket.create_connection(("127.0.0.1", exchange.port)))
+        mute.sendall(
+            f"GET {AGG} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        eventually(lambda: len(exchange.connections) == 6)
+        began = time.monotonic()
+        exchange.stop()
+        assert time.monotonic() - began < 1.0
+        assert exchange.connections == []
+    exchange.stop()
+
+
+def test_connections_come_and_go_in_the_list(running, joined, eventually):
+    """The list tells path, venue, subscriptions and the peer of each open connection."""
+    exchange = running()
+    client = joined(exchange.ws_root + AGG)
+    joined(exchange.bybit_ws).ask(op="subscribe", args=["publicTrade.BTCUSDT"])
+    infos = {info.venue: info for info in exchange.connections}
+    assert infos[Venue.BINANCE].path == AGG
+    assert infos[Venue.BINANCE].subscriptions == ("btcusdt@aggTrade",)
+    assert infos[Venue.BYBIT].subscriptions == ("publicTrade.BTCUSDT",)
+    assert infos[Venue.BINANCE].remote == client.socket.local_address[:2]
+    client.socket.close()
+    eventually(lambda: [info.venue for info in exchange.connections] == [Venue.BYBIT])
+
+
+def test_every_client_gets_the_same_trades(running, joined):
+    """Two subscribers of a stream get the same frames."""
+    exchange = running()
+    one, two = joined(exchange.ws_root + AGG), joined(exchange.ws_root + AGG)
+    start = two.receive()["a"] + 5
+    first = [f for f in one.take(60) if f["a"] >= start][:20]
+    second = [f for f in two.take(60) if f["a"] >= start][:20]
+    assert first == second
+
+
+def test_a_slow_client_is_closed_and_holds_up_nobody(running, joined, eventually):
+    """A client that does not read is closed; another goes on without a hole."""
+    exchange = running(SyntheticMarket(7, 400.0, START_MS), queue_limit=500)
+    good = joined(exchange.ws_root + AGG)
+    numbers = []
+    stop = threading.Event()
+
+    def read():
+        with contextlib.suppress(ConnectionClosed):
+            while not stop.is_set():
+                numbers.append(good.receive()["a"])
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with socket.create_connection(("127.0.0.1", exchange.port)) as mute:
+        mute.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        mute.sendall(
+            f"GET {AGG} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        eventually(lambda: len(exchange.connections) == 2)
+        eventually(lambda: len(exchange.connections) == 1, timeout=20)
+    before = len(numbers)
+    eventually(lambda: len(numbers) > before + 200)
+    stop.set()
+    reader.join()
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def test_a_restart_listens_on_the_same_port_and_goes_on(running, joined):
+    """After a stop and a start the same address serves the same market, later ids."""
+    exchange = running()
+    port, first = exchange.port, joined(exchange.ws_root + AGG).receive()
+    exchange.stop()
+    with exchange:
+        assert exchange.port == port
+        assert joined(exchange.ws_root + AGG).receive()["a"] > first["a"]
+
+
+def test_a_taken_port_is_told_at_start(running):
+    """start raises OSError where the address is in use, and may be tried again."""
+    exchange = running()
+    second = SimulatedExchange(SyntheticMarket(1, 1.0, START_MS), port=exchange.port)
+    for _ in range(2):
+        with pytest.raises(OSError, match=str(exchange.port)):
+            second.start()
+    second.stop()
+
+
+def test_the_server_pings(running, joined):
+    """Pings go out at the configured interval, and a client that answers stays."""
+    exchange = running(ping_interval=0.05)
+    client = joined(exchange.bybit_ws)
+    assert client.silent(0.3)
+    assert client.ask(op="ping")["ret_msg"] == "pong"
+
+
+def test_the_command_prints_the_environment_and_ends_on_sigterm():
+    """run_exchange serves until SIGTERM, and its lines lead to it."""
+    code = "from orderflow_dash.simulator import run_exchange; run_exchange('127.0.0.1', 0, 10.0, [])"
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as process:
+        try:
+            lines = [process.stdout.readline().strip() for _ in range(5)]
+            values = dict(line.removeprefix("export ").split("=", 1) for line in lines[1:])
+            with connect(values["BINANCE_FUTURES_WS"] + AGG) as client:
+                assert "aggTrade" in client.recv(timeout=5)
+            assert values["BYBIT_WS_LINEAR"].endswith("/v5/public/linear")
+            assert values["BINANCE_FUTURES_REST"] == values["BYBIT_REST"]
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
