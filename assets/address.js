@@ -4,6 +4,7 @@
   "use strict";
 
   let pushNext = false;
+  let shown = ""; // the search that names the open panel
 
   function wish(search) {
     return { search, at: Date.now() };
@@ -38,18 +39,23 @@
         const view = (views || [])[0];
         document.title = view ? `${view.symbol} ${view.tf} · Order flow` : "Order flow";
         if (view) {
-          write("?" + new URLSearchParams(view), pushNext);
+          shown = "?" + new URLSearchParams(view);
+          write(shown, pushNext);
           pushNext = false;
         }
         return window.location.search;
       },
 
       /* The venue could not be asked yet: ask again with each tick of the page. */
-      retry: (_tick, due) => (due ? wish(window.location.search) : window.dash_clientside.no_update),
+      retry: (_tick, due) => {
+        const { no_update } = window.dash_clientside;
+        return due ? [{ ...wish(window.location.search), again: true }, false] : [no_update, no_update];
+      },
 
-      /* The modal was closed by a person: forget what it named. */
+      /* The modal was closed by a person: forget what it named. An address that opened nothing stays. */
       closed: (isOpen) => {
-        if (isOpen || !window.location.search) return window.dash_clientside.no_update;
+        if (isOpen || !shown || window.location.search !== shown) return window.dash_clientside.no_update;
+        shown = "";
         write("", true);
         return wish("");
       },

@@ -3,7 +3,7 @@
 (function () {
   "use strict";
 
-  const LOST_AFTER_MS = 6000;
+  const LOST_AFTER_MS = 5000;
   let lastBeat = Date.now();
   let visibleSince = Date.now();
   let lost = false;

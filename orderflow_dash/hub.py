@@ -115,7 +115,8 @@ class SeriesStream:
     def on_hole(self, hole: Hole) -> None:
         """Mark the minutes. Fetching what is missing starts here."""
         with self.lock:
-            self.series.open_hole(hole.after, hole.before)
+            missing_to = hole.missing[-1][1] if hole.missing else None
+            self.series.open_hole(hole.after, hole.before, missing_to)
 
     def on_filled(self, hole: Hole) -> None:
         """The minutes are whole again."""
@@ -223,12 +224,12 @@ class View:
             opens = dict.fromkeys(minute.open_ts - minute.open_ts % tf for minute in series.minutes(changed))
             built = [(open_ts, self._builder.build(open_ts)) for open_ts in opens]
             oldest = series.oldest_open
-        if built[0][0] <= next(reversed(self._entries), -1) and built[0][0] not in self._entries:
-            # A late trade told of a candle that was not there: the order of the dict is at stake.
-            self._entries.update((open_ts, _Entry(candle)) for open_ts, candle in built)
+        newest = next(reversed(self._entries), -1)
+        # A late trade may have told of a candle that was not there: the order of the dict is at stake.
+        disordered = any(open_ts < newest and open_ts not in self._entries for open_ts, _ in built)
+        self._entries.update((open_ts, _Entry(candle)) for open_ts, candle in built)
+        if disordered:
             self._entries = dict(sorted(self._entries.items()))
-        else:
-            self._entries.update((open_ts, _Entry(candle)) for open_ts, candle in built)
         while next(iter(self._entries)) < oldest - oldest % tf:
             del self._entries[next(iter(self._entries))]
 

@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     connection_life: Annotated[
         float,
         Field(
-            ge=10,
+            ge=1,
             le=86_000,
             alias="ORDERFLOW_CONNECTION_LIFE",
             description="planned renewal of a venue connection, before the venue's cut at 24 h, s",

@@ -151,17 +151,16 @@ class BinanceProtocol:
         time = trade.T
         if price and quantity and EARLIEST_MS <= time <= now and not self._fills.known:
             return TradeBatch(trade.s, [(time, trade.a, price, -quantity if trade.m else quantity)])
-        if trade.s in self._fills.known:
-            raise FrameError(f"{trade.s}: aggregates after single fills")
+        self._fills.known.pop(trade.s, None)  # aggregates were asked for: they win
         return _unusual(trade, trade.a, price, quantity, now)
 
     def _fill(self, trade: _Fill, now: int) -> Event | None:
-        """One fill of ``@trade``. Aggregates of the same symbol number differently: never mix them."""
+        """One fill of ``@trade``, for a server that has no aggregates. Their ids differ: never mix them."""
         symbol = trade.s
         if trade.st != _USD_M:
             return None
         if symbol in self._aggregates.known:
-            raise FrameError(f"{symbol}: single fills after aggregates")
+            raise FrameError(f"{symbol}: a single fill beside aggregates")
         price, quantity = self._fills.learn(symbol, trade.p, trade.q)
         return _unusual(trade, trade.t, price, quantity, now)
 
@@ -187,7 +186,7 @@ class BinanceProtocol:
         raise FrameError("an object of no known form")
 
     def _event(self, event: dict[str, object]) -> Event | None:
-        kind = event["e"]
+        kind = event.get("e")
         if kind == "serverShutdown":
             return ReconnectAsked("the venue is shutting this server down")
         if kind in ("aggTrade", "trade"):
@@ -228,10 +227,10 @@ class BinanceProtocol:
 def _unusual(trade: _AggTrade | _Fill, order: int, price: int, quantity: int, now: int) -> TradeBatch:
     """A trade that is not plain: checked in full, and left out where it is no volume of the market."""
     time = checked_time(trade.T, trade.E, now)
-    if not quantity or trade.X not in _COUNTED_PRINTS:
+    if trade.X not in _COUNTED_PRINTS:
         return TradeBatch(trade.s, [(time, order, 0, 0)], excluded=1)
-    if not price:
-        raise FrameError(f"{trade.s}: price 0")
+    if not price or not quantity:
+        raise FrameError(f"{trade.s}: price or quantity 0")
     return TradeBatch(trade.s, [(time, order, price, -quantity if trade.m else quantity)])
 
 

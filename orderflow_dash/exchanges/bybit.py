@@ -43,6 +43,8 @@ _decode_trades = msgspec.json.Decoder(_PublicTrade).decode
 _decode_loose = msgspec.json.Decoder(_LooseTrade).decode
 _decode_print = msgspec.json.Decoder(_Print).decode
 
+_UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
+
 
 class BybitProtocol:
     """One connection to ``/v5/public/linear``.
@@ -86,7 +88,7 @@ class BybitProtocol:
         """Trades at full speed; anything else the slow way."""
         try:
             message = _decode_trades(frame)
-        except (msgspec.DecodeError, RecursionError, UnicodeError):
+        except _UNREADABLE:
             return self._receive_other(frame, now)
         return self._trades(message.topic, message.data, message.ts, now)
 
@@ -133,13 +135,13 @@ class BybitProtocol:
         """A trade frame with bad rows in it: the good ones count."""
         try:
             loose = _decode_loose(frame)
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             raise FrameError(f"a malformed publicTrade: {error}") from error
         prints: list[_Print] = []
         for row in loose.data:
             try:
                 prints.append(_decode_print(row))
-            except msgspec.DecodeError:
+            except _UNREADABLE:
                 continue
         return self._trades(topic, prints, loose.ts, now, malformed=len(loose.data) - len(prints))
 
@@ -152,6 +154,8 @@ class BybitProtocol:
     def _reply(self, reply: dict[str, object]) -> Event | None:
         topics = self._requests.pop(str(reply.get("req_id", "")), [])
         reason = str(reply.get("ret_msg", "refused"))[:200]
-        if reply.get("success", True) or "already subscribed" in reason:
+        if reply.get("success", True):
             return None  # pong or acknowledgement: neither is data
+        if len(topics) == 1 and "already subscribed" in reason:
+            return None  # as good as an acknowledgement; of several topics the others were refused with it
         return Rejected(topics, reason)

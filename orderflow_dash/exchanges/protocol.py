@@ -110,8 +110,10 @@ class ExactUnits:
         instrument = self._instruments.get(symbol)
         if instrument is None:
             raise FrameError(f"a symbol that is not listed: {symbol[:40]!r}")
-        prices, quantities = self.known.setdefault(symbol, ({}, {}))
-        return _learn(prices, instrument.price, price), _learn(quantities, instrument.quantity, quantity)
+        prices, quantities = known = self.known.get(symbol, ({}, {}))
+        units = _learn(prices, instrument.price, price), _learn(quantities, instrument.quantity, quantity)
+        self.known[symbol] = known
+        return units
 
 
 def _learn(known: dict[str, int], unit: DecimalUnit, text: str) -> int:

@@ -81,7 +81,8 @@ class ContiguousIds:
         trades = batch.trades
         if len(trades) == 1 and trades[0][1] == self._next and trades[0][3]:  # nearly always
             self._next += 1
-            self._last_time = trades[0][0]
+            if trades[0][0] > self._last_time:
+                self._last_time = trades[0][0]
             self._sink.on_trades(trades)
             return
         for trade in trades:
@@ -104,7 +105,9 @@ class ContiguousIds:
                 if time <= self._last_time + _CLOCK_SLACK_MS:
                     self.repeats += 1
                     return
-                # An old id with a newer time is no repeat: the venue has begun to count anew.
+                # An old id with a newer time is no repeat: the venue has begun to count anew, and
+                # the ids that were missing mean other trades now.
+                self._holes.clear()
                 self._open_hole(time, None)
                 self._advance(order, time)
         if quantity:

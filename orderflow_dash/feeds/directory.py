@@ -74,12 +74,12 @@ class BinanceListing:
 
     def poll(self, report: Report) -> None:
         """A full read at first and once a minute, else the open interest of the next few symbols."""
-        full = self._polls % self._FULL_EVERY == 0
-        self._polls += 1
-        if full:
+        if self._polls % self._FULL_EVERY == 0:
             report(binance_rest.parse_tickers(self._rest.get(binance_rest.TICKERS_PATH)))
             report(binance_rest.parse_funding(self._rest.get(binance_rest.FUNDING_PATH)))
+            self._polls += 1  # only now: a full read that failed is due again
             return
+        self._polls += 1
         for _ in range(self._OPEN_INTEREST_A_POLL):
             if not self._round:
                 self._round = list(self._instruments)

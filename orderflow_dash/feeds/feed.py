@@ -18,6 +18,7 @@ from .rhythm import Rhythm
 
 log = logging.getLogger(__name__)
 
+_SETTLE_S = 1.0  # both run on after the successor has shown every symbol
 _HANDOVER_S = 20.0  # longest overlap of a connection with its planned successor
 _LOG_EVERY_S = 60.0
 _ASK_AGAIN_S = 60.0
@@ -78,7 +79,8 @@ class TradeStream:
         self._sink.on_hole(hole)
 
     def on_filled(self, hole: Hole) -> None:
-        """Pass on."""
+        """Pass on: it was only a matter of order, so it is no gap after all."""
+        self.holes -= 1
         self._sink.on_filled(hole)
 
 
@@ -195,6 +197,7 @@ class Feed:
             "malformed": self.counters["malformed"],
             "excluded": self.counters["excluded"],
             "refused": self.counters["refused"],
+            "handovers": self.counters["handovers"],
             "streams": {stream.symbol: self._stream_health(stream) for stream in streams},
         }
 
@@ -265,7 +268,11 @@ class Feed:
     def _finish_handovers(self, now: float) -> None:
         """Give up an old connection once its successor has shown all its symbols, or time is up."""
         for successor, handover in list(self._handovers.items()):
-            if successor.link is not Link.CONNECTED or (handover.waiting and now <= handover.until):
+            if not handover.waiting and not handover.settling:
+                # The old one may still be behind: let it deliver what it has.
+                handover.settling = True
+                handover.until = min(handover.until, now + _SETTLE_S)
+            if successor.link is not Link.CONNECTED or now <= handover.until:
                 continue
             with self._lock:
                 if self._handovers.pop(successor, None) is None:
@@ -321,6 +328,7 @@ class _Handover:
     old: Connection
     waiting: set[str]  # symbols the successor has not shown yet
     until: float
+    settling: bool = False
 
 
 def _stream_counts(stream: TradeStream) -> Counter[str]:

@@ -12,6 +12,7 @@ from .failure import describe_failure, describe_status
 
 _TIMEOUT_S = 10.0
 _BLOCKS = {403: 600.0, 418: 300.0, 429: 60.0}  # pause in seconds where the venue names none
+_LONGEST_PAUSE_S = 3 * 86_400.0  # the longest ban that a venue gives
 _LARGEST_BODY = 32 << 20
 
 
@@ -57,7 +58,6 @@ class RestClient:
 
 
 def _retry_after(response: httpx.Response, default: float) -> float:
-    try:
-        return max(1.0, float(response.headers["Retry-After"]))
-    except (KeyError, ValueError):
-        return default
+    text = response.headers.get("Retry-After", "")
+    # Seconds; a date, which no venue of ours sends, counts as nothing told.
+    return min(max(1.0, float(text)), _LONGEST_PAUSE_S) if text.isdecimal() else default

@@ -33,7 +33,7 @@ class Rhythm:
     def patience(self) -> float:
         """Seconds of silence that are still normal."""
         if self._gaps < _LEARNED:
-            return max(_UNKNOWN_S, 3 * self._longest)
+            return min(max(_UNKNOWN_S, 3 * self._longest), _LONGEST_S)
         return min(max(_SHORTEST_S, _FACTOR * self._mean, 2 * self._longest), _LONGEST_S)
 
     def rest(self) -> None:

@@ -34,6 +34,7 @@ class Series:
         self._minute = Minute(0, 0, 0)
         self._run = _NO_RUN
         self._end = 0
+        self._missing_to = -1  # highest order that a hole lacks: what is not above it comes late
         self._unpacked: set[int] = set()
 
     # -- trades in ---------------------------------------------------------------------------
@@ -92,21 +93,28 @@ class Series:
             minute, _ = self._open_minute(open_ts, *run.first, run.open)
             minute.adopt(levels, run)
             self._run = run
+        self._leave_late_run()
         self._minute.thaw()
 
     def interrupt(self) -> None:
         """What comes next need not follow what came before: a new run begins."""
         self._run = _NO_RUN
 
-    def open_hole(self, after: int, before: int) -> None:
-        """Trades are missing between two trade times (ms, both inclusive). Marks the minutes."""
+    def open_hole(self, after: int, before: int, missing_to: int | None = None) -> None:
+        """Trades are missing between two trade times (ms, both inclusive). Marks the minutes.
+
+        ``missing_to`` is the highest order that is missing, where orders are ids without gaps.
+        """
         self.interrupt()
+        self._missing_to = -1 if missing_to is None else missing_to
         self.holes.append((after, before))
         self.revision += 1
         self._touch_from(after - after % MINUTE_MS)
 
     def close_hole(self, after: int, before: int, *, fetched: bool) -> None:
         """What was missing has arrived; ``fetched`` tells that it was not seen live."""
+        if (after, before) not in self.holes:
+            return  # its minutes have left the window
         self.holes.remove((after, before))
         self.revision += 1
         for open_ts in self._opens[bisect_left(self._opens, after - after % MINUTE_MS) :]:
@@ -162,12 +170,15 @@ class Series:
         """
         open_ts = time - time % MINUTE_MS
         if not self._opens or open_ts > self._opens[-1]:
-            return self._open_minute(open_ts, time, order, price)
+            placed = self._open_minute(open_ts, time, order, price)
+            self._leave_late_run()
+            return placed
         minute = self._minutes.get(open_ts)
         if minute is self._minute and self._run is _NO_RUN and self._follows(minute, time, order):
-            self._run = Run(time, order, price)
-            minute.runs.append(self._run)
-            return minute, self._run
+            run = self._run = Run(time, order, price)
+            minute.runs.append(run)
+            self._leave_late_run()
+            return minute, run
         self.late += 1
         if minute is None and self._evicted(open_ts):
             self._touch_from(0, shift=quantity)
@@ -181,7 +192,17 @@ class Series:
         run = minute.run_for(time, order, price)
         if minute is self._minute and minute.runs[-1] is run:
             self._run = run
+            self._leave_late_run()
         return minute, run
+
+    def _leave_late_run(self) -> None:
+        """Keep what comes next out of a run that began with a trade out of a hole.
+
+        The hole may lack more, and that belongs between the two. Such a run is the newest one only
+        where the hole showed by an id without volume.
+        """
+        if self._run.last_order <= self._missing_to:
+            self._run = _NO_RUN
 
     @staticmethod
     def _follows(minute: Minute, time: int, order: int) -> bool:

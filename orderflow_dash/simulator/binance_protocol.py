@@ -140,7 +140,7 @@ class BinanceSession:
         return _result(None, number)
 
 
-class TooManyRequests(Exception):  # noqa: N818 - it names the venue's own close reason
+class TooManyRequests(Exception):
     """More than ten messages within a second: the venue closes with 1008."""
 
 

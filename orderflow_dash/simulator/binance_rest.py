@@ -199,7 +199,7 @@ class BinanceRest:
         return {"openInterest": lots, "symbol": listing.symbol, "time": self._market.now()}, 1
 
 
-class Refusal(Exception):  # noqa: N818 - the venue refuses, nothing broke
+class Refusal(Exception):
     """A 400 with the venue's own code and text."""
 
     def __init__(self, code: int, text: str) -> None:

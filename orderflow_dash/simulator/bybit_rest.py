@@ -137,7 +137,7 @@ class BybitRest:
         return {"category": "linear", "symbol": listing.symbol, "list": [row], "nextPageCursor": ""}
 
 
-class Refusal(Exception):  # noqa: N818 - the venue refuses, nothing broke
+class Refusal(Exception):
     """A retCode other than 0 with its text."""
 
     def __init__(self, code: int, text: str) -> None:

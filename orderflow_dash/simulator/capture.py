@@ -53,7 +53,7 @@ class Row(NamedTuple):
     seq: int = 0
 
 
-class DamagedFile(ValueError):  # noqa: N818 - it names a state of the file
+class DamagedFile(ValueError):
     """A file that cannot be read as recorded trades; the message names file and line."""
 
 

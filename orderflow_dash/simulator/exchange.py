@@ -11,20 +11,19 @@ from typing import Self
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request as HandshakeRequest
 from websockets.http11 import Response
 
 from orderflow_dash.market import Venue
 
 from . import binance_frames, bybit_protocol
-from .binance_protocol import BinanceSession, TooManyRequests, address
+from .binance_protocol import BinanceSession, address
 from .binance_rest import BinanceRest
-from .bybit_protocol import BybitSession, topic_symbol
 from .bybit_rest import BybitRest
 from .faults import Cut, Faults
-from .outlet import ConnectionInfo, Outlet
+from .outlet import ConnectionInfo
 from .publisher import Audience, Publisher
+from .reception import Reception
 from .refusals import refusal
 from .rest import Reply, Request
 from .schedule import Schedule
@@ -69,15 +68,20 @@ class SimulatedExchange:
         self._host = host
         self._port = port
         self._ping_interval = ping_interval
-        self._queue_limit = queue_limit
         self._audience = Audience()
         self._publisher = Publisher(source, self.faults, self._audience)
         self._schedule = Schedule(source, self._publisher, self._audience)
         self._binance_rest = BinanceRest(source)
         self._bybit_rest = BybitRest(source)
-        self._bybit_symbols = {x.symbol for x in source.listings if Venue.BYBIT in x.venues}
-        self._outlets: dict[Outlet, None] = {}
-        self._serial = 0
+        self._reception = Reception(
+            source,
+            self.faults,
+            self._audience,
+            self._schedule,
+            queue_limit=queue_limit,
+            pump=self._pump,
+            wake=lambda: self._wake.set(),
+        )
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
@@ -108,7 +112,7 @@ class SimulatedExchange:
     @property
     def connections(self) -> list[ConnectionInfo]:
         """The open connections."""
-        return [outlet.info for outlet in list(self._outlets)]
+        return [outlet.info for outlet in list(self._reception.outlets)]
 
     def start(self) -> Self:
         """Returns when it listens; OSError where it cannot."""
@@ -154,6 +158,8 @@ class SimulatedExchange:
         try:
             asyncio.run(self._serve())
         except OSError as error:
+            if self._up.is_set():
+                raise
             self._failure = error
         finally:
             self._loop = None
@@ -164,7 +170,7 @@ class SimulatedExchange:
         self._wake = asyncio.Event()
         self.faults.wake = self._rouse
         server = await serve(
-            self._converse,
+            self._reception.receive,
             self._host,
             self._port,
             process_request=self._answer,
@@ -190,7 +196,7 @@ class SimulatedExchange:
         server.close(code=1001)
         closing = asyncio.ensure_future(server.wait_closed())
         await asyncio.wait([closing], timeout=0.4)
-        for outlet in list(self._outlets):
+        for outlet in list(self._reception.outlets):
             outlet.abort()
         await asyncio.wait([closing], timeout=0.3)
 
@@ -202,18 +208,19 @@ class SimulatedExchange:
                 self._cut(command)
             else:
                 self._announce_shutdown()
-        self._pump(now)
+        self._pump()
         self._publisher.release_late(now)
         self._schedule.run(now)
-        for outlet in list(self._outlets):
+        for outlet in list(self._reception.outlets):
             limit, since = (
                 (_BYBIT_IDLE, outlet.heard) if outlet.venue is Venue.BYBIT else (_LIFE, outlet.opened)
             )
             if now - since > limit:
                 outlet.cut(1000)
 
-    def _pump(self, now: float) -> None:
-        self._publisher.emit(self.source.poll(self._publisher.ready()), now)
+    def _pump(self) -> None:
+        """Publishes what the market made public by now."""
+        self._publisher.emit(self.source.poll(self._publisher.ready()), time.monotonic())
 
     async def _sleep(self) -> None:
         now = time.monotonic()
@@ -232,14 +239,14 @@ class SimulatedExchange:
         self._wake.clear()
 
     def _cut(self, command: Cut) -> None:
-        for outlet in list(self._outlets):
+        for outlet in list(self._reception.outlets):
             if command.venue in (None, outlet.venue):
                 self.faults.count("close")
                 outlet.cut(command.code, command.reason)
 
     def _announce_shutdown(self) -> None:
         payload = binance_frames.server_shutdown(self.source.now())
-        for outlet in list(self._outlets):
+        for outlet in list(self._reception.outlets):
             if isinstance(outlet.session, BinanceSession):
                 self.faults.count("shutdown")
                 combined = outlet.session.combined
@@ -263,86 +270,10 @@ class SimulatedExchange:
         fault = self.faults.take_http("http", request.path)
         if fault is not None:
             return refusal(request.path, fault.status, fault.retry_after)
-        self._pump(now)  # REST tells nothing less than the streams have told
+        self._pump()  # REST tells nothing less than the streams have told
         if request.path.startswith("/v5/"):
             return self._bybit_rest.answer(request)
         return self._binance_rest.answer(request, now)
-
-    async def _converse(self, socket: ServerConnection) -> None:
-        """The life of one connection."""
-        path = socket.request.path if socket.request else ""
-        where = address(path)
-        self._serial += 1
-        session: BinanceSession | BybitSession
-        if where is None:
-            session = BybitSession(f"sim{self._serial:08d}", self._has_handler)
-        else:
-            session = BinanceSession(where.route, where.combined)
-        outlet = Outlet(socket, session, self._queue_limit, self._wake.set)
-        self._outlets[outlet] = None
-        joined: set[str] = set()
-        try:
-            if isinstance(session, BinanceSession) and where is not None:
-                session.streams.update(dict.fromkeys(where.streams))
-                self._follow(outlet, session, joined)
-            async for message in socket:
-                outlet.heard = time.monotonic()
-                if isinstance(session, BinanceSession):
-                    outlet.send(session.receive(message, outlet.heard).encode())
-                    self._follow(outlet, session, joined)
-                else:
-                    self._bybit_message(outlet, session, message, joined)
-        except TooManyRequests:
-            outlet.cut(1008, "Too many requests")
-        except ConnectionClosed:
-            pass
-        finally:
-            for stream in joined:
-                self._audience.leave(stream, outlet)
-            await outlet.finish()
-            self._outlets.pop(outlet, None)
-            self._wake.set()
-
-    def _follow(self, outlet: Outlet, session: BinanceSession, joined: set[str]) -> None:
-        """Makes the audience agree with what the session is subscribed to."""
-        wanted = {name for name in session.streams if session.route.delivers(name)}
-        if wanted - joined:
-            self._pump(time.monotonic())  # a newcomer hears nothing from before it came
-        for stream in joined - wanted:
-            self._audience.leave(stream, outlet)
-        for stream in sorted(wanted - joined):
-            self._audience.join(stream, outlet)
-        joined.clear()
-        joined.update(wanted)
-        self._wake.set()
-
-    def _bybit_message(
-        self, outlet: Outlet, session: BybitSession, message: str | bytes, joined: set[str]
-    ) -> None:
-        reply = session.receive(message).encode()
-        for topic in joined - session.topics.keys():
-            self._audience.leave(topic, outlet)
-        if session.fresh:
-            self._pump(time.monotonic())
-        for topic in session.fresh:
-            if topic.startswith("tickers."):
-                # As on the venue, the first data may arrive before the acknowledgement.
-                self._schedule.bybit_ticker(topic)
-                self._schedule.bybit_snapshot(topic, outlet)
-            self._audience.join(topic, outlet)
-        joined.clear()
-        joined.update(session.topics)
-        outlet.send(reply)
-        self._wake.set()
-
-    def _has_handler(self, topic: str) -> bool:
-        parts = topic_symbol(topic)
-        if parts is None or parts[1] not in self._bybit_symbols:
-            return False
-        if self.faults.take("reject", topic) is None:
-            return True
-        self.faults.count("reject")
-        return False
 
 
 def _response(reply: Reply) -> Response:

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from socket import SO_SNDBUF, SOL_SOCKET
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
@@ -14,6 +15,9 @@ from orderflow_dash.market import Venue
 
 from .binance_protocol import BinanceSession
 from .bybit_protocol import BybitSession
+
+_KERNEL_BYTES = 1 << 18
+_CLOSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,9 @@ class Outlet:
         self.path = socket.request.path if socket.request else ""
         self.opened = self.heard = asyncio.get_running_loop().time()
         self._limit = limit
+        # The kernel would else take in megabytes for a client that does not read.
+        raw = socket.transport.get_extra_info("socket")
+        raw.setsockopt(SOL_SOCKET, SO_SNDBUF, _KERNEL_BYTES)
         self._drained = drained
         self._queue: deque[tuple[bytes, bool]] = deque()
         self._filled = asyncio.Event()
@@ -87,10 +94,15 @@ class Outlet:
 
     async def _close(self, code: int, reason: str) -> None:
         self._writer.cancel()
-        if code == 1006:
+        try:
+            if code != 1006:
+                # To a client that does not read, the closing frame cannot be written either.
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await self.socket.close(code, reason)
+        except TimeoutError:
+            pass
+        finally:
             self.abort()
-        else:
-            await self.socket.close(code, reason)
 
     def abort(self) -> None:
         """Ends the TCP connection at once."""

@@ -81,6 +81,7 @@ class Publisher:
 
     def emit(self, emissions: Sequence[Emission], now: float) -> None:
         """Sends what became public, at ``now`` (seconds of the loop's clock)."""
+        self.release_late(now)  # what was held back goes before what is new
         batches: dict[Listing, list[Emission]] = {}
         for emission in emissions:
             batches.setdefault(emission.listing, []).append(emission)

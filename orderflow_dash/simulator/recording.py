@@ -13,7 +13,7 @@ from pathlib import Path
 from orderflow_dash.market import Venue
 
 from .capture import DamagedFile, Kind, read
-from .contract import statistics
+from .contract import Before, statistics
 from .reel import Reel
 from .source import BybitTrade, Day, Emission, Fill, Listing
 from .tape import Print, Tape
@@ -33,6 +33,7 @@ class _Playback:
     coming: Iterator[tuple[Print, int]]
     next: tuple[Print, int] | None
     first_ms: int
+    before: Before | None
     began: float | None = None  # steady clock, seconds
     event_ms: int = 0  # of the newest print
     stops: array[int] = field(default_factory=lambda: array("q"))  # by print: rows used up to its end
@@ -140,8 +141,9 @@ class RecordedMarket:
         return self._playbacks[listing].tape
 
     def day(self, listing: Listing) -> Day | None:
-        """Statistics over what was served of the last 24 h, None before the first print."""
-        return statistics(listing.symbol, self._playbacks[listing].tape, None, self._now)
+        """Statistics over what was served of the last 24 h; before that, the first recorded price alone."""
+        playback = self._playbacks[listing]
+        return statistics(listing.symbol, playback.tape, playback.before, self._now)
 
     def _rows(self, listing: Listing, trade: Print) -> range:
         """The recorded rows that a print takes up, with the off-book ones that came with it."""
@@ -218,4 +220,8 @@ def _playback(reel: Reel) -> _Playback:
     first = next(coming, None)
     start = first[0] if first else None
     tape = Tape(start.id if start else 1, keep=200_000, keep_minutes=_KEEP_MINUTES)
-    return _Playback(reel, tape, coming, first, start.time if start else 0)
+    if start is None:
+        return _Playback(reel, tape, coming, None, 0, None)
+    price = start.price
+    nothing = Before(start.time, price, price, price, price, 0, 0, 0, 0)
+    return _Playback(reel, tape, coming, first, start.time, nothing)

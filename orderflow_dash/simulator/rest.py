@@ -42,7 +42,7 @@ class Request:
         return limit
 
 
-class BadParameter(ValueError):  # noqa: N818 - the field's own word
+class BadParameter(ValueError):
     """A parameter that cannot be read; the argument is its name."""
 
 

@@ -16,17 +16,18 @@ from .flow import Character, OrderFlow
 from .source import BybitTrade, Day, Emission, Fill, Listing
 from .tape import Print, Tape
 
+_KEEP = 45_000  # prints of a symbol, so that a market stays under 25 MB however long it runs
 _OFF_KINDS = ("", "INSURANCE_FUND", "ADL", "NA")
 
 # symbol, launch price, tick, lot, market orders per second, median order in quote, mean step in ticks
 _CATALOGUE = (
-    ("BTCUSDT", "97250.0", "0.1", "0.001", 24.0, 900, 14.0),
-    ("ETHUSDT", "3412.40", "0.01", "0.001", 12.0, 600, 9.0),
-    ("SOLUSDT", "187.330", "0.01", "0.1", 6.0, 400, 1.8),
-    ("XRPUSDT", "2.4150", "0.0001", "0.1", 4.0, 300, 2.2),
-    ("DOGEUSDT", "0.18420", "0.00001", "1", 3.0, 250, 1.8),
-    ("1000PEPEUSDT", "0.0071250", "0.0000001", "1", 2.2, 200, 9.0),
-    ("BNBUSDT", "884.600", "0.01", "0.01", 1.6, 350, 14.0),
+    ("BTCUSDT", "97250.0", "0.1", "0.001", 24.0, 900, 12.0),
+    ("ETHUSDT", "3412.40", "0.01", "0.001", 12.0, 600, 7.0),
+    ("SOLUSDT", "187.330", "0.01", "0.1", 6.0, 400, 1.0),
+    ("XRPUSDT", "2.4150", "0.0001", "0.1", 4.0, 300, 1.2),
+    ("DOGEUSDT", "0.18420", "0.00001", "1", 3.0, 250, 1.3),
+    ("1000PEPEUSDT", "0.0071250", "0.0000001", "1", 2.2, 200, 6.0),
+    ("BNBUSDT", "884.600", "0.01", "0.01", 1.6, 350, 11.0),
     ("ADAUSDT", "0.6120", "0.0001", "1", 1.0, 200, 1.2),
     ("LINKUSDT", "17.842", "0.001", "0.01", 0.8, 220, 5.0),
     ("AVAXUSDT", "22.160", "0.001", "1", 0.5, 180, 7.0),
@@ -85,7 +86,7 @@ class SyntheticMarket:
         first_id = 1_000_000_000 + draw(self.seed, symbol, "id") % 1_000_000_000
         flow = OrderFlow(character, f"{self.seed}:{symbol}", self._origin, first_id, first_id * 2)
         self._flows[symbol] = iter(flow)
-        self._tapes[listing] = Tape(first_id, keep=60_000)
+        self._tapes[listing] = Tape(first_id, keep=_KEEP)
         self._before[listing] = self._yesterday(symbol, character)
         self._schedule(position)
 

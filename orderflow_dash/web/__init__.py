@@ -14,7 +14,6 @@ from .socket import register_socket
 def create_server(hub: Hub, settings: Settings) -> Flask:
     """The whole web side as one WSGI application."""
     server: Flask = create_dash(hub, settings).server
-    server.secret_key = settings.secret_key.get_secret_value()
     register_socket(server, hub, settings)
     register_health(server, hub)
     return server

@@ -49,7 +49,7 @@ def create_dash(hub: Hub, settings: Settings) -> Dash:
     app = Dash(
         "orderflow_dash",
         assets_folder=str(assets_folder()),
-        assets_ignore=r"^theme\\.js$",  # loaded in the head, before the first paint
+        assets_ignore=r"^theme\.js$",  # loaded in the head, before the first paint
         title="Order flow",
         update_title=cast(str, None),  # what Dash takes for "leave the title alone"
         enable_mcp=False,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -54,10 +55,17 @@ def cvd_chart(component_id: dict[str, Any], figure: Figure) -> Component:
 
 
 def value_range(values: Sequence[float]) -> list[float]:
-    """The y range that fits the values with a little air; a flat line lies in the middle."""
+    """The y range that fits the values with a little air, in whole nice steps, so that it rests.
+
+    Where all values are the same, zero is in it too: CVD is a distance from zero.
+    """
     low, high = min(values), max(values)
-    pad = (high - low) * 0.08 or abs(high) * 0.05 or 1.0
-    return [low - pad, high + pad]
+    if low == high:
+        low, high = min(low, 0.0), max(high, 0.0)
+    span = high - low or 1.0
+    step = 10.0 ** math.floor(math.log10(span / 8))
+    step *= next(factor for factor in (1, 2, 5, 10) if span / 8 <= step * factor)
+    return [math.floor((low - 0.04 * span) / step) * step, math.ceil((high + 0.04 * span) / step) * step]
 
 
 def cvd_figure(

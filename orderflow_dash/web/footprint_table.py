@@ -8,10 +8,10 @@ over hidden fields of the row, so a new second costs the browser a few cells.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from dash import html
-from dash.dash_table import DataTable
+from dash.dash_table.DataTable import DataTable
 from dash.development.base_component import Component
 
 from ..footprint.candle import Candle
@@ -24,7 +24,7 @@ TABLE_CANDLES: Final = 8
 BAR_STEPS: Final = 20  # a delta bar is drawn in twentieths of its cell
 FIRE: Final = "🔥"
 
-Row = dict[str, Any]
+Row = dict[str, str]
 Tooltip = dict[str, str]
 
 _COLUMNS: Final = (
@@ -67,8 +67,8 @@ def footprint_table(component_id: dict[str, Any], rows: list[Row], tooltips: lis
         DataTable(
             id=component_id,
             columns=[{"id": column, "name": name} for column, name, _ in _COLUMNS],
-            data=rows,
-            tooltip_data=tooltips,
+            data=cast(Any, rows),
+            tooltip_data=cast(Any, tooltips),
             tooltip_header={column: tip for column, _, tip in _COLUMNS},
             tooltip_delay=250,
             tooltip_duration=None,

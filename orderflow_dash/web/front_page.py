@@ -124,6 +124,7 @@ def _register_address(app: Dash, hub: Hub) -> None:
         "address",
         "retry",
         Output("address", "data", allow_duplicate=True),
+        Output("address-retry", "data", allow_duplicate=True),  # one question at a time
         Input("table-cursor", "data"),
         State("address-retry", "data"),
         at_start=False,
@@ -147,7 +148,7 @@ def _register_address(app: Dash, hub: Hub) -> None:
         prevent_initial_call=True,
     )
     def open_address(
-        wish: dict[str, str] | None, open_panels: list[dict[str, str]], theme: str
+        wish: dict[str, Any] | None, open_panels: list[dict[str, str]], theme: str
     ) -> tuple[Any, ...]:
         for open_panel in open_panels:
             hub.release(open_panel["panel"])
@@ -159,7 +160,9 @@ def _register_address(app: Dash, hub: Hub) -> None:
             return True, panel(hub, new_panel_id(), key, theme), None, False
         except (QueryError, Unavailable, UnknownSymbol) as error:
             later = isinstance(error, Unavailable) or getattr(error, "code", "") == "unavailable"
-            return False, [], _notice(str(error)), later
+            # Asked again by itself, the page does not open a notice anew that was dismissed.
+            notice = no_update if later and (wish or {}).get("again") else _notice(str(error))
+            return False, [], notice, later
 
 
 def _notice(message: str) -> Component:

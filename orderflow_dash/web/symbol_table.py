@@ -123,7 +123,7 @@ def _columns() -> list[dict[str, Any]]:
         ),
         _figure(
             "funding",
-            "Funding",
+            "Funding %",
             "percent(params.value, 4, true)",
             100,
             tip="Rate of the current funding interval",

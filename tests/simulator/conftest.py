@@ -45,7 +45,7 @@ class Client:
     def take(self, n):
         return [self.receive() for _ in range(n)]
 
-    def silent(self, timeout=0.4):
+    def silent(self, timeout=0.25):
         """Whether nothing comes within the time."""
         try:
             self.socket.recv(timeout=timeout)
@@ -72,7 +72,7 @@ def joined():
     with contextlib.ExitStack() as stack:
 
         def join(url):
-            return Client(stack.enter_context(connect(url, compression=None, close_timeout=1)))
+            return Client(stack.enter_context(connect(url, compression=None, close_timeout=0.1)))
 
         yield join
 

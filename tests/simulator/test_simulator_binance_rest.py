@@ -1,5 +1,6 @@
 """The simulated Binance REST follows the venue's rules and agrees with the streams."""
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -24,7 +25,6 @@ def ask(market):
     rest = BinanceRest(market)
 
     def call(target, now=0.0):
-        import json
 
         reply = rest.answer(Request.parse(target), now)
         return reply.status, json.loads(reply.body)
@@ -88,7 +88,9 @@ def test_agg_trades_refuse_what_the_venue_refuses(ask, query, code):
     assert (status, body["code"]) == (400, code)
 
 
-@pytest.mark.parametrize(("interval", "length"), [("1m", 60_000), ("5m", 300_000), ("15m", 900_000), ("1h", HOUR)])
+@pytest.mark.parametrize(
+    ("interval", "length"), [("1m", 60_000), ("5m", 300_000), ("15m", 900_000), ("1h", HOUR)]
+)
 def test_klines_are_the_sums_of_the_agg_trades(ask, market, interval, length):
     """Every column of every interval equals what the trades of that time add up to."""
     _, rows = ask(f"/fapi/v1/klines?symbol=XRPUSDT&interval={interval}&limit=1500")

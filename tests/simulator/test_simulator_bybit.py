@@ -61,7 +61,7 @@ def test_subscribe_is_acked_with_the_request_id_and_data_may_come_first(running,
     assert Decimal(first["data"]["openInterest"]) == 2 * Decimal(first["data"]["singleOpenInterest"])
 
 
-def test_one_unknown_topic_rejects_the_whole_batch(running, joined, eventually):
+def test_one_unknown_topic_rejects_the_whole_batch(running, joined):
     """Nothing of the batch is subscribed, pings are still answered, and nothing comes."""
     exchange = running()
     client = joined(exchange.bybit_ws)
@@ -82,17 +82,19 @@ def test_unsubscribing_ends_a_topic(running, joined):
     assert client.silent()
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"op":"dance"}', '{"op":"subscribe"}', '{"op":"subscribe","args":[1]}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"op":"dance"}', '{"op":"subscribe"}', '{"op":"subscribe","args":[1]}']
+)
 def test_malformed_operations_are_answered_without_success(text):
     """Whatever is no valid operation is refused and subscribes nothing."""
-    session = BybitSession("c", lambda topic: True)
+    session = BybitSession("c", lambda _: True)
     assert json.loads(session.receive(text))["success"] is False
     assert not session.topics
 
 
 def test_a_second_subscription_and_too_long_args_are_refused():
     """A topic is subscribed once, and all args together stay within 21,000 characters."""
-    session = BybitSession("c", lambda topic: True)
+    session = BybitSession("c", lambda _: True)
     assert json.loads(session.receive('{"op":"subscribe","args":["publicTrade.A"]}'))["success"]
     assert not json.loads(session.receive('{"op":"subscribe","args":["publicTrade.A"]}'))["success"]
     long = json.dumps({"op": "subscribe", "args": [f"publicTrade.{i:030d}" for i in range(600)]})

@@ -26,9 +26,7 @@ def test_stop_takes_less_than_a_second_with_clients_connected(running, eventuall
     with contextlib.ExitStack() as stack:
         for _ in range(5):
             client = stack.enter_context(connect(exchange.ws_root + AGG, close_timeout=0.1))
-        with pytest.raises(TimeoutError):
-            client.recv(timeout=0)
-            client.recv(timeout=0)
+        client.recv(timeout=5)
         mute = stack.enter_context(socket.create_connection(("127.0.0.1", exchange.port)))
         mute.sendall(
             f"GET {AGG} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -68,7 +66,7 @@ def test_every_client_gets_the_same_trades(running, joined):
 
 def test_a_slow_client_is_closed_and_holds_up_nobody(running, joined, eventually):
     """A client that does not read is closed; another goes on without a hole."""
-    exchange = running(SyntheticMarket(7, 400.0, START_MS), queue_limit=500)
+    exchange = running(SyntheticMarket(7, 100.0, START_MS), queue_limit=1_000)
     good = joined(exchange.ws_root + AGG)
     numbers = []
     stop = threading.Event()

@@ -1,0 +1,56 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint bench faults lock browser clean
+
+# The app on http://127.0.0.1:8050 (PORT overrides), from a bare clone.
+run: .venv/run
+	@$(BIN)/orderflow-dash serve
+
+# Every check and every test, browser tests included, from a bare clone.
+test: .venv/test browser lint
+	$(BIN)/pytest --cov=orderflow_dash --cov-report=term:skip-covered
+
+lint: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/run
+	$(BIN)/python -m benchmarks
+
+# Pins everything again, to the newest that pyproject.toml allows.
+lock: .venv/test
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --extra test --override overrides.txt -c requirements.txt \
+	  pyproject.toml -o requirements-test.txt
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "orderflow_dash needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "The venv module is missing. On Debian: apt-get install python3-venv"; exit 1; }
+
+# The lock files are complete, so nothing is resolved: exactly what is written there is installed.
+.venv/run: requirements.txt pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.venv/test: requirements-test.txt .venv/run
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-test.txt
+	@touch $@
+
+browser:
+	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update --quiet=2 && apt-get install --quiet=2 --yes chromium chromium-driver >/dev/null; \
+	else \
+	  echo "The browser tests need Chromium and its driver. On Debian: apt-get install chromium chromium-driver"; \
+	  exit 1; \
+	fi
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,163 @@
+"""A real browser on the real application, whose market is the simulated one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from ..conftest import UNREACHABLE, Served, wait_until
+
+SPEED = 30  # simulated seconds a second: a candle of a minute closes every two seconds
+
+
+class Page:
+    """What a person sees and does in one tab."""
+
+    def __init__(self, driver: Chrome, root: str) -> None:
+        self.driver = driver
+        self.root = root
+        self.console_may_complain = False
+
+    def open(self, query: str = "", root: str | None = None) -> None:
+        """Load the page with a query and wait for it to stand."""
+        self.driver.get(f"{root or self.root}/{query and '?'}{query}")
+        self.wait(lambda: self.count("#theme-switch, .orderflow-panel"), "the page")
+
+    def js(self, script: str, *arguments: Any) -> Any:
+        """The result of a piece of JavaScript."""
+        return self.driver.execute_script(script, *arguments)
+
+    def count(self, css: str) -> int:
+        """How many elements match."""
+        return self.js("return document.querySelectorAll(arguments[0]).length", css)
+
+    def texts(self, css: str) -> list[str]:
+        """The visible texts of all elements that match, in the order of the document."""
+        return self.js(
+            "return [...document.querySelectorAll(arguments[0])].map(e => e.innerText.trim())", css
+        )
+
+    def text(self, css: str) -> str:
+        """The visible text of the first element that matches, else nothing."""
+        return next(iter(self.texts(css)), "")
+
+    def style(self, css: str, name: str) -> str:
+        """A computed style of the first element that matches."""
+        return self.js(
+            "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]", css, name
+        )
+
+    def click(self, css: str) -> None:
+        """Click the first element that matches, once there is one."""
+        self.wait(lambda: self.count(css), css)
+        self.driver.find_element(By.CSS_SELECTOR, css).click()
+
+    def press(self, *keys: str) -> None:
+        """Press keys where the focus is."""
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def choose(self, css: str, value: str) -> None:
+        """Choose an option of a selector as a keyboard would."""
+        self.driver.find_element(By.CSS_SELECTOR, f'{css} option[value="{value}"]').click()
+
+    def close_modal(self) -> None:
+        """Leave the modal by the keyboard."""
+        self.press(Keys.ESCAPE)
+        self.wait(lambda: not self.count(".orderflow-modal"), "the modal is gone")
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What the address bar names."""
+        return dict(parse_qsl(urlsplit(self.driver.current_url).query))
+
+    def wait(self, condition: Callable[[], object], what: str = "", seconds: float = 15) -> None:
+        """Wait until a condition holds."""
+        wait_until(condition, seconds, what)
+
+    def row(self, row_id: str, column: str) -> str:
+        """The selector of a cell of the symbol table."""
+        return f'.symbol-table .ag-row[row-id="{row_id}"] [col-id="{column}"]'
+
+    def chart(self, place: str = "") -> tuple[list[int], list[float]]:
+        """Times and values of the CVD chart's line as Plotly holds them."""
+        traces = self.js(
+            "const plot = document.querySelector(arguments[0]);"
+            "return plot && plot.data ? plot.data.map(t => [t.x, t.y]) : []",
+            f"{place} .cvd-chart .js-plotly-plot",
+        )
+        return tuple(traces[0]) if traces else ([], [])
+
+    def footprint(self, place: str = "") -> list[list[str]]:
+        """The cells of the footprint table, newest row first."""
+        return self.js(
+            "return [...document.querySelectorAll(arguments[0])]"
+            ".map(r => [...r.querySelectorAll('td')].map(c => c.innerText.trim())).filter(r => r.length)",
+            f"{place} .footprint-table tr",
+        )
+
+    def complaints(self) -> list[str]:
+        """What the console was told, and whatever was asked of another host."""
+        console = [entry["message"] for entry in self.driver.get_log("browser")]
+        hosts = set()
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                hosts.add(urlsplit(message["params"]["request"]["url"]).hostname)
+        strangers = [f"asked {host}" for host in hosts - {"127.0.0.1", None}]
+        return strangers + ([] if self.console_may_complain else console)
+
+
+@pytest.fixture(scope="session")
+def driver() -> Iterator[Chrome]:
+    """One browser for all tests, as a trader's screen is wide."""
+    chromedriver = shutil.which("chromedriver")
+    if chromedriver is None:
+        pytest.fail("chromedriver is not on PATH: install the packages chromium and chromium-driver")
+    options = Options()
+    options.binary_location = shutil.which("chromium") or ""
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--window-size=1400,900",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    with Chrome(options=options, service=Service(chromedriver)) as chrome:
+        yield chrome
+
+
+@pytest.fixture(scope="session")
+def market() -> Iterator[Served]:
+    """The application with a fast simulated market and both real venues out of reach."""
+    served = Served(**UNREACHABLE, demo=True, demo_speed=SPEED, lease=3, grace=1)
+    yield served
+    served.stop()
+
+
+@pytest.fixture
+def page(driver: Chrome, market: Served) -> Iterator[Page]:
+    """A fresh tab, whose console must stay silent and which must ask no other host."""
+    driver.switch_to.new_window("tab")
+    page = Page(driver, market.url)
+    page.complaints()
+    yield page
+    if urlsplit(driver.current_url).scheme == "http":
+        page.js("localStorage.clear()")
+    complaints = page.complaints()
+    driver.close()
+    driver.switch_to.window(driver.window_handles[0])
+    assert complaints == []

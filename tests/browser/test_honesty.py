@@ -1,0 +1,135 @@
+"""What the page says of itself: simulated, out of reach, lost, still."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from werkzeug.serving import make_server
+
+from orderflow_dash.hub import Unavailable
+from orderflow_dash.market import Instrument, Venue
+from orderflow_dash.settings import load_settings
+from orderflow_dash.web import create_server
+
+from ..conftest import Served
+from .conftest import Page
+
+
+@pytest.fixture
+def short_lived(market: Served) -> Iterator[tuple[str, threading.Event]]:
+    """A second server over the same hub, that ends when its event is set."""
+    server = make_server("127.0.0.1", 0, create_server(market.hub, load_settings()), threaded=True)
+    server.daemon_threads = True
+    end = threading.Event()
+
+    def serve() -> None:
+        server.timeout = 0.05
+        while not end.is_set():
+            server.handle_request()
+        server.server_close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", end
+    end.set()
+    thread.join()
+
+
+def test_simulated_data_says_so_in_row_and_panel(page: Page) -> None:
+    """Every row of the demo and its panel carry the word."""
+    page.open()
+    page.wait(lambda: page.count(page.row("demo:BTCUSDT", "symbol")), "rows")
+    venues = page.texts('.ag-row [col-id="venue_name"]')
+    assert venues
+    assert all("simulated" in venue for venue in venues)
+    page.click(page.row("demo:BTCUSDT", "last"))
+    page.wait(lambda: page.count(".orderflow-panel"), "open")
+    assert page.text(".panel-title .simulated-badge") == "simulated"
+    assert "not real prices" in page.text(".simulated-banner")
+
+
+def test_venues_out_of_reach_are_named_with_the_cause(page: Page) -> None:
+    """Both real venues are told as out of reach, with why, and that they are tried again."""
+    page.open()
+    page.wait(lambda: page.count(".venue-down") == 2, "two venues are down")
+    for name, line in zip(("Binance", "Bybit"), page.texts(".venue-down"), strict=True):
+        assert line.startswith(name)
+        assert "refused" in line
+        assert line.endswith("Retrying.")
+    assert "simulated market" in page.text(".venue-simulated")
+
+
+def test_an_address_waits_for_its_venue(page: Page, market: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link to a venue that is out of reach says so, and opens by itself once the venue answers."""
+
+    def out_of_reach(venue: Venue, _symbol: str) -> Instrument:
+        raise Unavailable(f"{venue} cannot be reached: connection refused")
+
+    with monkeypatch.context() as out:
+        out.setattr(market.hub, "instrument", out_of_reach)
+        page.open("exchange=demo&symbol=BTCUSDT")
+        page.wait(lambda: "cannot be reached" in page.text(".notice"), "the notice")
+        assert not page.count(".orderflow-panel")
+    page.wait(lambda: page.count(".orderflow-panel"), "it opens by itself")
+    assert not page.count(".notice")
+
+
+def test_a_page_that_lost_its_server_says_so(page: Page, short_lived) -> None:
+    """Frozen figures do not look live."""
+    url, end = short_lived
+    page.console_may_complain = True  # of the requests that fail
+    page.open("exchange=demo&symbol=BTCUSDT", url)
+    page.wait(lambda: page.text(".feed-word") == "Live", "live")
+    assert page.text("#server-lost") == ""
+    end.set()
+    page.wait(lambda: "No answer from the server since" in page.text("#server-lost"), "the loss is told")
+    assert (
+        page.js("return getComputedStyle(document.querySelector('.feed-word'), '::before').content")
+        == '"Server lost"'
+    )
+    assert float(page.style(".orderflow-panel", "opacity")) < 1
+
+
+def test_changing_figures_move_nothing(page: Page) -> None:
+    """While a panel is live, no part of it shifts."""
+    page.open("exchange=demo&symbol=BTCUSDT")
+    page.wait(lambda: len(page.footprint()) >= 3, "three candles")
+    page.js(
+        "window.shifts = [];"
+        "new PerformanceObserver(list => list.getEntries().forEach(e => window.shifts.push(e.value)))"
+        ".observe({type: 'layout-shift'});"
+    )
+    parts = ".panel-last, .feed-status, .panel-controls, .cvd-chart, .footprint-table, .legend"
+    places = (
+        f"return [...document.querySelectorAll('.orderflow-panel :is({parts})')]"
+        ".map(e => e.getBoundingClientRect()).map(r => [r.top, r.height])"
+    )
+    before, rows = page.js(places), page.footprint()
+    page.wait(lambda: page.footprint()[0][0][:5] != rows[0][0][:5], "a new candle")
+    page.wait(lambda: page.footprint()[0][1] != rows[0][1], "its figures")
+    after = page.js(places)
+    assert after == before
+    assert sum(page.js("return window.shifts")) < 0.005
+
+
+def test_a_panel_fits_a_phone(page: Page) -> None:
+    """At 420 px nothing is cut off and the page does not scroll sideways."""
+    page.driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 420, "height": 860, "deviceScaleFactor": 1, "mobile": False},
+    )
+    page.open()
+    page.wait(lambda: page.count(page.row("demo:BTCUSDT", "last")), "rows")
+    page.wait(lambda: not page.count('.ag-row [col-id="venue_name"]'), "the venue column gives way")
+    assert "simulated" in page.text(page.row("demo:BTCUSDT", "symbol"))
+    page.click(page.row("demo:BTCUSDT", "last"))
+    page.wait(lambda: page.footprint(), "open")
+    assert page.js("return document.documentElement.scrollWidth") <= 420
+    assert page.js("return document.querySelector('.orderflow-panel').scrollWidth") <= 420
+    widths = page.js(
+        "return [...document.querySelectorAll('.footprint-table th, .footprint-table td')]"
+        ".map(c => [c.scrollWidth, c.clientWidth])"
+    )
+    assert all(needed <= given + 1 for needed, given in widths)

@@ -1,0 +1,94 @@
+from orderflow_dash.market import Quality, Timeframe
+from orderflow_dash.web.cvd_chart import CHART_CANDLES, CONFIG, cvd_figure, value_range
+from orderflow_dash.web.theme import DARK, LIGHT, PALETTES
+
+from .conftest import MINUTE, NOON
+
+COLOURS = PALETTES[DARK]
+
+
+def test_the_line_is_the_cvd_of_the_last_30_candles(candle, instrument) -> None:
+    """One point a candle, at its open, exact to the lot."""
+    candles = [candle(minute, cvd=minute * 7 - 100) for minute in range(40)]
+    trace = cvd_figure(candles, instrument, Timeframe.M1, COLOURS)["data"][0]
+    assert trace["x"] == [NOON + minute * MINUTE for minute in range(10, 40)]
+    assert trace["y"] == [(minute * 7 - 100) / 1000 for minute in range(10, 40)]
+    assert len(trace["y"]) == CHART_CANDLES
+
+
+def test_the_line_is_green_at_zero_and_red_below(candle, instrument) -> None:
+    """The colour goes by the current value alone."""
+    for cvd, colour in ((0, COLOURS.ask), (1, COLOURS.ask), (-1, COLOURS.bid)):
+        candles = [candle(0, cvd=-cvd * 5), candle(1, cvd=cvd)]
+        assert cvd_figure(candles, instrument, Timeframe.M1, COLOURS)["data"][0]["line"]["color"] == colour
+
+
+def test_the_current_value_stands_top_right(candle, instrument) -> None:
+    """Exact, signed, grouped, in the colour of the line."""
+    figure = cvd_figure([candle(cvd=-1_234_567)], instrument, Timeframe.M1, COLOURS)
+    (note,) = figure["layout"]["annotations"]
+    assert note["text"] == "<b>-1,234.567</b>"
+    assert (note["x"], note["y"], note["xanchor"], note["yanchor"]) == (1, 1, "right", "bottom")
+    assert note["font"]["color"] == COLOURS.bid
+
+
+def test_the_y_range_holds_all_that_is_visible_and_little_else(candle, instrument) -> None:
+    """Candles that scrolled out have no say in the range."""
+    candles = [candle(0, cvd=9_000_000), *(candle(minute, cvd=5000 + minute) for minute in range(1, 31))]
+    low, high = cvd_figure(candles, instrument, Timeframe.M1, COLOURS)["layout"]["yaxis"]["range"]
+    assert 4.9 < low < 5.001
+    assert 5.03 < high < 5.1
+
+
+def test_a_flat_line_is_seen_with_zero() -> None:
+    """A range is never empty."""
+    assert value_range([0.0]) == [-0.2, 1.2] or value_range([0.0])[0] < 0 < value_range([0.0])[1]
+    low, high = value_range([3.0, 3.0])
+    assert low <= 0 < 3 < high
+    low, high = value_range([-3.0])
+    assert low < -3 < 0 <= high
+
+
+def test_the_y_range_rests_while_the_value_moves_a_little() -> None:
+    """A value that moves inside the range leaves the axis where it is."""
+    assert value_range([0.0, 100.0]) == value_range([0.0, 100.4]) == value_range([-0.3, 99.8])
+
+
+def test_candles_that_are_not_whole_are_told(candle, instrument) -> None:
+    """A gap has a band and a hollow mark, a partial candle a hollow mark, and both a sentence."""
+    candles = [
+        candle(0, quality=Quality.PARTIAL),
+        candle(1),
+        candle(2, quality=Quality.GAP),
+        candle(3, quality=Quality.REPAIRED),
+    ]
+    figure = cvd_figure(candles, instrument, Timeframe.M1, COLOURS)
+    trace = figure["data"][0]
+    assert trace["marker"]["symbol"] == ["circle-open", "circle", "diamond-open", "square"]
+    notes = [point[3] for point in trace["customdata"]]
+    assert "Partial" in notes[0]
+    assert notes[1] == ""
+    assert "missing" in notes[2]
+    assert "fetched later" in notes[3]
+    (band,) = figure["layout"]["shapes"]
+    assert (band["x0"], band["x1"]) == (NOON + 2 * MINUTE - 30_000, NOON + 2 * MINUTE + 30_000)
+
+
+def test_without_candles_the_chart_says_that_it_waits(instrument) -> None:
+    """An empty chart names its reason."""
+    figure = cvd_figure([], instrument, Timeframe.M1, COLOURS)
+    assert figure["data"] == []
+    assert "first trade" in figure["layout"]["annotations"][0]["text"]
+
+
+def test_a_light_chart_has_light_colours(candle, instrument) -> None:
+    """The palette decides every colour."""
+    figure = cvd_figure([candle()], instrument, Timeframe.M1, PALETTES[LIGHT])
+    assert figure["data"][0]["line"]["color"] == PALETTES[LIGHT].ask
+    assert COLOURS.line not in str(figure)
+
+
+def test_no_chart_offers_to_send_data_away() -> None:
+    """Plotly's upload button is off."""
+    assert CONFIG["showSendToCloud"] is False
+    assert CONFIG["displayModeBar"] is False

@@ -1,0 +1,91 @@
+import pytest
+
+from orderflow_dash.market import Quality
+from orderflow_dash.web.footprint_table import (
+    BAR_STEPS,
+    FIRE,
+    footprint_rows,
+    footprint_table,
+    footprint_tooltips,
+)
+
+
+def test_the_newest_of_the_last_8_candles_is_on_top(candle, instrument) -> None:
+    """Eight rows, new to old."""
+    rows = footprint_rows([candle(minute) for minute in range(12)], instrument)
+    assert [row["time"] for row in rows] == [f"12:{minute:02d}" for minute in range(11, 3, -1)]
+
+
+def test_figures_are_exact(candle, instrument) -> None:
+    """Every figure has the lot's own decimals."""
+    (row,) = footprint_rows([candle(bid=85_200, ask=1_018_300, cvd=-120_500, levels=42)], instrument)
+    assert (row["bid"], row["ask"]) == ("85.200", "1,018.300")
+    assert (row["delta"], row["cvd"], row["levels"]) == ("+933.100", "-120.500", "42")
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "tint"),
+    [(10, 30, ""), (10, 31, "ask"), (30, 10, ""), (31, 10, "bid"), (0, 1, "ask"), (1, 0, "bid"), (0, 0, "")],
+)
+def test_fire_and_tint_mark_an_imbalance_of_more_than_3(candle, instrument, bid, ask, tint) -> None:
+    """Strictly more than three times; a zero side against a non-zero one is imbalanced."""
+    (row,) = footprint_rows([candle(bid=bid, ask=ask)], instrument)
+    assert row["tint"] == tint
+    assert (FIRE in row["time"]) == bool(tint)
+
+
+def test_the_delta_bar_is_the_share_of_the_widest_row(candle, instrument) -> None:
+    """Sign and length are of the delta; what is not zero is seen."""
+    candles = [
+        candle(0, bid=0, ask=2000),
+        candle(1, bid=1000, ask=0),
+        candle(2, bid=0, ask=1),
+        candle(3, bid=5, ask=5),
+    ]
+    bars = [row["bar"] for row in footprint_rows(candles, instrument)]
+    assert bars == ["0", "ask1", f"bid{BAR_STEPS // 2}", f"ask{BAR_STEPS}"]
+
+
+def test_no_delta_anywhere_draws_no_bar(candle, instrument) -> None:
+    """Zero among zeros divides by nothing."""
+    assert footprint_rows([candle(bid=5, ask=5)], instrument)[0]["bar"] == "0"
+
+
+def test_quality_is_marked_and_explained(candle, instrument) -> None:
+    """Partial, gap and repaired candles carry a mark and a sentence; complete ones neither."""
+    kinds = [Quality.COMPLETE, Quality.PARTIAL, Quality.GAP, Quality.REPAIRED]
+    candles = [candle(minute, quality=quality) for minute, quality in enumerate(kinds)]
+    rows, tips = footprint_rows(candles, instrument), footprint_tooltips(candles)
+    marks = [row["time"].partition(" ")[2] for row in rows]
+    assert marks == ["↻", "⚠\ufe0e", "◐", ""]
+    sentences = [tip["time"].partition(":")[0] for tip in tips]
+    assert sentences == ["Repaired", "Gap", "Partial", ""]
+
+
+def test_an_open_candle_is_told(candle, instrument) -> None:
+    """The row that still moves is marked as such."""
+    candles = [candle(0), candle(1, closed=False)]
+    assert [row["state"] for row in footprint_rows(candles, instrument)] == ["open", "closed"]
+    assert footprint_tooltips(candles)[0]["time"] == "Still open."
+
+
+def test_the_columns_are_those_of_the_document() -> None:
+    """Time, Bid Vol, Ask Vol, Delta, CVD, Levels, in this order."""
+    table = footprint_table({"type": "t"}, [], []).children
+    names = [column["name"] for column in table.columns]
+    assert names == ["Time", "Bid Vol", "Ask Vol", "Delta", "CVD", "Levels"]
+
+
+def test_styles_follow_the_row_and_use_the_page_s_colours() -> None:
+    """Bid is red, ask is green, delta goes by its sign, and every colour is a token of the page."""
+    rules = footprint_table({"type": "t"}, [], []).children.style_data_conditional
+    by_condition = {
+        (rule["if"].get("column_id"), rule["if"].get("filter_query")): {k: rule[k] for k in rule if k != "if"}
+        for rule in rules
+    }
+    assert by_condition["bid", None] == {"color": "var(--of-bid)"}
+    assert by_condition["ask", None] == {"color": "var(--of-ask)"}
+    assert by_condition["delta", '{side} = "bid"'] == {"color": "var(--of-bid)"}
+    assert by_condition["delta", '{side} = "ask"'] == {"color": "var(--of-ask)"}
+    assert by_condition[None, '{tint} = "ask"'] == {"background": "var(--of-ask-tint)"}
+    assert not any("#" in str(rule) for rule in rules)

@@ -1,0 +1,55 @@
+import pytest
+
+from orderflow_dash.web.number_text import age, clock, day_clock, grouped, signed
+
+from .conftest import NOON
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0.001", "0.001"),
+        ("1234567.8900", "1,234,567.8900"),
+        ("-12345.670", "-12,345.670"),
+        ("999", "999"),
+        ("-1000", "-1,000"),
+        ("0.0000001", "0.0000001"),
+        ("123456789012345678.123456789", "123,456,789,012,345,678.123456789"),
+    ],
+)
+def test_grouping_keeps_every_digit(text: str, expected: str) -> None:
+    """Thousands are marked and no digit is lost."""
+    assert grouped(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("32.8", "+32.8"), ("-66.9", "-66.9"), ("0.000", "0.000"), ("0", "0"), ("0.001", "+0.001")],
+)
+def test_a_sign_stands_before_all_but_zero(text: str, expected: str) -> None:
+    """Above zero is a plus, below a minus, zero has none."""
+    assert signed(text) == expected
+
+
+def test_times_are_utc() -> None:
+    """Clock texts do not follow the zone of the machine."""
+    assert clock(NOON) == "12:00"
+    assert day_clock(NOON) == "01 Jan 12:00"
+
+
+@pytest.mark.parametrize(
+    ("ms", "expected"),
+    [
+        (-5, "0.0 s"),
+        (0, "0.0 s"),
+        (340, "0.3 s"),
+        (9_999, "10.0 s"),
+        (10_000, "10 s"),
+        (119_999, "119 s"),
+        (120_000, "2 min"),
+        (7_200_000, "2 h"),
+    ],
+)
+def test_an_age_is_short(ms: int, expected: str) -> None:
+    """Tenths below ten seconds, then the coarser unit."""
+    assert age(ms) == expected

@@ -1,0 +1,36 @@
+from orderflow_dash.feeds.feed import StreamStatus
+from orderflow_dash.hub import VenueStatus
+from orderflow_dash.market import State, Venue
+from orderflow_dash.web.status import WORDS, feed_status, venue_lines
+
+
+def test_every_state_has_its_word() -> None:
+    """The words are those that the page promises."""
+    assert [WORDS[state] for state in State] == ["Connecting", "Live", "Stale", "Repairing", "Disconnected"]
+
+
+def test_a_feed_tells_state_cause_and_age() -> None:
+    """An age that is not known is not shown as zero."""
+    assert feed_status(StreamStatus(State.STALE, "no trade for 14 s", 14_000)) == {
+        "state": "stale",
+        "word": "Stale",
+        "cause": "no trade for 14 s",
+        "age": "14 s ago",
+    }
+    assert feed_status(StreamStatus(State.CONNECTING, "", None))["age"] == ""
+
+
+def test_a_venue_that_is_down_says_why_and_that_it_is_tried_again() -> None:
+    """The demo says that it is simulated; a venue that answers says so."""
+    lines = venue_lines(
+        [
+            VenueStatus(Venue.BINANCE, False, "fapi.binance.com: host name not found"),
+            VenueStatus(Venue.BYBIT, True, ""),
+            VenueStatus(Venue.DEMO, True, ""),
+        ]
+    )
+    assert lines == [
+        ("binance", "down", "fapi.binance.com: host name not found. Retrying."),
+        ("bybit", "ok", "reachable"),
+        ("demo", "simulated", "simulated market"),
+    ]
