@@ -20,6 +20,7 @@ from .simulator import SimulatedExchange, SyntheticMarket
 from .web import create_server
 
 _LISTING_BACKOFF = 2.0, 60.0  # s
+_COALESCE_S = 0.04  # changes of a view this close together are encoded as one
 
 
 class Application:
@@ -30,7 +31,6 @@ class Application:
         self._board = TickerBoard()
         self._directories: list[Directory] = []
         self._feeds: list[Feed] = []
-        self._rest: list[RestClient] = []
         self.exchange: SimulatedExchange | None = None
         links = {
             Venue.BINANCE: self._binance(Venue.BINANCE, settings.binance_ws, settings.binance_rest),
@@ -42,7 +42,12 @@ class Application:
             self.exchange.start()  # its port is known only then
             links[Venue.DEMO] = self._binance(Venue.DEMO, self.exchange.ws_root, self.exchange.rest_root)
         self.hub = Hub(
-            links, self._board, window=settings.window, grace_s=settings.grace, lease_s=settings.lease
+            links,
+            self._board,
+            window=settings.window,
+            grace_s=settings.grace,
+            lease_s=settings.lease,
+            coalesce_s=_COALESCE_S,
         )
         self.server: Flask = create_server(self.hub, settings)
 
@@ -59,8 +64,6 @@ class Application:
             directory.stop()
         for feed in self._feeds:
             feed.stop()
-        for rest in self._rest:
-            rest.close()
         if self.exchange is not None:
             self.exchange.stop()
 
@@ -69,7 +72,7 @@ class Application:
         feed = Feed(
             venue, market_stream_url(ws_root), BinanceProtocol, ContiguousIds, instruments, self._policy
         )
-        listing = BinanceListing(venue, self._client(rest_root), ws_root, self._policy, instruments)
+        listing = BinanceListing(venue, RestClient(rest_root), ws_root, self._policy, instruments)
         return self._link(
             feed, Directory(venue, listing, self._board, instruments, Backoff(*_LISTING_BACKOFF))
         )
@@ -77,7 +80,7 @@ class Application:
     def _bybit(self, ws_url: str, rest_root: str) -> VenueLink:
         instruments: dict[str, Instrument] = {}
         feed = Feed(Venue.BYBIT, ws_url, BybitProtocol, UniqueIds, instruments, self._policy)
-        listing = BybitListing(Venue.BYBIT, self._client(rest_root))
+        listing = BybitListing(Venue.BYBIT, RestClient(rest_root))
         return self._link(
             feed, Directory(Venue.BYBIT, listing, self._board, instruments, Backoff(*_LISTING_BACKOFF))
         )
@@ -86,8 +89,3 @@ class Application:
         self._feeds.append(feed)
         self._directories.append(directory)
         return VenueLink(directory, feed)
-
-    def _client(self, root: str) -> RestClient:
-        client = RestClient(root)
-        self._rest.append(client)
-        return client

@@ -138,8 +138,10 @@ class _Entry:
 class View:
     """Candles of one timeframe and step, derived and encoded once per change. Thread-safe."""
 
-    def __init__(self, key: ViewKey, stream: SeriesStream) -> None:
+    def __init__(self, key: ViewKey, stream: SeriesStream, coalesce_s: float = 0.0) -> None:
         self.key = key
+        self._coalesce_s = coalesce_s
+        self._next_build = 0.0
         self.instrument = stream.instrument
         self.encodings = 0  # how many candles were encoded, ever
         self._stream = stream
@@ -191,7 +193,11 @@ class View:
         if self._stream.series.revision == since:
             return [], since
         with self._lock:
-            self._refresh()
+            # However many clients ask, and however fast trades come, a view is built so often and no more.
+            now = time.monotonic()
+            if now >= self._next_build:
+                self._next_build = now + self._coalesce_s
+                self._refresh()
             changed = []
             for open_ts in reversed(self._entries):
                 entry = self._entries[open_ts]
@@ -250,6 +256,7 @@ class Hub:
         window: int = 500,
         grace_s: float = 30.0,
         lease_s: float = 15.0,
+        coalesce_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._links = dict(links)
@@ -257,6 +264,7 @@ class Hub:
         self._window = window
         self._grace_s = grace_s
         self._lease_s = lease_s
+        self._coalesce_s = coalesce_s
         self._clock = clock
         self._lock = threading.Lock()
         self._streams: dict[tuple[Venue, str], SeriesStream] = {}
@@ -293,6 +301,10 @@ class Hub:
         link = self._links.get(venue)
         if link is None:
             raise Unavailable(f"{venue} is not served here; served: {', '.join(self._links)}")
+        with self._lock:
+            stream = self._streams.get((venue, symbol))
+        if stream is not None:
+            return stream.instrument  # its tick and lot stand while it streams, whatever the venue lists now
         listing = link.listing
         if symbol not in listing.instruments:
             listing.answered.wait(_FIRST_ANSWER_S)
@@ -394,7 +406,7 @@ class Hub:
             place = key.timeframe, key.step
             view = stream.views.get(place)
             if view is None:
-                view = stream.views[place] = View(key, stream)
+                view = stream.views[place] = View(key, stream, self._coalesce_s)
             return view
 
     def _drop(self, key: ViewKey) -> None:

@@ -207,7 +207,7 @@ class _Session:
         """Until the connection is stopped, breaks (raises) or is silent for too long (returns)."""
         connection, websocket, protocol = self._connection, self._websocket, self._protocol
         begun = last_data = last_heartbeat = time.monotonic()
-        aged = False
+        renew_at = begun + self._policy.life
         connection._changed.set()
         while not connection._stopping():
             now = time.monotonic()
@@ -216,8 +216,8 @@ class _Session:
             if protocol.heartbeat_s is not None and now - last_heartbeat >= protocol.heartbeat_s:
                 websocket.send(protocol.heartbeat())
                 last_heartbeat = now
-            if not aged and now - begun >= self._policy.life:
-                aged = True
+            if now >= renew_at:
+                renew_at = now + self._policy.life
                 self._handler.on_aged(connection)
             if now - last_data > connection._stall_after():
                 connection._stalled(now - last_data)

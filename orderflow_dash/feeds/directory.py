@@ -39,6 +39,9 @@ class VenueListing(Protocol):
     def watch(self, report: Report | None) -> None:
         """Begin (or with None end) live tickers, where the venue has them for all symbols at once."""
 
+    def close(self) -> None:
+        """Release what it holds; nothing is asked after that."""
+
 
 class BinanceListing:
     """Instruments, funding and first tickers by REST, live tickers by the array streams.
@@ -99,6 +102,11 @@ class BinanceListing:
             self._connection.stop(wait=0)
             self._connection = None
 
+    def close(self) -> None:
+        """End the live tickers and the REST client."""
+        self.watch(None)
+        self._rest.close()
+
     def _protocol(self) -> BinanceProtocol:
         return BinanceProtocol(self._instruments)
 
@@ -149,6 +157,10 @@ class BybitListing:
 
     def watch(self, report: Report | None) -> None:
         """Polling is live enough."""
+
+    def close(self) -> None:
+        """End the REST client."""
+        self._rest.close()
 
 
 class Directory:
@@ -215,7 +227,7 @@ class Directory:
                 self._note_failure("internal error")
             self.answered.set()
             self._stop.wait(wait)
-        self._listing.watch(None)
+        self._listing.close()
 
     def _load(self) -> None:
         listed = self._listing.load()

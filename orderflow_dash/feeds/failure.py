@@ -42,7 +42,7 @@ def _cause(error: BaseException) -> str:
         if isinstance(each, ConnectionRefusedError):
             return "connection refused"
         if isinstance(each, ssl.SSLError):
-            return f"TLS failed ({each.reason or 'handshake'})"
+            return f"TLS failed ({getattr(each, 'reason', None) or 'handshake'})"
         if isinstance(each, (TimeoutError, httpx.TimeoutException)):
             return "no answer in time"
     if isinstance(error, InvalidHandshake):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -56,6 +56,7 @@ class TradeStream:
     def receive(self, batch: TradeBatch, now: float) -> None:
         """Take a batch; ``now`` is monotonic seconds."""
         with self.lock:
+            self.refused = ""  # whatever the venue said: here are trades
             self.rhythm.beat(now)
             self.continuity.receive(batch)
 
@@ -93,13 +94,17 @@ class Feed:
         url: str,
         protocol: Callable[[Mapping[str, Instrument]], StreamProtocol],
         continuity: Callable[[TradeSink], Continuity],
-        instruments: Mapping[str, Instrument],
+        instruments: dict[str, Instrument],
         policy: ConnectionPolicy,
     ) -> None:
         self.venue = venue
         self.counters: Counter[str] = Counter()
         self._url = url
-        self._protocol = partial(protocol, instruments)
+        self._listed = instruments
+        # A venue may change a tick or lot, or end a listing, while a symbol streams: its trades go on
+        # in the units that the stream began with.
+        self._streamed: dict[str, Instrument] = {}
+        self._protocol = partial(protocol, ChainMap(self._streamed, instruments))
         sample = self._protocol()
         self._topic = sample.trade_topic
         self._limits = sample.limits
@@ -123,8 +128,13 @@ class Feed:
         with self._lock:
             if symbol in self._streams:
                 raise ValueError(f"{symbol} is streaming already")
+            instrument = self._listed[symbol]
+            is_known = self._streamed.setdefault(symbol, instrument) == instrument
+            self._streamed[symbol] = instrument
             self._streams[symbol] = stream
-            stream.connection = self._roomy_connection(stream.topic)
+            # Connections that carried it in other units remember those.
+            room = self._roomy_connection(stream.topic) if is_known else None
+            stream.connection = room or self._new_connection()
             stream.connection.add([stream.topic])
 
     def unsubscribe(self, symbol: str) -> None:
@@ -149,8 +159,9 @@ class Feed:
             self._handovers.clear()
         for connection in connections:
             connection.stop(wait=0)
+        deadline = time.monotonic() + 1.0
         for connection in connections:
-            connection.stop(wait=1.0)
+            connection.stop(wait=max(0.0, deadline - time.monotonic()))
 
     # -- how it is ---------------------------------------------------------------------------
 
@@ -219,12 +230,14 @@ class Feed:
             if event.excluded:
                 self.counters["excluded"] += event.excluded
             if event.malformed:
-                self.counters["malformed"] += event.malformed
+                self._skip(event.malformed, f"rows of {event.symbol}")
             stream = self._streams.get(event.symbol)
-            if stream is not None:  # else it was in flight when the stream was given back
+            # No stream: it was in flight when the stream was given back.
+            if stream is not None and event.trades:
                 stream.receive(event, now)
-                if connection in self._handovers:
-                    self._handovers[connection].waiting.discard(event.symbol)
+                handover = self._handovers.get(connection)
+                if handover is not None:
+                    handover.waiting.discard(event.symbol)
         elif isinstance(event, Rejected):
             self._refuse(event)
         elif isinstance(event, ReconnectAsked):
@@ -237,8 +250,11 @@ class Feed:
 
     def on_malformed(self, reason: str) -> None:
         """Count; log at most once a minute."""
-        self.counters["malformed"] += 1
-        self._unlogged += 1
+        self._skip(1, reason)
+
+    def _skip(self, count: int, reason: str) -> None:
+        self.counters["malformed"] += count
+        self._unlogged += count
         now = time.monotonic()
         if now - self._last_log >= _LOG_EVERY_S:
             log.warning("%s: skipped %d malformed, the last: %s", self.venue, self._unlogged, reason[:200])
@@ -250,29 +266,45 @@ class Feed:
             for stream in self._streams.values():
                 if stream.connection is connection:
                     stream.interrupted()
+            handover = self._handovers.get(connection)
+            if handover is not None:  # it must show everything anew
+                self._handovers[connection] = self._handover_from(handover.old)
 
     def on_aged(self, connection: Connection) -> None:
         """Open a successor; the old one stays until the new one has data."""
         with self._lock:
-            if connection not in self._connections or any(
-                connection is handover.old for handover in self._handovers.values()
-            ):
+            if connection not in self._connections or self._is_handing_over(connection):
                 return
             successor = self._new_connection()
             successor.add(connection.topics)
-            waiting = {s.symbol for s in self._streams.values() if s.topic in connection.topics and s.trades}
-            self._handovers[successor] = _Handover(connection, waiting, time.monotonic() + _HANDOVER_S)
+            self._handovers[successor] = self._handover_from(connection)
 
     # -- inside ------------------------------------------------------------------------------
+
+    def _is_handing_over(self, connection: Connection) -> bool:
+        """Whether a handover from or to it is under way."""
+        return connection in self._handovers or any(
+            connection is handover.old for handover in self._handovers.values()
+        )
+
+    def _handover_from(self, old: Connection) -> _Handover:
+        """The begin of a handover; called with the lock held."""
+        return _Handover(
+            old, {s.symbol for s in self._streams.values() if s.topic in old.topics and s.trades}
+        )
 
     def _finish_handovers(self, now: float) -> None:
         """Give up an old connection once its successor has shown all its symbols, or time is up."""
         for successor, handover in list(self._handovers.items()):
+            if successor.link is not Link.CONNECTED:
+                continue
+            if handover.until is None:
+                handover.until = now + _HANDOVER_S
             if not handover.waiting and not handover.settling:
                 # The old one may still be behind: let it deliver what it has.
                 handover.settling = True
                 handover.until = min(handover.until, now + _SETTLE_S)
-            if successor.link is not Link.CONNECTED or now <= handover.until:
+            if now <= handover.until:
                 continue
             with self._lock:
                 if self._handovers.pop(successor, None) is None:
@@ -289,7 +321,9 @@ class Feed:
         for stream in list(self._streams.values()):
             silent_since = stream.rhythm.last or stream.asked_at
             patience = max(_ASK_AGAIN_S, 2 * stream.rhythm.patience)
-            if stream.connection is not None and now - max(silent_since, stream.asked_at) > patience:
+            if stream.connection is None or stream.connection.link is not Link.CONNECTED:
+                continue  # it is asked for with the connection
+            if now - max(silent_since, stream.asked_at) > patience:
                 stream.asked_at = now
                 stream.connection.renew(stream.topic)
 
@@ -302,7 +336,10 @@ class Feed:
 
     def _roomy_connection(self, topic: str) -> Connection:
         """A connection with room for one more topic; called with the lock held."""
+        ending = [handover.old for handover in self._handovers.values()]
         for connection in self._connections:
+            if connection in ending:
+                continue  # its successor would not know of the topic
             characters = sum(len(each) for each in connection.topics) + len(topic)
             most = self._limits.topics - 1  # one place is kept for the pulse
             if len(connection.topics) < most and characters < self._limits.topic_characters:
@@ -319,7 +356,9 @@ class Feed:
     def _forget(self, connections: list[Connection]) -> None:
         for connection in connections:
             self._connections.remove(connection)
-            self._handovers.pop(connection, None)
+            for successor, handover in list(self._handovers.items()):
+                if connection in (successor, handover.old):
+                    del self._handovers[successor]
             self.counters["reconnects"] += connection.reconnects
 
 
@@ -327,7 +366,7 @@ class Feed:
 class _Handover:
     old: Connection
     waiting: set[str]  # symbols the successor has not shown yet
-    until: float
+    until: float | None = None  # monotonic; counts from when the successor is connected
     settling: bool = False
 
 

@@ -78,7 +78,7 @@ def cvd_figure(
     """
     shown = list(candles)[-CHART_CANDLES:]
     if not shown:
-        return {"data": [], "layout": _layout(palette, [_note("Waiting for the first trade…", palette)])}
+        return _empty(palette)
     values = [float(instrument.quantity.text(candle.cvd)) for candle in shown]
     texts = [signed(instrument.quantity.text(candle.cvd)) for candle in shown]
     above = shown[-1].cvd >= 0
@@ -130,6 +130,12 @@ def cvd_figure(
 def _hover_note(quality: Quality) -> str:
     note = quality_note(quality)
     return f"<br>{MARKS[quality]} {note}" if note else ""
+
+
+def _empty(palette: Palette) -> Figure:
+    layout = _layout(palette, [_note("Waiting for the first trade…", palette)])
+    layout["xaxis"]["visible"] = layout["yaxis"]["visible"] = False
+    return {"data": [], "layout": layout}
 
 
 def _marker_colour(quality: Quality, line: str, palette: Palette) -> str:

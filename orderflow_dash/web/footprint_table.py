@@ -70,7 +70,7 @@ def footprint_table(component_id: dict[str, Any], rows: list[Row], tooltips: lis
             data=cast(Any, rows),
             tooltip_data=cast(Any, tooltips),
             tooltip_header={column: tip for column, _, tip in _COLUMNS},
-            tooltip_delay=250,
+            tooltip_delay=0,  # a new second draws it anew: any delay would flicker
             tooltip_duration=None,
             cell_selectable=False,
             style_as_list_view=True,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
+from socket import SHUT_WR
 
 from flask import Flask, request
 from flask_sock import Sock
@@ -51,6 +53,14 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
                 places.release()
         except (ConnectionClosed, OSError):
             pass  # the client has gone; the close of its file races with a send
+        finally:
+            _hang_up(websocket)
+
+
+def _hang_up(websocket: Server) -> None:
+    """End our side of the stream: a server that keeps connections alive would leave the client waiting."""
+    with suppress(OSError):
+        websocket.sock.shutdown(SHUT_WR)
 
 
 def _serve(websocket: Server, hub: Hub) -> None:

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
 from werkzeug.serving import make_server
 
 from orderflow_dash.hub import Unavailable
@@ -59,6 +61,16 @@ def test_venues_out_of_reach_are_named_with_the_cause(page: Page) -> None:
         assert "refused" in line
         assert line.endswith("Retrying.")
     assert "simulated market" in page.text(".venue-simulated")
+
+
+def test_a_candle_that_is_not_whole_is_explained(page: Page) -> None:
+    """The first candle of a feed carries its mark, and says why where the mouse rests."""
+    page.open("exchange=demo&symbol=AVAXUSDT&tf=1h")
+    page.wait(lambda: page.footprint() and "◐" in page.footprint()[-1][0], "a partial candle")
+    cell = page.driver.find_element(By.CSS_SELECTOR, ".footprint-table tr:last-child td:first-child")
+    ActionChains(page.driver).move_to_element(cell).perform()
+    page.wait(lambda: "Partial: the feed began inside" in page.text(".dash-tooltip"), "the explanation")
+    assert "feed began inside" in page.text(".legend")
 
 
 def test_an_address_waits_for_its_venue(page: Page, market: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,7 @@ def assert_consistent(candles: Iterable[dict[str, Any]]) -> None:
 
 
 def truth(exchange: SimulatedExchange, symbol: str, venue: Venue) -> dict[int, dict[str, Any]]:
-    """The market's own minutes, from every trade it made: open, high, low, close, bid, ask, n, levels."""
+    """The market's own minutes, from every trade it has kept: OHLC, bid, ask, n, levels."""
     listing = next(
         each for each in exchange.source.listings if each.symbol == symbol and venue in each.venues
     )

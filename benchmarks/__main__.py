@@ -1,0 +1,174 @@
+"""``make bench``: a table of figures, the ratio to the plain baseline, and the bar each must reach."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+from benchmarks import baseline, tape
+from benchmarks.idle import idle_mb
+from benchmarks.timing import best, measure, median
+from orderflow_dash.exchanges.binance import BinanceProtocol
+from orderflow_dash.exchanges.protocol import TradeBatch
+from orderflow_dash.feeds.continuity import ContiguousIds, Hole
+from orderflow_dash.footprint.candle import CandleBuilder
+from orderflow_dash.footprint.series import Series
+from orderflow_dash.market import Timeframe, Trade
+from orderflow_dash.wire import Encoder
+
+FRAMES = 60_000
+BATCH = 1_000_000
+NOW_MS = tape.START_MS + 86_400_000
+
+
+class Apply:
+    """The end of the live path: what passes continuity goes into a series."""
+
+    def __init__(self) -> None:
+        self.series = Series()
+        self.on_trades = self.series.apply
+
+    def on_hole(self, hole: Hole) -> None:
+        """There is none in the tape."""
+        raise AssertionError(hole)
+
+    on_filled = on_hole
+
+
+def throughput() -> list[tuple[str, str, str, str, str]]:
+    """Trades a second of decoding, applying and both, and of the batch path."""
+    frames = tape.frames(FRAMES)
+    columns = tape.arrays(BATCH)
+    tick = float(tape.INSTRUMENT.tick)
+    decode_all = BinanceProtocol({"BTCUSDT": tape.INSTRUMENT}).receive
+    batches = [decode_all(frame, NOW_MS) for frame in frames]
+    plain = [baseline.decode(frame) for frame in frames]
+
+    def decode() -> None:
+        receive = BinanceProtocol({"BTCUSDT": tape.INSTRUMENT}).receive
+        for frame in frames:
+            receive(frame, NOW_MS)
+
+    def apply() -> None:
+        take = ContiguousIds(Apply()).receive
+        for batch in batches:
+            take(batch)  # type: ignore[arg-type]
+
+    def both() -> None:
+        receive = BinanceProtocol({"BTCUSDT": tape.INSTRUMENT}).receive
+        take = ContiguousIds(Apply()).receive
+        for frame in frames:
+            event = receive(frame, NOW_MS)
+            if isinstance(event, TradeBatch):
+                take(event)
+
+    def plain_decode() -> None:
+        for frame in frames:
+            baseline.decode(frame)
+
+    def plain_apply() -> None:
+        candles: baseline.Candles = {}
+        for trade in plain:
+            baseline.apply(candles, trade, tick)
+
+    def plain_both() -> None:
+        candles: baseline.Candles = {}
+        for frame in frames:
+            baseline.apply(candles, baseline.decode(frame), tick)
+
+    def batch() -> None:
+        Series(10_000).apply_arrays(*columns)
+
+    tasks: dict[str, Callable[[], object]] = {
+        "decode": decode,
+        "plain decode": plain_decode,
+        "apply": apply,
+        "plain apply": plain_apply,
+        "both": both,
+        "plain both": plain_both,
+        "batch": batch,
+    }
+    runs = measure(tasks, rounds=9)
+
+    def row(name: str, task: str, plain_task: str, count: int, bar: str) -> tuple[str, str, str, str, str]:
+        million = count / 1e6
+        plain_count = FRAMES / 1e6
+        ratios = sorted(
+            (plain_run / plain_count) / (run / million)
+            for run, plain_run in zip(runs[task], runs[plain_task], strict=True)
+        )
+        return (
+            name,
+            f"{million / best(runs[task]):.2f} M/s",
+            f"{million / median(runs[task]):.2f} M/s",
+            f"{median(ratios):.1f} x",
+            bar,
+        )
+
+    return [
+        row("decode aggTrade frames", "decode", "plain decode", FRAMES, ""),
+        row("continuity + apply, tick 0.1", "apply", "plain apply", FRAMES, ""),
+        row("decode + continuity + apply", "both", "plain both", FRAMES, "0.60 M/s, 2 x"),
+        row("batch of arrays (against plain apply)", "batch", "plain apply", BATCH, "20 M/s"),
+    ]
+
+
+def encoding() -> tuple[str, str, str, str, str]:
+    """Deriving and encoding one candle of 100 levels."""
+    rows: list[Trade] = [(tape.START_MS + i, i, 834_344 + i % 100, i % 7 + 1) for i in range(1_000)]
+    series = Series()
+    series.apply(rows)
+    candles: baseline.Candles = {}
+    for time, _, price, quantity in rows:
+        baseline.apply(candles, (time, price / 10, quantity / 1000, False), 0.1)
+    builder = CandleBuilder(series, Timeframe.M1, 1)
+    encoder = Encoder(tape.INSTRUMENT, Timeframe.M1, 1)
+
+    def encode() -> None:
+        for _ in range(200):
+            encoder.delta(encoder.candle(builder.build(tape.START_MS)), NOW_MS)
+
+    def plain_encode() -> None:
+        for _ in range(200):
+            baseline.encode_delta(tape.START_MS, candles[tape.START_MS])
+
+    runs = measure({"encode": encode, "plain": plain_encode})
+    ratio = median(runs["plain"]) / median(runs["encode"])
+    return (
+        "derive + encode a delta of 100 levels",
+        f"{best(runs['encode']) / 200 * 1e3:.3f} ms",
+        f"{median(runs['encode']) / 200 * 1e3:.3f} ms",
+        f"{ratio:.1f} x",
+        "1 ms",
+    )
+
+
+def memory() -> list[tuple[str, str, str, str, str]]:
+    """Resident memory of full series and of the idle app."""
+    command = [sys.executable, "-m", "benchmarks.memory"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    before, after = map(float, printed.split())
+    idle = idle_mb()
+    return [
+        ("100 symbols x 500 candles x 50 levels", f"{after:.0f} MB", f"{after:.0f} MB", "", "300 MB"),
+        ("  of which before any trade", f"{before:.0f} MB", f"{before:.0f} MB", "", ""),
+        ("the app idle, its serving process", f"{idle[0]:.0f} MB", f"{idle[0]:.0f} MB", "", "150 MB"),
+        ("  and gunicorn's watching process", f"{sum(idle[1:]):.0f} MB", f"{sum(idle[1:]):.0f} MB", "", ""),
+    ]
+
+
+def main() -> None:
+    """Print the table."""
+    table = [("figure", "best", "median", "against plain", "bar"), *throughput(), encoding(), *memory()]
+    widths = [max(len(row[column]) for row in table) for column in range(5)]
+    for row in table:
+        cells = [
+            row[0].ljust(widths[0]),
+            *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+        ]
+        print("  ".join(cells))
+
+
+if __name__ == "__main__":
+    main()

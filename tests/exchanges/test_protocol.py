@@ -1,0 +1,99 @@
+"""What every venue's protocol rests on: exact memos and times that can be true."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderflow_dash.exchanges import protocol
+from orderflow_dash.exchanges.protocol import (
+    EARLIEST_MS,
+    ExactUnits,
+    FrameError,
+    checked_time,
+    optional_decimal,
+)
+
+from .frames import LISTED, NOW
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9))
+def test_memo_tells_the_exact_integers(ticks, lots):
+    """Learned units are the text's, the second time as the first."""
+    exact = ExactUnits(LISTED)
+    price, quantity = LISTED["BTCUSDT"].price.text(ticks), LISTED["BTCUSDT"].quantity.text(lots)
+    for _ in range(2):
+        assert exact.learn("BTCUSDT", price, quantity) == (ticks, lots)
+    prices, quantities = exact.known["BTCUSDT"]
+    assert (prices[price], quantities[quantity]) == (ticks, lots)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "price", "quantity"),
+    [
+        ("NOPE", "1.0", "1"),
+        ("BTCUSDT", "1.05", "1"),
+        ("BTCUSDT", "1.0", "0.0001"),
+        ("BTCUSDT", "-1.0", "1"),
+        ("BTCUSDT", "1.0", "-1"),
+        ("BTCUSDT", "nan", "1"),
+        ("BTCUSDT", "9" * 18, "1"),
+        ("BTCUSDT", "1.0", "9" * 18),
+        ("", "", ""),
+    ],
+)
+def test_what_cannot_be_a_trade_is_refused_and_leaves_no_memo(symbol, price, quantity):
+    """Unlisted, off the grid, negative or out of range: FrameError, and the symbol stays unknown."""
+    exact = ExactUnits(LISTED)
+    with pytest.raises(FrameError):
+        exact.learn(symbol, price, quantity)
+    assert exact.known == {}
+
+
+def test_memo_is_bounded(monkeypatch):
+    """However many different texts come in a day, the memo does not grow without end."""
+    monkeypatch.setattr(protocol, "_MEMO_SIZE", 10)
+    exact = ExactUnits(LISTED)
+    for ticks in range(1, 100):
+        assert exact.learn("BTCUSDT", LISTED["BTCUSDT"].price.text(ticks), "1") == (ticks, 1000)
+        assert len(exact.known["BTCUSDT"][0]) <= 10
+
+
+@pytest.mark.parametrize(
+    ("time", "venue_time", "now", "can_be"),
+    [
+        (NOW, NOW, NOW, True),
+        (EARLIEST_MS, NOW, NOW, True),
+        (EARLIEST_MS - 1, NOW, NOW, False),
+        (NOW + 60_000, NOW, NOW, True),
+        (NOW + 60_001, NOW, NOW, False),
+        (NOW + 3_600_000, NOW + 3_600_000, NOW, True),  # our clock is an hour behind
+        (NOW + 31 * 86_400_000, NOW + 31 * 86_400_000, NOW, False),  # that is no clock
+        (NOW - 5, 0, NOW, True),
+        (10**30, 10**30, NOW, False),
+        (-1, NOW, NOW, False),
+    ],
+)
+def test_a_trade_time_must_be_possible(time, venue_time, now, can_be):
+    """Not before the venues existed, not far ahead of both the venue's clock and ours."""
+    if can_be:
+        assert checked_time(time, venue_time, now) == time
+    else:
+        with pytest.raises(FrameError):
+            checked_time(time, venue_time, now)
+
+
+@given(st.none() | st.integers() | st.floats() | st.text() | st.lists(st.text()))
+def test_optional_decimals_are_decimals_or_none(value):
+    """Whatever a ticker holds, a value that cannot be read is None."""
+    result = optional_decimal(value)
+    assert result is None or (isinstance(result, Decimal) and result.is_finite())
+
+
+def test_an_empty_text_is_not_told():
+    """Bybit sends "" where it has nothing to say."""
+    assert optional_decimal("") is None
+    assert optional_decimal("-0.0001") == Decimal("-0.0001")

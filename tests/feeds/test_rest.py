@@ -1,0 +1,176 @@
+"""The REST client against a real server on loopback."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from orderflow_dash.feeds import rest
+from orderflow_dash.feeds.rest import RestClient, RestError
+
+
+class Venue(ThreadingHTTPServer):
+    """Answers with what the test sets."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.status, self.headers, self.body = 200, {}, b"{}"
+        self.paths: list[str] = []
+        self.hold = threading.Event()
+        self.hold.set()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Venue
+
+    def do_GET(self) -> None:  # noqa: N802 - the library's name
+        self.server.paths.append(self.path)
+        self.server.hold.wait(5)
+        self.send_response(self.server.status)
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(self.server.body)))
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def venue() -> Iterator[Venue]:
+    """A server that runs."""
+    with Venue() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.hold.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def client(venue: Venue) -> Iterator[Callable[..., RestClient]]:
+    """Makes clients of the server."""
+    made: list[RestClient] = []
+
+    def make(**options: float) -> RestClient:
+        made.append(RestClient(f"http://127.0.0.1:{venue.server_port}", **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def test_a_good_answer_is_its_body(venue, client):
+    """Path and parameters go out, the body comes back."""
+    venue.body = b'{"x":1}'
+    assert client().get("/a", {"symbol": "BTCUSDT", "limit": 5}) == b'{"x":1}'
+    assert venue.paths == ["/a?symbol=BTCUSDT&limit=5"]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (403, "blocked or asked too often"),
+        (418, "banned"),
+        (429, "asked too often"),
+        (451, "not available from this location"),
+        (503, "HTTP 503"),
+        (302, "HTTP 302"),
+        (204, "HTTP 204"),
+    ],
+)
+def test_anything_but_200_is_told_in_plain_words(venue, client, status, words):
+    """HTML or whatever else stands in the body is not read."""
+    venue.status, venue.body = status, b"" if status == 204 else b"<html>Service Unavailable</html>"
+    with pytest.raises(RestError, match=words):
+        client().get("/a")
+
+
+@pytest.mark.parametrize("status", [403, 418, 429])
+def test_after_a_block_nothing_is_asked_until_the_pause_is_over(venue, client, status, monkeypatch):
+    """The venue is left in peace for as long as it says, and asked again after that."""
+    clock = [1_000.0]
+    monkeypatch.setattr(rest.time, "monotonic", lambda: clock[0])
+    venue.status, venue.headers = status, {"Retry-After": "7"}
+    asked = client()
+    with pytest.raises(RestError):
+        asked.get("/a")
+    venue.status = 200
+    clock[0] += 6.9
+    with pytest.raises(RestError, match="paused"):
+        asked.get("/a")
+    assert len(venue.paths) == 1
+    clock[0] += 0.2
+    assert asked.get("/a") == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("header", "pause"),
+    [
+        (None, 60),
+        ("", 60),
+        ("soon", 60),
+        ("-5", 60),
+        ("nan", 60),
+        ("inf", 60),
+        ("1e9", 60),
+        ("0", 1),
+        ("30", 30),
+        ("9" * 30, 3 * 86_400),
+    ],
+)
+def test_a_pause_is_always_finite(venue, client, monkeypatch, header, pause):
+    """A strange Retry-After neither hammers the venue nor silences it for ever."""
+    clock = [1_000.0]
+    monkeypatch.setattr(rest.time, "monotonic", lambda: clock[0])
+    venue.status, venue.headers = 429, {} if header is None else {"Retry-After": header}
+    asked = client()
+    with pytest.raises(RestError):
+        asked.get("/a")
+    venue.status = 200
+    clock[0] += pause - 0.5
+    with pytest.raises(RestError, match="paused"):
+        asked.get("/a")
+    clock[0] += 1
+    assert asked.get("/a") == b"{}"
+
+
+def test_other_failures_pause_nothing(venue, client):
+    """A 451 or 503 is asked again when the caller sees fit."""
+    asked = client()
+    venue.status = 503
+    for _ in range(2):
+        with pytest.raises(RestError):
+            asked.get("/a")
+    assert len(venue.paths) == 2
+
+
+def test_a_silent_server_is_given_up(venue, client):
+    """No answer in time is an error with words, not a hang."""
+    venue.hold.clear()
+    with pytest.raises(RestError, match="no answer in time"):
+        client(timeout=0.2).get("/a")
+
+
+def test_a_server_that_is_not_there():
+    """The host and the cause are told."""
+    client = RestClient("http://127.0.0.1:9")
+    with pytest.raises(RestError, match=r"127\.0\.0\.1: connection refused"):
+        client.get("/a")
+    client.close()
+
+
+def test_an_answer_too_large_is_refused(venue, client, monkeypatch):
+    """No venue's list is that long."""
+    monkeypatch.setattr(rest, "_LARGEST_BODY", 10)
+    venue.body = b"x" * 11
+    with pytest.raises(RestError, match="11 bytes"):
+        client().get("/a")

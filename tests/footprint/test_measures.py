@@ -1,0 +1,89 @@
+"""Measures on candles and levels, held against their definitions."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderflow_dash.footprint.measures import default_step, is_imbalanced, point_of_control, step_choices
+from orderflow_dash.market import Instrument, Venue
+
+from .reference import poc_of, rows
+
+volumes = st.integers(0, 5)
+
+
+def instrument(tick: str) -> Instrument:
+    """A perpetual with this tick."""
+    return Instrument(Venue.BINANCE, "XUSDT", "X", "USDT", Decimal(tick), Decimal("0.001"))
+
+
+@given(st.dictionaries(st.integers(1, 30), st.tuples(volumes, volumes, st.just(1)), min_size=1))
+def test_the_poc_has_most_volume_ties_to_the_middle_then_lower(levels):
+    """Ties go to the level nearest the middle of the range, then to the lower one."""
+    plain = {price: list(row) for price, row in levels.items()}
+    assert point_of_control(np.array(rows(plain), dtype=np.int64)) == poc_of(plain)
+
+
+def test_poc_ties_by_hand():
+    """Of 10, 20 and 40 with the same volume the middle one wins; of 10 and 40 the lower one."""
+    rows_of = {10: [5, 0, 1], 20: [0, 5, 1], 40: [2, 3, 1]}
+    assert point_of_control(np.array(rows(rows_of), dtype=np.int64)) == 20
+    rows_of = {10: [5, 0, 1], 25: [0, 1, 1], 40: [2, 3, 1]}
+    assert point_of_control(np.array(rows(rows_of), dtype=np.int64)) == 10
+
+
+@given(st.integers(0, 10**15), st.integers(0, 10**15))
+def test_imbalance_is_the_ratio_over_three_strictly(bid, ask):
+    """max(ask/bid, bid/ask) > 3; zero against something is imbalanced, nothing against nothing is not."""
+    low, high = sorted((bid, ask))
+    expected = bool(high) if not low else Fraction(high, low) > 3
+    assert is_imbalanced(bid, ask) == expected
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "expected"),
+    [(1, 3, False), (3, 1, False), (1, 4, True), (4, 1, True), (0, 1, True), (1, 0, True), (0, 0, False)],
+)
+def test_exactly_three_to_one_is_no_imbalance(bid, ask, expected):
+    """The ratio must be exceeded on either side."""
+    assert is_imbalanced(bid, ask) is expected
+
+
+@pytest.mark.parametrize(
+    ("tick", "price", "step"),
+    [
+        ("0.1", 834_344, 5),  # BTC: 0.5
+        ("0.5", 1_000, 1),
+        ("0.1", None, 5),
+        ("0.01", 4_000, 2),  # 0.5 is over 1 % of 40: 1/2000 of it is 0.02
+        ("0.01", 5_000, 2),  # 0.5 is 1 % of 50, not under it
+        ("0.01", 5_001, 50),
+        ("0.3", 100, 1),  # 0.5 is no multiple
+        ("0.0000001", 12_345, 5),
+        ("0.0000001", 3, 1),
+        ("10", 100_000, 50),
+        ("10", None, 1),
+        ("0.3", None, 1),
+    ],
+)
+def test_the_default_step_is_half_a_dollar_where_that_makes_sense(tick, price, step):
+    """0.5 quote if it is whole ticks and under 1 % of the price, else the 1-2-5 step near price / 2000."""
+    assert default_step(instrument(tick), price) == step
+
+
+@given(
+    st.sampled_from(["0.1", "0.01", "0.05", "0.5", "10", "0.0000001", "0.3"]),
+    st.none() | st.integers(1, 10**9),
+)
+def test_step_choices_hold_the_default_and_are_whole_ticks(tick, price):
+    """Choices ascend, are positive and hold the default; default and choices never fail for any price."""
+    choices = step_choices(instrument(tick), price)
+    assert choices == sorted(set(choices))
+    assert choices[0] >= 1
+    assert default_step(instrument(tick), price) in choices

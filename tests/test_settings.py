@@ -1,0 +1,76 @@
+"""Settings: one table in the code, the same one in the README, and errors a person can act on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from orderflow_dash.settings import Settings, SettingsError, load_settings
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def documented() -> dict[str, tuple[str, str]]:
+    """The README's table: default and meaning by name."""
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|$", README.read_text(), re.MULTILINE)
+    return {name: (default, meaning) for name, default, meaning in rows}
+
+
+def test_the_readme_tells_every_setting_with_its_default() -> None:
+    """Names, defaults and meanings of the table are those of the code, no more and no fewer."""
+    table = documented()
+    assert table.keys() == {field.alias for field in Settings.model_fields.values()}
+    for field in Settings.model_fields.values():
+        default, meaning = table[str(field.alias)]
+        value = "random" if field.default_factory is not None else f"`{field.default}`"
+        assert default == value, field.alias
+        assert meaning == field.description, field.alias
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "70000"),
+        ("BINANCE_FUTURES_WS", "https://fstream.binance.com"),
+        ("BINANCE_FUTURES_REST", "fapi.binance.com"),
+        ("BYBIT_WS_LINEAR", "wss://"),
+        ("WS_PING_INTERVAL", "0"),
+        ("ORDERFLOW_DEMO", "perhaps"),
+        ("ORDERFLOW_MAX_SOCKETS", "-1"),
+        ("ORDERFLOW_LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_a_bad_value_is_one_line_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """The variable, the value and what is accepted stand in one line."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    line = str(error.value)
+    assert line.startswith(f"{name}={value!r} is not accepted: ")
+    assert "\n" not in line
+    assert len(line) > len(f"{name}={value!r} is not accepted: ") + 5
+
+
+def test_the_contracts_names_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each variable reaches its setting."""
+    monkeypatch.setenv("BINANCE_FUTURES_WS", "wss://fstream.binance.com/stream")
+    monkeypatch.setenv("BYBIT_WS_LINEAR", "ws://127.0.0.1:1/v5/public/linear")
+    monkeypatch.setenv("PORT", "8123")
+    monkeypatch.setenv("WS_PING_INTERVAL", "7.5")
+    settings = load_settings()
+    assert settings.binance_ws == "wss://fstream.binance.com/stream"
+    assert settings.bybit_ws == "ws://127.0.0.1:1/v5/public/linear"
+    assert (settings.port, settings.ping_interval) == (8123, 7.5)
+
+
+def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The secret key appears in no text form of the settings."""
+    monkeypatch.setenv("ORDERFLOW_SECRET_KEY", "do-not-tell")
+    settings = load_settings()
+    assert "do-not-tell" not in f"{settings!r} {settings}"
+    assert settings.secret_key.get_secret_value() == "do-not-tell"

@@ -1,0 +1,41 @@
+"""``/health`` and ``/ready``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import httpx
+
+from orderflow_dash import __version__
+from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
+from tests.conftest import Served, venues_at, wait_until
+
+
+def test_health_answers_while_no_venue_does(serve: Callable[..., Served]) -> None:
+    """The process lives whatever the venues do; it is not ready, and says why."""
+    served = serve()
+    body = httpx.get(f"{served.url}/health", trust_env=False).raise_for_status().json()
+    assert (body["status"], body["version"]) == ("ok", __version__)
+    assert body["uptime_s"] >= 0
+    wait_until(lambda: "refused" in served.health("binance")["detail"])
+    ready = httpx.get(f"{served.url}/ready", trust_env=False)
+    assert ready.status_code == 503
+    assert ready.json()["ready"] is False
+    assert "connection refused" in ready.json()["venues"]["bybit"]
+
+
+def test_health_tells_of_each_feed(serve: Callable[..., Served]) -> None:
+    """State, age of the last event, reconnects, gaps and repaired trades stand for each feed."""
+    with SimulatedExchange(SyntheticMarket(speed=20)) as exchange:
+        served = serve(**venues_at(exchange))
+        assert served.health("binance")["state"] == "idle"
+        with served.socket(exchange="binance", emit_ms=50) as socket:
+            while json.loads(socket.recv(timeout=5))["type"] != "delta":
+                pass
+            feed = served.health("binance")
+        assert feed["state"] == "live"
+        assert 0 <= feed["age_ms"] < 5_000
+        assert {"reconnects", "gaps", "repaired"} <= feed.keys()
+        assert feed["streams"]["BTCUSDT"]["state"] == "live"
+        assert httpx.get(f"{served.url}/ready", trust_env=False).status_code == 200
