@@ -51,7 +51,7 @@ class Program:
         wait_until(lambda: re.search(r"Listening at: (http://\S+)", self.output), 20)
         found = re.search(r"Listening at: (http://\S+)", self.output)
         assert found is not None
-        return found[1].replace("0.0.0.0", "127.0.0.1")
+        return found[1].replace("0.0.0.0", "127.0.0.1")  # noqa: S104
 
     def ready(self) -> bool:
         """Whether it serves."""
@@ -123,7 +123,7 @@ def test_ctrl_c_ends_it(tmp_path: Path) -> None:
     ) as program:
         wait_until(program.ready, 15)
         program.process.send_signal(signal.SIGINT)
-        assert program.process.wait(5) == 0
+        assert program.process.wait(10) == 0
     assert "Traceback" not in program.output
 
 

@@ -18,13 +18,20 @@ def documented() -> dict[str, tuple[str, str]]:
     return {name: (default, meaning) for name, default, meaning in rows}
 
 
+def shown(value: object) -> str:
+    """A default as a person would set it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def test_the_readme_tells_every_setting_with_its_default() -> None:
     """Names, defaults and meanings of the table are those of the code, no more and no fewer."""
     table = documented()
     assert table.keys() == {field.alias for field in Settings.model_fields.values()}
     for field in Settings.model_fields.values():
         default, meaning = table[str(field.alias)]
-        value = "random" if field.default_factory is not None else f"`{field.default}`"
+        value = "random" if field.default_factory is not None else f"`{shown(field.default)}`"
         assert default == value, field.alias
         assert meaning == field.description, field.alias
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -43,7 +43,6 @@ class _AggTrade(msgspec.Struct, gc=False, tag_field="e", tag="aggTrade"):
     T: int
     m: bool
     st: int = _USD_M
-    X: str = "MARKET"
 
 
 class _Fill(msgspec.Struct, gc=False, tag_field="e", tag="trade"):
@@ -64,7 +63,6 @@ class _Combined(msgspec.Struct, gc=False):
 
 _decode_combined = msgspec.json.Decoder(_Combined).decode
 _decode_raw = msgspec.json.Decoder(_AggTrade | _Fill).decode
-
 
 _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
 
@@ -138,21 +136,21 @@ class BinanceProtocol:
             if raw is None:
                 return self._receive_other(frame)
             trade = raw
-        if isinstance(trade, _Fill):
-            return self._fill(trade, now)
+        if type(trade) is not _AggTrade:
+            return self._fill(cast(_Fill, trade), now)
         # Flat on purpose: this runs once per trade of a whole venue.
         if trade.st != _USD_M:
             return None
+        symbol, time = trade.s, trade.T
         try:
-            prices, quantities = self._known[trade.s]
+            prices, quantities = self._known[symbol]
             price, quantity = prices[trade.p], quantities[trade.q]
         except KeyError:
-            price, quantity = self._aggregates.learn(trade.s, trade.p, trade.q)
-        time = trade.T
-        if price and quantity and EARLIEST_MS <= time <= now and not self._fills.known:
-            return TradeBatch(trade.s, [(time, trade.a, price, -quantity if trade.m else quantity)])
-        self._fills.known.pop(trade.s, None)  # aggregates were asked for: they win
-        return _unusual(trade, trade.a, price, quantity, now)
+            price, quantity = self._aggregates.learn(symbol, trade.p, trade.q)
+            self._fills.known.pop(symbol, None)  # aggregates were asked for: they win
+        if not EARLIEST_MS <= time <= now:
+            checked_time(time, trade.E, now)
+        return TradeBatch(symbol, [(time, trade.a, price, -quantity if trade.m else quantity)])
 
     def _fill(self, trade: _Fill, now: int) -> Event | None:
         """One fill of ``@trade``, for a server that has no aggregates. Their ids differ: never mix them."""
@@ -161,8 +159,11 @@ class BinanceProtocol:
             return None
         if symbol in self._aggregates.known:
             raise FrameError(f"{symbol}: a single fill beside aggregates")
+        time = checked_time(trade.T, trade.E, now)
+        if trade.X not in _COUNTED_PRINTS:
+            return TradeBatch(symbol, [(time, trade.t, 0, 0)], excluded=1)
         price, quantity = self._fills.learn(symbol, trade.p, trade.q)
-        return _unusual(trade, trade.t, price, quantity, now)
+        return TradeBatch(symbol, [(time, trade.t, price, -quantity if trade.m else quantity)])
 
     # -- everything that is not a trade in the combined form -----------------------------------
 
@@ -222,16 +223,6 @@ class BinanceProtocol:
             return None  # an acknowledgement proves nothing: unknown streams get one too
         text = error.get("msg") if isinstance(error, dict) else error
         return Rejected(topics, str(text)[:200])
-
-
-def _unusual(trade: _AggTrade | _Fill, order: int, price: int, quantity: int, now: int) -> TradeBatch:
-    """A trade that is not plain: checked in full, and left out where it is no volume of the market."""
-    time = checked_time(trade.T, trade.E, now)
-    if trade.X not in _COUNTED_PRINTS:
-        return TradeBatch(trade.s, [(time, order, 0, 0)], excluded=1)
-    if not price or not quantity:
-        raise FrameError(f"{trade.s}: price or quantity 0")
-    return TradeBatch(trade.s, [(time, order, price, -quantity if trade.m else quantity)])
 
 
 def _ticker(row: dict[str, object]) -> Ticker | None:

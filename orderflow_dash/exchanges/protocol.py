@@ -106,7 +106,7 @@ class ExactUnits:
         self._instruments = instruments
 
     def learn(self, symbol: str, price: str, quantity: str) -> tuple[int, int]:
-        """Ticks and lots; FrameError for an unlisted symbol or a text that is off the grid."""
+        """Ticks and lots, both above 0; FrameError for an unlisted symbol or a text that is off the grid."""
         instrument = self._instruments.get(symbol)
         if instrument is None:
             raise FrameError(f"a symbol that is not listed: {symbol[:40]!r}")
@@ -123,7 +123,7 @@ def _learn(known: dict[str, int], unit: DecimalUnit, text: str) -> int:
             units = unit.units(text)
         except ValueError as error:
             raise FrameError(str(error)) from error
-        if not 0 <= units < LARGEST:
+        if not 0 < units < LARGEST:
             raise FrameError(f"out of range: {text[:40]}")
         if len(known) >= _MEMO_SIZE:
             known.clear()

@@ -72,6 +72,7 @@ class ContiguousIds:
     def __init__(self, sink: TradeSink) -> None:
         self.repeats = 0
         self._sink = sink
+        self._deliver = sink.on_trades
         self._next: int | None = None
         self._last_time = 0
         self._holes: list[Hole] = []
@@ -79,12 +80,14 @@ class ContiguousIds:
     def receive(self, batch: TradeBatch) -> None:
         """Pass on what is new; tell of holes that open and close."""
         trades = batch.trades
-        if len(trades) == 1 and trades[0][1] == self._next and trades[0][3]:  # nearly always
-            self._next += 1
-            if trades[0][0] > self._last_time:
-                self._last_time = trades[0][0]
-            self._sink.on_trades(trades)
-            return
+        if len(trades) == 1:
+            time, order, _, quantity = trades[0]
+            if order == self._next and quantity:  # nearly always
+                self._next = order + 1
+                if time > self._last_time:
+                    self._last_time = time
+                self._deliver(trades)
+                return
         for trade in trades:
             self._take(trade)
 

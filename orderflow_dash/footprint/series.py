@@ -53,9 +53,8 @@ class Series:
                     continue
                 minute, run = placed
                 levels = minute.levels
-            try:
-                level = levels[price]
-            except KeyError:
+            level = levels.get(price)
+            if level is None:
                 level = levels[price] = [0, 0, 0]
             if quantity > 0:
                 level[1] += quantity

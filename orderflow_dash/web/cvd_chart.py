@@ -153,7 +153,7 @@ def _current_value(text: str, colour: str) -> dict[str, Any]:
         "y": 1,
         "xanchor": "right",
         "yanchor": "bottom",
-        "yshift": 5,
+        "yshift": 9,
         "xshift": _RIGHT_MARGIN,
         "showarrow": False,
         "align": "right",
@@ -199,7 +199,7 @@ def _layout(palette: Palette, annotations: list[dict[str, Any]]) -> dict[str, An
     }
     return {
         "autosize": True,
-        "margin": {"l": 2, "r": _RIGHT_MARGIN, "t": 30, "b": 24},
+        "margin": {"l": 2, "r": _RIGHT_MARGIN, "t": 34, "b": 24},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "Inter, system-ui, sans-serif", "size": 11, "color": palette.muted},

@@ -131,7 +131,12 @@ def test_nests_of_any_depth_are_survived(shape, depth):
     only_frame_errors(BybitProtocol(LISTED), shape % ("[" * depth + "]" * depth))
 
 
-names = st.sampled_from("topic data ts T s S v p i BT RPI seq op success ret_msg req_id args".split())
+names = st.sampled_from(
+    [
+        "topic", "data", "ts", "T", "s", "S", "v", "p", "i", "BT", "RPI", "seq", "op", "success",
+        "ret_msg", "req_id", "args",
+    ]
+)  # fmt: skip
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
     | st.sampled_from(["publicTrade.BTCUSDT", "publicTrade.", "tickers.X", "Buy", "BTCUSDT", "1.0"]),
@@ -152,7 +157,11 @@ def test_arbitrary_json_raises_nothing_but_frame_errors(message):
     only_frame_errors(BybitProtocol(LISTED), json.dumps(message))
 
 
-@given(st.dictionaries(names, values, max_size=3), st.dictionaries(names, values, max_size=2), st.integers(0, 300))
+@given(
+    st.dictionaries(names, values, max_size=3),
+    st.dictionaries(names, values, max_size=2),
+    st.integers(0, 300),
+)
 def test_mutated_frames_raise_nothing_but_frame_errors(row, top, cut):
     """Good frames with foreign values in rows and around them, whole or cut short."""
     frame = public_trade(print_row(), {**print_row(), **row}, **top)

@@ -20,7 +20,7 @@ from orderflow_dash.exchanges.protocol import (
 from .frames import LISTED, NOW
 
 
-@given(st.integers(0, 10**9), st.integers(0, 10**9))
+@given(st.integers(1, 10**9), st.integers(1, 10**9))
 def test_memo_tells_the_exact_integers(ticks, lots):
     """Learned units are the text's, the second time as the first."""
     exact = ExactUnits(LISTED)
@@ -37,6 +37,8 @@ def test_memo_tells_the_exact_integers(ticks, lots):
         ("NOPE", "1.0", "1"),
         ("BTCUSDT", "1.05", "1"),
         ("BTCUSDT", "1.0", "0.0001"),
+        ("BTCUSDT", "0.0", "1"),
+        ("BTCUSDT", "1.0", "0"),
         ("BTCUSDT", "-1.0", "1"),
         ("BTCUSDT", "1.0", "-1"),
         ("BTCUSDT", "nan", "1"),

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -26,7 +27,9 @@ QUIET = {"ETHUSDT": LISTED["ETHUSDT"]}  # no BTCUSDT, so no pulse
 class Binance(BinanceProtocol):
     """Binance's protocol without its pulse, at a pace that tests can wait for."""
 
-    limits = Limits(topics=200, topic_characters=1 << 20, topics_per_request=3, requests_per_second=50, life_s=1)
+    limits = Limits(
+        topics=200, topic_characters=1 << 20, topics_per_request=3, requests_per_second=50, life_s=1
+    )
 
     def pulse_topic(self) -> str | None:
         return None
@@ -35,7 +38,9 @@ class Binance(BinanceProtocol):
 class Bybit(BybitProtocol):
     """Bybit's protocol at a pace that tests can wait for."""
 
-    limits = Limits(topics=200, topic_characters=20_000, topics_per_request=10, requests_per_second=50, life_s=1)
+    limits = Limits(
+        topics=200, topic_characters=20_000, topics_per_request=10, requests_per_second=50, life_s=1
+    )
     heartbeat_s = 0.1
 
 
@@ -102,7 +107,7 @@ def test_a_server_that_accepts_and_drops_is_left_in_peace_longer_each_time(conne
         connection, owner = connected(server.url, ["btcusdt@aggTrade"], policy)
         wait_until(lambda: len(times) >= 3)
         assert connection._backoff._failures >= 2
-        assert all(after - before >= 0.1 for before, after in zip(times, times[1:], strict=False))
+        assert all(after - before >= 0.1 for before, after in pairwise(times))
         assert owner.lost[0] == "127.0.0.1: closed the connection (code 1000)"
         wait_until(lambda: connection.link is Link.LOST)
         assert connection.retry_at > 0
@@ -210,7 +215,11 @@ def test_of_a_refused_batch_each_topic_is_asked_for_alone(connected):
             request = server.hear(socket)
             bad = "publicTrade.BAD" in request["args"]
             text = "error:handler not found" if bad else ""
-            socket.send(json.dumps({"success": not bad, "ret_msg": text, "req_id": request["req_id"], "op": "subscribe"}))
+            socket.send(
+                json.dumps(
+                    {"success": not bad, "ret_msg": text, "req_id": request["req_id"], "op": "subscribe"}
+                )
+            )
 
     class Silent(Bybit):
         heartbeat_s = None
@@ -231,7 +240,11 @@ def test_a_refused_pulse_is_no_news(connected):
         while True:
             request = server.hear(socket)
             bad = "tickers.BTCUSDT" in request["args"]
-            socket.send(json.dumps({"success": not bad, "ret_msg": "no", "req_id": request["req_id"], "op": "subscribe"}))
+            socket.send(
+                json.dumps(
+                    {"success": not bad, "ret_msg": "no", "req_id": request["req_id"], "op": "subscribe"}
+                )
+            )
 
     class Silent(Bybit):
         heartbeat_s = None

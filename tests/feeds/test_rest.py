@@ -28,7 +28,7 @@ class Venue(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Venue
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         self.server.paths.append(self.path)
         self.server.hold.wait(5)
         self.send_response(self.server.status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from math import floor
 
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from orderflow_dash.footprint.candle import Candle
 from orderflow_dash.footprint.minute import Minute
 from orderflow_dash.footprint.series import Series
-from orderflow_dash.market import HOUR_MS, MINUTE_MS, Trade
+from orderflow_dash.market import HOUR_MS, Trade
 
 START = 1_790_000_000_000 // HOUR_MS * HOUR_MS
 
@@ -100,7 +101,7 @@ def assert_whole(series: Series) -> None:
     minutes = series.minutes()
     opens = [minute.open_ts for minute in minutes]
     assert opens == sorted(set(opens))
-    for before, minute in zip(minutes, minutes[1:], strict=False):
+    for before, minute in pairwise(minutes):
         assert minute.cvd_before == before.cvd
         assert minute.revision >= before.revision
     for minute in minutes:

@@ -1,0 +1,262 @@
+"""What a venue lists, whether it can be reached, and its tickers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import pytest
+
+from orderflow_dash.feeds import directory as directory_module
+from orderflow_dash.feeds.backoff import Backoff
+from orderflow_dash.feeds.board import TickerBoard
+from orderflow_dash.feeds.directory import BinanceListing, BybitListing, Directory
+from orderflow_dash.feeds.rest import RestClient, RestError
+from orderflow_dash.market import Instrument, Ticker, Venue
+from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
+from tests.conftest import wait_until
+from tests.exchanges.frames import instrument
+
+from .venue_server import QUICK
+
+BTC, ETH = instrument("BTCUSDT", "0.1", "0.001"), instrument("ETHUSDT", "0.01", "0.001")
+
+
+class ListingByHand:
+    """A venue whose answers a test sets."""
+
+    poll_s = 0.01
+
+    def __init__(self) -> None:
+        self.listed: dict[str, Instrument] = {"BTCUSDT": BTC}
+        self.failure: Exception | None = None
+        self.polls = 0
+        self.watched: list[bool] = []
+        self.closed = False
+
+    def load(self) -> dict[str, Instrument]:
+        if self.failure is not None:
+            raise self.failure
+        return dict(self.listed)
+
+    def poll(self, report) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.polls += 1
+        report([Ticker("BTCUSDT", last=Decimal(self.polls)), Ticker("UNLISTED", last=Decimal(1))])
+
+    def watch(self, report) -> None:
+        self.watched.append(report is not None)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Directory]]:
+    """Starts directories, and stops them after the test."""
+    made: list[Directory] = []
+
+    def begin(listing, board=None, venue=Venue.BINANCE, instruments=None) -> Directory:
+        instruments = {} if instruments is None else instruments
+        made.append(Directory(venue, listing, board or TickerBoard(), instruments, Backoff(0.01, 0.02)))
+        made[-1].start()
+        return made[-1]
+
+    yield begin
+    for directory in made:
+        directory.stop()
+        directory._thread.join(5)
+        assert not directory._thread.is_alive()
+
+
+def test_a_venue_that_answers_is_reachable(start):
+    """Its instruments and first tickers are there with the first answer."""
+    listing, board = ListingByHand(), TickerBoard()
+    directory = start(listing, board)
+    assert directory.answered.wait(5)
+    assert (directory.reachable, directory.detail) == (True, "")
+    assert directory.instruments == {"BTCUSDT": BTC}
+    assert set(board.rows) == {(Venue.BINANCE, "BTCUSDT")}
+    assert listing.watched == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "detail"),
+    [
+        (RestError("h: asked too often (HTTP 429)"), "h: asked too often (HTTP 429)"),
+        (ValueError("a body without symbols"), "a body without symbols"),
+        (KeyError("a defect of ours"), "internal error"),
+    ],
+)
+def test_a_venue_that_fails_says_why_and_is_tried_again(start, failure, detail):
+    """Whatever went wrong is told, answers the wait, and ends with the first success."""
+    listing = ListingByHand()
+    listing.failure = failure
+    directory = start(listing)
+    assert directory.answered.wait(5)
+    assert (directory.reachable, directory.detail, directory.instruments) == (False, detail, {})
+    listing.failure = None
+    wait_until(lambda: directory.reachable)
+    assert directory.detail == ""
+    listing.failure = RestError("gone")
+    directory.look()
+    wait_until(lambda: not directory.reachable)
+    assert directory.instruments == {"BTCUSDT": BTC}  # what was listed still counts
+
+
+def test_a_stop_closes_the_listing(start):
+    """What it holds is released by its own thread, after the last request."""
+    listing = ListingByHand()
+    directory = start(listing)
+    assert directory.answered.wait(5)
+    directory.stop()
+    wait_until(lambda: listing.closed)
+
+
+def test_a_venue_that_lists_nothing_counts_as_failed(start):
+    """An empty list is no answer."""
+    listing = ListingByHand()
+    listing.listed = {}
+    directory = start(listing)
+    assert directory.answered.wait(5)
+    assert directory.detail == "the venue lists no tradable perpetual"
+
+
+def test_new_listings_arrive_in_the_same_dict(start, monkeypatch):
+    """Whoever holds the instruments sees what is listed and what is gone."""
+    monkeypatch.setattr(directory_module, "_REFRESH_S", 0.0)
+    listing, held = ListingByHand(), {}
+    directory = start(listing, instruments=held)
+    wait_until(lambda: directory.reachable)
+    listing.listed = {"ETHUSDT": ETH}
+    wait_until(lambda: held == {"ETHUSDT": ETH})
+    assert directory.instruments is held
+
+
+def test_tickers_are_live_only_while_somebody_looks(start, monkeypatch):
+    """A look keeps them live for a while; after that the venue is left in peace."""
+    monkeypatch.setattr(directory_module, "_INTEREST_S", 0.1)
+    listing = ListingByHand()
+    directory = start(listing)
+    wait_until(lambda: directory.reachable)
+    assert listing.polls == 1
+    directory.look()
+    wait_until(lambda: listing.watched == [True, False])
+    polls = listing.polls
+    assert polls > 1
+    directory.look()
+    wait_until(lambda: listing.polls > polls)
+
+
+@pytest.fixture
+def exchange() -> Iterator[SimulatedExchange]:
+    """A market on loopback."""
+    with SimulatedExchange(SyntheticMarket(3, 20.0, history_ms=60_000)) as running:
+        yield running
+
+
+@pytest.fixture
+def rest(exchange) -> Iterator[RestClient]:
+    """A client of its REST side."""
+    with contextlib.closing(RestClient(exchange.rest_root)) as client:
+        yield client
+
+
+def test_binance_listing_on_a_real_server(exchange, rest, start, monkeypatch):
+    """Instruments, 24 h figures, funding and open interest by REST, prices by the array streams."""
+    monkeypatch.setattr(BinanceListing, "poll_s", 0.01)
+    instruments, board = {}, TickerBoard()
+    listing = BinanceListing(Venue.BINANCE, rest, exchange.ws_root, QUICK, instruments)
+    directory = start(listing, board, instruments=instruments)
+    wait_until(lambda: directory.reachable)
+    first = board.last_price(Venue.BINANCE, "BTCUSDT")
+    assert None not in (first.last, first.change_24h, first.volume_24h, first.funding)
+    directory.look()
+    wait_until(lambda: exchange.connections)
+    wait_until(lambda: all(row.open_interest for row in list(board.rows.values())), 20)
+    assert len(board.rows) == len(instruments) > 5
+    wait_until(lambda: "!ticker@arr" in exchange.connections[0].subscriptions)
+    moved = board.last_price(Venue.BINANCE, "BTCUSDT").time
+    wait_until(lambda: board.last_price(Venue.BINANCE, "BTCUSDT").time > moved)
+    directory._interest_until = 0.0
+    wait_until(lambda: not exchange.connections)
+
+
+@pytest.mark.parametrize("path", ["*ticker*", "*premiumIndex*"])
+def test_a_full_read_that_failed_is_due_again(exchange, rest, path):
+    """A first read of the tickers that breaks half-way is made good at the next poll."""
+    told: list[Ticker] = []
+    listing = BinanceListing(Venue.BINANCE, rest, exchange.ws_root, QUICK, {"BTCUSDT": BTC})
+    exchange.faults.http(503, path=path)
+    with pytest.raises(RestError):
+        listing.poll(told.extend)
+    listing.poll(told.extend)
+    assert any(ticker.last for ticker in told)
+    assert any(ticker.funding for ticker in told)
+    listing.poll(told.extend)
+    assert told[-1].open_interest
+
+
+def test_frames_without_tickers_do_no_harm(exchange, rest):
+    """Refusals, malformed frames and breaks leave the table as it is."""
+    listing = BinanceListing(Venue.BINANCE, rest, exchange.ws_root, QUICK, {})
+    told: list[Ticker] = []
+    listing.watch(told.extend)
+    wait_until(lambda: exchange.connections)
+    wait_until(lambda: told)
+    exchange.faults.server_shutdown()
+    exchange.faults.close(Venue.BINANCE)
+    wait_until(lambda: listing._connection.reconnects == 1)
+    listing.on_malformed("odd")
+    listing.on_aged(listing._connection)
+    seen = len(told)
+    wait_until(lambda: len(told) > seen)
+    listing.watch(None)
+    wait_until(lambda: not exchange.connections)
+    listing.watch(None)
+
+
+def test_bybit_listing_on_a_real_server(rest, start, monkeypatch):
+    """Instruments page by page; one request tells every ticker."""
+    monkeypatch.setattr(BybitListing, "poll_s", 0.01)
+    board = TickerBoard()
+    directory = start(BybitListing(Venue.BYBIT, rest), board, Venue.BYBIT)
+    wait_until(lambda: directory.reachable)
+    directory.look()
+    revision = board.revision
+    wait_until(lambda: board.revision > revision + 2)
+    row = board.last_price(Venue.BYBIT, "BTCUSDT")
+    assert None not in (row.last, row.change_24h, row.volume_24h, row.funding, row.open_interest)
+
+
+class Pages:
+    """A REST side that answers with these bodies, one after another."""
+
+    def __init__(self, *cursors: str) -> None:
+        self.cursors = list(cursors)
+        self.asked: list[object] = []
+
+    def get(self, path, params=None) -> bytes:  # noqa: ARG002
+        self.asked.append(params["cursor"])
+        number = len(self.asked)
+        cursor = self.cursors[min(number, len(self.cursors)) - 1]
+        row = (
+            f'{{"symbol":"S{number}","contractType":"LinearPerpetual","status":"Trading","baseCoin":"S",'
+            '"quoteCoin":"USDT","priceFilter":{"tickSize":"0.1"},"lotSizeFilter":{"qtyStep":"1"}}'
+        )
+        return f'{{"retCode":0,"result":{{"list":[{row}],"nextPageCursor":"{cursor}"}}}}'.encode()
+
+
+def test_bybit_pages_are_followed_to_the_last_one():
+    """Each page is asked for with the cursor of the one before."""
+    pages = Pages("a", "b", "")
+    assert set(BybitListing(Venue.BYBIT, pages).load()) == {"S1", "S2", "S3"}
+    assert pages.asked == ["", "a", "b"]
+
+
+def test_cursors_that_never_end_are_given_up():
+    """A venue that goes round in circles does not hang the directory."""
+    pages = Pages("again")
+    assert len(BybitListing(Venue.BYBIT, pages).load()) == len(pages.asked) == 20
