@@ -31,9 +31,9 @@ def frames(trades: int) -> list[bytes]:
     rows = zip(*(column[:trades].tolist() for column in arrays(1_000_000)), strict=True)
     return [
         (
-            f'{{"stream":"btcusdt@aggTrade","data":{{"e":"aggTrade","E":{time + 100},"a":{order},"s":"BTCUSDT"'
-            f',"p":"{price(ticks)}0","q":"{lot(abs(lots))}","nq":"{lot(abs(lots))}","f":{order * 2}'
-            f',"l":{order * 2 + 1},"T":{time},"m":{"true" if lots < 0 else "false"},"st":1}}}}'
+            f'{{"stream":"btcusdt@aggTrade","data":{{"e":"aggTrade","E":{time + 100},"a":{order}'
+            f',"s":"BTCUSDT","p":"{price(ticks)}0","q":"{lot(abs(lots))}","nq":"{lot(abs(lots))}"'
+            f',"f":{order * 2},"l":{order * 2 + 1},"T":{time},"m":{str(lots < 0).lower()},"st":1}}}}'
         ).encode()
         for time, order, ticks, lots in rows
     ]

@@ -11,7 +11,7 @@ from functools import cached_property
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 
-_DECIMAL_TEXT = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
+_DECIMAL_TEXT = re.compile(r"(-?)([0-9]{1,18})(?:\.([0-9]{1,18}))?", re.ASCII)
 
 
 class Venue(StrEnum):
@@ -91,15 +91,19 @@ class DecimalUnit:
         numerator, denominator = value.as_integer_ratio()
         self.value = value
         self.decimals = next(decimals for decimals in range(19) if not 10**decimals % denominator)
-        self.size = numerator * 10**self.decimals // denominator
+        self.size: int = numerator * 10**self.decimals // denominator
 
     def units(self, text: str) -> int:
         """Whole units in a decimal text; ValueError where the text is no whole multiple."""
-        numerator, denominator = parse_decimal(text).as_integer_ratio()
-        units, rest = divmod(numerator * 10**self.decimals, denominator * self.size)
-        if rest:
+        match = _DECIMAL_TEXT.fullmatch(text)
+        if match is None:
+            raise ValueError(f"not a plain decimal number: {text[:40]!r}")
+        sign, whole, fraction = match.groups("")
+        kept, beyond = fraction[: self.decimals], fraction[self.decimals :]
+        units, rest = divmod(int(whole + kept.ljust(self.decimals, "0")), self.size)
+        if rest or beyond.strip("0"):
             raise ValueError(f"{text[:40]} is not a whole multiple of {self.value}")
-        return units
+        return -units if sign else units
 
     def text(self, units: int) -> str:
         """The exact decimal text of so many units, always with the unit's own number of decimals."""

@@ -79,14 +79,13 @@ def _raw_trade(frame: str | bytes) -> _AggTrade | _Fill | None:
 def market_stream_url(root: str) -> str:
     """URL of the routed combined stream.
 
-    ``root`` is the venue's websocket root, with or without the retired ``/stream`` or ``/ws``, or a
-    route already.
+    ``root`` is the venue's websocket root, with or without the retired ``/stream`` or ``/ws``, or any
+    route already: trades are on ``/market`` only.
     """
     parts = urlsplit(root)
     path = parts.path.rstrip("/")
-    for retired in ("/stream", "/ws"):
-        path = path.removesuffix(retired)
-    path = path.removesuffix("/market")
+    for ending in ("/stream", "/ws", "/market", "/public", "/private"):
+        path = path.removesuffix(ending)
     return urlunsplit((parts.scheme, parts.netloc, f"{path}/market/stream", "", ""))
 
 

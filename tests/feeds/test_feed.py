@@ -52,7 +52,10 @@ class Sink:
 
 @pytest.fixture
 def feeds() -> Iterator[Callable[..., Feed]]:
-    """Makes feeds, and stops them after the test; no thread of theirs outlives it."""
+    """Makes feeds, and stops them after the test; no thread of theirs outlives it.
+
+    To be asked for after an exchange, so that they end before it.
+    """
     before = set(threading.enumerate())
     made: list[Feed] = []
 
@@ -115,7 +118,7 @@ def subscribed(server: VenueServer, count: int) -> Callable[[], bool]:
     return lambda: sum(len(r["params"]) for r in server.requests if r["method"] == "SUBSCRIBE") >= count
 
 
-def test_a_stream_runs_from_its_subscription_to_its_end(feeds, exchange):
+def test_a_stream_runs_from_its_subscription_to_its_end(exchange, feeds):
     """Trades flow, the state tells it, and the connection ends with its last stream."""
     feed, sink = binance(feeds, exchange), Sink()
     assert feed.status("BTCUSDT").state is State.DISCONNECTED
@@ -137,9 +140,9 @@ def test_a_stream_runs_from_its_subscription_to_its_end(feeds, exchange):
     assert sink.ids == list(range(sink.ids[0], sink.ids[0] + len(sink.ids)))
 
 
-def test_a_symbol_streams_once(feeds, exchange):
+def test_a_symbol_streams_once(feeds):
     """A second subscription is a defect of the caller; an unlisted symbol is one too."""
-    feed = binance(feeds, exchange)
+    feed = feeds("ws://127.0.0.1:9", LISTED)
     feed.subscribe("BTCUSDT", Sink())
     with pytest.raises(ValueError, match="already"):
         feed.subscribe("BTCUSDT", Sink())
@@ -149,7 +152,7 @@ def test_a_symbol_streams_once(feeds, exchange):
 
 
 @pytest.mark.parametrize("side", [binance, bybit])
-def test_many_symbols_share_one_connection(feeds, exchange, side):
+def test_many_symbols_share_one_connection(exchange, feeds, side):
     """Every symbol's trades reach its own sink, none another's."""
     feed = side(feeds, exchange)
     venue = feed.venue
@@ -196,7 +199,7 @@ def test_a_given_back_stream_gets_nothing_more(feeds):
         assert not given.trades
 
 
-def test_a_stream_given_back_and_taken_again_at_once_begins_anew(feeds, exchange):
+def test_a_stream_given_back_and_taken_again_at_once_begins_anew(exchange, feeds):
     """Nothing of the old stream is left in the new one, and its trades flow without a hole."""
     feed, first, second = bybit(feeds, exchange), Sink(), Sink()
     feed.subscribe("ETHUSDT", Sink())
@@ -211,7 +214,7 @@ def test_a_stream_given_back_and_taken_again_at_once_begins_anew(feeds, exchange
 
 
 @pytest.mark.parametrize("side", [binance, bybit])
-def test_a_cut_is_told_and_survived(feeds, exchange, side):
+def test_a_cut_is_told_and_survived(exchange, feeds, side):
     """The state names the cause, the stream comes back, and the break is a hole unless ids prove better."""
     feed, sink = side(feeds, exchange, replace(QUICK, backoff_floor=0.3, backoff_ceiling=0.4)), Sink()
     feed.subscribe("BTCUSDT", sink)
@@ -231,7 +234,7 @@ def test_a_cut_is_told_and_survived(feeds, exchange, side):
 
 
 @pytest.mark.parametrize("side", [binance, bybit])
-def test_a_planned_renewal_loses_and_doubles_nothing(feeds, exchange, side, monkeypatch):
+def test_a_planned_renewal_loses_and_doubles_nothing(exchange, feeds, side, monkeypatch):
     """Several successors in a row: every trade of the venue exactly once, and no hole."""
     monkeypatch.setattr(feed_module, "_SETTLE_S", 0.2)
     feed, sink = side(feeds, exchange, replace(QUICK, life=0.8)), Sink()
@@ -251,7 +254,7 @@ def test_a_planned_renewal_loses_and_doubles_nothing(feeds, exchange, side, monk
     assert feed.health()["reconnects"] == 0
 
 
-def test_an_announced_shutdown_leads_to_a_successor(feeds, exchange):
+def test_an_announced_shutdown_leads_to_a_successor(exchange, feeds):
     """The venue's notice is enough; the stream does not break."""
     feed, sink = binance(feeds, exchange), Sink()
     feed.subscribe("BTCUSDT", sink)
@@ -392,7 +395,7 @@ def test_a_quiet_symbol_does_not_hold_a_handover_up_for_ever(handover, monkeypat
     assert feed.counters["handovers"] == 1
 
 
-def test_a_refused_symbol_says_so_until_it_has_trades(feeds, exchange):
+def test_a_refused_symbol_says_so_until_it_has_trades(exchange, feeds):
     """One bad topic takes no other with it; a topic that the venue takes later is live again."""
     exchange.faults.reject("publicTrade.ETHUSDT")
     feed, good, bad = bybit(feeds, exchange), Sink(), Sink()
@@ -409,7 +412,7 @@ def test_a_refused_symbol_says_so_until_it_has_trades(feeds, exchange):
     assert feed.status("ETHUSDT").state is State.LIVE
 
 
-def test_a_refusal_without_topics_blames_nobody(feeds, exchange):
+def test_a_refusal_without_topics_blames_nobody(exchange, feeds):
     """It is counted."""
     feed = binance(feeds, exchange)
     feed.subscribe("BTCUSDT", sink := Sink())
@@ -531,7 +534,7 @@ def test_a_stop_ends_all_within_about_a_second(feeds):
         assert feed.health()["state"] == "idle"
 
 
-def test_threads_that_subscribe_and_give_back_while_trades_flow(feeds, exchange):
+def test_threads_that_subscribe_and_give_back_while_trades_flow(exchange, feeds):
     """No lock is taken in two orders, nothing is left when all are done."""
     feed = binance(feeds, exchange, replace(QUICK, life=0.3))
     symbols = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"]
