@@ -48,6 +48,8 @@ class Application:
             grace_s=settings.grace,
             lease_s=settings.lease,
             coalesce_s=_COALESCE_S,
+            max_series=settings.max_series,
+            max_leases=settings.max_panels,
         )
         self.server: Flask = create_server(self.hub, settings)
 
@@ -60,6 +62,8 @@ class Application:
     def stop(self) -> None:
         """Say goodbye to clients, then end every thread, within about a second."""
         self.hub.stop()
+        for directory in self._directories:
+            directory.stop(wait=0)
         for directory in self._directories:
             directory.stop()
         for feed in self._feeds:

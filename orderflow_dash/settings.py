@@ -86,6 +86,14 @@ class Settings(BaseSettings):
         int,
         Field(ge=1, le=2000, alias="ORDERFLOW_MAX_SOCKETS", description="most clients of /ws/orderflow"),
     ] = 100
+    max_panels: Annotated[
+        int,
+        Field(ge=1, le=10_000, alias="ORDERFLOW_MAX_PANELS", description="most panels open on pages"),
+    ] = 1000
+    max_series: Annotated[
+        int,
+        Field(ge=1, le=2000, alias="ORDERFLOW_MAX_SERIES", description="most symbols streamed at once"),
+    ] = 200
     stall: Annotated[
         float,
         Field(

@@ -17,9 +17,10 @@ from orderflow_dash.exchanges.protocol import TradeBatch
 from orderflow_dash.feeds.board import TickerBoard
 from orderflow_dash.feeds.continuity import ContiguousIds, TradeSink
 from orderflow_dash.feeds.feed import Feed, StreamStatus
-from orderflow_dash.hub import Hub, SeriesStream, Unavailable, UnknownSymbol, VenueLink, View, ViewKey
+from orderflow_dash.hub import Hub, Unavailable, UnknownSymbol, VenueLink
 from orderflow_dash.market import MINUTE_MS, Instrument, State, Ticker, Timeframe, Trade, Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
+from orderflow_dash.view import SeriesStream, View, ViewKey
 from tests.conftest import wait_until
 from tests.exchanges.frames import instrument
 from tests.feeds.venue_server import QUICK

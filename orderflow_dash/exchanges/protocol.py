@@ -15,7 +15,7 @@ AHEAD_MS = 60_000  # a trade is never this far ahead of both the venue's clock a
 CLOCKS_APART_MS = 30 * 86_400_000  # a venue's clock this far ahead of ours is no clock
 LARGEST = 1 << 50  # units of one price or quantity: sums of thousands still fit 64 bits
 
-_MEMO_SIZE = 1 << 16
+_MEMO_SIZE = 1 << 14
 
 
 class FrameError(ValueError):

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 _REFRESH_S = 1_800.0  # new listings
 _INTEREST_S = 30.0  # tickers are kept live this long after somebody looked at them
 _MOST_PAGES = 20
+_BAD_REQUEST = 400
 Report = Callable[[list[Ticker]], None]
 
 
@@ -87,8 +88,16 @@ class BinanceListing:
             if not self._round:
                 self._round = list(self._instruments)
             if self._round:
-                body = self._rest.get(binance_rest.OPEN_INTEREST_PATH, {"symbol": self._round.pop()})
-                report(binance_rest.parse_open_interest(body))
+                self._poll_open_interest(self._round.pop(), report)
+
+    def _poll_open_interest(self, symbol: str, report: Report) -> None:
+        try:
+            body = self._rest.get(binance_rest.OPEN_INTEREST_PATH, {"symbol": symbol})
+        except RestError as error:
+            if error.status == _BAD_REQUEST:
+                return  # a symbol that was delisted since: no fault of the venue
+            raise
+        report(binance_rest.parse_open_interest(body))
 
     def watch(self, report: Report | None) -> None:
         """The ``!ticker@arr`` and ``!markPrice@arr`` streams."""
@@ -193,9 +202,11 @@ class Directory:
         """Begin to load."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End, without waiting for a request under way."""
+    def stop(self, wait: float = 0.5) -> None:
+        """End; a request under way is waited for so many seconds and then left to end by itself."""
         self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(wait)
 
     def look(self) -> None:
         """Somebody looks at the tickers: keep them live for a while."""

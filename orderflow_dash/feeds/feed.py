@@ -76,7 +76,7 @@ class TradeStream:
     def on_hole(self, hole: Hole) -> None:
         """Pass on."""
         self.holes += 1
-        log.warning("%s: trades are missing between %d and %d ms", self.symbol, hole.after, hole.before)
+        log.debug("%s: trades are missing between %d and %d ms", self.symbol, hole.after, hole.before)
         self._sink.on_hole(hole)
 
     def on_filled(self, hole: Hole) -> None:

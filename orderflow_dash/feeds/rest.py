@@ -17,7 +17,11 @@ _LARGEST_BODY = 32 << 20
 
 
 class RestError(Exception):
-    """A request that gave nothing; the text says why, in plain words."""
+    """A request that gave nothing; the text says why, in plain words. ``status``: of HTTP, where one came."""
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class RestClient:
@@ -47,7 +51,7 @@ class RestClient:
         if status in _BLOCKS:
             self._resume_at = time.monotonic() + _retry_after(response, _BLOCKS[status])
         if status != httpx.codes.OK:
-            raise RestError(f"{urlsplit(self.root).hostname}: {describe_status(status)}")
+            raise RestError(f"{urlsplit(self.root).hostname}: {describe_status(status)}", status)
         if len(response.content) > _LARGEST_BODY:
             raise RestError(f"{urlsplit(self.root).hostname}: an answer of {len(response.content)} bytes")
         return response.content

@@ -194,6 +194,7 @@ class SimulatedExchange:
 
     async def _close(self, server: Server) -> None:
         server.close(code=1001)
+        await asyncio.sleep(_TICK)  # what was accepted just now is still being set up
         closing = asyncio.ensure_future(server.wait_closed())
         await asyncio.wait([closing], timeout=0.4)
         for outlet in list(self._reception.outlets):

@@ -15,8 +15,9 @@ import dash_bootstrap_components as dbc
 from dash import MATCH, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
-from ..hub import Hub, Unavailable, UnknownSymbol, View, ViewKey
+from ..hub import Hub, Unavailable, UnknownSymbol
 from ..market import Timeframe, Venue
+from ..view import View, ViewKey
 from .cvd_chart import CHART_CANDLES, Figure, cvd_chart, cvd_figure
 from .footprint_table import FIRE, Row, Tooltip, footprint_rows, footprint_table, footprint_tooltips
 from .in_browser import in_browser

@@ -8,8 +8,9 @@ from typing import Literal, NamedTuple
 from urllib.parse import urlencode
 
 from ..footprint.measures import default_step
-from ..hub import Hub, Unavailable, UnknownSymbol, ViewKey
+from ..hub import Hub, Unavailable, UnknownSymbol
 from ..market import Instrument, Timeframe, Venue, parse_decimal
+from ..view import ViewKey
 
 ErrorCode = Literal["bad_parameter", "unknown_symbol", "unavailable"]
 

@@ -11,9 +11,10 @@ from flask import Flask, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
 
-from ..hub import Hub, View
+from ..hub import Hub, Unavailable
 from ..market import State
 from ..settings import Settings
+from ..view import View
 from ..wire import encode_error
 from .query import QueryError, ViewQuery, parse_view_query
 
@@ -67,12 +68,20 @@ def _serve(websocket: Server, hub: Hub) -> None:
     try:
         query = parse_view_query(request.args.to_dict(), hub)
     except QueryError as error:
-        websocket.send(encode_error(error.code, error.param, str(error)))
-        websocket.close(_POLICY_VIOLATION, error.code)
+        _refuse(websocket, error)
         return
-    with hub.watch(query.key) as view:
-        _stream(websocket, hub, view, query)
+    try:
+        with hub.watch(query.key) as view:
+            _stream(websocket, hub, view, query)
+    except Unavailable as error:
+        _refuse(websocket, QueryError("unavailable", None, str(error)))
+        return
     websocket.close(_SERVICE_RESTART, "the server is going down")
+
+
+def _refuse(websocket: Server, error: QueryError) -> None:
+    websocket.send(encode_error(error.code, error.param, str(error)))
+    websocket.close(_POLICY_VIOLATION, error.code)
 
 
 def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:

@@ -6,8 +6,8 @@ from typing import TypedDict
 from urllib.parse import parse_qsl
 
 from ..footprint.measures import default_step, step_choices
-from ..hub import View, ViewKey
 from ..market import Instrument
+from ..view import View, ViewKey
 from .number_text import grouped
 from .query import view_query_string
 

@@ -11,8 +11,8 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.keys import Keys
 
 from orderflow_dash.footprint.candle import Candle
-from orderflow_dash.hub import ViewKey
 from orderflow_dash.market import Instrument, Timeframe, Venue
+from orderflow_dash.view import ViewKey
 from orderflow_dash.web.number_text import clock
 
 from ..conftest import Served, wait_until

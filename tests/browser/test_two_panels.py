@@ -9,9 +9,9 @@ import pytest
 from dash import html
 from werkzeug.serving import make_server
 
-from orderflow_dash.hub import ViewKey
 from orderflow_dash.market import Timeframe, Venue
 from orderflow_dash.settings import load_settings
+from orderflow_dash.view import ViewKey
 from orderflow_dash.web.app import create_dash
 from orderflow_dash.web.panel import new_panel_id, panel
 from orderflow_dash.web.theme import DARK, theme_store, theme_switch

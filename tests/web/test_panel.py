@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orderflow_dash.hub import ViewKey
 from orderflow_dash.market import Timeframe, Venue
+from orderflow_dash.view import ViewKey
 from orderflow_dash.web.panel import new_panel_id, refreshed
 from orderflow_dash.web.step_options import step_options
 
