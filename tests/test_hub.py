@@ -547,3 +547,28 @@ def test_two_watchers_of_a_real_feed_see_the_same_and_the_connection_goes_with_t
         hub.sweep()
         wait_until(lambda: not exchange.connections)
         feed.stop()
+
+
+def test_no_more_symbols_stream_than_may() -> None:
+    """A symbol beyond the bound is refused with the bound; one that streams already has room for more."""
+    setting = Setting(max_series=1)
+    with setting.hub.watch(key()), setting.hub.watch(key(step=5)):
+        with pytest.raises(Unavailable, match="all 1 symbols"):
+            setting.hub.lease("page", key("ETHUSDT"))
+        assert setting.counts == (1, 2, 0)
+    setting.later(31)
+    setting.hub.lease("page", key("ETHUSDT"))
+    assert setting.counts == (1, 1, 1)
+
+
+def test_no_more_panels_open_than_may() -> None:
+    """A holder beyond the bound is refused with the bound; those who hold a lease keep and change it."""
+    setting = Setting(max_leases=2)
+    setting.hub.lease("one", key())
+    setting.hub.lease("two", key())
+    with pytest.raises(Unavailable, match="all 2 places"):
+        setting.hub.lease("three", key())
+    setting.hub.lease("one", key("ETHUSDT"))
+    setting.hub.release("two")
+    setting.hub.lease("three", key())
+    assert setting.counts == (2, 2, 2)

@@ -31,10 +31,6 @@ class TickerBoard:
             self.rows = rows
             self.revision += 1
 
-    def last_price(self, venue: Venue, symbol: str) -> Ticker | None:
-        """The ticker of one symbol."""
-        return self.rows.get((venue, symbol))
-
 
 def _merged(known: Ticker | None, news: Ticker) -> Ticker:
     if known is None:

@@ -14,7 +14,7 @@ def test_partial_updates_are_merged():
     board.update(Venue.BYBIT, [Ticker("A", last=Decimal(1), funding=Decimal(2), time=3)], ["A"])
     before, revision = board.rows, board.revision
     board.update(Venue.BYBIT, [Ticker("A", last=Decimal(5), time=4)], ["A"])
-    assert board.last_price(Venue.BYBIT, "A") == Ticker("A", Decimal(5), funding=Decimal(2), time=4)
+    assert board.rows[Venue.BYBIT, "A"] == Ticker("A", Decimal(5), funding=Decimal(2), time=4)
     assert board.revision > revision
     assert before[Venue.BYBIT, "A"].last == 1  # a reader keeps what it has
 
@@ -24,4 +24,4 @@ def test_unlisted_symbols_are_left_out_and_venues_stay_apart():
     board = TickerBoard()
     board.update(Venue.BYBIT, [Ticker("A"), Ticker("B")], {"A": None})
     assert set(board.rows) == {(Venue.BYBIT, "A")}
-    assert board.last_price(Venue.BINANCE, "A") is None
+    assert board.rows.get((Venue.BINANCE, "A")) is None

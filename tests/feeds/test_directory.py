@@ -171,15 +171,15 @@ def test_binance_listing_on_a_real_server(exchange, rest, start, monkeypatch):
     listing = BinanceListing(Venue.BINANCE, rest, exchange.ws_root, QUICK, instruments)
     directory = start(listing, board, instruments=instruments)
     wait_until(lambda: directory.reachable)
-    first = board.last_price(Venue.BINANCE, "BTCUSDT")
+    first = board.rows[Venue.BINANCE, "BTCUSDT"]
     assert None not in (first.last, first.change_24h, first.volume_24h, first.funding)
     directory.look()
     wait_until(lambda: exchange.connections)
     wait_until(lambda: all(row.open_interest for row in list(board.rows.values())), 20)
     assert len(board.rows) == len(instruments) > 5
     wait_until(lambda: "!ticker@arr" in exchange.connections[0].subscriptions)
-    moved = board.last_price(Venue.BINANCE, "BTCUSDT").time
-    wait_until(lambda: board.last_price(Venue.BINANCE, "BTCUSDT").time > moved)
+    moved = board.rows[Venue.BINANCE, "BTCUSDT"].time
+    wait_until(lambda: board.rows[Venue.BINANCE, "BTCUSDT"].time > moved)
     directory._interest_until = 0.0
     wait_until(lambda: not exchange.connections)
 
@@ -197,6 +197,19 @@ def test_a_full_read_that_failed_is_due_again(exchange, rest, path):
     assert any(ticker.funding for ticker in told)
     listing.poll(told.extend)
     assert told[-1].open_interest
+
+
+def test_a_symbol_without_open_interest_is_no_fault_of_the_venue(exchange, rest):
+    """A 400 for one symbol is passed over and the round goes on; any other refusal is told."""
+    told: list[Ticker] = []
+    listing = BinanceListing(Venue.BINANCE, rest, exchange.ws_root, QUICK, {"BTCUSDT": BTC})
+    listing.poll(told.extend)
+    exchange.faults.http(400, path="*openInterest*")
+    listing.poll(told.extend)
+    assert told[-1].open_interest
+    exchange.faults.http(451, path="*openInterest*")
+    with pytest.raises(RestError, match="location"):
+        listing.poll(told.extend)
 
 
 def test_frames_without_tickers_do_no_harm(exchange, rest):
@@ -227,7 +240,7 @@ def test_bybit_listing_on_a_real_server(rest, start, monkeypatch):
     directory.look()
     revision = board.revision
     wait_until(lambda: board.revision > revision + 2)
-    row = board.last_price(Venue.BYBIT, "BTCUSDT")
+    row = board.rows[Venue.BYBIT, "BTCUSDT"]
     assert None not in (row.last, row.change_24h, row.volume_24h, row.funding, row.open_interest)
 
 
