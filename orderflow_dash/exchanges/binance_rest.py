@@ -8,13 +8,14 @@ from typing import Any
 
 import orjson
 
-from ..market import Instrument, Ticker, Venue, parse_decimal
-from .protocol import optional_decimal
+from ..market import Instrument, Ticker, Trade, Venue, parse_decimal
+from .protocol import EARLIEST_MS, LARGEST, optional_decimal
 
 INSTRUMENTS_PATH = "/fapi/v1/exchangeInfo"
 TICKERS_PATH = "/fapi/v1/ticker/24hr"
 FUNDING_PATH = "/fapi/v1/premiumIndex"
 OPEN_INTEREST_PATH = "/fapi/v1/openInterest"
+AGG_TRADES_PATH = "/fapi/v1/aggTrades"
 
 _PERPETUAL = ("PERPETUAL", "TRADIFI_PERPETUAL")
 
@@ -66,6 +67,30 @@ def parse_open_interest(body: bytes) -> list[Ticker]:
         )
         for row in _named(orjson.loads(body))
     ]
+
+
+def parse_agg_trades(instrument: Instrument, body: bytes) -> list[Trade]:
+    """Past trades by rising id. A row without quantity keeps its id: it proves that nothing is missing.
+
+    ValueError for a wrong body or row: what is half read cannot repair anything.
+    """
+    rows = orjson.loads(body)
+    if not isinstance(rows, list):
+        raise ValueError("a body without trades")
+    try:
+        return sorted((_trade(instrument, row) for row in rows), key=lambda trade: trade[1])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"a malformed trade: {error}") from error
+
+
+def _trade(instrument: Instrument, row: dict[str, Any]) -> Trade:
+    time, order = row["T"], row["a"]
+    if type(time) is not int or type(order) is not int or type(row["m"]) is not bool:
+        raise TypeError("time, id or side of a wrong type")
+    price, quantity = instrument.price.units(row["p"]), instrument.quantity.units(row["q"])
+    if time < EARLIEST_MS or order < 0 or not (0 < price < LARGEST and 0 <= quantity < LARGEST):
+        raise ValueError("a trade out of range")
+    return time, order, price, -quantity if row["m"] else quantity
 
 
 def _instrument(venue: Venue, row: dict[str, Any]) -> Instrument:

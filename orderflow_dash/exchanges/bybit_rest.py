@@ -7,11 +7,12 @@ from typing import Any
 
 import orjson
 
-from ..market import Instrument, Ticker, Venue, parse_decimal
-from .protocol import optional_decimal
+from ..market import Instrument, Ticker, Trade, Venue, parse_decimal
+from .protocol import EARLIEST_MS, LARGEST, TradeBatch, optional_decimal
 
 INSTRUMENTS_PATH = "/v5/market/instruments-info"
 TICKERS_PATH = "/v5/market/tickers"
+RECENT_TRADES_PATH = "/v5/market/recent-trade"
 
 
 def parse_instruments(venue: Venue, body: bytes) -> tuple[dict[str, Instrument], str]:
@@ -34,6 +35,32 @@ def parse_instruments(venue: Venue, body: bytes) -> tuple[dict[str, Instrument],
 def parse_tickers(body: bytes) -> list[Ticker]:
     """Everything a symbol table shows, of all symbols."""
     return [_ticker(row) for row in _list(_result(body)) if isinstance(row.get("symbol"), str)]
+
+
+def parse_recent_trades(instrument: Instrument, body: bytes) -> TradeBatch:
+    """The newest trades, old to new, with their ids; block trades left out. ValueError for a wrong body or row."""
+    batch = TradeBatch(instrument.symbol, [])
+    uids: list[str] = []
+    for row in reversed(_list(_result(body))):  # the venue gives the newest first
+        try:
+            if row.get("isBlockTrade") is True:
+                batch.excluded += 1
+                continue
+            batch.trades.append(_trade(instrument, row))
+            uids.append(str(row["execId"]))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"a malformed trade: {error}") from error
+    batch.uids = uids
+    return batch
+
+
+def _trade(instrument: Instrument, row: dict[str, Any]) -> Trade:
+    time, order = int(row["time"]), int(row.get("seq") or 0)
+    price, quantity = instrument.price.units(row["price"]), instrument.quantity.units(row["size"])
+    side = {"Buy": 1, "Sell": -1}[row["side"]]
+    if time < EARLIEST_MS or not (0 < price < LARGEST and 0 < quantity < LARGEST):
+        raise ValueError("a trade out of range")
+    return time, order, price, side * quantity
 
 
 def _ticker(row: dict[str, Any]) -> Ticker:

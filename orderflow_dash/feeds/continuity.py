@@ -22,13 +22,26 @@ class Hole:
     """Trades that are missing between two that arrived.
 
     ``after`` and ``before`` are the trade times (ms) of those two. ``missing`` are the id ranges
-    (first, last) still to come; None where the venue's ids tell nothing.
+    (first, last) still to come; None where the venue's ids tell nothing, and then ``anchor`` is the id
+    of the trade before. ``whole_from`` (ms) is set where it is the time before a stream's first trade:
+    once it is filled, everything from there on is known.
     """
 
-    def __init__(self, after: int, before: int, missing: list[tuple[int, int]] | None) -> None:
+    def __init__(
+        self,
+        after: int,
+        before: int,
+        missing: list[tuple[int, int]] | None,
+        *,
+        anchor: str | None = None,
+        whole_from: int | None = None,
+    ) -> None:
         self.after = after
         self.before = before
         self.missing = missing
+        self.anchor = anchor
+        self.whole_from = whole_from
+        self.fetched = 0  # trades that came by request
 
     def fill(self, order: int) -> bool:
         """Whether an id was missing here; it no longer is."""
@@ -47,8 +60,11 @@ class TradeSink(Protocol):
     def on_trades(self, trades: list[Trade]) -> None:
         """Trades that were not seen before; usually but not always in order."""
 
+    def on_fetched(self, trades: list[Trade]) -> None:
+        """Trades that were missing and came by request, in order among themselves."""
+
     def on_hole(self, hole: Hole) -> None:
-        """Trades are missing, right before the ones that come next."""
+        """Trades are missing; unless it tells otherwise, right before the ones that come next."""
 
     def on_filled(self, hole: Hole) -> None:
         """The last of them has arrived."""
@@ -64,6 +80,15 @@ class Continuity(Protocol):
 
     def interrupted(self) -> None:
         """The connection broke: trades may have passed unseen."""
+
+    def expect(self, hole: Hole) -> None:
+        """The trades of a hole that it did not find itself are about to come."""
+
+    def fill(self, batch: TradeBatch) -> int:
+        """Take trades that came by request: those that are missing count; how many did."""
+
+    def close(self, hole: Hole) -> None:
+        """Nothing is missing in a hole any more."""
 
 
 class ContiguousIds:
@@ -94,6 +119,34 @@ class ContiguousIds:
     def interrupted(self) -> None:
         """Nothing to do: the next id tells."""
 
+    def expect(self, hole: Hole) -> None:
+        """Its ids are missing from now on."""
+        self._holes.append(hole)
+        self._sink.on_hole(hole)
+
+    def fill(self, batch: TradeBatch) -> int:
+        """Pass on what is missing; close the holes that are filled."""
+        filled = 0
+        fresh: list[Trade] = []
+        for trade in batch.trades:
+            hole = self._fill(trade[1])
+            if hole is not None:
+                hole.fetched += 1
+                filled += 1
+                if trade[3]:
+                    fresh.append(trade)
+        if fresh:
+            self._sink.on_fetched(fresh)
+        for hole in [hole for hole in self._holes if not hole.missing]:
+            self.close(hole)
+        return filled
+
+    def close(self, hole: Hole) -> None:
+        """Tell it, once."""
+        if hole in self._holes:
+            self._holes.remove(hole)
+            self._sink.on_filled(hole)
+
     def _take(self, trade: Trade) -> None:
         time, order, _, quantity = trade
         filled = None
@@ -116,8 +169,7 @@ class ContiguousIds:
         if quantity:
             self._sink.on_trades([trade])
         if filled is not None and not filled.missing:
-            self._holes.remove(filled)
-            self._sink.on_filled(filled)
+            self.close(filled)
 
     def _advance(self, order: int, time: int) -> None:
         self._next = order + 1
@@ -144,6 +196,7 @@ class UniqueIds:
         self._seen: set[str] = set()
         self._order: deque[str] = deque()
         self._last_time = 0
+        self._last_uid: str | None = None
         self._suspect = False
 
     def receive(self, batch: TradeBatch) -> None:
@@ -156,9 +209,27 @@ class UniqueIds:
         if self._suspect:
             self._suspect = False
             first = fresh[0][0]
-            self._sink.on_hole(Hole(min(self._last_time, first), max(self._last_time, first), None))
+            earlier, later = sorted((self._last_time, first))
+            self._sink.on_hole(Hole(earlier, later, None, anchor=self._last_uid))
         self._last_time = max(self._last_time, max(trade[0] for trade in fresh))
+        self._last_uid = self._order[-1]
         self._sink.on_trades(fresh)
+
+    def expect(self, hole: Hole) -> None:
+        """Told, and no more: any unknown trade counts."""
+        self._sink.on_hole(hole)
+
+    def fill(self, batch: TradeBatch) -> int:
+        """Pass on what was not seen."""
+        pairs = zip(batch.trades, batch.uids or (), strict=True)
+        fresh = [trade for trade, uid in pairs if self._is_new(uid)]
+        if fresh:
+            self._sink.on_fetched(fresh)
+        return len(fresh)
+
+    def close(self, hole: Hole) -> None:
+        """Tell it."""
+        self._sink.on_filled(hole)
 
     def interrupted(self) -> None:
         """From the last trade to the next one nobody knows."""
