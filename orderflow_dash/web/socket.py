@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
-from socket import SHUT_WR
+from functools import partial
+from socket import SHUT_RDWR, SHUT_WR
 
 from flask import Flask, request
 from flask_sock import Sock
@@ -23,6 +24,7 @@ PATH = "ws/orderflow"
 _POLICY_VIOLATION = 1008
 _TRY_AGAIN_LATER = 1013
 _SERVICE_RESTART = 1012
+_GOODBYE_S = 1.0
 _LARGEST_MESSAGE = 1024  # nothing that a client sends means anything
 
 
@@ -31,6 +33,7 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
     server.config["SOCK_SERVER_OPTIONS"] = {
         "ping_interval": settings.ping_interval,
         "max_message_size": _LARGEST_MESSAGE,
+        "thread_class": partial(threading.Thread, daemon=True),  # a reader must not hold up the exit
     }
     sock = Sock(server)
     places = threading.BoundedSemaphore(settings.max_sockets)
@@ -59,9 +62,15 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
 
 
 def _hang_up(websocket: Server) -> None:
-    """End our side of the stream: a server that keeps connections alive would leave the client waiting."""
+    """End the connection: first our side, so that the client gets what was sent, then all of it.
+
+    A server that keeps connections alive would leave the client waiting, and a reader thread whose
+    file is closed under it would wait for the next ping.
+    """
     with suppress(OSError):
         websocket.sock.shutdown(SHUT_WR)
+        websocket.thread.join(_GOODBYE_S)
+        websocket.sock.shutdown(SHUT_RDWR)
 
 
 def _serve(websocket: Server, hub: Hub) -> None:
