@@ -8,12 +8,17 @@ from __future__ import annotations
 import gc
 import signal
 import sys
+from socket import SO_RCVTIMEO, SOL_SOCKET
+from struct import pack
 from types import FrameType
 
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
 from .logs import configure_logging
 from .settings import SettingsError, load_settings
+
+_REQUEST_S = 10
 
 try:
     _settings = load_settings()
@@ -32,6 +37,15 @@ keepalive = 95  # above the router's 90 s
 control_socket_disable = True
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - a heartbeat file that must not wait for a disk
 loglevel = _settings.log_level.lower()
+
+
+def when_ready(server: Arbiter) -> None:
+    """Bound how long a request may take to arrive: one that stops half-way would keep its thread.
+
+    The kernel's timeout is inherited by the connections. A websocket's reader waits for data elsewhere.
+    """
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(SOL_SOCKET, SO_RCVTIMEO, pack("ll", _REQUEST_S, 0))
 
 
 def _end_application() -> None:

@@ -10,3 +10,9 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     for chatty in ("httpx", "httpcore", "websockets", "werkzeug"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("gunicorn.error").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """A request that stopped half-way and ran out of time is the client's affair, not worth a traceback."""
+    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))

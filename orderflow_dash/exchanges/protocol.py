@@ -12,8 +12,8 @@ from ..market import DecimalUnit, Instrument, Ticker, Trade, parse_decimal
 
 EARLIEST_MS = 1_262_304_000_000  # 2010: no venue of ours is older
 AHEAD_MS = 60_000  # a trade is never this far ahead of both the venue's clock and ours
-CLOCKS_APART_MS = 30 * 86_400_000  # a venue's clock this far ahead of ours is no clock
-LARGEST = 1 << 50  # units of one price or quantity: sums of thousands still fit 64 bits
+CLOCKS_APART_MS = 86_400_000  # a venue's clock this far ahead of ours is no clock
+LARGEST = 1 << 43  # units of one price or quantity: sums of a million trades still fit 64 bits
 
 _MEMO_SIZE = 1 << 14
 

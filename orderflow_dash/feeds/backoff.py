@@ -12,12 +12,13 @@ class Backoff:
         self._floor = floor
         self._ceiling = ceiling
         self._failures = 0
+        self._chance = random.Random()  # noqa: S311 - spreads reconnects, guards nothing
 
     def next(self) -> float:
         """Seconds to wait now."""
         longest = min(self._ceiling, self._floor * 2 ** min(self._failures + 1, 32))
         self._failures += 1
-        return random.uniform(self._floor, longest)  # noqa: S311 - spreads reconnects, guards nothing
+        return self._chance.uniform(self._floor, longest)
 
     def reset(self) -> None:
         """It worked: data came."""

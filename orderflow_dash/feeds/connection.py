@@ -49,7 +49,7 @@ class ConnectionPolicy:
     stall: float = 20.0  # silence after which a connection is given up
     life: float = 82_800.0  # planned reconnect, before the venue's own cut at 24 h
     backoff_floor: float = 0.5
-    backoff_ceiling: float = 30.0
+    backoff_ceiling: float = 10.0
 
 
 class ConnectionHandler(Protocol):

@@ -14,6 +14,7 @@ from ..exchanges.protocol import TradeBatch
 from ..market import Trade
 
 _CLOCK_SLACK_MS = 1_000
+_LATEST_MS = 3_600_000  # no live trade is this much older than one that came before it
 _REMEMBERED_UIDS = 8_192  # more than a venue repeats after a reconnect
 _MOST_RANGES = 4_096
 
@@ -74,6 +75,7 @@ class Continuity(Protocol):
     """Passes each trade of a symbol on exactly once."""
 
     repeats: int
+    impossible: int  # trades far older than what came before them: not believed, not counted
 
     def receive(self, batch: TradeBatch) -> None:
         """Take a batch of the symbol's trades."""
@@ -96,6 +98,7 @@ class ContiguousIds:
 
     def __init__(self, sink: TradeSink) -> None:
         self.repeats = 0
+        self.impossible = 0
         self._sink = sink
         self._deliver = sink.on_trades
         self._next: int | None = None
@@ -107,10 +110,9 @@ class ContiguousIds:
         trades = batch.trades
         if len(trades) == 1:
             time, order, _, quantity = trades[0]
-            if order == self._next and quantity:  # nearly always
+            if order == self._next and quantity and time >= self._last_time:  # nearly always
                 self._next = order + 1
-                if time > self._last_time:
-                    self._last_time = time
+                self._last_time = time
                 self._deliver(trades)
                 return
         for trade in trades:
@@ -149,6 +151,9 @@ class ContiguousIds:
 
     def _take(self, trade: Trade) -> None:
         time, order, _, quantity = trade
+        if time < self._last_time - _LATEST_MS:
+            self.impossible += 1  # its id stays missing
+            return
         filled = None
         if self._next is None or order == self._next:
             self._advance(order, time)
@@ -192,8 +197,9 @@ class UniqueIds:
 
     def __init__(self, sink: TradeSink) -> None:
         self.repeats = 0
+        self.impossible = 0
         self._sink = sink
-        self._seen: set[str] = set()
+        self._seen: dict[str, int] = {}  # trade time by id
         self._order: deque[str] = deque()
         self._last_time = 0
         self._last_uid: str | None = None
@@ -202,8 +208,11 @@ class UniqueIds:
     def receive(self, batch: TradeBatch) -> None:
         """Pass on what is new; after an interruption tell of the hole that may be there."""
         pairs = zip(batch.trades, batch.uids or (), strict=True)
-        fresh = [trade for trade, uid in pairs if self._is_new(uid)]
+        fresh = [trade for trade, uid in pairs if self._is_new(uid, trade[0])]
         self.repeats += len(batch.trades) - len(fresh)
+        possible = [trade for trade in fresh if trade[0] >= self._last_time - _LATEST_MS]
+        self.impossible += len(fresh) - len(possible)
+        fresh = possible
         if not fresh:
             return
         if self._suspect:
@@ -235,11 +244,14 @@ class UniqueIds:
         """From the last trade to the next one nobody knows."""
         self._suspect = self._last_time > 0
 
-    def _is_new(self, uid: str) -> bool:
-        if uid in self._seen:
+    def _is_new(self, uid: str, time: int) -> bool:
+        """An id that comes again with a newer time is another trade: the venue has begun to count anew."""
+        known = self._seen.get(uid)
+        if known is not None and time <= known + _CLOCK_SLACK_MS:
             return False
-        self._seen.add(uid)
-        self._order.append(uid)
+        self._seen[uid] = time
+        if known is None:
+            self._order.append(uid)
         if len(self._order) > _REMEMBERED_UIDS:
-            self._seen.discard(self._order.popleft())
+            del self._seen[self._order.popleft()]
         return True

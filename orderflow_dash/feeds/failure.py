@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
+_TOO_BIG = 1009
 _STATUS = {
     403: "refused (HTTP 403): blocked or asked too often",
     418: "banned for asking too often (HTTP 418)",
@@ -30,6 +31,8 @@ def describe_failure(error: BaseException, url: str) -> str:
 def _cause(error: BaseException) -> str:
     if isinstance(error, InvalidStatus):
         return describe_status(error.response.status_code)
+    if isinstance(error, ConnectionClosed) and error.sent is not None and error.sent.code == _TOO_BIG:
+        return "sent a frame that is too large"
     if isinstance(error, ConnectionClosed):
         code = error.rcvd.code if error.rcvd is not None else None
         return "connection lost" if code is None else f"closed the connection (code {code})"

@@ -57,8 +57,10 @@ class TradeStream:
         """Take a batch; ``now`` is monotonic seconds."""
         with self.lock:
             self.refused = ""  # whatever the venue said: here are trades
-            self.rhythm.beat(now)
+            before = self.trades
             self.continuity.receive(batch)
+            if self.trades != before:  # repeats are no sign of life
+                self.rhythm.beat(now)
 
     def interrupted(self) -> None:
         """Its connection broke."""
@@ -180,7 +182,8 @@ class Feed:
             wait = max(0.0, stream.connection.retry_at - now)
             return StreamStatus(State.DISCONNECTED, f"{detail}; next attempt in {wait:.0f} s", age_ms)
         if link is Link.CONNECTING:
-            return StreamStatus(State.CONNECTING, detail or "opening the connection", age_ms)
+            again = f"trying again after: {detail}" if detail else "opening the connection"
+            return StreamStatus(State.CONNECTING, again, age_ms)
         if last is None or age_ms is None:
             return StreamStatus(State.CONNECTING, "connected, waiting for the first trade", None)
         if now - last > stream.rhythm.patience:
@@ -205,7 +208,7 @@ class Feed:
             "repaired": 0,
             "trades": counts["trades"],
             "repeats": counts["repeats"],
-            "malformed": self.counters["malformed"],
+            "malformed": self.counters["malformed"] + counts["impossible"],
             "excluded": self.counters["excluded"],
             "refused": self.counters["refused"],
             "handovers": self.counters["handovers"],
@@ -371,4 +374,10 @@ class _Handover:
 
 
 def _stream_counts(stream: TradeStream) -> Counter[str]:
-    return Counter(trades=stream.trades, gaps=stream.holes, repeats=stream.continuity.repeats)
+    continuity = stream.continuity
+    return Counter(
+        trades=stream.trades,
+        gaps=stream.holes,
+        repeats=continuity.repeats,
+        impossible=continuity.impossible,
+    )

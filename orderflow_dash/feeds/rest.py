@@ -44,7 +44,7 @@ class RestClient:
         if pause > 0:
             raise RestError(f"{urlsplit(self.root).hostname}: paused for {pause:.0f} s, as the venue asked")
         try:
-            response = self._client.get(path, params=params)
+            response = self._ask(path, params)
         except (httpx.HTTPError, OSError) as error:
             raise RestError(describe_failure(error, self.root)) from error
         status = response.status_code
@@ -55,6 +55,13 @@ class RestClient:
         if len(response.content) > _LARGEST_BODY:
             raise RestError(f"{urlsplit(self.root).hostname}: an answer of {len(response.content)} bytes")
         return response.content
+
+    def _ask(self, path: str, params: Mapping[str, str | int] | None) -> httpx.Response:
+        try:
+            return self._client.get(path, params=params)
+        except httpx.RemoteProtocolError:
+            # A connection that was kept alive and that the venue has closed meanwhile: a new one will do.
+            return self._client.get(path, params=params)
 
     def close(self) -> None:
         """Release its sockets."""

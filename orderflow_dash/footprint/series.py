@@ -11,6 +11,7 @@ from ..market import HOUR_MS, MINUTE_MS, Quality, Trade
 from .batch import batch_minutes
 from .minute import Ints, Minute, Run
 
+_MOST_HOLES = 1_024
 _NO_RUN = Run(0, 0, 0)
 _NO_RUN.last_time = 1 << 62  # no trade follows it
 
@@ -107,6 +108,9 @@ class Series:
         self.interrupt()
         self._missing_to = -1 if missing_to is None else missing_to
         self.holes.append((after, before))
+        if len(self.holes) > _MOST_HOLES:  # the oldest two become one: their minutes stay marked
+            first, second = self.holes[:2]
+            self.holes[:2] = [(min(first[0], second[0]), max(first[1], second[1]))]
         self.revision += 1
         self._touch_from(after - after % MINUTE_MS)
 

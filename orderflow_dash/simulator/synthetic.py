@@ -195,10 +195,10 @@ class SyntheticMarket:
         made: list[BybitTrade] = []
         if trade.off in (1, 2):
             fill = self._off_book(listing, trade)
-            key, seq = _uuid(symbol, fill.id), trade.last * 3 - 1
+            key, seq = _uuid(symbol, fill.id, fill.time), trade.last * 3 - 1
             made.append(BybitTrade(key, seq, fill.time, fill.price, fill.quantity, fill.sell, True, False))
         price, quantity = listing.price.text(trade.price), listing.quantity.text(abs(trade.quantity))
-        key, seq = _uuid(symbol, trade.last), trade.last * 3
+        key, seq = _uuid(symbol, trade.last, trade.time), trade.last * 3
         rpi = trade.without_rpi == 0
         made.append(BybitTrade(key, seq, trade.time, price, quantity, trade.quantity < 0, False, rpi))
         return made
@@ -227,5 +227,5 @@ def _shares(lots: int, count: int) -> list[int]:
     return parts
 
 
-def _uuid(symbol: str, match: int) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{symbol}:{match}"))
+def _uuid(symbol: str, match: int, time: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{symbol}:{match}:{time}"))

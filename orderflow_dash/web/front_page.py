@@ -8,7 +8,6 @@ bar (``assets/address.js``), as it does when its timeframe or step is changed.
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import dash_bootstrap_components as dbc
 from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
@@ -17,7 +16,7 @@ from dash.development.base_component import Component
 from ..hub import Hub, Unavailable, UnknownSymbol
 from .in_browser import in_browser
 from .panel import new_panel_id, panel
-from .query import QueryError, parse_view_query
+from .query import NAMES, QueryError, parse_view_query, query_args
 from .status import venue_lines, venue_strip
 from .symbol_table import TABLE_ID, symbol_search, symbol_table
 from .theme import theme_store, theme_switch
@@ -86,18 +85,19 @@ def _register_tick(app: Dash, hub: Hub, journal: TickerJournal) -> None:
         State("table-cursor", "data"),
         prevent_initial_call=True,
     )
-    def tick(beat: int, have: dict[str, Any]) -> tuple[Any, ...]:
+    def tick(beat: object, have: object) -> tuple[Any, ...]:
         _read_tickers(hub, journal)
         rows: Any = no_update
         transaction: Any = no_update
-        cursor, changed = journal.changes(have.get("rows"), MAX_ROWS_A_TICK)
+        known = have if isinstance(have, dict) else {}
+        cursor, changed = journal.changes(known.get("rows"), MAX_ROWS_A_TICK)
         if changed is None:
             cursor, rows = journal.all_rows()
         elif changed:
             transaction = {"update": changed, "async": False}
         venues = hub.venues()
         lines = [list(line) for line in venue_lines(venues)]
-        strip = no_update if lines == have.get("venues") else venue_strip(venues)
+        strip = no_update if lines == known.get("venues") else venue_strip(venues)
         return rows, transaction, strip, {"rows": list(cursor), "venues": lines, "beat": beat}
 
     in_browser(app, "server", "beat", Input("table-cursor", "data"))
@@ -147,22 +147,28 @@ def _register_address(app: Dash, hub: Hub) -> None:
         State("theme", "data"),
         prevent_initial_call=True,
     )
-    def open_address(
-        wish: dict[str, Any] | None, open_panels: list[dict[str, str]], theme: str
-    ) -> tuple[Any, ...]:
-        for open_panel in open_panels:
-            hub.release(open_panel["panel"])
-        query = dict(parse_qsl(((wish or {}).get("search") or "").lstrip("?")))
-        if not query:
+    def open_address(wish: object, open_panels: object, theme: object) -> tuple[Any, ...]:
+        for panel_id in _panel_ids(open_panels):
+            hub.release(panel_id)
+        wanted = wish if isinstance(wish, dict) else {}
+        query = query_args(str(wanted.get("search") or ""))
+        if not NAMES & query.keys():
             return False, [], None, False
         try:
             key = parse_view_query(query, hub).key
-            return True, panel(hub, new_panel_id(), key, theme), None, False
+            return True, panel(hub, new_panel_id(), key, str(theme)), None, False
         except (QueryError, Unavailable, UnknownSymbol) as error:
             later = isinstance(error, Unavailable) or getattr(error, "code", "") == "unavailable"
             # Asked again by itself, the page does not open a notice anew that was dismissed.
-            notice = no_update if later and (wish or {}).get("again") else _notice(str(error))
+            notice = no_update if later and wanted.get("again") else _notice(str(error))
             return False, [], notice, later
+
+
+def _panel_ids(open_panels: object) -> list[str]:
+    """The ids of a page's panels, out of what a browser says."""
+    panels = open_panels if isinstance(open_panels, list) else []
+    ids = [each.get("panel") for each in panels if isinstance(each, dict)]
+    return [each for each in ids if isinstance(each, str)]
 
 
 def _notice(message: str) -> Component:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qsl
 
 import dash_bootstrap_components as dbc
 from dash import MATCH, Dash, Input, Output, State, dcc, html, no_update
@@ -23,7 +22,7 @@ from .footprint_table import FIRE, Row, Tooltip, footprint_rows, footprint_table
 from .in_browser import in_browser
 from .number_text import day_clock, grouped
 from .quality import quality_legend
-from .query import QueryError, parse_view_query, view_query_string
+from .query import QueryError, parse_view_query, query_args, view_query_string
 from .status import FeedStatus, disconnected, feed_status, venue_name
 from .step_options import step_options, step_text
 from .theme import Palette, palette
@@ -76,7 +75,7 @@ def panel(hub: Hub, panel_id: str, key: ViewKey, theme: str) -> Component:
     """
     view = hub.lease(panel_id, key)
     content = panel_content(view, palette(theme), theme)
-    wanted = dict(parse_qsl(view_query_string(key, view.instrument)))
+    wanted = query_args(view_query_string(key, view.instrument))
     return html.Section(
         [
             dcc.Store(id=_id("view", panel_id), data=wanted),
@@ -133,9 +132,10 @@ def register_panel(app: Dash, hub: Hub) -> None:
         prevent_initial_call=True,
     )
     def refresh(
-        _ticks: int | None, wanted: object, theme: object, cursor: object, view_id: dict[str, str]
+        _ticks: object, wanted: object, theme: object, cursor: object, view_id: object
     ) -> tuple[Any, ...]:
-        content, status = refreshed(hub, str(view_id["panel"]), wanted, theme, cursor)
+        holder = view_id.get("panel") if isinstance(view_id, dict) else None
+        content, status = refreshed(hub, str(holder), wanted, theme, cursor)
         return (*(content or (no_update,) * len(PanelContent._fields)), status)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from ..footprint.measures import default_step
 from ..hub import Hub, Unavailable, UnknownSymbol
@@ -14,6 +14,7 @@ from ..view import ViewKey
 
 ErrorCode = Literal["bad_parameter", "unknown_symbol", "unavailable"]
 
+NAMES = frozenset({"exchange", "symbol", "tf", "step"})  # what an address must name to open a panel
 _LONGEST = 40  # characters of a value that are told back
 
 
@@ -51,6 +52,11 @@ def parse_view_query(args: Mapping[str, str], hub: Hub) -> ViewQuery:
     return ViewQuery(
         ViewKey(instrument.venue, instrument.symbol, Timeframe(timeframe), step), lookback, emit_ms
     )
+
+
+def query_args(search: str) -> dict[str, str]:
+    """The names and values of a query string ("?a=1&b=2"); of a name that comes again the first counts."""
+    return dict(reversed(parse_qsl(search.lstrip("?"), keep_blank_values=True)))
 
 
 def view_query_string(key: ViewKey, instrument: Instrument) -> str:

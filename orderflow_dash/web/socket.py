@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
-from socket import SHUT_WR
+from functools import partial
+from socket import SHUT_RDWR, SHUT_WR
 
-from flask import Flask, request
+from flask import Flask, Response, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
 
@@ -23,6 +24,8 @@ PATH = "ws/orderflow"
 _POLICY_VIOLATION = 1008
 _TRY_AGAIN_LATER = 1013
 _SERVICE_RESTART = 1012
+_DETAIL_EVERY_S = 5.0  # a cause that changes while the state stands, seconds counting down, is told so often
+_GOODBYE_S = 1.0
 _LARGEST_MESSAGE = 1024  # nothing that a client sends means anything
 
 
@@ -31,6 +34,7 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
     server.config["SOCK_SERVER_OPTIONS"] = {
         "ping_interval": settings.ping_interval,
         "max_message_size": _LARGEST_MESSAGE,
+        "thread_class": partial(threading.Thread, daemon=True),  # a reader must not hold up the exit
     }
     sock = Sock(server)
     places = threading.BoundedSemaphore(settings.max_sockets)
@@ -39,6 +43,10 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
     def refuse_deflate() -> None:
         # One string goes to all clients; compressing it once per client would cost more than all the rest.
         request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+
+    @server.get(prefix + PATH)
+    def no_upgrade() -> Response:
+        return Response("a websocket is spoken here", 426, {"Upgrade": "websocket"}, mimetype="text/plain")
 
     @sock.route(prefix + PATH)  # type: ignore[untyped-decorator]
     def orderflow(websocket: Server) -> None:
@@ -59,9 +67,15 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
 
 
 def _hang_up(websocket: Server) -> None:
-    """End our side of the stream: a server that keeps connections alive would leave the client waiting."""
+    """End the connection: first our side, so that the client gets what was sent, then all of it.
+
+    A server that keeps connections alive would leave the client waiting, and a reader thread whose
+    file is closed under it would wait for the next ping.
+    """
     with suppress(OSError):
         websocket.sock.shutdown(SHUT_WR)
+        websocket.thread.join(_GOODBYE_S)
+        websocket.sock.shutdown(SHUT_RDWR)
 
 
 def _serve(websocket: Server, hub: Hub) -> None:
@@ -92,14 +106,16 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
     """
     snapshot, revision, oldest = view.snapshot(query.lookback)
     websocket.send(snapshot)
-    told: State | None = None
+    told: tuple[State, str] | None = None
+    tell_again = 0.0
     period = query.emit_ms / 1000
     next_emit = time.monotonic()
     while not hub.stopping.is_set():
         status = view.status()
-        if status.state is not told:
+        now = time.monotonic()
+        if told is None or status.state is not told[0] or (status.detail != told[1] and now >= tell_again):
             websocket.send(view.status_message(status))
-            told = status.state
+            told, tell_again = (status.state, status.detail), now + _DETAIL_EVERY_S
         deltas, revision = view.deltas(revision, oldest)
         for delta in deltas:
             websocket.send(delta)

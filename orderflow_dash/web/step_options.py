@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from typing import TypedDict
-from urllib.parse import parse_qsl
 
 from ..footprint.measures import default_step, step_choices
 from ..market import Instrument
 from ..view import View, ViewKey
 from .number_text import grouped
-from .query import view_query_string
+from .query import query_args, view_query_string
 
 
 class Option(TypedDict):
@@ -35,4 +34,4 @@ def step_options(view: View, price: int | None) -> list[Option]:
 
 def step_text(key: ViewKey, instrument: Instrument) -> str:
     """The step of a view as the address bar writes it."""
-    return dict(parse_qsl(view_query_string(key, instrument)))["step"]
+    return query_args(view_query_string(key, instrument))["step"]

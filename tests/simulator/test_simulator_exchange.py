@@ -85,7 +85,7 @@ def test_a_slow_client_is_closed_and_holds_up_nobody(running, joined, eventually
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
         eventually(lambda: len(exchange.connections) == 2)
-        eventually(lambda: len(exchange.connections) == 1, timeout=20)
+        eventually(lambda: len(exchange.connections) == 1, timeout=45)
     before = len(numbers)
     eventually(lambda: len(numbers) > before + 200)
     stop.set()

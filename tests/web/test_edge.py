@@ -1,0 +1,148 @@
+"""What arrives at the server's edge and must end there."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import Served
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+def edge(serve: Callable[..., Served]) -> httpx.Client:
+    """A client of the app, whose venues are out of reach."""
+    return httpx.Client(base_url=serve().url, trust_env=False, timeout=10)
+
+
+def callback(output: str, inputs: list[Any], state: list[Any]) -> bytes:
+    """A request of the page for one of its callbacks."""
+    return json.dumps(
+        {
+            "output": output,
+            "outputs": [
+                {"id": part.split(".")[0], "property": part.split(".")[1]}
+                for part in output.strip(".").split("...")
+            ],
+            "inputs": inputs,
+            "state": state,
+            "changedPropIds": [f"{each['id']}.{each['property']}" for each in inputs],
+        }
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"1",
+        b"{}",
+        b"{",
+        b'{"output":"nosuch.children"}',
+        b'{"output":' + b"[" * 100_000,
+        b'{"output":"' + b"A" * 500_000 + b'"}',
+        b'{"output":{"id":1},"inputs":"x","changedPropIds":7}',
+        b'{"output":"\\ud800"}',
+    ],
+    ids=range(11),
+)
+def test_a_malformed_callback_is_a_400_and_a_short_line(
+    edge: httpx.Client, caplog: pytest.LogCaptureFixture, body: bytes
+) -> None:
+    """No 500, no traceback, and the log does not repeat what was sent."""
+    with caplog.at_level(logging.WARNING):
+        answer = edge.post("/_dash-update-component", content=body, headers=JSON)
+    assert 400 <= answer.status_code < 500
+    assert "Traceback" not in answer.text
+    assert all(len(record.getMessage()) < 600 and not record.exc_info for record in caplog.records)
+
+
+def test_a_large_body_is_refused_unread(edge: httpx.Client) -> None:
+    """More than a megabyte is no request of the page: 413."""
+    body = b'{"output":"' + b"A" * (3 << 20) + b'"}'
+    assert edge.post("/_dash-update-component", content=body, headers=JSON).status_code == 413
+
+
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def own_callbacks(value: Any, state: Any) -> list[bytes]:
+    """Requests of the page's own callbacks that take what a browser says."""
+    panel_view = {"panel": "p", "type": "panel-view"}
+    return [
+        callback(
+            "..modal.is_open...modal-body.children...notice.children...address-retry.data..",
+            [{"id": "address", "property": "data", "value": value}],
+            [
+                [{"id": panel_view, "property": "id", "value": state}],
+                {"id": "theme", "property": "data", "value": state},
+            ],
+        ),
+        callback(
+            "..symbols.rowData...symbols.rowTransaction...venue-strip.children...table-cursor.data..",
+            [{"id": "page-interval", "property": "n_intervals", "value": value}],
+            [{"id": "table-cursor", "property": "data", "value": state}],
+        ),
+    ]
+
+
+def test_our_callbacks_answer_a_page(edge: httpx.Client) -> None:
+    """What the page itself asks is answered: the test below reaches the same callbacks."""
+    for body in own_callbacks({"search": ""}, {}):
+        assert edge.post("/_dash-update-component", content=body, headers=JSON).status_code == 200
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=junk, state=junk)
+def test_our_callbacks_survive_any_value(edge: httpx.Client, value: Any, state: Any) -> None:
+    """Whatever JSON a stranger sends for the page's own inputs, it is never a 500."""
+    for body in own_callbacks(value, state):
+        assert edge.post("/_dash-update-component", content=body, headers=JSON).status_code < 500
+
+
+@pytest.mark.parametrize(
+    "path", ["/nope", "/metrics", "/ws/orderflow/x", "/health/x", "/assets/nope.css", "/../etc/passwd"]
+)
+def test_an_unknown_path_is_a_404(edge: httpx.Client, path: str) -> None:
+    """A monitor that asks for what is not there is not fooled by the page."""
+    assert edge.get(path).status_code == 404
+
+
+def test_a_plain_request_of_the_socket_says_what_it_is(edge: httpx.Client) -> None:
+    """Without an upgrade the socket's path answers 426."""
+    answer = edge.get("/ws/orderflow")
+    assert answer.status_code == 426
+    assert answer.headers["Upgrade"] == "websocket"
+
+
+@pytest.mark.parametrize(
+    "path", ["/_dash-component-suites/os/x.py", "/_dash-component-suites/dash/../../../etc/passwd"]
+)
+def test_a_component_that_is_not_served_is_refused(edge: httpx.Client, path: str) -> None:
+    """No file of the machine and no 500."""
+    assert 400 <= edge.get(path).status_code < 500
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    query=st.dictionaries(
+        st.sampled_from(["exchange", "symbol", "tf", "step", "lookback", "x"]), st.text(max_size=30)
+    )
+)
+def test_any_query_of_the_page_is_answered(edge: httpx.Client, query: dict[str, str]) -> None:
+    """The page opens whatever its address says; what it names is looked at later."""
+    assert edge.get("/", params=query).status_code == 200
