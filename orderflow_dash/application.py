@@ -12,14 +12,16 @@ from .feeds.connection import ConnectionPolicy
 from .feeds.continuity import ContiguousIds, UniqueIds
 from .feeds.directory import BinanceListing, BybitListing, Directory
 from .feeds.feed import Feed
+from .feeds.repair import BinanceRepair, BybitRepair, Repairer, RepairMethod
 from .feeds.rest import RestClient
 from .hub import Hub, VenueLink
-from .market import Instrument, Venue
+from .market import MINUTE_MS, Instrument, Venue
 from .settings import Settings
 from .simulator import SimulatedExchange, SyntheticMarket
 from .web import create_server
 
 _LISTING_BACKOFF = 2.0, 60.0  # s
+_DEMO_HISTORY = 35  # minutes that the simulated market has behind it when it opens, at most
 _COALESCE_S = 0.04  # changes of a view this close together are encoded as one
 
 
@@ -31,13 +33,16 @@ class Application:
         self._board = TickerBoard()
         self._directories: list[Directory] = []
         self._feeds: list[Feed] = []
+        self._repairers: list[Repairer] = []
+        self._history_ms = settings.history * MINUTE_MS
         self.exchange: SimulatedExchange | None = None
         links = {
             Venue.BINANCE: self._binance(Venue.BINANCE, settings.binance_ws, settings.binance_rest),
             Venue.BYBIT: self._bybit(settings.bybit_ws, settings.bybit_rest),
         }
         if settings.demo:
-            market = SyntheticMarket(seed=settings.demo_seed, speed=settings.demo_speed)
+            before = min(settings.history, _DEMO_HISTORY) * MINUTE_MS
+            market = SyntheticMarket(seed=settings.demo_seed, speed=settings.demo_speed, history_ms=before)
             self.exchange = SimulatedExchange(market)
             self.exchange.start()  # its port is known only then
             links[Venue.DEMO] = self._binance(Venue.DEMO, self.exchange.ws_root, self.exchange.rest_root)
@@ -57,11 +62,15 @@ class Application:
         """Begin to reach the venues and to release what nobody watches."""
         for directory in self._directories:
             directory.start()
+        for repairer in self._repairers:
+            repairer.start()
         self.hub.start()
 
     def stop(self) -> None:
         """Say goodbye to clients, then end every thread, within about a second."""
         self.hub.stop()
+        for repairer in self._repairers:
+            repairer.stop()
         for directory in self._directories:
             directory.stop(wait=0)
         for directory in self._directories:
@@ -73,21 +82,28 @@ class Application:
 
     def _binance(self, venue: Venue, ws_root: str, rest_root: str) -> VenueLink:
         instruments: dict[str, Instrument] = {}
-        feed = Feed(
-            venue, market_stream_url(ws_root), BinanceProtocol, ContiguousIds, instruments, self._policy
-        )
-        listing = BinanceListing(venue, RestClient(rest_root), ws_root, self._policy, instruments)
+        rest = RestClient(rest_root)
+        url, repairer = market_stream_url(ws_root), self._repairer(BinanceRepair(rest), venue)
+        feed = Feed(venue, url, BinanceProtocol, ContiguousIds, instruments, self._policy, repairer)
+        listing = BinanceListing(venue, rest, ws_root, self._policy, instruments)
         return self._link(
             feed, Directory(venue, listing, self._board, instruments, Backoff(*_LISTING_BACKOFF))
         )
 
     def _bybit(self, ws_url: str, rest_root: str) -> VenueLink:
         instruments: dict[str, Instrument] = {}
-        feed = Feed(Venue.BYBIT, ws_url, BybitProtocol, UniqueIds, instruments, self._policy)
-        listing = BybitListing(Venue.BYBIT, RestClient(rest_root))
+        rest = RestClient(rest_root)
+        repairer = self._repairer(BybitRepair(rest), Venue.BYBIT)
+        feed = Feed(Venue.BYBIT, ws_url, BybitProtocol, UniqueIds, instruments, self._policy, repairer)
+        listing = BybitListing(Venue.BYBIT, rest)
         return self._link(
             feed, Directory(Venue.BYBIT, listing, self._board, instruments, Backoff(*_LISTING_BACKOFF))
         )
+
+    def _repairer(self, method: RepairMethod, venue: Venue) -> Repairer:
+        repairer = Repairer(method, str(venue), self._history_ms)
+        self._repairers.append(repairer)
+        return repairer
 
     def _link(self, feed: Feed, directory: Directory) -> VenueLink:
         self._feeds.append(feed)

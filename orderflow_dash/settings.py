@@ -86,6 +86,15 @@ class Settings(BaseSettings):
         int,
         Field(ge=1, le=2000, alias="ORDERFLOW_MAX_SOCKETS", description="most clients of /ws/orderflow"),
     ] = 100
+    history: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1440,
+            alias="ORDERFLOW_HISTORY",
+            description="fetched before a symbol's first trade, minutes",
+        ),
+    ] = 30
     max_panels: Annotated[
         int,
         Field(ge=1, le=10_000, alias="ORDERFLOW_MAX_PANELS", description="most panels open on pages"),

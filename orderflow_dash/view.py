@@ -13,6 +13,8 @@ from .footprint.series import Series
 from .market import Instrument, Timeframe, Trade, Venue
 from .wire import Encoder, encode_status
 
+_PORTION = 250  # fetched trades that are counted at a stretch
+
 
 class ViewKey(NamedTuple):
     """What a view shows; ``step`` in ticks."""
@@ -60,8 +62,16 @@ class SeriesStream:
         with self.lock:
             self.series.apply(trades)
 
+    def on_fetched(self, trades: list[Trade]) -> None:
+        """Count them, in portions: nobody who looks waits for all of them."""
+        for start in range(0, len(trades), _PORTION):
+            with self.lock:
+                late = self.series.late
+                self.series.apply(trades[start : start + _PORTION])
+                self.series.late = late  # they came by request, not late
+
     def on_hole(self, hole: Hole) -> None:
-        """Mark the minutes. Fetching what is missing starts here."""
+        """Mark the minutes."""
         with self.lock:
             missing_to = hole.missing[-1][1] if hole.missing else None
             self.series.open_hole(hole.after, hole.before, missing_to)
@@ -69,7 +79,8 @@ class SeriesStream:
     def on_filled(self, hole: Hole) -> None:
         """The minutes are whole again."""
         with self.lock:
-            self.series.close_hole(hole.after, hole.before, fetched=False)
+            fetched = hole.fetched > 0
+            self.series.close_hole(hole.after, hole.before, fetched=fetched, whole_from=hole.whole_from)
 
 
 class _Entry:

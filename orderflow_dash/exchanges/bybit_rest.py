@@ -38,7 +38,7 @@ def parse_tickers(body: bytes) -> list[Ticker]:
 
 
 def parse_recent_trades(instrument: Instrument, body: bytes) -> TradeBatch:
-    """The newest trades, old to new, with their ids; block trades left out. ValueError for a wrong body or row."""
+    """The newest trades, old to new, with their ids, without block trades. ValueError for a wrong body."""
     batch = TradeBatch(instrument.symbol, [])
     uids: list[str] = []
     for row in reversed(_list(_result(body))):  # the venue gives the newest first

@@ -231,7 +231,7 @@ class UniqueIds:
     def fill(self, batch: TradeBatch) -> int:
         """Pass on what was not seen."""
         pairs = zip(batch.trades, batch.uids or (), strict=True)
-        fresh = [trade for trade, uid in pairs if self._is_new(uid)]
+        fresh = [trade for trade, uid in pairs if self._is_new(uid, trade[0])]
         if fresh:
             self._sink.on_fetched(fresh)
         return len(fresh)

@@ -14,6 +14,7 @@ from ..exchanges.protocol import Event, ReconnectAsked, Rejected, StreamProtocol
 from ..market import Instrument, State, Venue
 from .connection import Connection, ConnectionPolicy, Link
 from .continuity import Continuity, Hole, TradeSink
+from .repair import Repairer
 from .rhythm import Rhythm
 
 log = logging.getLogger(__name__)
@@ -39,10 +40,18 @@ class TradeStream:
     """One symbol's stream: continuity, rhythm and what it has counted."""
 
     def __init__(
-        self, symbol: str, topic: str, sink: TradeSink, continuity: Callable[[TradeSink], Continuity]
+        self,
+        instrument: Instrument,
+        topic: str,
+        sink: TradeSink,
+        continuity: Callable[[TradeSink], Continuity],
+        repairer: Repairer | None,
     ) -> None:
-        self.symbol = symbol
+        self.instrument = instrument
+        self.symbol = instrument.symbol
         self.topic = topic
+        self.ended = False
+        self.repaired = 0  # trades that came by request
         self.continuity = continuity(self)
         self.rhythm = Rhythm()
         self.lock = threading.Lock()  # two connections may carry it during a handover
@@ -52,6 +61,7 @@ class TradeStream:
         self.connection: Connection | None = None
         self.asked_at = time.monotonic()
         self._sink = sink
+        self._repairer = repairer
 
     def receive(self, batch: TradeBatch, now: float) -> None:
         """Take a batch; ``now`` is monotonic seconds."""
@@ -61,12 +71,31 @@ class TradeStream:
             self.continuity.receive(batch)
             if self.trades != before:  # repeats are no sign of life
                 self.rhythm.beat(now)
+                if not before and self._repairer is not None:
+                    self._repairer.begin(self, batch)
 
     def interrupted(self) -> None:
         """Its connection broke."""
         with self.lock:
             self.rhythm.rest()
             self.continuity.interrupted()
+
+    # Fillable: what repair does to it.
+
+    def fill(self, batch: TradeBatch) -> int:
+        """Count trades that were fetched, where they were missing; how many were."""
+        with self.lock:
+            return self.continuity.fill(batch)
+
+    def expect(self, hole: Hole) -> None:
+        """The trades of a hole that continuity did not find itself are about to come."""
+        with self.lock:
+            self.continuity.expect(hole)
+
+    def close(self, hole: Hole) -> None:
+        """Nothing is missing there any more."""
+        with self.lock:
+            self.continuity.close(hole)
 
     # TradeSink: between continuity and the sink it counts.
 
@@ -75,15 +104,25 @@ class TradeStream:
         self.trades += len(trades)
         self._sink.on_trades(trades)
 
-    def on_hole(self, hole: Hole) -> None:
+    def on_fetched(self, trades: list[tuple[int, int, int, int]]) -> None:
         """Pass on."""
-        self.holes += 1
-        log.debug("%s: trades are missing between %d and %d ms", self.symbol, hole.after, hole.before)
+        self.repaired += len(trades)
+        self._sink.on_fetched(trades)
+
+    def on_hole(self, hole: Hole) -> None:
+        """Pass on; what came before the first trade is no gap."""
         self._sink.on_hole(hole)
+        if hole.whole_from is not None:
+            return
+        self.holes += 1
+        if self._repairer is not None:
+            self._repairer.hole(self, hole)
+        log.debug("%s: trades are missing between %d and %d ms", self.symbol, hole.after, hole.before)
 
     def on_filled(self, hole: Hole) -> None:
-        """Pass on: it was only a matter of order, so it is no gap after all."""
-        self.holes -= 1
+        """Pass on. Where nothing was fetched it was only a matter of order: no gap after all."""
+        if hole.whole_from is None and not hole.fetched:
+            self.holes -= 1
         self._sink.on_filled(hole)
 
 
@@ -98,8 +137,10 @@ class Feed:
         continuity: Callable[[TradeSink], Continuity],
         instruments: dict[str, Instrument],
         policy: ConnectionPolicy,
+        repairer: Repairer | None = None,
     ) -> None:
         self.venue = venue
+        self._repairer = repairer
         self.counters: Counter[str] = Counter()
         self._url = url
         self._listed = instruments
@@ -126,11 +167,11 @@ class Feed:
 
     def subscribe(self, symbol: str, sink: TradeSink) -> None:
         """Begin a symbol's stream; it must be listed and not running."""
-        stream = TradeStream(symbol, self._topic(symbol), sink, self._continuity)
+        instrument = self._listed[symbol]
+        stream = TradeStream(instrument, self._topic(symbol), sink, self._continuity, self._repairer)
         with self._lock:
             if symbol in self._streams:
                 raise ValueError(f"{symbol} is streaming already")
-            instrument = self._listed[symbol]
             is_known = self._streamed.setdefault(symbol, instrument) == instrument
             self._streamed[symbol] = instrument
             self._streams[symbol] = stream
@@ -143,6 +184,7 @@ class Feed:
         """End a symbol's stream; the last one on a connection ends that too. Waits for nothing."""
         with self._lock:
             stream = self._streams.pop(symbol)
+            stream.ended = True
             self._ended += _stream_counts(stream)
             idle = []
             for connection in self._connections:
@@ -186,6 +228,8 @@ class Feed:
             return StreamStatus(State.CONNECTING, again, age_ms)
         if last is None or age_ms is None:
             return StreamStatus(State.CONNECTING, "connected, waiting for the first trade", None)
+        if self._repairer is not None and self._repairer.busy(stream):
+            return StreamStatus(State.REPAIRING, "fetching trades that are missing", age_ms)
         if now - last > stream.rhythm.patience:
             usual = f"more than {stream.rhythm.patience:.0f} s is unusual for {symbol}"
             return StreamStatus(State.STALE, f"no trade for {now - last:.0f} s; {usual}", age_ms)
@@ -205,7 +249,7 @@ class Feed:
             "age_ms": None if self._last_event is None else int((now - self._last_event) * 1000),
             "reconnects": reconnects,
             "gaps": counts["gaps"],
-            "repaired": 0,
+            "repaired": counts["repaired"],
             "trades": counts["trades"],
             "repeats": counts["repeats"],
             "malformed": self.counters["malformed"] + counts["impossible"],
@@ -378,6 +422,7 @@ def _stream_counts(stream: TradeStream) -> Counter[str]:
     return Counter(
         trades=stream.trades,
         gaps=stream.holes,
+        repaired=stream.repaired,
         repeats=continuity.repeats,
         impossible=continuity.impossible,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,15 +32,14 @@ class Fillable(Protocol):
 
     instrument: Instrument
     ended: bool
-    repairing: int
 
     def fill(self, batch: TradeBatch) -> int:
         """Count trades that were fetched, where they were missing; how many were."""
 
-    def open_history(self, hole: Hole) -> None:
-        """The trades before the first one are about to come."""
+    def expect(self, hole: Hole) -> None:
+        """The trades of a hole that continuity did not find itself are about to come."""
 
-    def close_hole(self, hole: Hole) -> None:
+    def close(self, hole: Hole) -> None:
         """Nothing is missing there any more."""
 
 
@@ -50,9 +49,10 @@ class Job:
 
     stream: Fillable
     hole: Hole | None
-    first: Trade
-    due: float = 0.0
+    due: float = 0.0  # monotonic
     since: int = 0  # ms: history is wanted from here
+    first: Trade = (0, 0, 0, 0)  # of the stream
+    anchor: str | None = None  # the first trade's id, where ids are only unique
 
 
 class RepairMethod(Protocol):
@@ -92,16 +92,18 @@ class BinanceRepair:
             job.since = end + 1
             return False
         begin = rows[0][1] if rows else order
-        job.hole = Hole(job.since, time_, [(begin, order - 1)] if begin < order else [], whole_from=job.since)
-        job.stream.open_history(job.hole)
-        if job.hole.missing:
+        missing = [(begin, order - 1)] if begin < order else []
+        job.hole = Hole(job.since, time_, missing, whole_from=job.since)
+        job.stream.expect(job.hole)
+        if missing:
             return False
-        job.stream.close_hole(job.hole)
+        job.stream.close(job.hole)
         return True
 
     def _page(self, job: Job, params: dict[str, str | int]) -> list[Trade]:
         instrument = job.stream.instrument
-        body = self._rest.get(binance_rest.AGG_TRADES_PATH, {"symbol": instrument.symbol, **params})
+        query: dict[str, str | int] = {"symbol": instrument.symbol, **params}
+        body = self._rest.get(binance_rest.AGG_TRADES_PATH, query)
         return binance_rest.parse_agg_trades(instrument, body)
 
 
@@ -114,35 +116,34 @@ class BybitRepair:
     def step(self, job: Job) -> bool:
         """Fetch the page; there is no other."""
         instrument = job.stream.instrument
-        params = {"category": "linear", "symbol": instrument.symbol, "limit": _PAGE}
-        batch = bybit_rest.parse_recent_trades(instrument, self._rest.get(bybit_rest.RECENT_TRADES_PATH, params))
-        if job.hole is None:
+        params: dict[str, str | int] = {"category": "linear", "symbol": instrument.symbol, "limit": _PAGE}
+        body = self._rest.get(bybit_rest.RECENT_TRADES_PATH, params)
+        batch = bybit_rest.parse_recent_trades(instrument, body)
+        anchor = job.anchor if job.hole is None else job.hole.anchor
+        if anchor is None or anchor not in (batch.uids or ()):
+            log.info("%s: the recent trades do not reach back to the last known one", instrument.symbol)
+        elif job.hole is None:
             self._history(job, batch)
-        elif self._reaches(job.hole, batch):
-            job.stream.fill(batch)
-            job.stream.close_hole(job.hole)
         else:
-            log.warning("%s: the recent trades do not reach back to the last known one", instrument.symbol)
+            job.hole.fetched += job.stream.fill(_after(batch, anchor))
+            job.stream.close(job.hole)
         return True
 
     @staticmethod
-    def _reaches(hole: Hole, batch: TradeBatch) -> bool:
-        """Whether the page holds the last trade before the hole, or older ones of a later hole's end."""
-        return hole.anchor is not None and hole.anchor in (batch.uids or ())
-
-    @staticmethod
     def _history(job: Job, batch: TradeBatch) -> None:
-        """What the page tells of the time before the first trade, where the two meet."""
-        times = [trade[0] for trade in batch.trades]
-        if not times or not times[0] <= job.first[0] <= times[-1]:
-            return
-        oldest = times[0]
-        # A full page may begin inside a minute; one that is not full is all that there is.
-        whole = oldest if len(times) < _PAGE else oldest - oldest % MINUTE_MS + MINUTE_MS
-        job.hole = Hole(oldest, job.first[0], None, whole_from=whole - whole % MINUTE_MS)
-        job.stream.open_history(job.hole)
-        job.stream.fill(batch)
-        job.stream.close_hole(job.hole)
+        """What the page tells of the time before the first trade. Its oldest minute may be cut."""
+        oldest = batch.trades[0][0]
+        job.hole = Hole(oldest, job.first[0], None, whole_from=oldest - oldest % MINUTE_MS + MINUTE_MS)
+        job.stream.expect(job.hole)
+        job.hole.fetched += job.stream.fill(batch)
+        job.stream.close(job.hole)
+
+
+def _after(batch: TradeBatch, uid: str) -> TradeBatch:
+    """The trades of a batch that follow the one of an id."""
+    uids = batch.uids or []
+    start = uids.index(uid) + 1
+    return TradeBatch(batch.symbol, batch.trades[start:], uids[start:])
 
 
 class Repairer:
@@ -152,6 +153,8 @@ class Repairer:
         self._method = method
         self._history_ms = history_ms
         self._jobs: deque[Job] = deque()
+        self._busy: Counter[int] = Counter()  # jobs by stream
+        self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._backoff = Backoff(0.5, 30.0)
@@ -166,20 +169,33 @@ class Repairer:
         self._stop.set()
         self._wake.set()
 
-    def begin(self, stream: Fillable, first: Trade) -> None:
-        """A stream's first trade has come: fetch what came before it, as far as is wanted."""
+    def begin(self, stream: Fillable, batch: TradeBatch) -> None:
+        """A stream's first trades have come: fetch what came before them, as far as is wanted."""
         if self._history_ms:
+            first = batch.trades[0]
             since = first[0] - self._history_ms
-            self._put(Job(stream, None, first, since=since - since % MINUTE_MS))
+            anchor = batch.uids[0] if batch.uids else None
+            self._put(Job(stream, None, 0.0, since - since % MINUTE_MS, first, anchor))
 
     def hole(self, stream: Fillable, hole: Hole) -> None:
         """Trades are missing: fetch them."""
-        self._put(Job(stream, hole, (hole.before, 0, 0, 0), due=time.monotonic() + _SETTLE_S))
+        self._put(Job(stream, hole, time.monotonic() + _SETTLE_S))
+
+    def busy(self, stream: Fillable) -> bool:
+        """Whether anything of a stream is being fetched, or waits to be."""
+        return self._busy[id(stream)] > 0
 
     def _put(self, job: Job) -> None:
-        job.stream.repairing += 1
+        with self._lock:
+            self._busy[id(job.stream)] += 1
         self._jobs.append(job)
         self._wake.set()
+
+    def _done(self, job: Job) -> None:
+        with self._lock:
+            self._busy[id(job.stream)] -= 1
+            if not self._busy[id(job.stream)]:
+                del self._busy[id(job.stream)]
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -200,7 +216,7 @@ class Repairer:
                 log.exception("%s: repair failed on a defect", job.stream.instrument.symbol)
                 finished = True
             if finished:
-                job.stream.repairing -= 1
+                self._done(job)
             else:
                 self._jobs.append(job)
 

@@ -38,13 +38,21 @@ class RestClient:
         )
         self._resume_at = 0.0
 
+    def _check_open(self) -> None:
+        if self._client.is_closed:
+            raise RestError(f"{urlsplit(self.root).hostname}: not asked any more")
+
     def get(self, path: str, params: Mapping[str, str | int] | None = None) -> bytes:
         """Body of a 200; RestError for anything else."""
+        self._check_open()
         pause = self._resume_at - time.monotonic()
         if pause > 0:
             raise RestError(f"{urlsplit(self.root).hostname}: paused for {pause:.0f} s, as the venue asked")
         try:
             response = self._ask(path, params)
+        except RuntimeError:
+            self._check_open()  # it was closed meanwhile
+            raise
         except (httpx.HTTPError, OSError) as error:
             raise RestError(describe_failure(error, self.root)) from error
         status = response.status_code

@@ -114,8 +114,11 @@ class Series:
         self.revision += 1
         self._touch_from(after - after % MINUTE_MS)
 
-    def close_hole(self, after: int, before: int, *, fetched: bool) -> None:
-        """What was missing has arrived; ``fetched`` tells that it was not seen live."""
+    def close_hole(self, after: int, before: int, *, fetched: bool, whole_from: int | None = None) -> None:
+        """What was missing has arrived; ``fetched`` tells that it was not seen live.
+
+        ``whole_from`` (ms): every trade from there on is known now, so no minute is partial any more.
+        """
         if (after, before) not in self.holes:
             return  # its minutes have left the window
         self.holes.remove((after, before))
@@ -124,6 +127,8 @@ class Series:
             if open_ts > before:
                 break
             self._minutes[open_ts].repaired |= fetched
+            if whole_from is not None and open_ts >= whole_from:
+                self._minutes[open_ts].partial = False
         self._touch_from(after - after % MINUTE_MS)
 
     # -- minutes out -------------------------------------------------------------------------

@@ -25,6 +25,7 @@ _POLICY_VIOLATION = 1008
 _TRY_AGAIN_LATER = 1013
 _SERVICE_RESTART = 1012
 _DETAIL_EVERY_S = 5.0  # a cause that changes while the state stands, seconds counting down, is told so often
+_HISTORY_S = 2.0  # longest that the first snapshot waits for a stream's history
 _GOODBYE_S = 1.0
 _LARGEST_MESSAGE = 1024  # nothing that a client sends means anything
 
@@ -104,8 +105,10 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
     A client that reads slowly blocks its own send and then gets the newest state of each candle: nothing
     is queued for it.
     """
+    _await_history(websocket, hub, view)
     snapshot, revision, oldest = view.snapshot(query.lookback)
     websocket.send(snapshot)
+    cvd_from = view.cvd_from
     told: tuple[State, str] | None = None
     tell_again = 0.0
     period = query.emit_ms / 1000
@@ -116,11 +119,25 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
         if told is None or status.state is not told[0] or (status.detail != told[1] and now >= tell_again):
             websocket.send(view.status_message(status))
             told, tell_again = (status.state, status.detail), now + _DETAIL_EVERY_S
+        if view.cvd_from != cvd_from and status.state is not State.REPAIRING:
+            # Older candles have come: what CVD counts from is another, and only a snapshot tells it.
+            snapshot, revision, oldest = view.snapshot(query.lookback)
+            websocket.send(snapshot)
+            cvd_from = view.cvd_from
         deltas, revision = view.deltas(revision, oldest)
         for delta in deltas:
             websocket.send(delta)
         next_emit = max(next_emit + period, time.monotonic())
         _wait(websocket, hub, next_emit)
+
+
+def _await_history(websocket: Server, hub: Hub, view: View) -> None:
+    """Give a stream that has just begun a moment to fetch what came before it: history at once."""
+    until = time.monotonic() + _HISTORY_S
+    while view.status().state in (State.CONNECTING, State.REPAIRING) and time.monotonic() < until:
+        _wait(websocket, hub, time.monotonic() + 0.05)
+        if hub.stopping.is_set():
+            return
 
 
 def _wait(websocket: Server, hub: Hub, until: float) -> None:

@@ -1,0 +1,99 @@
+"""Joining a market in mid-life: what came before the first watcher, seamless with what comes live."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from orderflow_dash.market import Venue
+from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
+from tests.conftest import Served, venues_at, wait_until
+from tests.faults.candles import CandleReader, assert_consistent, assert_equals_truth, truth
+
+MINUTE = 60_000
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[SimulatedExchange]:
+    """A market that has traded for twenty minutes before anybody looks."""
+    with SimulatedExchange(SyntheticMarket(seed=5, history_ms=20 * MINUTE)) as running:
+        yield running
+
+
+def tick(exchange: SimulatedExchange, symbol: str) -> str:
+    """The symbol's finest step."""
+    return next(each.price.text(1) for each in exchange.source.listings if each.symbol == symbol)
+
+
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "ETHUSDT", "YFIUSDT"])
+def test_the_first_watcher_gets_history_in_the_first_snapshot(
+    exchange: SimulatedExchange, serve: Callable[..., Served], symbol: str
+) -> None:
+    """Ten minutes are there at once, whole, equal to the market's own, and CVD counts from their begin."""
+    app = serve(**venues_at(exchange), history=10)
+    query = {"exchange": "binance", "symbol": symbol, "step": tick(exchange, symbol), "lookback": 500}
+    with app.socket(**query, emit_ms=50) as socket:
+        reader = CandleReader(socket)
+        wait_until(lambda: (reader.read(), reader.states[-1:] == ["live"])[1], 20)
+        reader.drain()
+    candles = [reader.candles[open_ts] for open_ts in sorted(reader.candles)]
+    minutes = truth(exchange, symbol, Venue.BINANCE)
+    assert_consistent(candles)
+    known = [candle for candle in candles[:-1] if candle["open_ts"] > min(minutes)]
+    assert len(known) >= (9 if symbol != "YFIUSDT" else 1)
+    for candle in known:
+        assert candle["quality"] in ("repaired", "complete")
+        assert_equals_truth(candle, minutes[candle["open_ts"]])
+    assert reader.cvd_from == candles[0]["open_ts"]
+    assert candles[0]["cvd"] == candles[0]["delta"]
+    assert app.health("binance")["gaps"] == 0
+
+
+def test_a_second_watcher_joins_what_is_there(
+    exchange: SimulatedExchange, serve: Callable[..., Served]
+) -> None:
+    """Its first message holds the whole history, with the candles that the first watcher has."""
+    app = serve(**venues_at(exchange), history=10)
+    query = {"exchange": "binance", "symbol": "BTCUSDT", "step": "0.5", "lookback": 500, "emit_ms": 50}
+    with app.socket(**query) as one:
+        reader = CandleReader(one)
+        wait_until(lambda: (reader.read(), reader.states[-1:] == ["live"])[1], 20)
+        with app.socket(**query) as two:
+            snapshot = json.loads(two.recv(timeout=5))
+        reader.drain()
+    for candle in snapshot["candles"][:-1]:
+        known = reader.candles[candle["open_ts"]]
+        assert (candle["rev"], candle["n"]) == (known["rev"], known["n"])
+
+
+def test_bybit_tells_as_much_as_its_recent_trades_hold(
+    exchange: SimulatedExchange, serve: Callable[..., Served]
+) -> None:
+    """One page: the minutes that it holds whole are whole, the oldest one says that it is not."""
+    app = serve(**venues_at(exchange))
+    query = {"exchange": "bybit", "symbol": "ETHUSDT", "step": tick(exchange, "ETHUSDT"), "lookback": 500}
+    with app.socket(**query, emit_ms=50) as socket:
+        reader = CandleReader(socket)
+        wait_until(lambda: (reader.read(), app.health("bybit")["repaired"] > 0)[1], 20)
+        reader.drain()
+    candles = [reader.candles[open_ts] for open_ts in sorted(reader.candles)]
+    minutes = truth(exchange, "ETHUSDT", Venue.BYBIT)
+    assert_consistent(candles)
+    assert candles[0]["quality"] == "partial"
+    assert candles[1]["quality"] == "repaired"
+    for candle in candles[1:-1]:
+        assert_equals_truth(candle, minutes[candle["open_ts"]])
+
+
+def test_without_history_a_stream_begins_where_it_begins(
+    exchange: SimulatedExchange, serve: Callable[..., Served]
+) -> None:
+    """Where none is wanted the first candle is partial, and no request is made."""
+    app = serve(**venues_at(exchange), history=0)
+    with app.socket(exchange="binance", emit_ms=50) as socket:
+        reader = CandleReader(socket)
+        wait_until(lambda: (reader.read(), reader.candles)[1], 20)
+    assert next(iter(reader.candles.values()))["quality"] == "partial"
+    assert app.health("binance")["repaired"] == 0
