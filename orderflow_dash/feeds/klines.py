@@ -13,7 +13,7 @@ from .rest import RestClient
 Basis = Literal["q", "nq", "unknown"]
 
 TRADES_OF_A_REQUEST = 1_000
-_MOSTTRADES_OF_A_REQUESTS = 5
+REQUESTS_TO_LEARN = 5
 _HALF_OF_THE_BUDGET = 1_200  # of Binance's 2,400 weight a minute: the rest is for what is missing
 
 
@@ -83,7 +83,7 @@ class BinanceKlines:
         end = open_ts + MINUTE_MS
         query: dict[str, str | int] = {"startTime": open_ts, "endTime": end - 1}
         found: list[binance_rest.AggVolume] = []
-        for _ in range(_MOSTTRADES_OF_A_REQUESTS):
+        for _ in range(REQUESTS_TO_LEARN):
             query |= {"symbol": instrument.symbol, "limit": TRADES_OF_A_REQUEST}
             page = binance_rest.parse_agg_volumes(
                 self._rest.get(binance_rest.AGG_TRADES_PATH, query), instrument

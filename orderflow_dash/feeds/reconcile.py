@@ -24,7 +24,7 @@ import httpx
 from ..market import MINUTE_MS, Difference, Instrument, Kline, Venue, Verdict
 from .backoff import Backoff
 from .kline_rules import may_lack_rpi
-from .klines import TRADES_OF_A_REQUEST, KlineSource
+from .klines import REQUESTS_TO_LEARN, TRADES_OF_A_REQUEST, KlineSource
 from .rest import RestError
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,8 @@ SETTLE_S = 3.0
 _ATTEMPTS = 5  # requests that may come back without a minute's kline
 _LATER_S = 900.0  # until a minute that could not be compared is tried again, if it is still there
 _BACKOFF_S = 2.0, 60.0
+
+_TOO_DEAR = REQUESTS_TO_LEARN, 0
 
 VERIFIED, DIFFERING, UNVERIFIABLE = "verified", "differing", "unverifiable"
 
@@ -283,7 +285,7 @@ class _Comparison:
         self.seen: set[int] = set()  # minutes that were there and whole
         self.outcomes: dict[int, str] = {}  # what is settled
         self.telling: Kline | None = None  # of a minute by which the venue's basis may be learned
-        self._most_trades = 0  # of such minutes the one with the most trades, within one request
+        self._price = _TOO_DEAR  # of learning by it: requests, then trades (the more, the likelier)
         self._source = source
         self._waiting = waiting
         self._klines = klines
@@ -300,8 +302,10 @@ class _Comparison:
         if difference is None:
             waiting.doubt = None
             self.outcomes[open_ts] = VERIFIED
-            if self._most_trades < (ours.count or 0) <= TRADES_OF_A_REQUEST:
-                self.telling, self._most_trades = theirs, ours.count or 0
+            trades = ours.count or 0
+            price = trades // TRADES_OF_A_REQUEST, -trades
+            if price < self._price:
+                self.telling, self._price = theirs, price
             return True
         return self._doubt(ours, theirs, difference, waiting)
 
@@ -314,7 +318,7 @@ class _Comparison:
                 self.outcomes[ours.open_ts] = UNVERIFIABLE
                 return None
             if self._source.basis == "unknown" and not waiting.examined:
-                self.telling, self._most_trades = theirs, TRADES_OF_A_REQUEST  # this one matters
+                self.telling, self._price = theirs, (-1, 0)  # it is this one that waits for an answer
                 return None
         self.outcomes[ours.open_ts] = DIFFERING
         return difference

@@ -55,7 +55,7 @@ def test_quality_is_marked_and_explained(candle, instrument) -> None:
     """Partial, gap and repaired candles carry a mark and a sentence; complete ones neither."""
     kinds = [Quality.COMPLETE, Quality.PARTIAL, Quality.GAP, Quality.REPAIRED]
     candles = [candle(minute, quality=quality) for minute, quality in enumerate(kinds)]
-    rows, tips = footprint_rows(candles, instrument), footprint_tooltips(candles)
+    rows, tips = footprint_rows(candles, instrument), footprint_tooltips(candles, instrument)
     marks = [row["time"].partition(" ")[2] for row in rows]
     assert marks == ["↻", "⚠\ufe0e", "◐", ""]
     sentences = [tip["time"].partition(":")[0] for tip in tips]
@@ -66,7 +66,7 @@ def test_an_open_candle_is_told(candle, instrument) -> None:
     """The row that still moves is marked as such."""
     candles = [candle(0), candle(1, closed=False)]
     assert [row["state"] for row in footprint_rows(candles, instrument)] == ["open", "closed"]
-    assert footprint_tooltips(candles)[0]["time"] == "Still open."
+    assert footprint_tooltips(candles, instrument)[0]["time"] == "Still open."
 
 
 def test_the_columns_are_those_of_the_document() -> None:
