@@ -116,7 +116,9 @@ def parse_agg_volumes(body: bytes, instrument: Instrument) -> list[AggVolume]:
         raise ValueError(f"an aggregate trade that cannot be read: {error}") from error
 
 
-def _agg_volume(row: dict[str, Any], instrument: Instrument) -> AggVolume:
+def _agg_volume(row: object, instrument: Instrument) -> AggVolume:
+    if not isinstance(row, dict):
+        raise TypeError("not an object")
     lots = instrument.quantity.units
     plain = None if row.get("nq") is None else lots(row["nq"])
     return AggVolume(int(row["a"]), int(row["T"]), lots(row["q"]), plain, not row["m"])

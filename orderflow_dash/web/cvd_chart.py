@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, Final
 
 from dash import dcc
@@ -126,9 +127,9 @@ def cvd_figure(
     if not missing:
         return {"data": [trace], "layout": layout}
     layout["shapes"] = [_band(start, end, timeframe, palette) for start, end in missing]
-    line = _broken_line(shown, values, trace)
+    pieces = _pieces(shown, values, trace)
     trace.update(mode="markers", fill="none")
-    return {"data": [trace, line, _hatch(layout["shapes"], bounds, palette)], "layout": layout}
+    return {"data": [trace, *pieces, _hatch(layout["shapes"], bounds, palette)], "layout": layout}
 
 
 def _hover_note(quality: Quality) -> str:
@@ -177,22 +178,27 @@ def _note(text: str, palette: Palette) -> dict[str, Any]:
     }
 
 
-def _broken_line(shown: Sequence[Candle], values: Sequence[float], whole: dict[str, Any]) -> dict[str, Any]:
-    """The line without the parts that would lead into, through or out of a candle with missing trades."""
-    x: list[int] = []
-    y: list[float | None] = []
-    for candle, value in zip(shown, values, strict=True):
-        x.append(candle.open_ts)
-        y.append(None if candle.quality is Quality.GAP else value)
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": x,
-        "y": y,
-        "connectgaps": False,
-        "hoverinfo": "skip",
-        **{name: whole[name] for name in ("line", "fill", "fillcolor")},
-    }
+def _pieces(shown: Sequence[Candle], values: Sequence[float], whole: dict[str, Any]) -> list[dict[str, Any]]:
+    """The line in pieces: none leads into, through or out of a candle with missing trades.
+
+    Each piece is a trace of its own, because Plotly fills a broken one across its breaks.
+    """
+    pieces: list[dict[str, Any]] = []
+    points = list(zip(shown, values, strict=True))
+    for is_gap, run in groupby(points, key=lambda point: point[0].quality is Quality.GAP):
+        if not is_gap:
+            piece = list(run)
+            pieces.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "x": [candle.open_ts for candle, _ in piece],
+                    "y": [value for _, value in piece],
+                    "hoverinfo": "skip",
+                    **{name: whole[name] for name in ("line", "fill", "fillcolor")},
+                }
+            )
+    return pieces
 
 
 def _band(start: int, end: int, timeframe: Timeframe, palette: Palette) -> dict[str, Any]:
