@@ -9,7 +9,6 @@ from .footprint.series import Series
 from .market import Instrument, Kline, Quality, Verdict
 
 _AT_ONCE = 16  # minutes judged in one hold of the lock: some 100 us
-_WHOLE = (Quality.COMPLETE, Quality.REPAIRED)
 
 
 class MinuteBook:
@@ -37,25 +36,31 @@ class MinuteBook:
             return self._series.revision, [minute.open_ts for minute in minutes]
 
     def sort_out(self, opens: Iterable[int]) -> tuple[list[int], list[int]]:
-        """Of these minutes: those that are whole and not compared, and those that are not whole."""
-        whole, broken = [], []
+        """Of these minutes: those that are not compared yet, and those with a gap, which cannot be."""
+        comparable, broken = [], []
         with self._lock:
             for open_ts in opens:
                 for minute in self._series.minutes(open_ts, open_ts + 1):
-                    if self._series.quality(minute) not in _WHOLE:
+                    if self._series.quality(minute) is Quality.GAP:
                         broken.append(open_ts)
                     elif minute.verified is None:
-                        whole.append(open_ts)
-        return whole, broken
+                        comparable.append(open_ts)
+        return comparable, broken
 
-    def judge(self, opens: Collection[int], rule: Callable[[Kline], Verdict]) -> None:
-        """Give each of these minutes, where it is kept, the verdict that a rule finds of it."""
+    def judge(self, opens: Collection[int], rule: Callable[[Kline, bool], Verdict]) -> None:
+        """Give each of these minutes, where it is kept, the verdict that a rule finds of it.
+
+        The rule is told whether the minute is whole: a partial one may only turn out to be true. One
+        with a gap gets None.
+        """
         wanted = list(opens)
         for start in range(0, len(wanted), _AT_ONCE):
             with self._lock:
                 verdicts = {}
                 for open_ts in wanted[start : start + _AT_ONCE]:
                     for minute in self._series.minutes(open_ts, open_ts + 1):
-                        is_whole = self._series.quality(minute) in _WHOLE
-                        verdicts[open_ts] = rule(minute.kline()) if is_whole else None
+                        quality = self._series.quality(minute)
+                        is_whole = quality is not Quality.PARTIAL
+                        has_gap = quality is Quality.GAP
+                        verdicts[open_ts] = None if has_gap else rule(minute.kline(), is_whole)
                 self._series.verify(verdicts)

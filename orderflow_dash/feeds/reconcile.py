@@ -4,7 +4,8 @@ One thread per venue. It asks gently: all minutes of a symbol that wait go into 
 asked for at most once in ``every`` seconds, requests keep ``spacing`` apart, and it waits while others
 need the venue's budget. Pauses after 403, 418 and 429 hold for all who share the venue's RestClient.
 
-What it tells is never a guess. A minute that is not whole is not compared. A difference is told only
+What it tells is never a guess. A minute with a gap is not compared; a partial one, in which the feed began,
+can turn out to be true (nothing had been traded in it before), but not false. A difference is told only
 after two requests, ``every`` seconds apart, gave the same two figures: a kline that was not final yet, or
 a trade under way, is no difference. A failed request delays and says nothing.
 """
@@ -58,10 +59,10 @@ class Minutes(Protocol):
         """The revision, and opens (ms) of what may have changed since one, old to new."""
 
     def sort_out(self, opens: Iterable[int]) -> tuple[list[int], list[int]]:
-        """Of these: the whole ones that are not compared, and the ones that are not whole."""
+        """Of these: the ones that are not compared yet, and the ones with a gap, which cannot be."""
 
-    def judge(self, opens: Collection[int], rule: Callable[[Kline], Verdict]) -> None:
-        """Give each of these the verdict that a rule finds; ones that are not whole get None."""
+    def judge(self, opens: Collection[int], rule: Callable[[Kline, bool], Verdict]) -> None:
+        """Give each of these the verdict that a rule finds of it, and of whether it is whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +194,8 @@ class Reconciler:
             self._queue(symbol, [symbol.newest], now)
 
     def _queue(self, symbol: _Symbol, opens: list[int], due: float) -> None:
-        whole, broken = symbol.book.sort_out(opens)
-        for open_ts in whole:
+        comparable, broken = symbol.book.sort_out(opens)
+        for open_ts in comparable:
             symbol.waiting.setdefault(open_ts, _Waiting(due))
         for open_ts in broken:
             symbol.waiting.pop(open_ts, None)
@@ -243,19 +244,16 @@ class Reconciler:
         comparison = _Comparison(self._source, symbol.waiting, {each.open_ts: each for each in klines})
         symbol.book.judge(opens, comparison.judge)
         for open_ts in opens:
-            waiting = symbol.waiting[open_ts]
+            waiting, outcome = symbol.waiting[open_ts], comparison.outcomes.get(open_ts)
             waiting.attempts += 1
-            outcome = comparison.outcomes.get(open_ts)
-            if outcome is None and open_ts not in comparison.seen:
-                del symbol.waiting[open_ts]  # it left the window, or is not whole any more
-            elif outcome is None and (waiting.doubt is not None or waiting.attempts < _ATTEMPTS):
+            is_done = outcome in (VERIFIED, DIFFERING) or open_ts in comparison.partial
+            if outcome is None and (waiting.doubt is not None or waiting.attempts < _ATTEMPTS):
                 waiting.due = now + self._policy.every
-            elif outcome in (VERIFIED, DIFFERING):
-                del symbol.waiting[open_ts]
-                self._conclude(symbol, open_ts, outcome)
             else:
+                self._conclude(symbol, open_ts, outcome or UNVERIFIABLE)
                 waiting.due, waiting.attempts = now + _LATER_S, 0
-                self._conclude(symbol, open_ts, UNVERIFIABLE)
+            if is_done or open_ts not in comparison.seen:  # it left the window, or has a gap now
+                del symbol.waiting[open_ts]
         self._learn(symbol, comparison, now)
 
     def _learn(self, symbol: _Symbol, comparison: _Comparison, now: float) -> None:
@@ -282,7 +280,8 @@ class _Comparison:
     """The verdicts of one request's klines."""
 
     def __init__(self, source: KlineSource, waiting: dict[int, _Waiting], klines: dict[int, Kline]) -> None:
-        self.seen: set[int] = set()  # minutes that were there and whole
+        self.seen: set[int] = set()  # minutes that were there, without a gap
+        self.partial: set[int] = set()  # of these, what is not true and cannot be false
         self.outcomes: dict[int, str] = {}  # what is settled
         self.telling: Kline | None = None  # of a minute by which the venue's basis may be learned
         self._price = _TOO_DEAR  # of learning by it: requests, then trades (the more, the likelier)
@@ -290,7 +289,7 @@ class _Comparison:
         self._waiting = waiting
         self._klines = klines
 
-    def judge(self, ours: Kline) -> Verdict:
+    def judge(self, ours: Kline, is_whole: bool) -> Verdict:
         """The verdict of a minute; None where there is none (yet)."""
         open_ts = ours.open_ts
         self.seen.add(open_ts)
@@ -307,6 +306,10 @@ class _Comparison:
             if price < self._price:
                 self.telling, self._price = theirs, price
             return True
+        if not is_whole:
+            self.partial.add(open_ts)
+            self.outcomes[open_ts] = UNVERIFIABLE
+            return None
         return self._doubt(ours, theirs, difference, waiting)
 
     def _doubt(self, ours: Kline, theirs: Kline, difference: Difference, waiting: _Waiting) -> Verdict:
