@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Flask
 
 from .exchanges.binance import BinanceProtocol, market_stream_url
@@ -12,6 +14,8 @@ from .feeds.connection import ConnectionPolicy
 from .feeds.continuity import ContiguousIds, UniqueIds
 from .feeds.directory import BinanceListing, BybitListing, Directory
 from .feeds.feed import Feed
+from .feeds.klines import BinanceKlines, BybitKlines, KlineSource
+from .feeds.reconcile import SETTLE_S, ReconcilePolicy, Reconciler
 from .feeds.repair import BinanceRepair, BybitRepair, Repairer, RepairMethod
 from .feeds.rest import RestClient
 from .hub import Hub, VenueLink
@@ -22,6 +26,7 @@ from .web import create_server
 
 _LISTING_BACKOFF = 2.0, 60.0  # s
 _DEMO_HISTORY = 35  # minutes that the simulated market has behind it when it opens, at most
+_DEMO_RECONCILE_S = 1.0  # our own exchange need not be spared
 _COALESCE_S = 0.04  # changes of a view this close together are encoded as one
 
 
@@ -35,6 +40,8 @@ class Application:
         self._feeds: list[Feed] = []
         self._repairers: list[Repairer] = []
         self._history_ms = settings.history * MINUTE_MS
+        self._reconcilers: list[Reconciler] = []
+        self._reconcile_s = settings.reconcile
         self.exchange: SimulatedExchange | None = None
         links = {
             Venue.BINANCE: self._binance(Venue.BINANCE, settings.binance_ws, settings.binance_rest),
@@ -64,6 +71,8 @@ class Application:
             directory.start()
         for repairer in self._repairers:
             repairer.start()
+        for reconciler in self._reconcilers:
+            reconciler.start(partial(self.hub.books, reconciler.venue))
         self.hub.start()
 
     def stop(self) -> None:
@@ -71,12 +80,16 @@ class Application:
         self.hub.stop()
         for repairer in self._repairers:
             repairer.stop()
+        for reconciler in self._reconcilers:
+            reconciler.stop(wait=0)
         for directory in self._directories:
             directory.stop(wait=0)
         for directory in self._directories:
             directory.stop()
         for feed in self._feeds:
             feed.stop()
+        for reconciler in self._reconcilers:
+            reconciler.stop()
         if self.exchange is not None:
             self.exchange.stop()
 
@@ -87,7 +100,9 @@ class Application:
         feed = Feed(venue, url, BinanceProtocol, ContiguousIds, instruments, self._policy, repairer)
         listing = BinanceListing(venue, rest, ws_root, self._policy, instruments)
         return self._link(
-            feed, Directory(venue, listing, self._board, instruments, Backoff(*_LISTING_BACKOFF))
+            feed,
+            Directory(venue, listing, self._board, instruments, Backoff(*_LISTING_BACKOFF)),
+            BinanceKlines(rest),
         )
 
     def _bybit(self, ws_url: str, rest_root: str) -> VenueLink:
@@ -97,7 +112,9 @@ class Application:
         feed = Feed(Venue.BYBIT, ws_url, BybitProtocol, UniqueIds, instruments, self._policy, repairer)
         listing = BybitListing(Venue.BYBIT, rest)
         return self._link(
-            feed, Directory(Venue.BYBIT, listing, self._board, instruments, Backoff(*_LISTING_BACKOFF))
+            feed,
+            Directory(Venue.BYBIT, listing, self._board, instruments, Backoff(*_LISTING_BACKOFF)),
+            BybitKlines(rest),
         )
 
     def _repairer(self, method: RepairMethod, venue: Venue) -> Repairer:
@@ -105,7 +122,15 @@ class Application:
         self._repairers.append(repairer)
         return repairer
 
-    def _link(self, feed: Feed, directory: Directory) -> VenueLink:
+    def _link(self, feed: Feed, directory: Directory, klines: KlineSource) -> VenueLink:
         self._feeds.append(feed)
         self._directories.append(directory)
-        return VenueLink(directory, feed)
+        every = self._reconcile_s
+        if not every:
+            return VenueLink(directory, feed)
+        if feed.venue is Venue.DEMO:
+            every = min(every, _DEMO_RECONCILE_S)
+        policy = ReconcilePolicy(every=every, settle=min(every, SETTLE_S))
+        reconciler = Reconciler(feed.venue, klines, policy)
+        self._reconcilers.append(reconciler)
+        return VenueLink(directory, feed, reconciler)

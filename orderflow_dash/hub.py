@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 
 from .feeds.board import TickerBoard
 from .market import Instrument, Venue
+from .minute_book import MinuteBook
 from .view import SeriesStream, TradeSource, View, ViewKey
 
 log = logging.getLogger(__name__)
@@ -53,12 +54,20 @@ class Listing(Protocol):
         """Somebody looks at its tickers."""
 
 
+class KlineCheck(Protocol):
+    """What compares minutes with the venue's klines."""
+
+    def health(self) -> dict[str, object]:
+        """Counters for ``/health``."""
+
+
 @dataclass(frozen=True, slots=True)
 class VenueLink:
     """One venue as the hub sees it."""
 
     listing: Listing
     trades: TradeSource
+    klines: KlineCheck | None = None
 
 
 class _Lease(NamedTuple):
@@ -154,6 +163,11 @@ class Hub:
             link.listing.look()
         return self._board
 
+    def books(self, venue: Venue) -> list[MinuteBook]:
+        """The minutes of every symbol of a venue that streams now."""
+        with self._lock:
+            return [stream.book for (each, _), stream in self._streams.items() if each is venue]
+
     # -- watching ----------------------------------------------------------------------------
 
     @contextmanager
@@ -214,6 +228,7 @@ class Hub:
                 "symbols": len(link.listing.instruments),
                 "late": late[venue],
                 **link.trades.health(),
+                "klines": link.klines.health() if link.klines is not None else None,
             }
             for venue, link in self._links.items()
         }

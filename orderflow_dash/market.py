@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from typing import Literal, NamedTuple
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
@@ -68,6 +69,37 @@ aggregate trade id; Bybit: cross sequence). price: ticks. quantity: lots, positi
 bought (ask volume), negative where the aggressor sold (bid volume). A plain tuple: a venue's whole
 market passes through it.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Kline:
+    """One minute, as the venue's own kline tells it or as our trades give it. Ticks and lots, exact.
+
+    ``buy_volume``: of trades whose aggressor bought; None where the venue does not tell it (Bybit).
+    ``count``: Binance's klines count fills, our minutes count aggregate trades: never compare the two.
+    """
+
+    open_ts: int  # ms since the epoch
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    buy_volume: int | None = None
+    count: int | None = None
+
+
+class Difference(NamedTuple):
+    """Where a minute of ours differs from the venue's kline: a field of ``Kline`` and the two figures."""
+
+    open_ts: int
+    field: str
+    ours: int
+    theirs: int
+
+
+Verdict = Difference | Literal[True] | None
+"""What comparing a minute with the venue's kline gave: equal, different, or not comparable."""
 
 
 def parse_decimal(text: str) -> Decimal:

@@ -121,6 +121,16 @@ class Settings(BaseSettings):
             description="planned renewal of a venue connection, before the venue's cut at 24 h, s",
         ),
     ] = 82_800.0
+    reconcile: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=3600,
+            alias="ORDERFLOW_RECONCILE",
+            description="closed minutes of a symbol are compared with the venue's klines at most every, s;"
+            " 0: never",
+        ),
+    ] = 15.0
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         Field(alias="ORDERFLOW_LOG_LEVEL", description="least level that is logged"),

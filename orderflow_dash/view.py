@@ -11,6 +11,7 @@ from .feeds.feed import StreamStatus
 from .footprint.candle import Candle, CandleBuilder
 from .footprint.series import Series
 from .market import Instrument, Timeframe, Trade, Venue
+from .minute_book import MinuteBook
 from .wire import Encoder, encode_status
 
 _PORTION = 250  # fetched trades that are counted at a stretch
@@ -48,6 +49,7 @@ class SeriesStream:
         self.instrument = instrument
         self.lock = threading.Lock()
         self.series = Series(window)
+        self.book = MinuteBook(instrument, self.lock, self.series)
         self.views: dict[tuple[Timeframe, int], View] = {}
         self.references = 0
         self.idle_since: float | None = None

@@ -6,12 +6,14 @@ no float takes part, so nothing is ever rounded.
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Final, Literal, TypedDict
 
 import orjson
 
 from .footprint.candle import Candle
 from .market import Instrument, State, Timeframe, Venue
+
+_VERIFIED: Final = {True: "true", False: "false", None: "null"}
 
 
 class LevelMessage(TypedDict):
@@ -118,7 +120,7 @@ class Encoder:
             f',"close":{price(candle.close)},"n":{candle.n},"min_delta":{quantity(candle.min_delta)}'
             f',"max_delta":{quantity(candle.max_delta)},"poc":{price(candle.poc)}'
             f',"closed":{"true" if candle.closed else "false"},"quality":"{candle.quality}"'
-            f',"verified":null,"rev":{candle.rev}}}'
+            f',"verified":{_VERIFIED[candle.verified]},"rev":{candle.rev}}}'
         )
 
     def snapshot(self, candles: list[str], cvd_from: int | None, server_ts: int) -> str:

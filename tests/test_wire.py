@@ -88,6 +88,15 @@ def test_every_number_is_decimal_arithmetic_of_units(levels, tick, lot, cvd):
     assert "e" not in text.replace("levels", "").replace("open", "").replace("close", "").split('"rev"')[1]
 
 
+@pytest.mark.parametrize(("verified", "text"), [(True, "true"), (False, "false"), (None, "null")])
+def test_a_candle_tells_whether_it_is_verified(verified, text):
+    """True, false, or null while it was not compared."""
+    made = Encoder(instrument("0.1", "0.001"), Timeframe.M1, 1).candle(
+        candle([[3, 1, 2, 1]], verified=verified)
+    )
+    assert f'"verified":{text},' in made
+
+
 def test_awkward_units_print_as_they_are():
     """Never 0.30000000000000004, never 1e-7."""
     encoder = Encoder(instrument("0.1", "0.0000001"), Timeframe.M1, 3)

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
-from ..market import Instrument, Ticker, Trade, Venue, parse_decimal
-from .protocol import EARLIEST_MS, LARGEST, optional_decimal
+from ..market import MINUTE_MS, Instrument, Kline, Ticker, Trade, Venue, parse_decimal
+from .protocol import EARLIEST_MS, LARGEST, checked_kline, optional_decimal
 
 INSTRUMENTS_PATH = "/fapi/v1/exchangeInfo"
 TICKERS_PATH = "/fapi/v1/ticker/24hr"
 FUNDING_PATH = "/fapi/v1/premiumIndex"
 OPEN_INTEREST_PATH = "/fapi/v1/openInterest"
+KLINES_PATH = "/fapi/v1/klines"
 AGG_TRADES_PATH = "/fapi/v1/aggTrades"
+
+
+class AggVolume(NamedTuple):
+    """Volume of one aggregate trade, lots; ``plain`` is without RPI fills, None where that is not told."""
+
+    id: int
+    time: int  # ms
+    volume: int
+    plain: int | None
+    bought: bool  # the aggressor bought
+
 
 _PERPETUAL = ("PERPETUAL", "TRADIFI_PERPETUAL")
 
@@ -91,6 +103,58 @@ def _trade(instrument: Instrument, row: dict[str, Any]) -> Trade:
     if time < EARLIEST_MS or order < 0 or not (0 < price < LARGEST and 0 <= quantity < LARGEST):
         raise ValueError("a trade out of range")
     return time, order, price, -quantity if row["m"] else quantity
+
+
+def klines_query(symbol: str, first: int, last: int) -> dict[str, str | int]:
+    """Parameters for the minutes that open from ``first`` to ``last`` (ms, both inclusive), at most 1,500.
+
+    The request's weight goes by ``limit``: 1 under 100 minutes, 2 under 500.
+    """
+    limit = (last - first) // MINUTE_MS + 1
+    return {"symbol": symbol, "interval": "1m", "startTime": first, "endTime": last, "limit": limit}
+
+
+def parse_klines(body: bytes, instrument: Instrument) -> list[Kline]:
+    """Minutes, old to new. Rows that cannot be read are left out; ValueError for a wrong body."""
+    rows = orjson.loads(body)
+    if not isinstance(rows, list):
+        raise ValueError("a body without klines")
+    klines = {}
+    for row in rows:
+        try:
+            kline = _kline(row, instrument)
+        except (IndexError, KeyError, TypeError, ValueError):
+            continue
+        klines[kline.open_ts] = kline
+    return [klines[open_ts] for open_ts in sorted(klines)]
+
+
+def parse_agg_volumes(body: bytes, instrument: Instrument) -> list[AggVolume]:
+    """Volumes of aggregate trades, in the venue's order; ValueError for anything unreadable in the body."""
+    rows = orjson.loads(body)
+    if not isinstance(rows, list):
+        raise ValueError("a body without aggregate trades")
+    try:
+        return [_agg_volume(row, instrument) for row in rows]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"an aggregate trade that cannot be read: {error}") from error
+
+
+def _agg_volume(row: object, instrument: Instrument) -> AggVolume:
+    if not isinstance(row, dict):
+        raise TypeError("not an object")
+    lots = instrument.quantity.units
+    plain = None if row.get("nq") is None else lots(row["nq"])
+    return AggVolume(int(row["a"]), int(row["T"]), lots(row["q"]), plain, not row["m"])
+
+
+def _kline(row: Any, instrument: Instrument) -> Kline:  # noqa: ANN401 - checked here
+    open_ts, count = row[0], row[8]
+    if type(open_ts) is not int or type(count) is not int or open_ts % MINUTE_MS or count < 0:
+        raise ValueError("a kline without open time and count")
+    opening, high, low, close = (instrument.price.units(text) for text in row[1:5])
+    volume, buy_volume = (instrument.quantity.units(row[column]) for column in (5, 9))
+    return checked_kline(Kline(open_ts, opening, high, low, close, volume, buy_volume, count))
 
 
 def _instrument(venue: Venue, row: dict[str, Any]) -> Instrument:

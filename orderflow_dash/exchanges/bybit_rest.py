@@ -7,12 +7,13 @@ from typing import Any
 
 import orjson
 
-from ..market import Instrument, Ticker, Trade, Venue, parse_decimal
-from .protocol import EARLIEST_MS, LARGEST, TradeBatch, optional_decimal
+from ..market import MINUTE_MS, Instrument, Kline, Ticker, Trade, Venue, parse_decimal
+from .protocol import EARLIEST_MS, LARGEST, TradeBatch, checked_kline, optional_decimal
 
 INSTRUMENTS_PATH = "/v5/market/instruments-info"
 TICKERS_PATH = "/v5/market/tickers"
 RECENT_TRADES_PATH = "/v5/market/recent-trade"
+KLINES_PATH = "/v5/market/kline"
 
 
 def parse_instruments(venue: Venue, body: bytes) -> tuple[dict[str, Instrument], str]:
@@ -61,6 +62,46 @@ def _trade(instrument: Instrument, row: dict[str, Any]) -> Trade:
     if time < EARLIEST_MS or not (0 < price < LARGEST and 0 < quantity < LARGEST):
         raise ValueError("a trade out of range")
     return time, order, price, side * quantity
+
+
+def klines_query(symbol: str, first: int, last: int) -> dict[str, str | int]:
+    """Parameters for the minutes that open from ``first`` to ``last`` (ms, both inclusive), at most 1,000."""
+    limit = (last - first) // MINUTE_MS + 1
+    return {
+        "category": "linear",
+        "symbol": symbol,
+        "interval": "1",
+        "start": first,
+        "end": last,
+        "limit": limit,
+    }
+
+
+def parse_klines(body: bytes, instrument: Instrument) -> list[Kline]:
+    """Minutes, old to new; the venue sends them newest first and tells neither buy volume nor count.
+
+    Rows that cannot be read are left out; ValueError for a wrong body.
+    """
+    result = _result(body)
+    rows = result.get("list")
+    if not isinstance(rows, list) or result.get("symbol") != instrument.symbol:
+        raise ValueError("a body without klines of the symbol")
+    klines = {}
+    for row in rows:
+        try:
+            kline = _kline(row, instrument)
+        except (IndexError, KeyError, TypeError, ValueError):
+            continue
+        klines[kline.open_ts] = kline
+    return [klines[open_ts] for open_ts in sorted(klines)]
+
+
+def _kline(row: Any, instrument: Instrument) -> Kline:  # noqa: ANN401 - checked here
+    if not isinstance(row[0], str) or not row[0].isdecimal() or int(row[0]) % MINUTE_MS:
+        raise ValueError("a kline without open time")
+    opening, high, low, close = (instrument.price.units(text) for text in row[1:5])
+    volume = instrument.quantity.units(row[5])
+    return checked_kline(Kline(int(row[0]), opening, high, low, close, volume))
 
 
 def _ticker(row: dict[str, Any]) -> Ticker:

@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 
 import msgspec
 
-from ..market import DecimalUnit, Instrument, Ticker, Trade, parse_decimal
+from ..market import DecimalUnit, Instrument, Kline, Ticker, Trade, parse_decimal
 
 EARLIEST_MS = 1_262_304_000_000  # 2010: no venue of ours is older
 AHEAD_MS = 60_000  # a trade is never this far ahead of both the venue's clock and ours
@@ -137,6 +137,14 @@ def checked_time(time: int, venue_time: int, now: int) -> int:
     if not EARLIEST_MS <= time <= clock + AHEAD_MS:
         raise FrameError(f"a trade time that cannot be: {time}")
     return time
+
+
+def checked_kline(kline: Kline) -> Kline:
+    """A kline whose figures can be true together; ValueError otherwise."""
+    held = kline.low <= min(kline.open, kline.close) and max(kline.open, kline.close) <= kline.high
+    if not held or kline.low <= 0 or not 0 <= (kline.buy_volume or 0) <= kline.volume:
+        raise ValueError(f"a kline that cannot be: {kline}")
+    return kline
 
 
 def optional_decimal(value: object) -> Decimal | None:

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _PAGE = 1_000  # the most that both venues give at once
 _WINDOW_MS = 3_600_000 - 1  # Binance wants start and end less than an hour apart
+_MOST_WEIGHT = 2_000  # of Binance's 2,400 a minute, with whatever else the venue is asked
 _SETTLE_S = 0.3  # a hole that was only a matter of order closes by itself
 
 
@@ -70,6 +71,8 @@ class BinanceRepair:
 
     def step(self, job: Job) -> bool:
         """Fetch the newest page that is missing."""
+        if self._rest.used_weight() > _MOST_WEIGHT:
+            raise RestError("the venue's weight of this minute is nearly used up")
         if job.hole is None:
             return self._find_history(job)
         if not job.hole.missing:

@@ -14,6 +14,8 @@ _TIMEOUT_S = 10.0
 _BLOCKS = {403: 600.0, 418: 300.0, 429: 60.0}  # pause in seconds where the venue names none
 _LONGEST_PAUSE_S = 3 * 86_400.0  # the longest ban that a venue gives
 _LARGEST_BODY = 32 << 20
+_WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
+_WEIGHT_S = 60.0
 
 
 class RestError(Exception):
@@ -37,6 +39,12 @@ class RestClient:
             headers={"User-Agent": "orderflow-dash", "Accept": "application/json"},
         )
         self._resume_at = 0.0
+        self._weight = 0
+        self._weight_at = -_WEIGHT_S
+
+    def used_weight(self) -> int:
+        """Weight of the last minute's requests as the venue told it; 0 where it has told none since."""
+        return self._weight if time.monotonic() - self._weight_at < _WEIGHT_S else 0
 
     def _check_open(self) -> None:
         if self._client.is_closed:
@@ -55,6 +63,9 @@ class RestClient:
             raise
         except (httpx.HTTPError, OSError) as error:
             raise RestError(describe_failure(error, self.root)) from error
+        weight = response.headers.get(_WEIGHT_HEADER, "")
+        if weight.isdecimal():
+            self._weight, self._weight_at = int(weight), time.monotonic()
         status = response.status_code
         if status in _BLOCKS:
             self._resume_at = time.monotonic() + _retry_after(response, _BLOCKS[status])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..market import Quality, Timeframe
+from ..market import Difference, Quality, Timeframe
 from .batch import merge_rows
 from .measures import point_of_control
 from .minute import Ints, Levels, Minute
@@ -36,6 +36,8 @@ class Candle:
     closed: bool
     quality: Quality
     rev: int
+    verified: bool | None = None  # equals the venue's klines; None while not all of it could be compared
+    difference: Difference | None = None  # of its first minute that differs
 
     @property
     def delta(self) -> int:
@@ -91,6 +93,8 @@ class CandleBuilder:
         levels = self._levels(minutes)
         _, bid, ask, n = levels.sum(axis=0).tolist()
         newest = series.newest
+        closed = newest is not None and newest.open_ts >= end
+        verified = self._verified(minutes, closed=closed)
         return Candle(
             open_ts=open_ts,
             open=opening.open,
@@ -105,10 +109,27 @@ class CandleBuilder:
             max_delta=max_delta,
             poc=point_of_control(levels),
             levels=levels,
-            closed=newest is not None and newest.open_ts >= end,
+            closed=closed,
             quality=next(quality for quality in _WORST_FIRST if quality in qualities),
             rev=last.revision,  # the highest: revisions never fall towards the newer minute
+            verified=verified,
+            difference=None if verified is not False else self._difference(minutes),
         )
+
+    def _verified(self, minutes: list[Minute], *, closed: bool) -> bool | None:
+        """True where every minute equals its kline, False where one differs.
+
+        A minute is only compared once it is over, so it needs no newer one to be true; a longer candle
+        does, because minutes of it may be to come.
+        """
+        told = {minute.verified for minute in minutes}
+        if False in told:
+            return False
+        return True if told == {True} and (closed or self._timeframe is Timeframe.M1) else None
+
+    def _difference(self, minutes: list[Minute]) -> Difference | None:
+        found = (self._series.differences.get(minute.open_ts) for minute in minutes)
+        return next((difference for difference in found if difference is not None), None)
 
     def _levels(self, minutes: list[Minute]) -> Levels:
         *older, last = minutes

@@ -7,7 +7,7 @@ from bisect import bisect_right
 import numpy as np
 import numpy.typing as npt
 
-from ..market import MINUTE_MS
+from ..market import MINUTE_MS, Kline
 
 Ints = npt.NDArray[np.int64]
 Levels = npt.NDArray[np.int64]
@@ -67,6 +67,7 @@ class Minute:
         "repaired",
         "revision",
         "runs",
+        "verified",
     )
 
     def __init__(self, open_ts: int, cvd_before: int, revision: int) -> None:
@@ -75,6 +76,7 @@ class Minute:
         self.revision = revision
         self.partial = False  # the feed began inside it
         self.repaired = False  # a hole in it was filled by fetched trades
+        self.verified: bool | None = None  # whether it equals the venue's kline; None while not compared
         self.runs: list[Run] = []
         self.levels: dict[int, list[int]] = {}
         self._frozen: Levels | None = None
@@ -103,6 +105,13 @@ class Minute:
     def low(self) -> int:
         """Lowest price, ticks."""
         return int(self._frozen[-1, 0]) if self._frozen is not None else min(self.levels)
+
+    def kline(self) -> Kline:
+        """The minute as a kline; ``count`` is its trade records."""
+        path, levels = self.path(), self.level_array()
+        _, bid, ask, n = levels.sum(axis=0).tolist()
+        high, low = int(levels[0, 0]), int(levels[-1, 0])
+        return Kline(self.open_ts, path.open, high, low, path.close, bid + ask, ask, n)
 
     def path(self) -> Run:
         """The minute's runs as one: open, close and the extremes of the running delta."""

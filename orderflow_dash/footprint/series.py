@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from ..market import HOUR_MS, MINUTE_MS, Quality, Trade
+from ..market import HOUR_MS, MINUTE_MS, Difference, Quality, Trade, Verdict
 from .batch import batch_minutes
 from .minute import Ints, Minute, Run
 
@@ -30,6 +30,7 @@ class Series:
         self.late = 0  # trades that came out of the venue's order
         self.first_open: int | None = None  # open of the first minute known, evicted or not
         self.holes: list[tuple[int, int]] = []  # (time of the trade before, of the trade after)
+        self.differences: dict[int, Difference] = {}  # by open, of minutes that are not the venue's kline
         self._minutes: dict[int, Minute] = {}
         self._opens: list[int] = []
         self._minute = Minute(0, 0, 0)
@@ -112,6 +113,7 @@ class Series:
             first, second = self.holes[:2]
             self.holes[:2] = [(min(first[0], second[0]), max(first[1], second[1]))]
         self.revision += 1
+        self._unverify_between(after, before)
         self._touch_from(after - after % MINUTE_MS)
 
     def close_hole(self, after: int, before: int, *, fetched: bool, whole_from: int | None = None) -> None:
@@ -123,6 +125,7 @@ class Series:
             return  # its minutes have left the window
         self.holes.remove((after, before))
         self.revision += 1
+        self._unverify_between(after, before)
         for open_ts in self._opens[bisect_left(self._opens, after - after % MINUTE_MS) :]:
             if open_ts > before:
                 break
@@ -130,6 +133,18 @@ class Series:
             if whole_from is not None and open_ts >= whole_from:
                 self._minutes[open_ts].partial = False
         self._touch_from(after - after % MINUTE_MS)
+
+    def verify(self, verdicts: Mapping[int, Verdict]) -> None:
+        """Note what comparing minutes (by open, ms) with the venue's klines gave; one revision for all.
+
+        A minute that changes afterwards is not compared any more: ``verified`` is None again.
+        """
+        changed = [open_ts for open_ts, verdict in verdicts.items() if self._note(open_ts, verdict)]
+        if changed:
+            self.revision += 1
+            self._touch_from(min(changed))
+            if self._minute.verified is not None:
+                self.interrupt()  # so that a trade which still comes to it is noticed
 
     # -- minutes out -------------------------------------------------------------------------
 
@@ -185,6 +200,7 @@ class Series:
         if minute is self._minute and self._run is _NO_RUN and self._follows(minute, time, order):
             run = self._run = Run(time, order, price)
             minute.runs.append(run)
+            self._unverify(minute)
             self._leave_late_run()
             return minute, run
         self.late += 1
@@ -194,6 +210,7 @@ class Series:
         if minute is None:
             minute = self._insert_minute(open_ts)
         minute.thaw()
+        self._unverify(minute)
         self._unpacked.add(open_ts)
         minute.revision = self.revision
         self._touch_from(open_ts + 1, shift=quantity)
@@ -202,6 +219,27 @@ class Series:
             self._run = run
             self._leave_late_run()
         return minute, run
+
+    def _note(self, open_ts: int, verdict: Verdict) -> bool:
+        """Keep a verdict; whether it is news."""
+        minute = self._minutes.get(open_ts)
+        if minute is None:
+            return False  # it has left the window
+        verified = False if isinstance(verdict, Difference) else verdict
+        before = minute.verified, self.differences.pop(open_ts, None)
+        minute.verified = verified
+        if isinstance(verdict, Difference):
+            self.differences[open_ts] = verdict
+        return before != (verified, self.differences.get(open_ts))
+
+    def _unverify(self, minute: Minute) -> None:
+        if minute.verified is not None:
+            minute.verified = None
+            self.differences.pop(minute.open_ts, None)
+
+    def _unverify_between(self, after: int, before: int) -> None:
+        for minute in self.minutes(after - after % MINUTE_MS, before + 1):
+            self._unverify(minute)
 
     def _leave_late_run(self) -> None:
         """Keep what comes next out of a run that began with a trade out of a hole.
@@ -278,3 +316,4 @@ class Series:
                 del self._minutes[open_ts]
             del self._opens[:count]
             self.holes = [hole for hole in self.holes if hole[1] >= hour_end]
+            self.differences = {ts: found for ts, found in self.differences.items() if ts >= hour_end}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, Final
 
 from dash import dcc
@@ -15,7 +16,7 @@ from dash.development.base_component import Component
 from ..footprint.candle import Candle
 from ..market import Instrument, Quality, Timeframe
 from .number_text import day_clock, signed
-from .quality import MARKS, quality_note
+from .quality import MARKS, missing_stretches, quality_note
 from .theme import Palette
 
 CHART_CANDLES: Final = 30
@@ -34,6 +35,7 @@ CONFIG: Final[Any] = {
 }
 
 _RIGHT_MARGIN: Final = 54  # px, room for the y axis's figures
+_HATCH: Final[dict[str, Any]] = {"shape": "/", "fgopacity": 0.45, "size": 7, "solidity": 0.12}
 
 _SYMBOLS: Final = {
     Quality.COMPLETE: "circle",
@@ -73,8 +75,8 @@ def cvd_figure(
 ) -> Figure:
     """The CVD of the last 30 candles: green where its current value is at or above zero, red below.
 
-    Each point is one candle. Candles that are not whole carry a hollow mark, and those with missing trades
-    a band as well. Times are UTC.
+    Each point is one candle. Candles that are not whole carry a hollow mark. A stretch with missing trades
+    is a hatched band, and the line ends before it and begins anew after it. Times are UTC.
     """
     shown = list(candles)[-CHART_CANDLES:]
     if not shown:
@@ -120,11 +122,14 @@ def cvd_figure(
     end = shown[-1].open_ts + timeframe.ms // 2
     start = min(shown[0].open_ts, shown[-1].open_ts - (MIN_SLOTS - 1) * timeframe.ms) - timeframe.ms // 2
     layout["xaxis"]["range"] = [start, end]
-    layout["yaxis"]["range"] = value_range(values)
-    layout["shapes"] = [
-        _band(candle.open_ts, timeframe, palette) for candle in shown if candle.quality is Quality.GAP
-    ]
-    return {"data": [trace], "layout": layout}
+    layout["yaxis"]["range"] = bounds = value_range(values)
+    missing = missing_stretches(shown, timeframe)
+    if not missing:
+        return {"data": [trace], "layout": layout}
+    layout["shapes"] = [_band(start, end, timeframe, palette) for start, end in missing]
+    pieces = _pieces(shown, values, trace)
+    trace.update(mode="markers", fill="none")
+    return {"data": [trace, *pieces, _hatch(layout["shapes"], bounds, palette)], "layout": layout}
 
 
 def _hover_note(quality: Quality) -> str:
@@ -173,18 +178,70 @@ def _note(text: str, palette: Palette) -> dict[str, Any]:
     }
 
 
-def _band(open_ts: int, timeframe: Timeframe, palette: Palette) -> dict[str, Any]:
+def _pieces(shown: Sequence[Candle], values: Sequence[float], whole: dict[str, Any]) -> list[dict[str, Any]]:
+    """The line in pieces: none leads into, through or out of a candle with missing trades.
+
+    Each piece is a trace of its own, because Plotly fills a broken one across its breaks.
+    """
+    pieces: list[dict[str, Any]] = []
+    points = list(zip(shown, values, strict=True))
+    for is_gap, run in groupby(points, key=lambda point: point[0].quality is Quality.GAP):
+        if not is_gap:
+            piece = list(run)
+            pieces.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "x": [candle.open_ts for candle, _ in piece],
+                    "y": [value for _, value in piece],
+                    "hoverinfo": "skip",
+                    **{name: whole[name] for name in ("line", "fill", "fillcolor")},
+                }
+            )
+    return pieces
+
+
+def _band(start: int, end: int, timeframe: Timeframe, palette: Palette) -> dict[str, Any]:
+    """The ground of a missing stretch; a candle's point stands in the middle of its own width."""
     return {
         "type": "rect",
         "xref": "x",
         "yref": "paper",
-        "x0": open_ts - timeframe.ms // 2,
-        "x1": open_ts + timeframe.ms // 2,
+        "x0": start - timeframe.ms // 2,
+        "x1": end - timeframe.ms // 2,
         "y0": 0,
         "y1": 1,
         "line": {"width": 0},
         "fillcolor": palette.warn_tint,
         "layer": "below",
+    }
+
+
+def _hatch(bands: Sequence[dict[str, Any]], bounds: Sequence[float], palette: Palette) -> dict[str, Any]:
+    """Hatching over all bands in one trace: shapes cannot carry a pattern."""
+    low, high = bounds
+    x: list[int | None] = []
+    y: list[float | None] = []
+    for band in bands:
+        left, right = band["x0"], band["x1"]
+        x += [left, left, right, right, left, None]
+        y += [low, high, high, low, low, None]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": x,
+        "y": y,
+        "fill": "toself",
+        "fillcolor": "rgba(0,0,0,0)",
+        "fillpattern": {
+            "shape": "/",
+            "fgcolor": palette.warn,
+            "fgopacity": 0.45,
+            "size": 7,
+            "solidity": 0.12,
+        },
+        "line": {"width": 0},
+        "hoverinfo": "skip",
     }
 
 

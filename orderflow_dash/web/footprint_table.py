@@ -16,13 +16,17 @@ from dash.development.base_component import Component
 
 from ..footprint.candle import Candle
 from ..footprint.measures import is_imbalanced
-from ..market import Instrument, Quality
+from ..market import Instrument, Quality, Timeframe
 from .number_text import clock, grouped, signed
-from .quality import MARKS, quality_note
+from .quality import MARKS, VERIFIED_MARKS, quality_note, verified_note
 
 TABLE_CANDLES: Final = 8
 BAR_STEPS: Final = 20  # a delta bar is drawn in twentieths of its cell
 FIRE: Final = "🔥"
+
+_GAP_TINT: Final = "inset 0 0 0 100px var(--of-warn-tint)"
+_TORN_EDGE: Final = "inset 0 -3px 0 var(--of-warn)"
+_HATCH: Final = "repeating-linear-gradient(135deg, var(--of-warn-tint) 0 5px, transparent 5px 10px)"
 
 Row = dict[str, str]
 Tooltip = dict[str, str]
@@ -37,28 +41,44 @@ _COLUMNS: Final = (
 )
 
 
-def footprint_rows(candles: Sequence[Candle], instrument: Instrument, ratio: int = 3) -> list[Row]:
+def footprint_rows(
+    candles: Sequence[Candle], instrument: Instrument, timeframe: Timeframe = Timeframe.M1, ratio: int = 3
+) -> list[Row]:
     """The last 8 candles, newest first, as exact text; hidden fields choose the styles of a row."""
     shown = list(candles)[-TABLE_CANDLES:]
     widest = max((abs(candle.delta) for candle in shown), default=0)
-    return [_row(candle, instrument, ratio, widest) for candle in reversed(shown)]
+    rows = [_row(candle, instrument, ratio, widest) for candle in shown]
+    for row, candle, before in zip(rows[1:], shown[1:], shown, strict=False):
+        row["stretch"] = "below" if _is_torn(before, candle, timeframe) else ""
+    return rows[::-1]
 
 
-def footprint_tooltips(candles: Sequence[Candle]) -> list[Tooltip]:
-    """What the Time cell of each row explains: the candle's quality, and whether it is still open."""
-    return [
-        {
-            "time": " ".join(
-                part
-                for part in (
-                    "" if candle.closed else "Still open.",
-                    quality_note(candle.quality),
-                )
-                if part
-            )
-        }
-        for candle in reversed(list(candles)[-TABLE_CANDLES:])
-    ]
+def footprint_tooltips(
+    candles: Sequence[Candle], instrument: Instrument, timeframe: Timeframe = Timeframe.M1
+) -> list[Tooltip]:
+    """What the Time cell of each row explains: how far the candle can be trusted, and whether it is open."""
+    shown = list(candles)[-TABLE_CANDLES:]
+    tooltips: list[Tooltip] = []
+    for before, candle in zip([None, *shown], shown, strict=False):
+        torn = before is not None and _is_torn(before, candle, timeframe)
+        parts = (
+            "" if candle.closed else "Still open.",
+            quality_note(candle.quality),
+            _nothing_between(before, candle, timeframe) if torn and before is not None else "",
+            verified_note(candle, instrument),
+        )
+        tooltips.append({"time": " ".join(part for part in parts if part)})
+    return tooltips[::-1]
+
+
+def _is_torn(before: Candle, candle: Candle, timeframe: Timeframe) -> bool:
+    """Whether nothing at all was received between two neighbouring candles, both of which lack trades."""
+    is_marked = before.quality is Quality.GAP and candle.quality is Quality.GAP
+    return is_marked and candle.open_ts > before.open_ts + timeframe.ms
+
+
+def _nothing_between(before: Candle, candle: Candle, timeframe: Timeframe) -> str:
+    return f"Nothing was received from {clock(before.open_ts + timeframe.ms)} to {clock(candle.open_ts)}."
 
 
 def footprint_table(component_id: dict[str, Any], rows: list[Row], tooltips: list[Tooltip]) -> Component:
@@ -94,7 +114,12 @@ def _row(candle: Candle, instrument: Instrument, ratio: int, widest: int) -> Row
     imbalanced = is_imbalanced(candle.bid, candle.ask, ratio)
     side = "" if candle.delta == 0 else "ask" if candle.delta > 0 else "bid"
     bar = -(-BAR_STEPS * abs(candle.delta) // widest) if widest else 0
-    marks = [clock(candle.open_ts), FIRE if imbalanced else "", MARKS[candle.quality]]
+    marks = [
+        clock(candle.open_ts),
+        FIRE if imbalanced else "",
+        MARKS[candle.quality],
+        VERIFIED_MARKS[candle.verified],
+    ]
     text = instrument.quantity.text
     return {
         "id": str(candle.open_ts),
@@ -110,6 +135,8 @@ def _row(candle: Candle, instrument: Instrument, ratio: int, widest: int) -> Row
         "cvd_side": "ask" if candle.cvd >= 0 else "bid",
         "state": "closed" if candle.closed else "open",
         "quality": candle.quality.value,
+        "verified": {True: "yes", False: "no", None: ""}[candle.verified],
+        "stretch": "",
     }
 
 
@@ -151,6 +178,18 @@ def _row_styles() -> list[dict[str, Any]]:
             "color": "var(--of-warn)",
         }
         for quality in (Quality.GAP, Quality.PARTIAL)
+    ]
+    gap, torn = f'{{quality}} = "{Quality.GAP}"', '{stretch} = "below"'
+    rules += [
+        # A shadow lies over whatever ground a cell has, a delta bar's too.
+        {"if": {"filter_query": gap}, "boxShadow": _GAP_TINT},
+        {"if": {"filter_query": torn}, "boxShadow": f"{_TORN_EDGE}, {_GAP_TINT}"},
+        {"if": {"column_id": "time", "filter_query": gap}, "background": _HATCH},
+        {
+            "if": {"column_id": "time", "filter_query": '{verified} = "no"'},
+            "color": "var(--of-bid)",
+            "fontWeight": "600",
+        },
     ]
     return rules
 

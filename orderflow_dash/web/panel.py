@@ -50,8 +50,8 @@ def panel_content(view: View, colours: Palette, theme: str) -> PanelContent:
     since = view.cvd_from
     return PanelContent(
         figure=cvd_figure(candles, instrument, view.key.timeframe, colours),
-        rows=footprint_rows(candles, instrument),
-        tooltips=footprint_tooltips(candles),
+        rows=footprint_rows(candles, instrument, view.key.timeframe),
+        tooltips=footprint_tooltips(candles, instrument, view.key.timeframe),
         last=grouped(instrument.price.text(candles[-1].close)) if candles else "–",
         since="" if since is None else f"since {day_clock(since)} UTC",
         cursor=cursor,

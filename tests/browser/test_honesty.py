@@ -11,9 +11,10 @@ from selenium.webdriver.common.by import By
 from werkzeug.serving import make_server
 
 from orderflow_dash.hub import Unavailable
-from orderflow_dash.market import Instrument, Venue
+from orderflow_dash.market import Difference, Instrument, Venue
 from orderflow_dash.settings import load_settings
 from orderflow_dash.web import create_server
+from orderflow_dash.web.number_text import clock
 
 from ..conftest import Served
 from .conftest import Page
@@ -71,6 +72,59 @@ def test_a_candle_that_is_not_whole_is_explained(page: Page) -> None:
     ActionChains(page.driver).move_to_element(cell).perform()
     page.wait(lambda: "Partial: the feed began inside" in page.text(".dash-tooltip"), "the explanation")
     assert "feed began inside" in page.text(".legend")
+
+
+def test_a_verified_candle_is_marked_and_explained(page: Page) -> None:
+    """Closed candles get a mark once they were compared, and say of what where the mouse rests."""
+    page.open("exchange=demo&symbol=BTCUSDT")
+    page.wait(lambda: any("✓" in row[0] for row in page.footprint()), "a verified candle", 30)
+    page.wait(lambda: explained(page, "✓", "Verified: equals the exchange's own"), "the explanation")
+    assert "equals the exchange's kline" in page.text(".legend")
+
+
+def test_a_candle_that_differs_shows_both_figures(page: Page, market: Served) -> None:
+    """The mark is another, and the two figures stand where the mouse rests."""
+    page.open("exchange=demo&symbol=ETHUSDT")
+    page.wait(lambda: any("✓" in row[0] for row in page.footprint()), "a verified candle", 30)
+    stream = market.hub._streams[Venue.DEMO, "ETHUSDT"]
+    with stream.lock:
+        newest = max(minute.open_ts for minute in stream.series.minutes() if minute.verified)
+        stream.series.verify({newest: Difference(newest, "volume", 1_000, 1_001)})
+    page.wait(lambda: any("≠" in row[0] for row in page.footprint()), "the mark")
+    figures = (stream.instrument.quantity.text(lots) for lots in (1_000, 1_001))
+    told = "volume of {} is {} here, {} there".format(clock(newest), *figures)
+    page.wait(lambda: explained(page, "≠", told), "both figures")
+
+
+def test_missing_trades_are_a_band_and_break_the_line(page: Page, market: Served) -> None:
+    """The chart has a band over the gap and no line through it; the table's row is drawn so."""
+    page.open("exchange=demo&symbol=SOLUSDT")
+    page.wait(lambda: len(page.footprint()) >= 3, "candles")
+    assert market.application.exchange is not None
+    market.application.exchange.faults.drop(20, "solusdt@aggTrade")
+    page.wait(lambda: any("⚠" in row[0] for row in page.footprint()), "the gap is marked", 30)
+    newest = page.footprint()[0][0][:5]
+    page.wait(
+        lambda: page.footprint()[0][0][:5] > newest and "⚠" not in page.footprint()[1][0], "it passes", 30
+    )
+    chart = "document.querySelector('.cvd-chart .js-plotly-plot')"
+    assert page.js(f"return {chart}.layout.shapes.length") == 1
+    assert page.js(f"return {chart}.data.map(t => t.mode)")[:3] == ["markers", "lines", "lines"]
+    assert page.js(
+        "return [...document.querySelectorAll('.footprint-table td')]"
+        ".some(c => c.innerText.includes('⚠') && getComputedStyle(c).backgroundImage.includes('repeating'))"
+    )
+
+
+def explained(page: Page, mark: str, text: str) -> bool:
+    """Rest the mouse on the first row with a mark; whether the tooltip says a text."""
+    rows = page.footprint()
+    place = next((number for number, row in enumerate(rows) if mark in row[0]), None)
+    if place is None:
+        return False
+    cells = page.driver.find_elements(By.CSS_SELECTOR, ".footprint-table td:first-child")
+    ActionChains(page.driver).move_to_element(cells[place]).perform()
+    return text in page.text(".dash-tooltip")
 
 
 def test_an_address_waits_for_its_venue(page: Page, market: Served, monkeypatch: pytest.MonkeyPatch) -> None:

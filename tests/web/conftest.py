@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from orderflow_dash.footprint.candle import Candle
-from orderflow_dash.market import Instrument, Quality, Venue
+from orderflow_dash.market import Difference, Instrument, Quality, Venue
 
 MINUTE = 60_000
 NOON = 1_767_268_800_000  # 1 Jan 2026 12:00 UTC
@@ -33,6 +33,8 @@ def candle() -> Callable[..., Candle]:
         closed: bool = True,
         quality: Quality = Quality.COMPLETE,
         close: int = 970_000,
+        verified: bool | None = None,
+        difference: Difference | None = None,
     ) -> Candle:
         return Candle(
             open_ts=NOON + minute * MINUTE,
@@ -51,6 +53,8 @@ def candle() -> Callable[..., Candle]:
             closed=closed,
             quality=quality,
             rev=minute,
+            verified=verified,
+            difference=difference,
         )
 
     return make

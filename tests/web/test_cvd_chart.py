@@ -75,6 +75,38 @@ def test_candles_that_are_not_whole_are_told(candle, instrument) -> None:
     assert (band["x0"], band["x1"]) == (NOON + 2 * MINUTE - 30_000, NOON + 2 * MINUTE + 30_000)
 
 
+def test_the_line_is_never_drawn_across_a_gap(candle, instrument) -> None:
+    """It ends before a marked candle and begins anew after it; the marks themselves all stay."""
+    gap = Quality.GAP
+    candles = [candle(0), candle(1), candle(2, quality=gap), candle(3, quality=gap), candle(4), candle(5)]
+    marks, *lines, hatch = cvd_figure(candles, instrument, Timeframe.M1, COLOURS)["data"]
+    assert marks["mode"] == "markers"
+    assert len(marks["x"]) == 6
+    starts = [[(ts - NOON) // MINUTE for ts in line["x"]] for line in lines]
+    assert starts == [[0, 1], [4, 5]]
+    assert all(line["fill"] == "tozeroy" for line in lines)
+    assert hatch["fillpattern"]["fgcolor"] == COLOURS.warn
+
+
+def test_a_missing_stretch_is_one_band_over_all_of_it(candle, instrument) -> None:
+    """Over the time in which nothing came too, and no further; separate gaps have bands of their own."""
+    gap = Quality.GAP
+    candles = [candle(0), candle(1, quality=gap), candle(7, quality=gap), candle(8), candle(9, quality=gap)]
+    figure = cvd_figure(candles, instrument, Timeframe.M1, COLOURS)
+    bands = [
+        ((band["x0"] - NOON) / MINUTE, (band["x1"] - NOON) / MINUTE) for band in figure["layout"]["shapes"]
+    ]
+    assert bands == [(0.5, 7.5), (8.5, 9.5)]
+    assert figure["data"][-1]["x"].count(None) == 2
+
+
+def test_a_whole_series_is_one_trace(candle, instrument) -> None:
+    """Without gaps nothing is cut."""
+    figure = cvd_figure([candle(0), candle(3), candle(4)], instrument, Timeframe.M1, COLOURS)
+    (trace,) = figure["data"]
+    assert (trace["mode"], trace["fill"]) == ("lines+markers", "tozeroy")
+
+
 def test_without_candles_the_chart_says_that_it_waits(instrument) -> None:
     """An empty chart names its reason."""
     figure = cvd_figure([], instrument, Timeframe.M1, COLOURS)

@@ -1,6 +1,6 @@
 import pytest
 
-from orderflow_dash.market import Quality
+from orderflow_dash.market import Difference, Quality
 from orderflow_dash.web.footprint_table import (
     BAR_STEPS,
     FIRE,
@@ -8,6 +8,8 @@ from orderflow_dash.web.footprint_table import (
     footprint_table,
     footprint_tooltips,
 )
+
+from .conftest import MINUTE, NOON
 
 
 def test_the_newest_of_the_last_8_candles_is_on_top(candle, instrument) -> None:
@@ -55,18 +57,53 @@ def test_quality_is_marked_and_explained(candle, instrument) -> None:
     """Partial, gap and repaired candles carry a mark and a sentence; complete ones neither."""
     kinds = [Quality.COMPLETE, Quality.PARTIAL, Quality.GAP, Quality.REPAIRED]
     candles = [candle(minute, quality=quality) for minute, quality in enumerate(kinds)]
-    rows, tips = footprint_rows(candles, instrument), footprint_tooltips(candles)
+    rows, tips = footprint_rows(candles, instrument), footprint_tooltips(candles, instrument)
     marks = [row["time"].partition(" ")[2] for row in rows]
     assert marks == ["↻", "⚠\ufe0e", "◐", ""]
     sentences = [tip["time"].partition(":")[0] for tip in tips]
     assert sentences == ["Repaired", "Gap", "Partial", ""]
 
 
+def test_verification_is_marked_and_explained(candle, instrument) -> None:
+    """A quiet mark where a candle equals the klines, a clear one with both figures where not, else none."""
+    difference = Difference(NOON + MINUTE, "buy_volume", 1_234_500, 1_234_501)
+    candles = [candle(0, verified=True), candle(1, verified=False, difference=difference), candle(2)]
+    rows, tips = footprint_rows(candles, instrument), footprint_tooltips(candles, instrument)
+    assert [row["time"] for row in rows] == ["12:02", "12:01 ≠", "12:00 ✓"]
+    assert [row["verified"] for row in rows] == ["", "no", "yes"]
+    assert tips[0]["time"] == ""
+    assert "taker-buy volume of 12:01 is 1,234.500 here, 1,234.501 there" in tips[1]["time"]
+    assert "equals the exchange's own one-minute klines" in tips[2]["time"]
+
+
+def test_a_price_that_differs_is_told_as_a_price(candle, instrument) -> None:
+    """Its figures are in ticks."""
+    difference = Difference(NOON, "high", 970_001, 970_005)
+    (tip,) = footprint_tooltips([candle(verified=False, difference=difference)], instrument)
+    assert "high of 12:00 is 97,000.1 here, 97,000.5 there" in tip["time"]
+
+
+def test_a_stretch_in_which_nothing_came_is_drawn_and_told(candle, instrument) -> None:
+    """Between two neighbouring gap rows that do not touch in time, and nowhere else."""
+    candles = [
+        candle(0, quality=Quality.GAP),
+        candle(1, quality=Quality.GAP),
+        candle(5, quality=Quality.GAP),
+        candle(6),
+        candle(9),
+        candle(11, quality=Quality.GAP),
+    ]
+    rows, tips = footprint_rows(candles, instrument), footprint_tooltips(candles, instrument)
+    assert [row["stretch"] for row in rows] == ["", "", "", "below", "", ""]
+    assert tips[3]["time"].endswith("Nothing was received from 12:02 to 12:05.")
+    assert sum("Nothing was received" in tip["time"] for tip in tips) == 1
+
+
 def test_an_open_candle_is_told(candle, instrument) -> None:
     """The row that still moves is marked as such."""
     candles = [candle(0), candle(1, closed=False)]
     assert [row["state"] for row in footprint_rows(candles, instrument)] == ["open", "closed"]
-    assert footprint_tooltips(candles)[0]["time"] == "Still open."
+    assert footprint_tooltips(candles, instrument)[0]["time"] == "Still open."
 
 
 def test_the_columns_are_those_of_the_document() -> None:

@@ -1,0 +1,327 @@
+"""Reconciliation: every closed minute of every streaming symbol against the venue's own kline.
+
+One thread per venue. It asks gently: all minutes of a symbol that wait go into one request, a symbol is
+asked for at most once in ``every`` seconds, requests keep ``spacing`` apart, and it waits while others
+need the venue's budget. Pauses after 403, 418 and 429 hold for all who share the venue's RestClient.
+
+What it tells is never a guess. A minute with a gap is not compared; a partial one, in which the feed began,
+can turn out to be true (nothing had been traded in it before), but not false. A difference is told only
+after two requests, ``every`` seconds apart, gave the same two figures: a kline that was not final yet, or
+a trade under way, is no difference. A failed request delays and says nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import httpx
+
+from ..market import MINUTE_MS, Difference, Instrument, Kline, Venue, Verdict
+from .backoff import Backoff
+from .kline_rules import may_lack_rpi
+from .klines import REQUESTS_TO_LEARN, TRADES_OF_A_REQUEST, KlineSource
+from .rest import RestError
+
+log = logging.getLogger(__name__)
+
+_TICK_S = 0.2
+SETTLE_S = 3.0
+_ATTEMPTS = 5  # requests that may come back without a minute's kline
+_LATER_S = 900.0  # until a minute that could not be compared is tried again, if it is still there
+_BACKOFF_S = 2.0, 60.0
+
+_TOO_DEAR = REQUESTS_TO_LEARN, 0
+
+VERIFIED, DIFFERING, UNVERIFIABLE = "verified", "differing", "unverifiable"
+
+
+class Minutes(Protocol):
+    """One symbol's minutes; every call is brief and thread-safe."""
+
+    @property
+    def instrument(self) -> Instrument:
+        """Gives the units."""
+
+    @property
+    def revision(self) -> int:
+        """Rises with every change."""
+
+    def oldest(self) -> int:
+        """Open (ms) of the oldest minute kept."""
+
+    def changed(self, since: int) -> tuple[int, list[int]]:
+        """The revision, and opens (ms) of what may have changed since one, old to new."""
+
+    def sort_out(self, opens: Iterable[int]) -> tuple[list[int], list[int]]:
+        """Of these: the ones that are not compared yet, and the ones with a gap, which cannot be."""
+
+    def judge(self, opens: Collection[int], rule: Callable[[Kline, bool], Verdict]) -> None:
+        """Give each of these the verdict that a rule finds of it, and of whether it is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcilePolicy:
+    """How gently it asks, in seconds."""
+
+    every: float = 15.0  # least time between two requests of one symbol
+    settle: float = SETTLE_S  # of a minute after its end: trades under way, klines not final
+    spacing: float = 0.2  # between any two requests of the venue
+    learn_every: float = 60.0  # between two attempts to learn what the venue's klines count
+
+
+@dataclass(slots=True)
+class _Waiting:
+    due: float  # monotonic
+    attempts: int = 0
+    doubt: tuple[Kline, Kline] | None = None  # ours and theirs, as a request found them to differ
+    examined: bool = False  # the venue's basis was asked about it
+
+
+@dataclass(slots=True, eq=False)
+class _Symbol:
+    """Where the reconciliation of one symbol stands."""
+
+    book: Minutes
+    backoff: Backoff
+    revision: int = -1
+    newest: int = 0  # open of the newest minute
+    changed_at: float = 0.0  # monotonic
+    rested: bool = False  # the newest minute was looked at since
+    next_request: float = 0.0
+    waiting: dict[int, _Waiting] = field(default_factory=dict)
+    outcomes: dict[int, str] = field(default_factory=dict)
+
+    def due(self, now: float) -> list[int]:
+        """Opens of what can be asked for now."""
+        if now < self.next_request:
+            return []
+        return sorted(open_ts for open_ts, each in self.waiting.items() if each.due <= now)
+
+
+class Reconciler:
+    """Compares one venue's minutes with its klines until stopped. Owns one thread."""
+
+    def __init__(self, venue: Venue, source: KlineSource, policy: ReconcilePolicy) -> None:
+        self.venue = venue
+        self._source = source
+        self._policy = policy
+        self._backoff = Backoff(*_BACKOFF_S)
+        self._symbols: dict[Minutes, _Symbol] = {}
+        self._counts: Counter[str] = Counter()
+        self._detail = ""
+        self._resume_at = 0.0
+        self._learn_at = 0.0
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, books: Callable[[], Collection[Minutes]]) -> None:
+        """Begin; ``books`` tells what streams now."""
+        self._thread = threading.Thread(
+            target=self._run, args=(books,), name=f"{self.venue}-reconcile", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self, wait: float = 0.5) -> None:
+        """End; a request under way is waited for so many seconds and then left to end by itself."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(wait)
+
+    def health(self) -> dict[str, object]:
+        """Minutes by outcome since the start, how many wait, and what the venue's klines count."""
+        symbols = list(self._symbols.values())
+        return {
+            **{outcome: self._counts[outcome] for outcome in (VERIFIED, DIFFERING, UNVERIFIABLE)},
+            "waiting": sum(len(symbol.waiting) for symbol in symbols),
+            "basis": self._source.basis,
+            "detail": self._detail,
+        }
+
+    # -- the loop ----------------------------------------------------------------------------
+
+    def _run(self, books: Callable[[], Collection[Minutes]]) -> None:
+        while not self._stop.is_set():
+            try:
+                asked = self.turn(books(), time.monotonic(), int(time.time() * 1000))
+            except Exception:  # a defect of ours must not end it unseen
+                if self._stop.is_set():
+                    return
+                asked = False
+                self._resume_at = time.monotonic() + self._backoff.next()
+                log.exception("%s: comparing with klines failed on a defect", self.venue)
+            self._stop.wait(self._policy.spacing if asked else _TICK_S)
+
+    def turn(self, books: Collection[Minutes], now: float, wall_ms: int) -> bool:
+        """Note what is new, and make at most one request; whether one was made."""
+        self._symbols = {book: self._symbols.get(book) or self._begin(book) for book in books}
+        for symbol in self._symbols.values():
+            self._look(symbol, now, wall_ms)
+        if now < self._resume_at or self._source.is_busy():
+            return False
+        ready = [(min(symbol.waiting[open_ts].due for open_ts in due), symbol, due)
+                 for symbol in self._symbols.values() if (due := symbol.due(now))]  # fmt: skip
+        if not ready:
+            return False
+        _, symbol, due = min(ready, key=lambda each: each[0])
+        self._ask(symbol, due, now)
+        return True
+
+    def _begin(self, book: Minutes) -> _Symbol:
+        return _Symbol(book, Backoff(self._policy.every, max(self._policy.every, 300.0)))
+
+    def _look(self, symbol: _Symbol, now: float, wall_ms: int) -> None:
+        """Let what has closed or changed wait for its comparison."""
+        policy = self._policy
+        if symbol.book.revision != symbol.revision:
+            symbol.revision, opens = symbol.book.changed(symbol.revision)
+            symbol.changed_at, symbol.rested = now, False
+            if opens:
+                symbol.newest = opens[-1]
+                self._queue(symbol, opens[:-1], now + policy.settle)
+        elif (
+            not symbol.rested
+            and now - symbol.changed_at >= policy.settle
+            and wall_ms >= symbol.newest + MINUTE_MS + policy.settle * 1000
+        ):
+            # No newer trade has closed it, but it is over by the clock, and quiet: nothing is under way.
+            symbol.rested = True
+            self._queue(symbol, [symbol.newest], now)
+
+    def _queue(self, symbol: _Symbol, opens: list[int], due: float) -> None:
+        comparable, broken = symbol.book.sort_out(opens)
+        for open_ts in comparable:
+            symbol.waiting.setdefault(open_ts, _Waiting(due))
+        for open_ts in broken:
+            symbol.waiting.pop(open_ts, None)
+            self._conclude(symbol, open_ts, UNVERIFIABLE)
+        oldest = symbol.book.oldest()
+        for known in (symbol.waiting, symbol.outcomes):
+            for open_ts in [each for each in known if each < oldest]:
+                del known[open_ts]
+
+    def _conclude(self, symbol: _Symbol, open_ts: int, outcome: str) -> None:
+        before = symbol.outcomes.get(open_ts)
+        if before is not None:
+            self._counts[before] -= 1
+        symbol.outcomes[open_ts] = outcome
+        self._counts[outcome] += 1
+
+    # -- one request -------------------------------------------------------------------------
+
+    def _ask(self, symbol: _Symbol, due: list[int], now: float) -> None:
+        """Compare what is due, as far as one request reaches."""
+        # The minute before comes along: a venue may open a kline at its close.
+        first = due[0] - MINUTE_MS
+        last = min(due[-1], first + (self._source.most - 1) * MINUTE_MS)
+        symbol.next_request = now + self._policy.every
+        try:
+            klines = self._source.fetch(symbol.book.instrument, first, last)
+            self._detail = ""
+            self._backoff.reset()
+            symbol.backoff.reset()
+            self._compare(symbol, [open_ts for open_ts in due if open_ts <= last], klines, now)
+        except RestError as error:
+            self._note_failure(symbol, str(error))
+            symbol.next_request = now + symbol.backoff.next()
+            if error.status != httpx.codes.BAD_REQUEST:  # that is the symbol's own: it was delisted
+                self._resume_at = now + self._backoff.next()
+        except ValueError as error:
+            self._note_failure(symbol, str(error))
+            symbol.next_request = now + symbol.backoff.next()
+
+    def _note_failure(self, symbol: _Symbol, reason: str) -> None:
+        if reason != self._detail:
+            log.info("%s: no klines of %s: %s", self.venue, symbol.book.instrument.symbol, reason)
+        self._detail = reason
+
+    def _compare(self, symbol: _Symbol, opens: list[int], klines: list[Kline], now: float) -> None:
+        comparison = _Comparison(self._source, symbol.waiting, {each.open_ts: each for each in klines})
+        symbol.book.judge(opens, comparison.judge)
+        for open_ts in opens:
+            waiting, outcome = symbol.waiting[open_ts], comparison.outcomes.get(open_ts)
+            waiting.attempts += 1
+            is_done = outcome in (VERIFIED, DIFFERING) or open_ts in comparison.partial
+            if outcome is None and (waiting.doubt is not None or waiting.attempts < _ATTEMPTS):
+                waiting.due = now + self._policy.every
+            else:
+                self._conclude(symbol, open_ts, outcome or UNVERIFIABLE)
+                waiting.due, waiting.attempts = now + _LATER_S, 0
+            if is_done or open_ts not in comparison.seen:  # it left the window, or has a gap now
+                del symbol.waiting[open_ts]
+        self._learn(symbol, comparison, now)
+
+    def _learn(self, symbol: _Symbol, comparison: _Comparison, now: float) -> None:
+        """Ask what the venue's klines count, by a minute that may tell; rarely, for it costs weight."""
+        kline = comparison.telling
+        if self._source.basis != "unknown" or kline is None or now < self._learn_at:
+            return
+        self._learn_at = now + self._policy.learn_every
+        self._source.learn_basis(symbol.book.instrument, kline)
+        if kline.open_ts in symbol.waiting:
+            symbol.waiting[kline.open_ts].examined = True
+        if self._leaves_rpi_out():
+            # What seemed to differ may only lack what klines leave out.
+            for each in self._symbols.values():
+                for open_ts, outcome in each.outcomes.items():
+                    if outcome == DIFFERING:
+                        each.waiting[open_ts] = _Waiting(now)
+
+    def _leaves_rpi_out(self) -> bool:
+        return self._source.basis == "nq"
+
+
+class _Comparison:
+    """The verdicts of one request's klines."""
+
+    def __init__(self, source: KlineSource, waiting: dict[int, _Waiting], klines: dict[int, Kline]) -> None:
+        self.seen: set[int] = set()  # minutes that were there, without a gap
+        self.partial: set[int] = set()  # of these, what is not true and cannot be false
+        self.outcomes: dict[int, str] = {}  # what is settled
+        self.telling: Kline | None = None  # of a minute by which the venue's basis may be learned
+        self._price = _TOO_DEAR  # of learning by it: requests, then trades (the more, the likelier)
+        self._source = source
+        self._waiting = waiting
+        self._klines = klines
+
+    def judge(self, ours: Kline, is_whole: bool) -> Verdict:
+        """The verdict of a minute; None where there is none (yet)."""
+        open_ts = ours.open_ts
+        self.seen.add(open_ts)
+        theirs = self._klines.get(open_ts)
+        if theirs is None:
+            return None
+        waiting = self._waiting[open_ts]
+        difference = self._source.differs(ours, theirs, self._klines.get(open_ts - MINUTE_MS))
+        if difference is None:
+            waiting.doubt = None
+            self.outcomes[open_ts] = VERIFIED
+            trades = ours.count or 0
+            price = trades // TRADES_OF_A_REQUEST, -trades
+            if price < self._price:
+                self.telling, self._price = theirs, price
+            return True
+        if not is_whole:
+            self.partial.add(open_ts)
+            self.outcomes[open_ts] = UNVERIFIABLE
+            return None
+        return self._doubt(ours, theirs, difference, waiting)
+
+    def _doubt(self, ours: Kline, theirs: Kline, difference: Difference, waiting: _Waiting) -> Verdict:
+        is_confirmed, waiting.doubt = waiting.doubt == (ours, theirs), (ours, theirs)
+        if not is_confirmed:
+            return None
+        if may_lack_rpi(ours, theirs):
+            if self._source.basis == "nq":
+                self.outcomes[ours.open_ts] = UNVERIFIABLE
+                return None
+            if self._source.basis == "unknown" and not waiting.examined:
+                self.telling, self._price = theirs, (-1, 0)  # it is this one that waits for an answer
+                return None
+        self.outcomes[ours.open_ts] = DIFFERING
+        return difference

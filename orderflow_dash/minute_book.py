@@ -1,0 +1,66 @@
+"""One series' minutes as their reconciliation sees them: read and judged under the series' lock, briefly."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable
+
+from .footprint.series import Series
+from .market import Instrument, Kline, Quality, Verdict
+
+_AT_ONCE = 16  # minutes judged in one hold of the lock: some 100 us
+
+
+class MinuteBook:
+    """What is to be compared, and where the verdicts go. Thread-safe by the series' own lock."""
+
+    def __init__(self, instrument: Instrument, lock: threading.Lock, series: Series) -> None:
+        self.instrument = instrument
+        self._lock = lock
+        self._series = series
+
+    @property
+    def revision(self) -> int:
+        """Rises with every change."""
+        return self._series.revision
+
+    def oldest(self) -> int:
+        """Open (ms) of the oldest minute kept."""
+        return self._series.oldest_open
+
+    def changed(self, since: int) -> tuple[int, list[int]]:
+        """The revision, and opens (ms) of all minutes that may have changed since one, old to new."""
+        with self._lock:
+            start = self._series.changed_since(since)
+            minutes = [] if start is None else self._series.minutes(start)
+            return self._series.revision, [minute.open_ts for minute in minutes]
+
+    def sort_out(self, opens: Iterable[int]) -> tuple[list[int], list[int]]:
+        """Of these minutes: those that are not compared yet, and those with a gap, which cannot be."""
+        comparable, broken = [], []
+        with self._lock:
+            for open_ts in opens:
+                for minute in self._series.minutes(open_ts, open_ts + 1):
+                    if self._series.quality(minute) is Quality.GAP:
+                        broken.append(open_ts)
+                    elif minute.verified is None:
+                        comparable.append(open_ts)
+        return comparable, broken
+
+    def judge(self, opens: Collection[int], rule: Callable[[Kline, bool], Verdict]) -> None:
+        """Give each of these minutes, where it is kept, the verdict that a rule finds of it.
+
+        The rule is told whether the minute is whole: a partial one may only turn out to be true. One
+        with a gap gets None.
+        """
+        wanted = list(opens)
+        for start in range(0, len(wanted), _AT_ONCE):
+            with self._lock:
+                verdicts = {}
+                for open_ts in wanted[start : start + _AT_ONCE]:
+                    for minute in self._series.minutes(open_ts, open_ts + 1):
+                        quality = self._series.quality(minute)
+                        is_whole = quality is not Quality.PARTIAL
+                        has_gap = quality is Quality.GAP
+                        verdicts[open_ts] = None if has_gap else rule(minute.kline(), is_whole)
+                self._series.verify(verdicts)
