@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 
+from .footprint.minute import Minute
 from .footprint.series import Series
 from .market import Instrument, Kline, Quality, Verdict
 
-_AT_ONCE = 16  # minutes judged in one hold of the lock: some 100 us
+_AT_ONCE = 16  # minutes looked at in one hold of the lock: 0.2 ms where each has 200 levels
 
 
 class MinuteBook:
@@ -35,16 +36,16 @@ class MinuteBook:
             minutes = [] if start is None else self._series.minutes(start)
             return self._series.revision, [minute.open_ts for minute in minutes]
 
-    def sort_out(self, opens: Iterable[int]) -> tuple[list[int], list[int]]:
+    def sort_out(self, opens: Collection[int]) -> tuple[list[int], list[int]]:
         """Of these minutes: those that are not compared yet, and those with a gap, which cannot be."""
         comparable, broken = [], []
-        with self._lock:
-            for open_ts in opens:
-                for minute in self._series.minutes(open_ts, open_ts + 1):
+        for few in _pieces(opens):
+            with self._lock:
+                for minute in self._kept(few):
                     if self._series.quality(minute) is Quality.GAP:
-                        broken.append(open_ts)
+                        broken.append(minute.open_ts)
                     elif minute.verified is None:
-                        comparable.append(open_ts)
+                        comparable.append(minute.open_ts)
         return comparable, broken
 
     def judge(self, opens: Collection[int], rule: Callable[[Kline, bool], Verdict]) -> None:
@@ -53,14 +54,22 @@ class MinuteBook:
         The rule is told whether the minute is whole: a partial one may only turn out to be true. One
         with a gap gets None.
         """
-        wanted = list(opens)
-        for start in range(0, len(wanted), _AT_ONCE):
+        for few in _pieces(opens):
             with self._lock:
-                verdicts = {}
-                for open_ts in wanted[start : start + _AT_ONCE]:
-                    for minute in self._series.minutes(open_ts, open_ts + 1):
-                        quality = self._series.quality(minute)
-                        is_whole = quality is not Quality.PARTIAL
-                        has_gap = quality is Quality.GAP
-                        verdicts[open_ts] = None if has_gap else rule(minute.kline(), is_whole)
+                verdicts: dict[int, Verdict] = {}
+                for minute in self._kept(few):
+                    quality = self._series.quality(minute)
+                    is_whole, has_gap = quality is not Quality.PARTIAL, quality is Quality.GAP
+                    verdicts[minute.open_ts] = None if has_gap else rule(minute.kline(), is_whole)
                 self._series.verify(verdicts)
+
+    def _kept(self, opens: Iterable[int]) -> Iterator[Minute]:
+        """Of these minutes the ones still in the window; called with the lock held."""
+        for open_ts in opens:
+            yield from self._series.minutes(open_ts, open_ts + 1)
+
+
+def _pieces(opens: Collection[int]) -> Iterator[list[int]]:
+    wanted = list(opens)
+    for start in range(0, len(wanted), _AT_ONCE):
+        yield wanted[start : start + _AT_ONCE]

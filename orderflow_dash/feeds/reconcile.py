@@ -16,7 +16,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -58,7 +58,7 @@ class Minutes(Protocol):
     def changed(self, since: int) -> tuple[int, list[int]]:
         """The revision, and opens (ms) of what may have changed since one, old to new."""
 
-    def sort_out(self, opens: Iterable[int]) -> tuple[list[int], list[int]]:
+    def sort_out(self, opens: Collection[int]) -> tuple[list[int], list[int]]:
         """Of these: the ones that are not compared yet, and the ones with a gap, which cannot be."""
 
     def judge(self, opens: Collection[int], rule: Callable[[Kline, bool], Verdict]) -> None:

@@ -174,3 +174,19 @@ def test_an_answer_too_large_is_refused(venue, client, monkeypatch):
     venue.body = b"x" * 11
     with pytest.raises(RestError, match="11 bytes"):
         client().get("/a")
+
+
+def test_the_used_weight_is_what_the_venue_told_last(venue, client, monkeypatch):
+    """Also with a refusal; a minute later it is over."""
+    made = client()
+    assert made.used_weight() == 0
+    venue.headers = {"X-MBX-USED-WEIGHT-1M": "1201"}
+    made.get("/a")
+    assert made.used_weight() == 1201
+    venue.status, venue.headers = 503, {"X-MBX-USED-WEIGHT-1M": "1300"}
+    with pytest.raises(RestError):
+        made.get("/a")
+    assert made.used_weight() == 1300
+    later = rest.time.monotonic() + 60
+    monkeypatch.setattr(rest.time, "monotonic", lambda: later)
+    assert made.used_weight() == 0
