@@ -79,6 +79,15 @@ class Publisher:
                     full.add(listing)
         return ready if self._market.paced else ready - full
 
+    def crowded(self) -> bool:
+        """Whether a listener of trades cannot take more just now."""
+        return any(
+            not outlet.room
+            for stream in self._audience.names()
+            if trade_symbol(stream)
+            for outlet in self._audience.of(stream)
+        )
+
     def emit(self, emissions: Sequence[Emission], now: float) -> None:
         """Sends what became public, at ``now`` (seconds of the loop's clock)."""
         self.release_late(now)  # what was held back goes before what is new

@@ -73,10 +73,11 @@ def _serve(websocket: Server, hub: Hub) -> None:
     try:
         with hub.watch(query.key) as view:
             _stream(websocket, hub, view, query)
+            reason = "the replay was moved" if view.is_over else "the server is going down"
     except Unavailable as error:
         _refuse(websocket, QueryError("unavailable", None, str(error)))
         return
-    websocket.close(_SERVICE_RESTART, "the server is going down")
+    websocket.close(_SERVICE_RESTART, reason)
 
 
 def _refuse(websocket: Server, error: QueryError) -> None:
@@ -85,7 +86,7 @@ def _refuse(websocket: Server, error: QueryError) -> None:
 
 
 def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
-    """Send what changed, every ``emit_ms``, until the client or the server goes.
+    """Send what changed, every ``emit_ms``, until the client, the server or the view goes.
 
     A client that reads slowly blocks its own send and then gets the newest state of each candle: nothing
     is queued for it.
@@ -95,7 +96,7 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
     told: State | None = None
     period = query.emit_ms / 1000
     next_emit = time.monotonic()
-    while not hub.stopping.is_set():
+    while not hub.stopping.is_set() and not view.is_over:
         status = view.status()
         if status.state is not told:
             websocket.send(view.status_message(status))
