@@ -82,7 +82,7 @@ class Replay:
         self._thread = threading.Thread(target=self._load, name="replay-loading", daemon=True)
 
     def start(self, begin_anew: Callable[[Callable[[], None]], None]) -> None:
-        """Begin to load. ``begin_anew`` runs what it is given while no series is fed, then begins them anew."""
+        """Begin to load. ``begin_anew`` runs what it is given with no series fed, and begins them anew."""
         self._begin_anew = begin_anew
         self._thread.start()
 
