@@ -203,7 +203,11 @@ class _ReplayFeed(Feed):
         """As ever, but for a replay that stands."""
         status = super().status(symbol)
         standing = self.replay.standing()
-        return StreamStatus(State.STALE, standing, status.age_ms) if standing else status
+        if standing:
+            return StreamStatus(State.STALE, standing, status.age_ms)
+        if status.state is State.LIVE:  # so that programs know as well
+            return StreamStatus(State.LIVE, "replay of recorded trades", status.age_ms)
+        return status
 
 
 class _ReplayListing:

@@ -261,6 +261,8 @@ class RecordedMarket:
             else:
                 continue
             self._play(listing, playback, until, most, emitted)
+            if not self.paced:
+                playback.clock.set(max(playback.clock.at, playback.event_ms), None)
 
     def _play_together(self, ready: Set[Listing], wall: float, emitted: list[Emission]) -> None:
         """All symbols up to one time; a clock that ran ahead of what may go at once is held back."""
