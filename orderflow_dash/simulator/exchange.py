@@ -234,6 +234,9 @@ class SimulatedExchange:
         if self._session != self.source.session:
             self._compose()
             self._reception.adopt(self.source, self._schedule)
+            # Who listened before the market moved would take the first trades after it for a jump.
+            for outlet in self._audience.dismiss_traders():
+                outlet.cut(1012, "the market was moved")
         if self.source.together and self._publisher.crowded():
             return
         self._publisher.emit(self.source.poll(self._publisher.ready()), time.monotonic())

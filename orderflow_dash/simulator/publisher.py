@@ -45,6 +45,14 @@ class Audience:
         """Adds a listener."""
         self._streams.setdefault(stream, {})[outlet] = None
 
+    def dismiss_traders(self) -> set[Outlet]:
+        """Removes everyone who listens to trades, from all that they listen to; returns them."""
+        gone = {outlet for name in self.names() if trade_symbol(name) for outlet in self._streams[name]}
+        for name in self.names():
+            for outlet in gone:
+                self.leave(name, outlet)
+        return gone
+
     def leave(self, stream: str, outlet: Outlet) -> None:
         """Removes a listener."""
         listeners = self._streams.get(stream)
