@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +17,13 @@ PANEL = "exchange=binance&symbol=BTCUSDT&tf=1m&step=0.5"
 
 
 @pytest.fixture
-def replayed(tmp_path: Path, serve: Callable[..., Served]) -> Served:
+def replayed(page: Page, tmp_path: Path, serve: Callable[..., Served]) -> Iterator[Served]:
     """The app on a small day file, at the speed of its day."""
     path = binance_file(tmp_path, invented_rows(), "8000,1,2,3")
     served = serve(replay=json.dumps([str(path)]), replay_speed=1, lease=30)
     loaded(served)
-    return served
+    yield served
+    page.driver.get("about:blank")  # its questions end before its server
 
 
 def choose_speed(page: Page, place: str, speed: str) -> None:
