@@ -6,7 +6,6 @@ Facts: the venue's market-stream documentation; routes after the split of 2026 (
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Annotated, ClassVar, cast
@@ -32,7 +31,6 @@ from .protocol import (
 
 _Id = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
 _COUNTED_PRINTS = ("MARKET", "RPI")  # a kline's volume; q of an aggTrade includes RPI fills
-_ZERO = re.compile(r"0+(\.0+)?", re.ASCII)
 _USD_M = 1  # st; the array streams mix in COIN-M (2)
 
 
@@ -147,9 +145,6 @@ class BinanceProtocol:
             prices, quantities = self._known[symbol]
             price, quantity = prices[trade.p], quantities[trade.q]
         except KeyError:
-            if _ZERO.fullmatch(trade.q) and symbol in self._instruments:
-                # An aggregate of nothing (day files have some): its id is used up, and nothing was traded.
-                return TradeBatch(symbol, [(checked_time(time, trade.E, now), trade.a, 0, 0)], excluded=1)
             price, quantity = self._aggregates.learn(symbol, trade.p, trade.q)
             self._fills.known.pop(symbol, None)  # aggregates were asked for: they win
         if not EARLIEST_MS <= time <= now:

@@ -98,19 +98,31 @@ class Reel:
         self._begin_rows()
 
     def close(self) -> None:
-        """Puts the rows in order, drops repeats and finds tick and lot."""
+        """Puts the rows in order, drops repeats and finds tick and lot.
+
+        Aggregates of nothing, which some day files have, are dropped as well; the ids after one move up by
+        one, so that it leaves no hole and a real hole stays as wide as it is.
+        """
         self._flush()
         parts, self._parts = self._parts, []
         ids, times = (np.concatenate([part[i] for part in parts]) for i in (3, 4))
         uuids = np.concatenate([part.uuids for part in parts])
         order = _binance_order(ids) if self.venue is Venue.BINANCE else _bybit_order(times, uuids)
 
+        if self.aggregates:
+            nothing = np.concatenate([part.quantities for part in parts]) == 0
+            if nothing.any():
+                order = np.arange(len(ids)) if order is None else order
+                moved = np.cumsum(nothing[order])
+                ids[order] -= moved
+                order = order[~nothing[order]]
+
         def joined(name: str) -> Any:  # noqa: ANN401 - a column of whatever type it has
             column = np.concatenate([getattr(part, name) for part in parts])
             return column if order is None or not len(column) else column[order]
 
-        self.ids, self.times = joined("ids"), joined("times")
-        self.prices = _without_zeros(joined("prices"))
+        self.ids = ids if order is None else ids[order]
+        self.times, self.prices = joined("times"), joined("prices")
         self.price, divisor = _grid(self.prices, PRICE_DECIMALS)
         self.prices //= divisor
         self.quantities = joined("quantities")
@@ -140,7 +152,6 @@ class Reel:
         columns = (self.ids, self.times, self.prices, self.quantities, self.rpi, self.firsts, self.lasts)
         for i, row in enumerate(_rows(columns, start), start):
             number, time, price, quantity, rpi, first, last = row
-            # Some day files have aggregates of nothing: their ids are told, so that none is missing.
             yield (
                 Print(number, time, price, quantity, abs(quantity) - rpi, first, max(first, last)),
                 i + 1,
@@ -232,16 +243,6 @@ def _hashes(texts: Texts) -> NDArray[np.uint64]:
         hashes = (hashes ^ words[:, i]) * np.uint64(0x9E3779B97F4A7C15)
         hashes ^= hashes >> np.uint64(29)
     return hashes
-
-
-def _without_zeros(prices: Ints) -> Ints:
-    """Prices with each 0 (a row without a trade) replaced by the one before it, or the first there is."""
-    if len(prices) and not prices.all():
-        at = np.maximum.accumulate(np.where(prices > 0, np.arange(len(prices)), 0))
-        prices = prices[at]
-        positive = prices[prices > 0]
-        prices[prices == 0] = positive[0] if len(positive) else 1
-    return prices
 
 
 def _grid(values: Ints, decimals: int) -> tuple[DecimalUnit, int]:

@@ -77,8 +77,7 @@ class Tape:
         values = (*trade[:6], trade.last - trade.first, trade.off)
         for column, value in zip(self._columns, values, strict=True):
             column.append(value)
-        if trade.quantity:  # an id that was used up without volume is part of no candle
-            self._count(trade)
+        self._count(trade)
         # Old prints go in large strides: a shift of the whole column per print would cost too much.
         if len(self) > self._keep + self._keep // 8:
             surplus = len(self) - self._keep

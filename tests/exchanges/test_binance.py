@@ -66,18 +66,6 @@ def test_prints_off_the_market_use_their_id_up_without_volume(kind):
     assert batch == TradeBatch("BTCUSDT", [(NOW - 977, 8121136411, 0, 0)], excluded=1)
 
 
-@pytest.mark.parametrize("quantity", ["0", "0.000"])
-@pytest.mark.parametrize("price", ["0", "83434.40"])
-def test_an_aggregate_of_nothing_uses_its_id_up(quantity, price):
-    """The venue's day files have some: without the id there would be a gap that nothing can fill."""
-    batch = read(combined(aggregate(q=quantity, p=price)))
-    assert batch == TradeBatch("BTCUSDT", [(NOW - 1_126, 3478018549, 0, 0)], excluded=1)
-    with pytest.raises(FrameError):
-        read(combined(aggregate(q=quantity, T=0)))
-    with pytest.raises(FrameError):
-        read(combined(aggregate(q=quantity, s="NOPEUSDT")))
-
-
 @pytest.mark.parametrize("kind", ["MARKET", "RPI"])
 def test_market_and_rpi_fills_count(kind):
     """A kline's volume holds both."""
@@ -110,11 +98,7 @@ BAD_FIELDS = [
 
 @pytest.mark.parametrize("wrapped", [False, True])
 @pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        *(bad for bad in BAD_FIELDS if bad != ("q", "0")),  # an aggregate of nothing is none of them
-        *[("a", v) for v in (..., None, "1", -1, 1.5, 1 << 62)],
-    ],
+    ("field", "value"), [*BAD_FIELDS, *[("a", v) for v in (..., None, "1", -1, 1.5, 1 << 62)]]
 )
 def test_a_malformed_field_of_an_aggregate_is_a_frame_error(field, value, wrapped):
     """Every field is checked at the edge, and the connection reads on as if nothing had come."""

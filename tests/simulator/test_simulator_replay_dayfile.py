@@ -79,14 +79,24 @@ def test_microseconds_become_milliseconds(tmp_path):
     assert loaded(written(tmp_path, rows))[0] == EXPECTED
 
 
-def test_zero_quantities_are_counted_and_keep_their_ids(tmp_path):
-    """An aggregate of nothing trades nothing, but its id is told, so that none is missing."""
-    empty = ["103,0,0,911,911,1790000061001,true", "104,251,0.000,912,912,1790000061002,true"]
-    rows, file, reel = loaded(written(tmp_path, [*AGG_ROWS, *empty]))
-    assert (file.rows, file.zero_quantities) == (5, 2)
-    assert [row[3] for row in rows[3:]] == [0, 0]
-    assert [row[2] for row in rows[3:]] == [251, 251]
-    assert [trade.id for trade, _ in reel.prints()] == [100, 101, 102, 103, 104]
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_zero_quantities_are_counted_and_leave_no_hole(tmp_path, shuffled):
+    """An aggregate of nothing is skipped, and the ids after it move up; a hole in the file stays one."""
+    rows = [
+        "100,250.10,1.500,900,902,1790000000000,true",
+        "101,0,0,903,903,1790000000001,true",
+        "102,251,0.000,904,904,1790000000002,true",
+        "103,251,3,905,905,1790000000003,false",
+        "107,251,2,905,905,1790000000004,false",
+        "108,251,0,905,905,1790000000005,false",
+        "109,251,1,905,905,1790000000006,false",
+    ]
+    _, file, reel = loaded(written(tmp_path, rows[::-1] if shuffled else rows))
+    assert (file.rows, file.zero_quantities) == (7, 3)
+    assert [(trade.id, trade.quantity) for trade, _ in reel.prints()] == [
+        (100, -15), (101, 30), (105, 20), (106, 10),
+    ]  # fmt: skip
+    assert reel.times.tolist() == [1790000000000 + i for i in (0, 3, 4, 6)]
 
 
 def test_interleaved_and_repeated_rows_are_put_in_order(tmp_path):
