@@ -301,6 +301,14 @@ def test_what_cannot_be_loaded_at_all_is_told(tmp_path: Path, replayed: Callable
     wait_until(lambda: any("missing.csv" in venue.detail for venue in served.hub.venues()))
 
 
+def test_a_file_that_trades_nothing_is_told(tmp_path: Path, replayed: Callable[..., Served]) -> None:
+    """Rows of quantity 0 alone are no recording: nothing is listed, and the page says so."""
+    served = replayed(binance_file(tmp_path, [], "1,250,0,1,1,1789430400000,true"))
+    wait_until(lambda: state(served)["phase"] == "failed")
+    wait_until(lambda: any("holds no trade" in venue.detail for venue in served.hub.venues()))
+    assert not served.hub.instruments()
+
+
 def test_without_a_replay_there_is_nothing_to_steer(serve: Callable[..., Served]) -> None:
     """404, and no bar on the page."""
     served = serve()

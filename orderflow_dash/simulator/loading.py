@@ -74,7 +74,7 @@ class Loading:
         for reel in reels:
             reel.close()
         self._reels.clear()
-        return reels
+        return [reel for reel in reels if next(reel.prints(), None) is not None]
 
     def _load(self, file: LoadedFile) -> None:
         with _content(file.path) as (stream, name, raw, place), ExitStack() as stack:
