@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from benchmarks import baseline, tape
+from benchmarks import baseline, replay, tape
 from benchmarks.idle import idle_mb
 from benchmarks.timing import best, measure, median
 from orderflow_dash.exchanges.binance import BinanceProtocol
@@ -160,7 +160,13 @@ def memory() -> list[tuple[str, str, str, str, str]]:
 
 def main() -> None:
     """Print the table."""
-    table = [("figure", "best", "median", "against plain", "bar"), *throughput(), encoding(), *memory()]
+    table = [
+        ("figure", "best", "median", "against plain", "bar"),
+        *throughput(),
+        encoding(),
+        *replay.rows(),
+        *memory(),
+    ]
     widths = [max(len(row[column]) for row in table) for column in range(5)]
     for row in table:
         cells = [

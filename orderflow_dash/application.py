@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import partial
 
 from flask import Flask
@@ -12,7 +14,7 @@ from .feeds.backoff import Backoff
 from .feeds.board import TickerBoard
 from .feeds.connection import ConnectionPolicy
 from .feeds.continuity import ContiguousIds, UniqueIds
-from .feeds.directory import BinanceListing, BybitListing, Directory
+from .feeds.directory import BinanceListing, BybitListing, Directory, VenueListing
 from .feeds.feed import Feed
 from .feeds.klines import BinanceKlines, BybitKlines, KlineSource
 from .feeds.reconcile import SETTLE_S, ReconcilePolicy, Reconciler
@@ -20,6 +22,7 @@ from .feeds.repair import BinanceRepair, BybitRepair, Repairer, RepairMethod
 from .feeds.rest import RestClient
 from .hub import Hub, VenueLink
 from .market import MINUTE_MS, Instrument, Venue
+from .replay import Replay, replay_files
 from .settings import Settings
 from .simulator import SimulatedExchange, SyntheticMarket
 from .web import create_server
@@ -27,6 +30,7 @@ from .web import create_server
 _LISTING_BACKOFF = 2.0, 60.0  # s
 _DEMO_HISTORY = 35  # minutes that the simulated market has behind it when it opens, at most
 _DEMO_RECONCILE_S = 1.0  # our own exchange need not be spared
+_LOADING_BACKOFF = 0.3, 0.6  # s, while a replay's files are being loaded
 _COALESCE_S = 0.04  # changes of a view this close together are encoded as one
 
 
@@ -34,20 +38,29 @@ class Application:
     """Everything that one process runs."""
 
     def __init__(self, settings: Settings) -> None:
-        self._policy = ConnectionPolicy(stall=settings.stall, life=settings.connection_life)
+        files = replay_files(settings.replay)
+        self.replay = Replay(files, settings.replay_speed) if files else None
+        # A replay that is paused is silent for as long as it pleases.
+        stall = settings.stall if self.replay is None else math.inf
+        self._policy = ConnectionPolicy(stall=stall, life=settings.connection_life)
         self._board = TickerBoard()
         self._directories: list[Directory] = []
         self._feeds: list[Feed] = []
         self._repairers: list[Repairer] = []
-        self._history_ms = settings.history * MINUTE_MS
+        # A replay shows what it has played since it was last sought, and nothing before.
+        self._history_ms = 0 if self.replay is not None else settings.history * MINUTE_MS
         self._reconcilers: list[Reconciler] = []
         self._reconcile_s = settings.reconcile
         self.exchange: SimulatedExchange | None = None
-        links = {
-            Venue.BINANCE: self._binance(Venue.BINANCE, settings.binance_ws, settings.binance_rest),
-            Venue.BYBIT: self._bybit(settings.bybit_ws, settings.bybit_rest),
-        }
-        if settings.demo:
+        self._feed: Callable[..., Feed] = Feed if self.replay is None else self.replay.feed
+        if self.replay is not None:
+            links = self._replayed(self.replay)
+        else:
+            links = {
+                Venue.BINANCE: self._binance(Venue.BINANCE, settings.binance_ws, settings.binance_rest),
+                Venue.BYBIT: self._bybit(settings.bybit_ws, settings.bybit_rest),
+            }
+        if settings.demo and self.replay is None:
             before = min(settings.history, _DEMO_HISTORY) * MINUTE_MS
             market = SyntheticMarket(seed=settings.demo_seed, speed=settings.demo_speed, history_ms=before)
             self.exchange = SimulatedExchange(market)
@@ -63,7 +76,7 @@ class Application:
             max_series=settings.max_series,
             max_leases=settings.max_panels,
         )
-        self.server: Flask = create_server(self.hub, settings)
+        self.server: Flask = create_server(self.hub, settings, self.replay)
 
     def start(self) -> None:
         """Begin to reach the venues and to release what nobody watches."""
@@ -74,6 +87,8 @@ class Application:
         for reconciler in self._reconcilers:
             reconciler.start(partial(self.hub.books, reconciler.venue))
         self.hub.start()
+        if self.replay is not None:
+            self.replay.start(self.hub.begin_anew)
 
     def stop(self) -> None:
         """Say goodbye to clients, then end every thread, within about a second."""
@@ -92,30 +107,42 @@ class Application:
             reconciler.stop()
         if self.exchange is not None:
             self.exchange.stop()
+        if self.replay is not None:
+            self.replay.stop()
+
+    def _replayed(self, replay: Replay) -> dict[Venue, VenueLink]:
+        """Both venues, as far as the files may hold them, at the exchange that plays the files."""
+        exchange = replay.exchange.start()
+        links = {}
+        if Venue.BINANCE in replay.venues:
+            links[Venue.BINANCE] = self._binance(Venue.BINANCE, exchange.ws_root, exchange.rest_root)
+        if Venue.BYBIT in replay.venues:
+            links[Venue.BYBIT] = self._bybit(exchange.bybit_ws, exchange.rest_root)
+        return links
 
     def _binance(self, venue: Venue, ws_root: str, rest_root: str) -> VenueLink:
         instruments: dict[str, Instrument] = {}
         rest = RestClient(rest_root)
         url, repairer = market_stream_url(ws_root), self._repairer(BinanceRepair(rest), venue)
-        feed = Feed(venue, url, BinanceProtocol, ContiguousIds, instruments, self._policy, repairer)
+        feed = self._feed(venue, url, BinanceProtocol, ContiguousIds, instruments, self._policy, repairer)
         listing = BinanceListing(venue, rest, ws_root, self._policy, instruments)
-        return self._link(
-            feed,
-            Directory(venue, listing, self._board, instruments, Backoff(*_LISTING_BACKOFF)),
-            BinanceKlines(rest),
-        )
+        return self._link(feed, self._directory(venue, listing, instruments), BinanceKlines(rest))
 
     def _bybit(self, ws_url: str, rest_root: str) -> VenueLink:
         instruments: dict[str, Instrument] = {}
         rest = RestClient(rest_root)
         repairer = self._repairer(BybitRepair(rest), Venue.BYBIT)
-        feed = Feed(Venue.BYBIT, ws_url, BybitProtocol, UniqueIds, instruments, self._policy, repairer)
+        feed = self._feed(Venue.BYBIT, ws_url, BybitProtocol, UniqueIds, instruments, self._policy, repairer)
         listing = BybitListing(Venue.BYBIT, rest)
-        return self._link(
-            feed,
-            Directory(Venue.BYBIT, listing, self._board, instruments, Backoff(*_LISTING_BACKOFF)),
-            BybitKlines(rest),
-        )
+        return self._link(feed, self._directory(Venue.BYBIT, listing, instruments), BybitKlines(rest))
+
+    def _directory(
+        self, venue: Venue, listing: VenueListing, instruments: dict[str, Instrument]
+    ) -> Directory:
+        backoff = Backoff(*_LISTING_BACKOFF)
+        if self.replay is not None:
+            listing, backoff = self.replay.listing(venue, listing), Backoff(*_LOADING_BACKOFF)
+        return Directory(venue, listing, self._board, instruments, backoff)
 
     def _repairer(self, method: RepairMethod, venue: Venue) -> Repairer:
         repairer = Repairer(method, str(venue), self._history_ms)

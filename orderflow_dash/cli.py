@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -24,10 +25,14 @@ def main() -> None:
 def serve(host: str, port: int | None, demo: bool | None) -> None:
     """Serve the app in one process."""
     # The worker reads the environment, as it does on a host: one way to configure it.
-    if port is not None:
-        os.environ["PORT"] = str(port)
     if demo is not None:
         os.environ["ORDERFLOW_DEMO"] = str(demo)
+    _serve(host, port)
+
+
+def _serve(host: str, port: int | None) -> None:
+    if port is not None:
+        os.environ["PORT"] = str(port)
     try:
         settings = load_settings()
     except SettingsError as error:
@@ -35,6 +40,34 @@ def serve(host: str, port: int | None, demo: bool | None) -> None:
     from .serving import run_server
 
     run_server(f"{host}:{settings.port}")
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port [PORT, or 8050].")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, 1000),
+    default=1.0,
+    show_default=True,
+    help="Recorded seconds per second; 0 is as fast as it goes.",
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def replay(host: str, port: int | None, speed: float, files: tuple[Path, ...]) -> None:
+    """Serve the app on recorded trades: FILES are day files of Binance or Bybit, or captures."""
+    from .simulator import DamagedFile, probe
+
+    for file in files:
+        try:
+            probe(file)
+        except DamagedFile as error:
+            raise click.ClickException(str(error)) from error
+        except OSError as error:
+            raise click.ClickException(f"{file}: {error.strerror}") from error
+    os.environ["ORDERFLOW_REPLAY"] = json.dumps([str(file.resolve()) for file in files])
+    os.environ["ORDERFLOW_REPLAY_SPEED"] = str(speed)
+    os.environ["DATABASE_URL"] = "off"  # recorded trades must not mix with what was seen live
+    _serve(host, port)
 
 
 @main.command()

@@ -210,6 +210,22 @@ class Hub:
         if held is not None:
             self._drop(held.key)
 
+    def begin_anew(self, move: Callable[[], None]) -> None:
+        """Begin every series anew at another time: ``move`` changes what the venues serve meanwhile.
+
+        Views of before are over: sockets that follow them close, pages get the new ones with their lease.
+        """
+        # Under the lock: nobody must meet a stream that is between two times.
+        with self._lock:
+            for venue, symbol in self._streams:
+                self._links[venue].trades.unsubscribe(symbol)
+            try:
+                move()
+            finally:
+                for (venue, symbol), old in list(self._streams.items()):
+                    stream = self._streams[venue, symbol] = old.begun_anew(self._window, self._coalesce_s)
+                    self._links[venue].trades.subscribe(symbol, stream)
+
     def health(self) -> dict[str, object]:
         """What is watched, and each venue's feed, for ``/health``."""
         with self._lock:

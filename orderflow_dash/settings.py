@@ -65,6 +65,22 @@ class Settings(BaseSettings):
         float,
         Field(gt=0, le=100, alias="ORDERFLOW_DEMO_SPEED", description="simulated seconds per second"),
     ] = 1.0
+    replay: Annotated[
+        str,
+        Field(
+            alias="ORDERFLOW_REPLAY",
+            description="recorded trades to serve instead of the venues: a path, or a JSON list of paths",
+        ),
+    ] = "off"
+    replay_speed: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1000,
+            alias="ORDERFLOW_REPLAY_SPEED",
+            description="recorded seconds per second; 0 is as fast as it goes",
+        ),
+    ] = 1.0
     window: Annotated[
         int,
         Field(ge=60, le=10_000, alias="ORDERFLOW_WINDOW", description="one-minute candles kept per symbol"),

@@ -59,6 +59,16 @@ class SeriesStream:
         """How its trades are."""
         return self._trades.status(self.instrument.symbol)
 
+    def begun_anew(self, window: int, coalesce_s: float) -> SeriesStream:
+        """The same stream with an empty series, for the same watchers; the views of before are over."""
+        stream = SeriesStream(self.instrument, self._trades, window)
+        stream.series.revision = self.series.revision + 1  # it never falls: pages tell content by it
+        stream.references, stream.idle_since = self.references, self.idle_since
+        stream.views = {place: View(view.key, stream, coalesce_s) for place, view in self.views.items()}
+        for view in self.views.values():
+            view.is_over = True
+        return stream
+
     def on_trades(self, trades: list[Trade]) -> None:
         """Count them."""
         with self.lock:
@@ -104,6 +114,7 @@ class View:
         self._coalesce_s = coalesce_s
         self._next_build = 0.0
         self.instrument = stream.instrument
+        self.is_over = False  # the series was begun anew: nothing more comes here
         self.encodings = 0  # how many candles were encoded, ever
         self._stream = stream
         self._lock = threading.Lock()

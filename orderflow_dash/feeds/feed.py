@@ -279,8 +279,8 @@ class Feed:
             if event.malformed:
                 self._skip(event.malformed, f"rows of {event.symbol}")
             stream = self._streams.get(event.symbol)
-            # No stream: it was in flight when the stream was given back.
-            if stream is not None and event.trades:
+            # No stream, or another connection's: it was in flight when the stream was given back.
+            if stream is not None and event.trades and self._carries(connection, stream):
                 stream.receive(event, now)
                 handover = self._handovers.get(connection)
                 if handover is not None:
@@ -327,6 +327,9 @@ class Feed:
             self._handovers[successor] = self._handover_from(connection)
 
     # -- inside ------------------------------------------------------------------------------
+
+    def _carries(self, connection: Connection, stream: TradeStream) -> bool:
+        return connection is stream.connection or connection in self._handovers
 
     def _is_handing_over(self, connection: Connection) -> bool:
         """Whether a handover from or to it is under way."""

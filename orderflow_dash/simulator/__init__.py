@@ -4,8 +4,9 @@ from .capture import DamagedFile
 from .command import environment, run_exchange
 from .exchange import SimulatedExchange
 from .faults import Faults
+from .loading import LoadedFile, Loading, probe
 from .outlet import ConnectionInfo
-from .recording import RecordedMarket
+from .recording import Playing, RecordedMarket
 from .source import Listing, Market
 from .synthetic import SyntheticMarket
 
@@ -14,10 +15,14 @@ __all__ = [
     "DamagedFile",
     "Faults",
     "Listing",
+    "LoadedFile",
+    "Loading",
     "Market",
+    "Playing",
     "RecordedMarket",
     "SimulatedExchange",
     "SyntheticMarket",
     "environment",
+    "probe",
     "run_exchange",
 ]

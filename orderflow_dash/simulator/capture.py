@@ -1,20 +1,16 @@
-"""Reads recorded trades, whatever the format: raw captures of frames, and the venues' public day files.
+"""Reads raw captures of frames, row by row.
 
-The format is told by the content, not by the name. The name is asked for the symbol only where the
-content has none (Binance's day files: ``BTCUSDT-aggTrades-2026-09-15.zip``).
+The format is told by the content, not by the name. The venues' day files are read by ``dayfile``.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
-import io
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from decimal import Decimal, InvalidOperation
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -22,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 import orjson
 import zstandard
 
-from orderflow_dash.market import Venue, parse_decimal
+from orderflow_dash.market import Venue
 
 
 class Kind(IntEnum):
@@ -57,97 +53,41 @@ class DamagedFile(ValueError):
     """A file that cannot be read as recorded trades; the message names file and line."""
 
 
+LineReader = Callable[[bytes], Iterator[Row]]
+
 _FRAME_LINE = re.compile(rb"[0-9.]+:? \{")
-_AGG_HEADER = "agg_trade_id,"
-_TRADES_HEADER = "id,price,qty,"
-_BYBIT_HEADER = "timestamp,symbol,side,size,price,"
 _REWRITTEN_HEADER = "TimestampOfReceive,Stream,EventType,"
 
 
-def read(path: Path) -> Iterator[Row]:
-    """The trades of a file, in its order; DamagedFile names the line at which it cannot go on."""
-    at = 0
-    try:
-        with ExitStack() as stack:
-            stream, name = _opened(path, stack)
-            lines = iter(io.BufferedReader(stream, 1 << 20))
-            first = next(lines, b"")
-            parse = _format(first, name)
-            for line in _again(first, lines):
-                at += 1
-                if line.strip():
-                    yield from parse(line)
-    except OSError as error:
-        if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
-            raise
-        raise DamagedFile(f"{path}, after line {at}: {error}") from error
-    except (EOFError, zlib.error, zipfile.BadZipFile, zstandard.ZstdError) as error:
-        raise DamagedFile(f"{path}, after line {at}: {error}") from error
-    except (ValueError, KeyError, IndexError, TypeError, InvalidOperation) as error:
-        raise DamagedFile(f"{path}, line {max(1, at)}: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    return f"no field {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
-
-
-def _again(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
-
-
-def _opened(path: Path, stack: ExitStack) -> tuple[Any, str]:
-    """A raw byte stream of the content, unpacked, and the name that tells the symbol."""
+def opened(path: Path, stack: ExitStack) -> tuple[Any, str, BinaryIO]:
+    """A byte stream of the content, unpacked; the name that tells the symbol; the file as it lies there."""
     file: BinaryIO = stack.enter_context(path.open("rb"))
     magic = file.read(4)
     file.seek(0)
     if magic.startswith(b"\x1f\x8b"):
-        return stack.enter_context(gzip.GzipFile(fileobj=file)), path.name
+        return stack.enter_context(gzip.GzipFile(fileobj=file)), path.name, file
     if magic == b"\x28\xb5\x2f\xfd":
-        return stack.enter_context(zstandard.ZstdDecompressor().stream_reader(file)), path.name
+        raw = stack.enter_context(zstandard.ZstdDecompressor().stream_reader(file))
+        return raw, path.name, file
     if magic == b"PK\x03\x04":
         archive = stack.enter_context(zipfile.ZipFile(file))
         names = archive.namelist()
         if len(names) != 1:
             raise ValueError(f"the archive holds {len(names)} files instead of one")
-        return stack.enter_context(archive.open(names[0])), names[0]
-    return file, path.name
+        return stack.enter_context(archive.open(names[0])), names[0], file
+    return file, path.name, file
 
 
-def _format(first: bytes, name: str) -> Callable[[bytes], Iterator[Row]]:
-    """How to read the lines of a file that begins so; ValueError where it is nothing known."""
+def line_reader(first: bytes) -> LineReader:
+    """How to read the lines of a capture that begins so; ValueError where it is nothing known."""
     if _FRAME_LINE.match(first):
         return _frame_line
     if first.startswith(b'{"t":'):
         return _Cryptofeed()
     text = first.decode("utf-8-sig", "replace").strip()
-    cells = text.split(",")
     if text.startswith(_REWRITTEN_HEADER):
-        return _table(cells, _rewritten_row)
-    if text.startswith(_BYBIT_HEADER):
-        return _table(cells, _bybit_row)
-    symbol = name.split("-")[0]
-    if text.startswith(_AGG_HEADER) or (len(cells) == 7 and cells[0].isdigit()):
-        names = [
-            "agg_trade_id",
-            "price",
-            "quantity",
-            "first_trade_id",
-            "last_trade_id",
-            "transact_time",
-            "is_buyer_maker",
-        ]
-        return _table(names, lambda row: _agg_row(_symbol(symbol), row))
-    if text.startswith(_TRADES_HEADER) or (len(cells) == 6 and cells[0].isdigit()):
-        names = ["id", "price", "qty", "quote_qty", "time", "is_buyer_maker"]
-        return _table(names, lambda row: _match_row(_symbol(symbol), row))
+        return _table(text.split(","), _rewritten_row)
     raise ValueError(f"not a recording of trades that is known here: {text[:60]!r}")
-
-
-def _symbol(text: str) -> str:
-    if not re.fullmatch(r"[A-Z0-9]{2,30}", text):
-        raise ValueError(f"the file's name does not begin with a symbol: {text!r}")
-    return text
 
 
 def _table(names: list[str], convert: Callable[[dict[str, str]], Row]) -> Callable[[bytes], Iterator[Row]]:
@@ -172,26 +112,6 @@ def _flag(text: str) -> bool:
         raise ValueError(f"neither true nor false: {text!r}") from None
 
 
-def _agg_row(symbol: str, row: dict[str, str]) -> Row:
-    matches = int(row["first_trade_id"]), int(row["last_trade_id"])
-    return Row(
-        Venue.BINANCE,
-        symbol,
-        int(row["agg_trade_id"]),
-        int(row["transact_time"]),
-        row["price"],
-        row["quantity"],
-        _flag(row["is_buyer_maker"]),
-        Kind.MARKET,
-        matches,
-    )
-
-
-def _match_row(symbol: str, row: dict[str, str]) -> Row:
-    number, time, sell = int(row["id"]), int(row["time"]), _flag(row["is_buyer_maker"])
-    return Row(Venue.BINANCE, symbol, number, time, row["price"], row["qty"], sell, Kind.MARKET)
-
-
 def _rewritten_row(row: dict[str, str]) -> Row:
     return Row(
         Venue.BINANCE,
@@ -203,16 +123,6 @@ def _rewritten_row(row: dict[str, str]) -> Row:
         _flag(row["IsBuyerMarketMaker"]),
         # Its writer turned the venue's "NA" into an empty cell.
         _kind(row["XUnknownParameter"] or "NA"),
-    )
-
-
-def _bybit_row(row: dict[str, str]) -> Row:
-    # Seconds with four decimals; the venue's own frames give whole milliseconds.
-    time = int(parse_decimal(row["timestamp"]) * Decimal(1000))
-    kind = Kind.RPI if row.get("RPI", "0") == "1" else Kind.MARKET
-    sell = _bybit_side(row["side"])
-    return Row(
-        Venue.BYBIT, row["symbol"], 0, time, row["price"], row["size"], sell, kind, uuid=row["trdMatchID"]
     )
 
 

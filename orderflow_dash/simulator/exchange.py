@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from types import TracebackType
@@ -69,10 +70,7 @@ class SimulatedExchange:
         self._port = port
         self._ping_interval = ping_interval
         self._audience = Audience()
-        self._publisher = Publisher(source, self.faults, self._audience)
-        self._schedule = Schedule(source, self._publisher, self._audience)
-        self._binance_rest = BinanceRest(source)
-        self._bybit_rest = BybitRest(source)
+        self._compose()
         self._reception = Reception(
             source,
             self.faults,
@@ -88,6 +86,14 @@ class SimulatedExchange:
         self._stopping = False
         self._up = threading.Event()
         self._failure: BaseException | None = None
+
+    def _compose(self) -> None:
+        """Makes what depends on the market's listings and remembers what was told of them."""
+        self._session = self.source.session
+        self._publisher = Publisher(self.source, self.faults, self._audience)
+        self._schedule = Schedule(self.source, self._publisher, self._audience)
+        self._binance_rest = BinanceRest(self.source)
+        self._bybit_rest = BybitRest(self.source)
 
     @property
     def port(self) -> int:
@@ -144,6 +150,10 @@ class SimulatedExchange:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def rouse(self) -> None:
+        """Lets it see at once that its market was changed, from any thread."""
+        self._rouse()
 
     def _rouse(self) -> None:
         """Ends the present sleep of the loop, from any thread."""
@@ -221,12 +231,22 @@ class SimulatedExchange:
 
     def _pump(self) -> None:
         """Publishes what the market made public by now."""
+        if self._session != self.source.session:
+            self._compose()
+            self._reception.adopt(self.source, self._schedule)
+            # Who listened before the market moved would take the first trades after it for a jump.
+            for outlet in self._audience.dismiss_traders():
+                outlet.cut(1012, "the market was moved")
+        if self.source.together and self._publisher.crowded():
+            return
         self._publisher.emit(self.source.poll(self._publisher.ready()), time.monotonic())
 
     async def _sleep(self) -> None:
         now = time.monotonic()
         ready = self._publisher.ready()
-        rest = min(self.source.due_in(ready), self._schedule.due_in(now), self._publisher.late_in(now), _IDLE)
+        crowded = self.source.together and self._publisher.crowded()
+        due = math.inf if crowded else self.source.due_in(ready)
+        rest = min(due, self._schedule.due_in(now), self._publisher.late_in(now), _IDLE)
         if self.source.paced:
             rest = max(rest, _TICK)
         if rest <= 0:

@@ -45,6 +45,14 @@ class Audience:
         """Adds a listener."""
         self._streams.setdefault(stream, {})[outlet] = None
 
+    def dismiss_traders(self) -> set[Outlet]:
+        """Removes everyone who listens to trades, from all that they listen to; returns them."""
+        gone = {outlet for name in self.names() if trade_symbol(name) for outlet in self._streams[name]}
+        for name in self.names():
+            for outlet in gone:
+                self.leave(name, outlet)
+        return gone
+
     def leave(self, stream: str, outlet: Outlet) -> None:
         """Removes a listener."""
         listeners = self._streams.get(stream)
@@ -78,6 +86,15 @@ class Publisher:
                 if not all(outlet.room for outlet in self._audience.of(stream)):
                     full.add(listing)
         return ready if self._market.paced else ready - full
+
+    def crowded(self) -> bool:
+        """Whether a listener of trades cannot take more just now."""
+        return any(
+            not outlet.room
+            for stream in self._audience.names()
+            if trade_symbol(stream)
+            for outlet in self._audience.of(stream)
+        )
 
     def emit(self, emissions: Sequence[Emission], now: float) -> None:
         """Sends what became public, at ``now`` (seconds of the loop's clock)."""

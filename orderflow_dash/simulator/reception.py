@@ -49,6 +49,11 @@ class Reception:
         self._bybit_symbols = {x.symbol for x in market.listings if Venue.BYBIT in x.venues}
         self._serials = itertools.count(1)
 
+    def adopt(self, market: Market, schedule: Schedule) -> None:
+        """Goes on with what the market lists now."""
+        self._schedule = schedule
+        self._bybit_symbols = {x.symbol for x in market.listings if Venue.BYBIT in x.venues}
+
     async def receive(self, socket: ServerConnection) -> None:
         """Serves one connection until it ends."""
         where = address(socket.request.path if socket.request else "")

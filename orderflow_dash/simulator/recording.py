@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from array import array
 from bisect import bisect_left
@@ -10,18 +11,37 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orderflow_dash.market import Venue
+from orderflow_dash.market import MINUTE_MS, Venue
 
-from .capture import DamagedFile, Kind, read
+from .capture import Kind
 from .contract import Before, statistics
+from .loading import Loading
 from .reel import Reel
 from .source import BybitTrade, Day, Emission, Fill, Listing
 from .tape import Print, Tape
 
 _BATCH = 512  # prints of one symbol between two looks at how the clients keep up
+_BURST = 2_048  # the same of all symbols that share a clock; a client's queue holds four times as many
 _KEEP_MINUTES = 50_000  # a month
 
 _QUOTES = ("USDT", "USDC", "BUSD", "USD")
+
+
+class _Clock:
+    """Recorded time. It stands until it is begun, and while it is paused."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at  # ms, when it was last set
+        self.begun = False
+        self._since: float | None = None  # steady clock, s, when that was; None where it stands
+
+    def position(self, wall: float, speed: float) -> float:
+        """Recorded time, ms, at a time of the steady clock."""
+        return self.at if self._since is None else self.at + (wall - self._since) * 1000 * speed
+
+    def set(self, at: float, wall: float | None) -> None:
+        """Go on from a recorded time; without a wall time stand there."""
+        self.at, self._since = at, wall
 
 
 @dataclass
@@ -29,15 +49,33 @@ class _Playback:
     """Where the playing of one symbol stands."""
 
     reel: Reel
+    clock: _Clock
     tape: Tape
     coming: Iterator[tuple[Print, int]]
     next: tuple[Print, int] | None
-    first_ms: int
+    start_row: int
     before: Before | None
-    began: float | None = None  # steady clock, seconds
     event_ms: int = 0  # of the newest print
     stops: array[int] = field(default_factory=lambda: array("q"))  # by print: rows used up to its end
     numbers: array[int] = field(default_factory=lambda: array("q"))  # by print: its id
+
+    @property
+    def row(self) -> int:
+        """Rows that are used up."""
+        return self.stops[-1] if self.stops else self.start_row
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """How the playing of a recording stands. Times in ms, recorded ones."""
+
+    paused: bool
+    speed: float  # recorded time per time; 0: as fast as the clients take it
+    begun: bool  # someone has listened
+    ended: bool
+    clock_ms: int
+    start_ms: int
+    end_ms: int
 
 
 class RecordedMarket:
@@ -46,27 +84,132 @@ class RecordedMarket:
     A symbol begins with the first listener of its trades (other streams do not start it), so that
     nothing passes before anyone listens. It is served on its own venue's protocol.
 
+    ``pause``, ``resume``, ``set_speed``, ``seek``, ``adopt`` and ``playing`` may be called from any thread.
+
     Args:
-        files: captures and day files; several of one symbol are joined in order.
+        files: captures and day files; several of one symbol are joined in order. None for a market that
+            is to be filled later, by ``adopt``.
         speed: recorded milliseconds per wall millisecond; 0 or infinite means as fast as the clients
             take them (then it waits while nobody listens).
+        together: whether all symbols share one clock, which the first listener of any starts and which
+            waits for clients that cannot take more. Else each symbol has its own, and a client that does
+            not keep up with a clock is closed, as on the venues.
 
     Raises:
         DamagedFile: names the file and the line that cannot be read.
         ValueError: a bad speed, or no trade in any file.
     """
 
-    def __init__(self, files: Iterable[str | Path], speed: float = 1.0) -> None:
+    def __init__(
+        self, files: Iterable[str | Path] | None, speed: float = 1.0, *, together: bool = False
+    ) -> None:
+        self.together = together
+        self.session = 0
+        self._lock = threading.RLock()
+        self._paused = False
+        self._set_speed(speed)
+        self._playbacks: dict[Listing, _Playback] = {}
+        self.listings: Sequence[Listing] = ()
+        self._span = 0, 0  # ms: the oldest and the newest trade
+        self._now = 0
+        if files is not None:
+            reels = Loading([Path(file) for file in files]).run(strict=True)
+            if not reels:
+                raise ValueError("the files hold no trade")
+            self.adopt(reels)
+
+    def adopt(self, reels: Sequence[Reel]) -> None:
+        """Takes in what was loaded; what was there before is gone."""
+        clock = _Clock(0)
+        with self._lock:
+            self._playbacks = {
+                _listing(reel): _playback(reel, 0, clock if self.together else _Clock(0)) for reel in reels
+            }
+            self.listings = tuple(self._playbacks)
+            for playback in self._playbacks.values():
+                playback.clock.at = min(playback.clock.at or math.inf, _first_ms(playback))
+            self._now = int(min((p.clock.at for p in self._playbacks.values()), default=0))
+            if reels:
+                self._span = (
+                    min(int(reel.times.min()) for reel in reels),
+                    max(int(reel.times.max()) for reel in reels),
+                )
+            self.session += 1
+
+    # -- control -----------------------------------------------------------------------------
+
+    @property
+    def paced(self) -> bool:
+        """Whether a clock decides when a print is due."""
+        return self.speed > 0 and math.isfinite(self.speed)
+
+    def playing(self) -> Playing:
+        """How it stands."""
+        with self._lock:
+            clocks = [playback.clock for playback in self._playbacks.values()]
+            return Playing(
+                self._paused,
+                self.speed,
+                any(clock.begun for clock in clocks),
+                bool(clocks) and self.finished,
+                self.now(),
+                *self._span,
+            )
+
+    def pause(self) -> None:
+        """Recorded time stands still."""
+        with self._lock:
+            self._rebase(stand=True)
+            self._paused = True
+
+    def resume(self) -> None:
+        """It goes on where it stood."""
+        with self._lock:
+            self._paused = False
+            self._rebase()
+
+    def set_speed(self, speed: float) -> None:
+        """Changes the speed from now on; ValueError where it makes no sense."""
+        with self._lock:
+            self._rebase()
+            self._set_speed(speed)
+
+    def seek(self, time_ms: int) -> int:
+        """Goes to the begin of the minute of a recorded time, which is returned (ms).
+
+        Everything begins anew there: what was served is forgotten, and the clock waits for a listener.
+        ValueError where nothing is recorded then.
+        """
+        with self._lock:
+            known = self.playing()
+            target = time_ms - time_ms % MINUTE_MS
+            if not self._playbacks or not known.start_ms - MINUTE_MS < target <= known.end_ms:
+                raise ValueError(f"nothing is recorded at {time_ms}")
+            clock = _Clock(target)
+            for listing, playback in self._playbacks.items():
+                row = playback.reel.row_at(target)
+                self._playbacks[listing] = _playback(
+                    playback.reel, row, clock if self.together else _Clock(target)
+                )
+            self._now = target
+            self.session += 1
+            return target
+
+    def _set_speed(self, speed: float) -> None:
         if math.isnan(speed) or speed < 0:
             raise ValueError(f"speed must not be negative, and not {speed}")
         self.speed = speed
-        self.paced = speed > 0 and math.isfinite(speed)
-        reels = _load([Path(file) for file in files])
-        if not reels:
-            raise ValueError("the files hold no trade")
-        self._playbacks = {_listing(reel): _playback(reel) for reel in reels}
-        self.listings: Sequence[Listing] = tuple(self._playbacks)
-        self._now = min(playback.first_ms for playback in self._playbacks.values())
+
+    def _rebase(self, *, stand: bool = False) -> None:
+        """Lets every clock go on from where it is now, so that what changes counts from now."""
+        wall = time.monotonic()
+        for playback in self._playbacks.values():
+            clock = playback.clock
+            at = clock.position(wall, self.speed) if self.paced else clock.at
+            runs = clock.begun and not stand and not self._paused
+            clock.set(at, wall if runs else None)
+
+    # -- Market ------------------------------------------------------------------------------
 
     def find(self, symbol: str, venue: Venue = Venue.BINANCE) -> Listing:
         """The listing of a symbol on a venue; KeyError where there is none."""
@@ -76,11 +219,14 @@ class RecordedMarket:
         raise KeyError(symbol)
 
     def begin(self) -> None:
-        """Nothing: each symbol's time starts with its first listener."""
+        """Nothing: time starts with the first listener."""
 
     def now(self) -> int:
-        """The time of the newest print served; of the first one recorded, before any was."""
-        return self._now
+        """The shared clock's time; without one that of the newest print served, or the first recorded."""
+        if not self.together or not self._playbacks:
+            return self._now
+        clock = next(iter(self._playbacks.values())).clock
+        return int(clock.position(time.monotonic(), self.speed)) if self.paced else self._now
 
     @property
     def finished(self) -> bool:
@@ -89,26 +235,55 @@ class RecordedMarket:
 
     def poll(self, ready: Set[Listing]) -> Sequence[Emission]:
         """What is due by the clock of each symbol; without a clock, a batch of each that can take it."""
-        wall = time.monotonic()
-        emitted: list[Emission] = []
+        with self._lock:
+            if self._paused:
+                return []
+            wall = time.monotonic()
+            for listing, playback in self._playbacks.items():
+                if listing in ready and not playback.clock.begun:
+                    playback.clock.begun = True
+                    playback.clock.set(playback.clock.at, wall)
+            emitted: list[Emission] = []
+            if self.together:
+                self._play_together(ready, wall, emitted)
+            else:
+                self._play_each(ready, wall, emitted)
+            if emitted:
+                self._now = max(self._now, max(emission.event_ms for emission in emitted))
+            return emitted
+
+    def _play_each(self, ready: Set[Listing], wall: float, emitted: list[Emission]) -> None:
         for listing, playback in self._playbacks.items():
-            if listing in ready and playback.began is None:
-                playback.began = wall
             if not self.paced:
                 until, most = math.inf, _BATCH if listing in ready else 0
-            elif playback.began is not None:
-                until, most = self._position(playback, wall), 1 << 60
+            elif playback.clock.begun:
+                until, most = playback.clock.position(wall, self.speed), 1 << 60
             else:
                 continue
             self._play(listing, playback, until, most, emitted)
-        if emitted:
-            self._now = max(self._now, max(emission.event_ms for emission in emitted))
-        return emitted
+            if not self.paced:
+                playback.clock.set(max(playback.clock.at, playback.event_ms), None)
 
-    def _position(self, playback: _Playback, wall: float) -> float:
-        """Recorded time that a playback has come to, ms; it stands at its first print before it begins."""
-        began = wall if playback.began is None else playback.began
-        return playback.first_ms + (wall - began) * 1000 * self.speed
+    def _play_together(self, ready: Set[Listing], wall: float, emitted: list[Emission]) -> None:
+        """All symbols up to one time; a clock that ran ahead of what may go at once is held back."""
+        left = [playback for playback in self._playbacks.values() if playback.next is not None]
+        if not left or not left[0].clock.begun or not (self.paced or ready):
+            return
+        clock = left[0].clock
+        position = clock.position(wall, self.speed) if self.paced else math.inf
+        until, share = position, max(1, _BURST // len(self._playbacks))
+        for playback in left:
+            row = playback.row + share
+            if row < len(playback.reel):
+                until = min(until, int(playback.reel.times[row]))
+        until = min(position, max(until, min(p.next[0].time for p in left if p.next is not None)))
+        for listing, playback in self._playbacks.items():
+            self._play(listing, playback, until, 1 << 60, emitted)
+        if self.finished:
+            end = max(int(playback.reel.times[-1]) for playback in self._playbacks.values())
+            clock.set(max(end, self._now), None)
+        elif until < position:
+            clock.set(until, wall)
 
     def _play(
         self, listing: Listing, playback: _Playback, until: float, most: int, emitted: list[Emission]
@@ -125,16 +300,20 @@ class RecordedMarket:
 
     def due_in(self, ready: Set[Listing]) -> float:
         """Seconds until something may be due: at once without a clock, as long as someone can take it."""
-        wall, soonest = time.monotonic(), math.inf
-        for listing, playback in self._playbacks.items():
-            if playback.next is None or (playback.began is None and listing not in ready):
-                continue
-            if self.paced and playback.began is not None:
-                ahead = playback.next[0].time - self._position(playback, wall)
-                soonest = min(soonest, max(0.0, ahead / 1000 / self.speed))
-            elif listing in ready:
-                return 0.0
-        return soonest
+        with self._lock:
+            if self._paused:
+                return math.inf
+            wall, soonest = time.monotonic(), math.inf
+            for listing, playback in self._playbacks.items():
+                begun = playback.clock.begun
+                if playback.next is None or (not begun and listing not in ready):
+                    continue
+                if self.paced and begun:
+                    ahead = playback.next[0].time - playback.clock.position(wall, self.speed)
+                    soonest = min(soonest, max(0.0, ahead / 1000 / self.speed))
+                elif listing in ready or (self.together and ready):
+                    return 0.0
+            return soonest
 
     def tape(self, listing: Listing) -> Tape:
         """What was served of a symbol."""
@@ -149,7 +328,7 @@ class RecordedMarket:
         """The recorded rows that a print takes up, with the off-book ones that came with it."""
         playback = self._playbacks[listing]
         at = bisect_left(playback.numbers, trade.id)
-        return range(playback.stops[at - 1] if at else 0, playback.stops[at])
+        return range(playback.stops[at - 1] if at else playback.start_row, playback.stops[at])
 
     def fills(self, listing: Listing, trade: Print) -> Sequence[Fill]:
         """The recorded matches; none where only aggregates were recorded."""
@@ -179,8 +358,8 @@ class RecordedMarket:
             return ()
         return [
             BybitTrade(
-                reel.uuids[i],
-                reel.seqs[i] or i + 1,
+                reel.uuids[i].decode() if len(reel.uuids) else "",
+                int(reel.seqs[i]) or i + 1,
                 int(reel.times[i]),
                 listing.price.text(int(reel.prices[i])),
                 listing.quantity.text(abs(int(reel.quantities[i]))),
@@ -192,36 +371,23 @@ class RecordedMarket:
         ]
 
 
-def _load(files: Sequence[Path]) -> list[Reel]:
-    reels: dict[tuple[Venue, str], Reel] = {}
-    for file in files:
-        number = 0
-        for number, row in enumerate(read(file), start=1):
-            reel = reels.setdefault((row.venue, row.symbol), Reel(row.venue, row.symbol))
-            try:
-                reel.add(row)
-            except ValueError as error:
-                raise DamagedFile(f"{file}, trade {number}: {error}") from error
-        if not number:
-            raise DamagedFile(f"{file}: no trade in it")
-    for reel in reels.values():
-        reel.close()
-    return list(reels.values())
-
-
 def _listing(reel: Reel) -> Listing:
     quote = next((quote for quote in _QUOTES if reel.symbol.endswith(quote)), "")
     base = reel.symbol.removesuffix(quote)
     return Listing(reel.symbol, base, quote, reel.price, reel.quantity, frozenset((reel.venue,)))
 
 
-def _playback(reel: Reel) -> _Playback:
-    coming = reel.prints()
+def _playback(reel: Reel, row: int, clock: _Clock) -> _Playback:
+    coming = reel.prints(row)
     first = next(coming, None)
     start = first[0] if first else None
     tape = Tape(start.id if start else 1, keep=200_000, keep_minutes=_KEEP_MINUTES)
     if start is None:
-        return _Playback(reel, tape, coming, None, 0, None)
+        return _Playback(reel, clock, tape, coming, None, row, None)
     price = start.price
     nothing = Before(start.time, price, price, price, price, 0, 0, 0, 0)
-    return _Playback(reel, tape, coming, first, start.time, nothing)
+    return _Playback(reel, clock, tape, coming, first, row, nothing)
+
+
+def _first_ms(playback: _Playback) -> float:
+    return math.inf if playback.next is None else playback.next[0].time

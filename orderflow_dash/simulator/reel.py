@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,35 +13,35 @@ from numpy.typing import NDArray
 from orderflow_dash.market import MINUTE_MS, DecimalUnit, Venue
 
 from .capture import Kind, Row
+from .dayfile import PRICE_DECIMALS, QUANTITY_DECIMALS, Columns, Ints, Texts, scaled
 from .tape import Print
 
 AGGREGATION_MS = 100  # Binance joins matches of one price and side within this long
-
-_PRICE_DECIMALS = 10
-_QUANTITY_DECIMALS = 8
-_NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 
 
 class Reel:
     """One symbol's recording, in columns.
 
-    Feed it with ``add``, then ``close`` it; only then the rest works. A trade that is recorded twice
-    (by its id) counts once.
+    Feed it with ``add`` (rows) and ``extend`` (columns), then ``close`` it; only then the rest works. A
+    trade that is recorded twice (by its id) counts once.
     """
 
     def __init__(self, venue: Venue, symbol: str) -> None:
         self.venue = venue
         self.symbol = symbol
         self._shape: bool | None = None  # whether rows are aggregates
+        self._parts: list[Columns] = []
+        self._length = 0
+        self._begin_rows()
+
+    def _begin_rows(self) -> None:
         self._ids, self._times, self._prices, self._quantities = (array("q") for _ in range(4))
-        self._kinds = array("B")
-        self._sells = array("B")
-        self._firsts, self._lasts, self._rpi = (array("q") for _ in range(3))
-        self.seqs = array("q")
-        self.uuids: list[str] = []
+        self._kinds, self._sells = array("B"), array("B")
+        self._firsts, self._lasts, self._rpi, self._seqs = (array("q") for _ in range(4))
+        self._uuids: list[bytes] = []
 
     def __len__(self) -> int:
-        return len(self._times)
+        return self._length
 
     @property
     def aggregates(self) -> bool:
@@ -52,14 +52,12 @@ class Reel:
         """Adds a row; ValueError where it makes no sense or mixes aggregates with matches."""
         if row.time <= 0:
             raise ValueError(f"trade time {row.time}")
-        price = _scaled(row.price, _PRICE_DECIMALS)
-        quantity = _scaled(row.quantity, _QUANTITY_DECIMALS)
-        if row.kind in (Kind.MARKET, Kind.RPI) and not price:
+        price = scaled(row.price, PRICE_DECIMALS)
+        quantity = scaled(row.quantity, QUANTITY_DECIMALS)
+        if row.kind in (Kind.MARKET, Kind.RPI) and quantity and not price:
             raise ValueError("a trade at price 0")
-        if self._shape is None:
-            self._shape = row.matches is not None
-        elif self._shape != (row.matches is not None):
-            raise ValueError(f"{self.symbol} is recorded both as aggregates and as single matches")
+        self._agree(aggregates=row.matches is not None)
+        self._length += 1
         self._ids.append(row.id)
         self._times.append(row.time)
         self._prices.append(price)
@@ -70,88 +68,114 @@ class Reel:
             self._firsts.append(row.matches[0])
             self._lasts.append(row.matches[1])
             known = row.without_rpi
-            self._rpi.append(0 if known is None else quantity - _scaled(known, _QUANTITY_DECIMALS))
+            self._rpi.append(0 if known is None else quantity - scaled(known, QUANTITY_DECIMALS))
         if self.venue is Venue.BYBIT:
-            self.seqs.append(row.seq)
-            self.uuids.append(row.uuid)
+            self._seqs.append(row.seq)
+            self._uuids.append(row.uuid.encode())
+
+    def extend(self, columns: Columns) -> None:
+        """Adds many rows; ValueError where aggregates and matches would mix."""
+        self._agree(aggregates=columns.aggregates)
+        self._flush()
+        self._parts.append(columns)
+        self._length += len(columns.times)
+
+    def _agree(self, *, aggregates: bool) -> None:
+        if self._shape is None:
+            self._shape = aggregates
+        elif self._shape != aggregates:
+            raise ValueError(f"{self.symbol} is recorded both as aggregates and as single matches")
+
+    def _flush(self) -> None:
+        """Makes columns of the rows."""
+        if not self._times:
+            return
+        ints = ("ids", "times", "prices", "quantities", "firsts", "lasts", "rpi", "seqs")
+        columns: dict[str, Any] = {name: np.array(getattr(self, f"_{name}"), np.int64) for name in ints}
+        columns |= {name: np.array(getattr(self, f"_{name}"), np.uint8) for name in ("sells", "kinds")}
+        columns["uuids"] = np.array(self._uuids, np.bytes_) if self._uuids else np.zeros(0, "S1")
+        self._parts.append(Columns(self.venue, self.symbol, self.aggregates, **columns))
+        self._begin_rows()
 
     def close(self) -> None:
-        """Puts the rows in order, drops repeats and finds tick and lot."""
-        order = self._order()
-        self.prices = np.array(self._prices, np.int64)[order]
-        self.quantities = np.array(self._quantities, np.int64)[order]
-        self.price, divisor = _grid(self.prices, _PRICE_DECIMALS)
-        self.prices //= divisor
-        rpi = np.array(self._rpi, np.int64)[order] if self._shape else np.zeros(len(order), np.int64)
-        self.quantity, divisor = _grid(np.concatenate((self.quantities, rpi)), _QUANTITY_DECIMALS)
-        self.quantities //= divisor
-        self.rpi = rpi // divisor
-        self.ids = np.array(self._ids, np.int64)[order]
-        self.times = np.array(self._times, np.int64)[order]
-        self.kinds = np.array(self._kinds, np.uint8)[order]
-        self.sells = np.array(self._sells, np.uint8)[order]
-        if self._shape:
-            self.firsts, self.lasts = (np.array(a, np.int64)[order] for a in (self._firsts, self._lasts))
-        if self.venue is Venue.BYBIT:
-            self.seqs = array("q", (self.seqs[i] for i in order))
-            self.uuids = [self.uuids[i] for i in order]
-        self._ids, self._prices, self._quantities = (array("q") for _ in range(3))
+        """Puts the rows in order, drops repeats and finds tick and lot.
 
-    def _order(self) -> NDArray[np.int64]:
-        """Row numbers in the venue's order, each trade once."""
-        if self.venue is Venue.BINANCE:
-            _, once = np.unique(np.array(self._ids, np.int64), return_index=True)
-            return once.astype(np.int64)
-        times = np.array(self._times, np.int64)
-        rows = np.arange(len(times))
-        if len(times) and times[0] > times[-1]:  # older day files run backwards
-            rows = rows[::-1]
-        rows = rows[np.argsort(times[rows], kind="stable")]
-        seen: dict[str, int] = {}
-        for row in rows.tolist():
-            # A day file of an early year may lack ids: then every row is its own.
-            seen.setdefault(self.uuids[row] or f"row {row}", row)
-        return np.array(list(seen.values()), np.int64)
+        Aggregates of nothing, which some day files have, are dropped as well; the ids after one move up by
+        one, so that it leaves no hole and a real hole stays as wide as it is.
+        """
+        self._flush()
+        parts, self._parts = self._parts, []
+        ids, times = (np.concatenate([part[i] for part in parts]) for i in (3, 4))
+        uuids = np.concatenate([part.uuids for part in parts])
+        order = _binance_order(ids) if self.venue is Venue.BINANCE else _bybit_order(times, uuids)
 
-    def prints(self) -> Iterator[tuple[Print, int]]:
-        """Every print, with the number of rows that it and all before it take up."""
         if self.aggregates:
-            yield from self._recorded_aggregates()
+            nothing = np.concatenate([part.quantities for part in parts]) == 0
+            if nothing.any():
+                order = np.arange(len(ids)) if order is None else order
+                moved = np.cumsum(nothing[order])
+                ids[order] -= moved
+                order = order[~nothing[order]]
+
+        def joined(name: str) -> Any:  # noqa: ANN401 - a column of whatever type it has
+            column = np.concatenate([getattr(part, name) for part in parts])
+            return column if order is None or not len(column) else column[order]
+
+        self.ids = ids if order is None else ids[order]
+        self.times, self.prices = joined("times"), joined("prices")
+        self.price, divisor = _grid(self.prices, PRICE_DECIMALS)
+        self.prices //= divisor
+        self.quantities = joined("quantities")
+        self.rpi = joined("rpi")
+        self.quantity, divisor = _grid(np.concatenate((self.quantities, self.rpi)), QUANTITY_DECIMALS)
+        self.quantities //= divisor
+        self.rpi //= divisor
+        self.kinds, self.sells = joined("kinds"), joined("sells")
+        self.firsts, self.lasts = joined("firsts"), joined("lasts")
+        self.seqs, self.uuids = joined("seqs"), joined("uuids")
+        self._length = len(self.times)
+
+    def row_at(self, time: int) -> int:
+        """The first row that is not before a time (ms); rows may lag a little behind the ones before."""
+        return int(np.searchsorted(np.maximum.accumulate(self.times), time))
+
+    def prints(self, start: int = 0) -> Iterator[tuple[Print, int]]:
+        """Every print from a row on, with the number of rows that it and all before it take up."""
+        if self.aggregates:
+            yield from self._recorded_aggregates(start)
         elif self.venue is Venue.BINANCE:
-            yield from self._joined_matches()
+            yield from self._joined_matches(start)
         else:
-            yield from self._single_trades()
+            yield from self._single_trades(start)
 
-    def _recorded_aggregates(self) -> Iterator[tuple[Print, int]]:
+    def _recorded_aggregates(self, start: int) -> Iterator[tuple[Print, int]]:
         columns = (self.ids, self.times, self.prices, self.quantities, self.rpi, self.firsts, self.lasts)
-        for i, row in enumerate(_rows(columns)):
+        for i, row in enumerate(_rows(columns, start), start):
             number, time, price, quantity, rpi, first, last = row
-            if quantity:  # some day files have aggregates of nothing
-                yield (
-                    Print(number, time, price, quantity, abs(quantity) - rpi, first, max(first, last)),
-                    i + 1,
-                )
+            yield (
+                Print(number, time, price, quantity, abs(quantity) - rpi, first, max(first, last)),
+                i + 1,
+            )
 
-    def _single_trades(self) -> Iterator[tuple[Print, int]]:
-        number = 0
-        for i, (time, price, quantity, kind) in enumerate(
-            _rows((self.times, self.prices, self.quantities, self.kinds))
-        ):
+    def _single_trades(self, start: int) -> Iterator[tuple[Print, int]]:
+        number = start
+        columns = (self.times, self.prices, self.quantities, self.kinds)
+        for i, (time, price, quantity, kind) in enumerate(_rows(columns, start), start):
             if kind == Kind.BLOCK or not quantity:
                 continue
             number += 1
             without = 0 if kind == Kind.RPI else abs(quantity)
             yield Print(number, time, price, quantity, without, number, number), i + 1
 
-    def _joined_matches(self) -> Iterator[tuple[Print, int]]:
+    def _joined_matches(self, start: int) -> Iterator[tuple[Print, int]]:
         """Aggregates as the exchange makes them: one price, one side, 100 ms; never over a minute's end.
 
-        Ids of aggregates are not in such a recording; they count from 1.
+        Ids of aggregates are not in such a recording; they count from the first row on.
         """
-        number, stop = 1, 0
+        number, stop = start + 1, start
         run: Print | None = None
         columns = (self.ids, self.times, self.prices, self.quantities, self.kinds)
-        for i, (match, time, price, quantity, kind) in enumerate(_rows(columns)):
+        for i, (match, time, price, quantity, kind) in enumerate(_rows(columns, start), start):
             if kind not in (Kind.MARKET, Kind.RPI) or not quantity:
                 continue
             plain = abs(quantity) if kind == Kind.MARKET else 0
@@ -178,25 +202,50 @@ def _joins(run: Print, time: int, price: int, quantity: int) -> bool:
     )
 
 
-def _rows(columns: Iterable[NDArray[np.signedinteger] | NDArray[np.uint8]]) -> Iterator[tuple[int, ...]]:
+def _rows(columns: Iterable[NDArray[Any]], start: int) -> Iterator[tuple[int, ...]]:
     """Rows of equally long columns as plain integers, without holding all of them."""
     listed = list(columns)
-    for at in range(0, len(listed[0]), 4096):
+    for at in range(start, len(listed[0]), 4096):
         yield from zip(*(column[at : at + 4096].tolist() for column in listed), strict=True)
 
 
-def _scaled(text: str, decimals: int) -> int:
-    """An exact integer count of ``10**-decimals``; ValueError for anything but such a plain number."""
-    found = _NUMBER.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
-        raise ValueError(f"not a plain decimal number: {text!r:.40}")
-    whole, fraction = found[1], (found[2] or "").rstrip("0")
-    if len(fraction) > decimals or len(whole) > 18 - decimals:
-        raise ValueError(f"out of range: {text!r:.40}")
-    return int(whole + fraction.ljust(decimals, "0"))
+def _binance_order(ids: Ints) -> Ints | None:
+    """Row numbers by id, each id once; None where the rows are so already."""
+    if bool(np.all(ids[1:] > ids[:-1])):
+        return None
+    return np.unique(ids, return_index=True)[1].astype(np.int64)
 
 
-def _grid(values: NDArray[np.int64], decimals: int) -> tuple[DecimalUnit, int]:
+def _bybit_order(times: Ints, uuids: Texts) -> Ints | None:
+    """Row numbers by time, else as recorded, each trade id once; None where the rows are so already."""
+    order: Ints | None = None
+    if bool(np.any(times[1:] < times[:-1])):
+        order = np.argsort(times, kind="stable").astype(np.int64)
+    texts = uuids if order is None else uuids[order]
+    hashes = _hashes(texts)
+    by_hash = np.argsort(hashes, kind="stable")
+    suspects = np.flatnonzero(hashes[by_hash[1:]] == hashes[by_hash[:-1]])
+    first, again = by_hash[suspects], by_hash[suspects + 1]
+    # A day file of an early year may lack ids: then every row is its own.
+    repeats = again[(texts[again] == texts[first]) & (texts[again] != b"")]
+    if not len(repeats):
+        return order
+    rows = np.arange(len(times)) if order is None else order
+    return np.delete(rows, repeats)
+
+
+def _hashes(texts: Texts) -> NDArray[np.uint64]:
+    """A number for each text: sorting these is many times faster than sorting the texts."""
+    width = max(1, -(-texts.dtype.itemsize // 8))
+    words = np.ascontiguousarray(texts.astype(f"S{width * 8}")).view(np.uint64).reshape(len(texts), width)
+    hashes = np.zeros(len(texts), np.uint64)
+    for i in range(width):
+        hashes = (hashes ^ words[:, i]) * np.uint64(0x9E3779B97F4A7C15)
+        hashes ^= hashes >> np.uint64(29)
+    return hashes
+
+
+def _grid(values: Ints, decimals: int) -> tuple[DecimalUnit, int]:
     """The largest power of ten, at most 1, that all values are multiples of; and what to divide them by."""
     common = int(np.gcd.reduce(values)) if len(values) else 0
     power = 0

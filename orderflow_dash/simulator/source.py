@@ -77,6 +77,9 @@ class Day:
 class Market(Protocol):
     """A source of prints. The exchange calls it from one thread only."""
 
+    together: bool  # all symbols share a clock, which waits for listeners that cannot take more
+    session: int  # changes where the listings do, or where the market begins anew at another time
+
     @property
     def listings(self) -> Sequence[Listing]:
         """Every perpetual, in a fixed order."""

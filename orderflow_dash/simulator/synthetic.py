@@ -54,6 +54,8 @@ class SyntheticMarket:
     """
 
     paced = True
+    together = False
+    session = 0
 
     def __init__(
         self, seed: int = 1, speed: float = 1.0, start_ms: int | None = None, *, history_ms: int = 0

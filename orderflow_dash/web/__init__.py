@@ -5,17 +5,20 @@ from __future__ import annotations
 from flask import Flask
 
 from ..hub import Hub
+from ..replay import Replay
 from ..settings import Settings
 from .app import create_dash
 from .edge import guard_edge
 from .health import register_health
+from .replay_api import register_replay_api
 from .socket import register_socket
 
 
-def create_server(hub: Hub, settings: Settings) -> Flask:
+def create_server(hub: Hub, settings: Settings, replay: Replay | None = None) -> Flask:
     """The whole web side as one WSGI application."""
-    server: Flask = create_dash(hub, settings).server
+    server: Flask = create_dash(hub, settings, replay).server
     guard_edge(server)
     register_socket(server, hub, settings)
     register_health(server, hub)
+    register_replay_api(server, replay)
     return server

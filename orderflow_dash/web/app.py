@@ -8,6 +8,7 @@ from typing import Final, cast
 from dash import Dash
 
 from ..hub import Hub
+from ..replay import Replay
 from ..settings import Settings
 from .front_page import front_page, register_front_page
 from .panel import register_panel
@@ -44,7 +45,7 @@ def assets_folder() -> Path:
     return checkout if checkout.is_dir() else _HERE.parents[1] / "assets"
 
 
-def create_dash(hub: Hub, settings: Settings) -> Dash:
+def create_dash(hub: Hub, settings: Settings, replay: Replay | None = None) -> Dash:
     """The Dash app over a hub. Starts nothing: streams begin when a page asks for them."""
     app = Dash(
         "orderflow_dash",
@@ -61,7 +62,7 @@ def create_dash(hub: Hub, settings: Settings) -> Dash:
     )
     app.server.secret_key = settings.secret_key.get_secret_value()
     journal = TickerJournal()
-    app.layout = lambda: front_page(hub, journal)
+    app.layout = lambda: front_page(hub, journal, replay)
     register_theme(app)
     register_symbol_table(app)
     register_panel(app, hub)

@@ -14,9 +14,11 @@ from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
 from ..hub import Hub, Unavailable, UnknownSymbol
+from ..replay import Replay
 from .in_browser import in_browser
 from .panel import new_panel_id, panel
 from .query import NAMES, QueryError, parse_view_query, query_args
+from .replay_bar import replay_bar
 from .status import venue_lines, venue_strip
 from .symbol_table import TABLE_ID, symbol_search, symbol_table
 from .theme import theme_store, theme_switch
@@ -27,7 +29,7 @@ MAX_ROWS_A_TICK: Final = 400
 _PANEL_VIEWS: Final = {"type": "panel-view", "panel": ALL}
 
 
-def front_page(hub: Hub, journal: TickerJournal) -> Component:
+def front_page(hub: Hub, journal: TickerJournal, replay: Replay | None = None) -> Component:
     """The layout, built anew for each page that is loaded."""
     _read_tickers(hub, journal)
     cursor, rows = journal.all_rows()
@@ -49,12 +51,14 @@ def front_page(hub: Hub, journal: TickerJournal) -> Component:
                 ],
                 className="page-head",
             ),
+            replay_bar(replay),
             html.Div(venue_strip(venues), id="venue-strip", className="venue-strip"),
             html.Div(id="notice", className="notice-place"),
             html.Main(symbol_table(rows), className="page-main"),
             dbc.Modal(
                 [
                     dbc.ModalHeader(close_button=True, class_name="modal-close"),
+                    replay_bar(replay),
                     dbc.ModalBody(id="modal-body"),
                 ],
                 id="modal",

@@ -88,10 +88,11 @@ def _serve(websocket: Server, hub: Hub) -> None:
     try:
         with hub.watch(query.key) as view:
             _stream(websocket, hub, view, query)
+            reason = "the replay was moved" if view.is_over else "the server is going down"
     except Unavailable as error:
         _refuse(websocket, QueryError("unavailable", None, str(error)))
         return
-    websocket.close(_SERVICE_RESTART, "the server is going down")
+    websocket.close(_SERVICE_RESTART, reason)
 
 
 def _refuse(websocket: Server, error: QueryError) -> None:
@@ -100,7 +101,7 @@ def _refuse(websocket: Server, error: QueryError) -> None:
 
 
 def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
-    """Send what changed, every ``emit_ms``, until the client or the server goes.
+    """Send what changed, every ``emit_ms``, until the client, the server or the view goes.
 
     A client that reads slowly blocks its own send and then gets the newest state of each candle: nothing
     is queued for it.
@@ -113,7 +114,7 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
     tell_again = 0.0
     period = query.emit_ms / 1000
     next_emit = time.monotonic()
-    while not hub.stopping.is_set():
+    while not hub.stopping.is_set() and not view.is_over:
         status = view.status()
         now = time.monotonic()
         if told is None or status.state is not told[0] or (status.detail != told[1] and now >= tell_again):

@@ -159,8 +159,8 @@ def test_a_trade_recorded_twice_is_served_once(tmp_path):
 @pytest.mark.parametrize(
     ("name", "lines", "where"),
     [
-        ("ETHUSDT-aggTrades-x.csv", [*AGG_LINES, "103,abc,1,1,1,1790000000000,true"], "trade 4"),
-        ("ETHUSDT-aggTrades-x.csv", [*AGG_LINES, "103,-1,1,1,1,1790000000000,true"], "trade 4"),
+        ("ETHUSDT-aggTrades-x.csv", [*AGG_LINES, "103,abc,1,1,1,1790000000000,true"], "line 4"),
+        ("ETHUSDT-aggTrades-x.csv", [*AGG_LINES, "103,-1,1,1,1,1790000000000,true"], "line 4"),
         ("ETHUSDT-aggTrades-x.csv", [*AGG_LINES, "103,1,1,1,1,yesterday,true"], "line 4"),
         ("ETHUSDT-aggTrades-x.csv", [*AGG_LINES, "103,1,1,1"], "line 4"),
         ("ETHUSDT-aggTrades-x.csv", [*AGG_LINES, "103,1,1,1,1,1790000000000,perhaps"], "line 4"),
@@ -309,7 +309,7 @@ def test_a_corrupted_and_a_spot_recording_are_refused(data):
     bad = (
         data / "danlasota-trxusdt" / "test_negative_binance_trade_stream_usd_m_futures_trxusdt_04-03-2025.csv"
     )
-    with pytest.raises(DamagedFile, match=r"trade 1: not a plain decimal number: '-1'"):
+    with pytest.raises(DamagedFile, match=r"line 2: not a plain decimal number: '-1'"):
         RecordedMarket([bad])
     with pytest.raises(DamagedFile, match="spot"):
         RecordedMarket([data / "hftbacktest" / "spot" / "btcusdt_20240808.gz"])

@@ -1,0 +1,137 @@
+/* The replay's controls: fills every `.replay-controls` on the page and keeps all of them in step with the
+   server. React renders these places empty and never looks inside. */
+(function () {
+  "use strict";
+
+  const ASK_EVERY_MS = 500;
+  const SPEEDS = [
+    [1, "1×"],
+    [5, "5×"],
+    [20, "20×"],
+    [100, "100×"],
+    [0, "max"],
+  ];
+  const MINUTE = 60000;
+  const PHASES = {
+    waiting: "waits for a symbol to be opened",
+    playing: "",
+    paused: "paused",
+    ended: "ended",
+    failed: "nothing could be loaded",
+  };
+
+  const stamp = (time) => new Date(time).toISOString().slice(0, 19).replace("T", " ");
+  const grouped = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+
+  let state = null; // what the server said last
+  let asked = 0; // the newest question; an older answer is out of date
+
+  function element(tag, className, attributes) {
+    const made = document.createElement(tag);
+    made.className = className;
+    Object.entries(attributes || {}).forEach(([name, value]) => made.setAttribute(name, value));
+    return made;
+  }
+
+  function take(answer) {
+    state = answer;
+    document.querySelectorAll(".replay-controls").forEach(show);
+  }
+
+  async function ask(place, wish) {
+    const number = ++asked;
+    const options = wish && {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(wish),
+    };
+    try {
+      const response = await fetch(place.dataset.url, options || {});
+      const answer = await response.json();
+      if (response.ok && number === asked) take(answer);
+    } catch {
+      /* The page says by itself that it has lost its server. */
+    }
+  }
+
+  function build(place) {
+    const play = element("button", "replay-play btn btn-sm", { type: "button" });
+    play.addEventListener("click", () => ask(place, { paused: !state.paused }));
+    const speeds = element("div", "replay-speeds", { role: "group", "aria-label": "Speed" });
+    SPEEDS.forEach(([speed, label]) => {
+      const button = element("button", "btn btn-sm", { type: "button", "data-speed": speed });
+      button.textContent = label;
+      button.addEventListener("click", () => ask(place, { speed }));
+      speeds.append(button);
+    });
+    const slider = element("input", "replay-slider", { type: "range", "aria-label": "Time of the replay" });
+    const clock = element("span", "replay-clock", { title: "The replay's own time" });
+    slider.addEventListener("input", () => {
+      slider.dataset.held = "true";
+      clock.textContent = `${stamp(Number(slider.value))} UTC`;
+    });
+    slider.addEventListener("change", () => {
+      const wanted = Math.min(Math.max(Number(slider.value), slider.min), state.end_ms);
+      ask(place, { seek_ms: wanted }).finally(() => delete slider.dataset.held);
+    });
+    const note = element("span", "replay-note", { role: "status" });
+    const progress = element("progress", "replay-progress", { max: 1, "aria-label": "Loading" });
+    const error = element("div", "replay-error", { role: "alert" });
+    place.append(play, speeds, slider, clock, progress, note, error);
+  }
+
+  function set(node, name, value) {
+    if (node[name] !== value) node[name] = value;
+  }
+
+  function show(place) {
+    if (!place.firstChild) build(place);
+    if (!state) return;
+    const find = (css) => place.querySelector(css);
+    const loading = state.phase === "loading";
+    const ready = state.clock_ms !== null;
+    place.dataset.phase = state.phase;
+    for (const css of [".replay-play", ".replay-speeds", ".replay-slider", ".replay-clock"]) {
+      set(find(css), "hidden", !ready);
+    }
+    set(find(".replay-progress"), "hidden", !loading);
+    if (loading) {
+      const share = state.loaded_bytes / Math.max(1, state.total_bytes);
+      set(find(".replay-progress"), "value", share);
+      set(find(".replay-note"), "textContent", `Loading: ${Math.floor(share * 100)} %, ${grouped(state.rows)} trades`);
+    } else {
+      set(find(".replay-note"), "textContent", PHASES[state.phase]);
+    }
+    const faults = state.files.map((file) => file.error).filter(Boolean);
+    set(find(".replay-error"), "textContent", faults.join(" · "));
+    if (!ready) return;
+    const play = find(".replay-play");
+    set(play, "textContent", state.paused ? "▶" : "❚❚");
+    play.setAttribute("aria-label", state.paused ? "Play" : "Pause");
+    play.title = state.paused ? "Play" : "Pause";
+    place.querySelectorAll("[data-speed]").forEach((button) => {
+      const chosen = Number(button.dataset.speed) === state.speed;
+      button.classList.toggle("active", chosen);
+      button.setAttribute("aria-pressed", String(chosen));
+    });
+    const slider = find(".replay-slider");
+    set(slider, "step", String(MINUTE));
+    set(slider, "min", String(state.start_ms - (state.start_ms % MINUTE)));
+    set(slider, "max", String(state.end_ms - (state.end_ms % MINUTE)));
+    if (!slider.dataset.held) {
+      set(slider, "value", String(state.clock_ms - (state.clock_ms % MINUTE)));
+      set(find(".replay-clock"), "textContent", `${stamp(state.clock_ms)} UTC`);
+    }
+    slider.setAttribute("aria-valuetext", `${stamp(Number(slider.value))} UTC`);
+  }
+
+  let askedAt = 0;
+  window.setInterval(() => {
+    const places = document.querySelectorAll(".replay-controls");
+    if (!places.length) return;
+    places.forEach((place) => place.firstChild || show(place)); // a panel that was opened just now
+    if (document.hidden || Date.now() - askedAt < ASK_EVERY_MS) return;
+    askedAt = Date.now();
+    ask(places[0]);
+  }, 100);
+})();

@@ -1,0 +1,42 @@
+"""The replay's bar: what is replayed, and its controls. ``assets/replay.js`` fills and drives the latter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import get_relative_path, html
+from dash.development.base_component import Component
+
+from ..replay import Replay
+from .replay_api import PATH
+
+_SHOWN = 2  # file names before "and n more"
+
+
+def replay_bar(replay: Replay | None) -> Component | None:
+    """The bar; None where nothing is replayed. It may stand any number of times on a page."""
+    if replay is None:
+        return None
+    names = [path.name for path in replay.files]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    url: str = get_relative_path(f"/{PATH}")  # type: ignore[no-untyped-call]
+    data: dict[str, Any] = {"data-url": url}
+    label: dict[str, Any] = {"aria-label": "Replay"}
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.Span("Replay", className="replay-badge"),
+                    html.Span(
+                        ", ".join(names[:_SHOWN]) + more, className="replay-files", title="\n".join(names)
+                    ),
+                    html.Span("recorded trades, not today's market", className="replay-caution"),
+                ],
+                className="replay-banner",
+            ),
+            html.Div(className="replay-controls", **data),
+        ],
+        className="replay-bar",
+        role="group",
+        **label,
+    )

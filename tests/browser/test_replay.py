@@ -1,0 +1,95 @@
+"""The replay's bar: it says what is replayed, and its controls steer it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from ..conftest import Served
+from ..test_replay import MINUTE, START, binance_file, invented_rows, loaded, state
+from .conftest import Page
+
+PANEL = "exchange=binance&symbol=BTCUSDT&tf=1m&step=0.5"
+
+
+@pytest.fixture
+def replayed(page: Page, tmp_path: Path, serve: Callable[..., Served]) -> Iterator[Served]:
+    """The app on a small day file, at the speed of its day."""
+    path = binance_file(tmp_path, invented_rows(), "8000,1,2,3")
+    served = serve(replay=json.dumps([str(path)]), replay_speed=1, lease=30)
+    loaded(served)
+    yield served
+    page.driver.get("about:blank")  # its questions end before its server
+
+
+def choose_speed(page: Page, place: str, speed: str) -> None:
+    """Press one of the speeds."""
+    page.click(f'{place} .replay-speeds [data-speed="{speed}"]')
+
+
+def test_the_page_says_that_it_is_a_replay(page: Page, replayed: Served) -> None:
+    """A banner with the file's name on the page and above the panel, day and clock in UTC, and the damage."""
+    page.open(PANEL, replayed.url)
+    for place in (".front-page > .replay-bar", ".orderflow-modal .replay-bar"):
+        page.wait(lambda place=place: "2026-09-15 00:0" in page.text(f"{place} .replay-clock"), "the clock")
+        assert page.text(f"{place} .replay-badge") == "REPLAY"
+        assert page.text(f"{place} .replay-files") == "BTCUSDT-aggTrades-2026-09-15.zip"
+        assert page.text(f"{place} .replay-clock").endswith(" UTC")
+        assert "line 2402: 4 columns instead of 7" in page.text(f"{place} .replay-error")
+    assert page.text(".panel-venue") == "Binance"
+    assert page.style(".orderflow-modal .replay-progress", "display") == "none"
+
+
+def test_pause_play_and_speed_are_a_click_away(page: Page, replayed: Served) -> None:
+    """The button pauses and plays, a speed is chosen and shown as such, in both bars alike."""
+    page.open(PANEL, replayed.url)
+    bar = ".orderflow-modal .replay-bar"
+    page.wait(lambda: page.count(f"{bar} .replay-play[aria-label=Pause]"), "the controls")
+    page.click(f"{bar} .replay-play")
+    page.wait(lambda: state(replayed)["paused"])
+    page.wait(lambda: page.count(".replay-play[aria-label=Play]") == 2)
+    page.wait(lambda: page.text(f"{bar} .replay-note") == "paused")
+    page.wait(lambda: page.text(".orderflow-modal .feed-cause") == "the replay is paused")
+    assert page.text(".orderflow-modal .feed-word") == "Stale"
+    choose_speed(page, bar, "0")
+    page.wait(lambda: state(replayed)["speed"] == 0)
+    page.wait(lambda: page.texts(f"{bar} .replay-speeds .active") == ["max"])
+    page.click(f"{bar} .replay-play")
+    page.wait(lambda: page.text(f"{bar} .replay-note") == "ended")
+    page.wait(lambda: [row[0] for row in page.footprint()][:1] == ["00:07"])
+
+
+def test_the_slider_seeks_and_the_panel_begins_anew(page: Page, replayed: Served) -> None:
+    """Moved by the keyboard, the slider leads there; the panel shows that time and nothing from before."""
+    page.open(PANEL, replayed.url)
+    bar = ".orderflow-modal .replay-bar"
+    page.wait(lambda: page.footprint(), "the first candle")
+    slider = page.driver.find_element("css selector", f"{bar} .replay-slider")
+    slider.send_keys(Keys.END)
+    page.wait(lambda: state(replayed)["clock_ms"] >= START + 7 * MINUTE)
+    page.wait(lambda: [row[0].split()[0] for row in page.footprint()] == ["00:07"])
+    page.wait(lambda: "00:07:" in page.text(f"{bar} .replay-clock"))
+    slider.send_keys(Keys.ARROW_LEFT)
+    page.wait(lambda: state(replayed)["session"] == 3)
+    page.wait(lambda: [row[0].split()[0] for row in page.footprint()] == ["00:06"])
+
+
+def test_the_bar_fits_a_phone(page: Page, replayed: Served) -> None:
+    """At 420 px nothing is cut off and nothing makes the page wider."""
+    metrics = {"width": 420, "height": 860, "deviceScaleFactor": 1, "mobile": False}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        page.open(PANEL, replayed.url)
+        page.wait(lambda: page.count(".orderflow-modal .replay-play[aria-label]"), "the controls")
+        assert page.js("return document.documentElement.scrollWidth") <= 420
+        right = page.js(
+            "return Math.max(...[...document.querySelectorAll('.replay-bar :not([hidden])')]"
+            ".map(e => e.getBoundingClientRect().right))"
+        )
+        assert 0 < right <= 420
+    finally:
+        page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

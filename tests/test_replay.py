@@ -1,0 +1,432 @@
+"""The app on recorded trades: candles are the file's own, HTTP steers it, and what is wrong is told."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from websockets.exceptions import ConnectionClosed
+
+from orderflow_dash.application import Application
+from orderflow_dash.market import Venue
+from orderflow_dash.settings import load_settings
+from tests.conftest import Served, wait_until
+from tests.faults.candles import CandleReader, assert_consistent
+from tests.test_commands import ROOT, running
+
+MINUTE = 60_000
+START = 1_789_430_400_000  # 15 Sep 2026, 00:00 UTC
+MINUTES = 8
+Row = tuple[int, str, str, bool]  # time, price, quantity, whether the aggressor sold
+
+
+def invented_rows(count: int = 2_400, seed: int = 3) -> list[Row]:
+    """Trades over the minutes, some at the same time, with the zeros behind the point lost."""
+    chance = random.Random(seed)
+    times = sorted(START + chance.randrange(MINUTES * MINUTE) for _ in range(count))
+    price, rows = 250_00, []
+    for at in times:
+        price += chance.randrange(-9, 10)
+        text = f"{price // 100}.{price % 100:02d}".rstrip("0").rstrip(".")
+        rows.append((at, text, f"{chance.randrange(1, 5_000) / 1000:g}", chance.random() < 0.5))
+    return rows
+
+
+def binance_file(folder: Path, rows: list[Row], *extra: str) -> Path:
+    """A zipped aggTrades day file with a header."""
+    lines = ["agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker"]
+    lines += [
+        f"{5000 + i},{price},{quantity},{9000 + 2 * i},{9001 + 2 * i},{at},{str(sold).lower()}"
+        for i, (at, price, quantity, sold) in enumerate(rows)
+    ]
+    path = folder / "BTCUSDT-aggTrades-2026-09-15.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("BTCUSDT-aggTrades-2026-09-15.csv", "\n".join([*lines, *extra]) + "\n")
+    return path
+
+
+def bybit_file(folder: Path, rows: list[Row]) -> Path:
+    """A gzipped day file, the newest row first."""
+    lines = [
+        f"{at // 1000}.{at % 1000:03d}5,BTCUSDT,{'Sell' if sold else 'Buy'},{quantity},{price},PlusTick"
+        f",7b1f0f26-3f2e-5a3e-9df5-{i:012d},1e+10,1,1"
+        for i, (at, price, quantity, sold) in enumerate(rows)
+    ]
+    names = (
+        "timestamp,symbol,side,size,price,tickDirection,trdMatchID,grossValue,homeNotional,foreignNotional"
+    )
+    path = folder / "BTCUSDT2026-09-15.csv.gz"
+    path.write_bytes(gzip.compress("\n".join([names, *lines[::-1]]).encode()))
+    return path
+
+
+def file_minutes(rows: list[Row]) -> dict[int, dict[str, Any]]:
+    """The file's own minutes, in decimals."""
+    minutes: dict[int, dict[str, Any]] = {}
+    for at, price_text, quantity_text, sold in rows:
+        price, quantity = Decimal(price_text), Decimal(quantity_text)
+        minute = minutes.setdefault(
+            at - at % MINUTE,
+            {"open": price, "prices": [], "bid": Decimal(0), "ask": Decimal(0), "n": 0, "levels": {}},
+        )
+        minute["prices"].append(price)
+        minute["bid" if sold else "ask"] += quantity
+        minute["n"] += 1
+        level = minute["levels"].setdefault(price, [Decimal(0), Decimal(0), 0])
+        level[0 if sold else 1] += quantity
+        level[2] += 1
+    return minutes
+
+
+def assert_is_files_minute(candle: dict[str, Any], minute: dict[str, Any]) -> None:
+    """Every figure of a candle at the finest step is the file's, to the last digit."""
+    prices = minute["prices"]
+    told = [candle[name] for name in ("open", "high", "low", "close", "bid", "ask", "n")]
+    assert told == [
+        prices[0],
+        max(prices),
+        min(prices),
+        prices[-1],
+        minute["bid"],
+        minute["ask"],
+        minute["n"],
+    ]
+    levels = {level["p"]: [level["bid"], level["ask"], level["n"]] for level in candle["levels"]}
+    assert levels == minute["levels"]
+
+
+def state(served: Served) -> dict[str, Any]:
+    """What ``/api/replay`` tells."""
+    answer = httpx.get(f"{served.url}/api/replay", trust_env=False)
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def steer(served: Served, **wish: object) -> dict[str, Any]:
+    """What it tells after a wish that must be granted."""
+    answer = httpx.post(f"{served.url}/api/replay", json=wish, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def loaded(served: Served) -> dict[str, Any]:
+    """The state once the files are loaded and listed."""
+    wait_until(lambda: state(served)["phase"] not in ("loading", "failed"))
+    wait_until(lambda: served.hub.instruments())
+    return state(served)
+
+
+@pytest.fixture
+def replayed(serve: Callable[..., Served]) -> Callable[..., Served]:
+    """Starts the app on files, as the command does."""
+
+    def start(*files: Path, speed: float = 0.0) -> Served:
+        return serve(replay=json.dumps([str(file) for file in files]), replay_speed=speed, demo=False)
+
+    return start
+
+
+QUERY = {"symbol": "BTCUSDT", "step": "0.01", "emit_ms": 50, "lookback": 500}
+
+
+@pytest.mark.parametrize("venue", ["binance", "bybit"])
+def test_candles_are_the_files_own_minutes(
+    tmp_path: Path, replayed: Callable[..., Served], venue: str
+) -> None:
+    """From the file over exchange, feed and socket: each figure of each minute, to the last digit."""
+    rows = invented_rows()
+    served = replayed((binance_file if venue == "binance" else bybit_file)(tmp_path, rows))
+    told = loaded(served)
+    assert (told["rows"], told["files"][0]["series"]) == (len(rows), [f"{venue} BTCUSDT"])
+    with served.socket(exchange=venue, **QUERY) as socket:
+        reader = CandleReader(socket)
+        wait_until(lambda: reader.read() or served.health(venue)["trades"] == len(rows))
+        reader.drain()
+    minutes = file_minutes(rows)
+    assert_consistent(reader.candles.values())
+    assert reader.candles.keys() == minutes.keys()
+    for open_ts, candle in reader.candles.items():
+        assert_is_files_minute(candle, minutes[open_ts])
+        assert candle["quality"] == ("partial" if open_ts == START else "complete")
+    assert state(served)["phase"] == "ended"
+    assert state(served)["clock_ms"] == rows[-1][0]
+
+
+def test_zero_quantities_break_nothing(tmp_path: Path, replayed: Callable[..., Served]) -> None:
+    """They are counted, trade nothing and leave no gap."""
+    rows = invented_rows(300)
+    extra = [f"{5300 + i},0,0,1,1,{rows[-1][0] + i},true" for i in range(3)]
+    extra.append(f"5303,250.01,0.5,1,1,{START + (MINUTES - 1) * MINUTE + 59_999},false")
+    served = replayed(binance_file(tmp_path, rows, *extra))
+    assert loaded(served)["files"][0]["zero_quantities"] == 3
+    with served.socket(exchange="binance", **QUERY) as socket:
+        reader = CandleReader(socket)
+        wait_until(lambda: reader.read() or served.health("binance")["trades"] >= 301)
+        reader.drain()
+    assert sum(candle["n"] for candle in reader.candles.values()) == 301
+    assert {candle["quality"] for candle in list(reader.candles.values())[1:]} == {"complete"}
+    assert served.health("binance")["gaps"] == 0
+
+
+def test_both_venues_play_at_once_under_their_own_names(
+    tmp_path: Path, replayed: Callable[..., Served]
+) -> None:
+    """A file of each: the venues that the files hold are served, and no other."""
+    rows = invented_rows(200)
+    served = replayed(binance_file(tmp_path, rows), bybit_file(tmp_path, rows))
+    loaded(served)
+    wait_until(lambda: len(served.hub.instruments()) == 2)
+    assert {each.venue for each in served.hub.instruments()} == {Venue.BINANCE, Venue.BYBIT}
+    one = replayed(binance_file(tmp_path, rows))
+    loaded(one)
+    assert [status.venue for status in one.hub.venues()] == [Venue.BINANCE]
+
+
+def test_figures_that_were_not_recorded_are_not_made_up(
+    tmp_path: Path, replayed: Callable[..., Served]
+) -> None:
+    """The table knows the last price, and neither funding nor open interest nor 24 h figures."""
+    served = replayed(binance_file(tmp_path, invented_rows(200)))
+    loaded(served)
+    wait_until(lambda: served.hub.tickers().rows)
+    (ticker,) = served.hub.tickers().rows.values()
+    assert ticker.last is not None
+    assert [ticker.funding, ticker.open_interest, ticker.change_24h, ticker.volume_24h] == [None] * 4
+
+
+def test_pause_stops_deltas_and_resume_goes_on(tmp_path: Path, replayed: Callable[..., Served]) -> None:
+    """In a pause nothing comes and the status says so; after it every trade of the file has come once."""
+    rows = invented_rows()
+    served = replayed(binance_file(tmp_path, rows), speed=60)
+    loaded(served)
+    with served.socket(exchange="binance", **QUERY) as socket:
+        reader = CandleReader(socket)
+        wait_until(lambda: reader.read() and "delta" in reader.messages)
+        paused = steer(served, paused=True)
+        assert (paused["phase"], paused["paused"]) == ("paused", True)
+        wait_until(lambda: reader.read() and reader.states[-1] == "stale")
+        reader.drain()
+        count, clock = len(reader.messages), state(served)["clock_ms"]
+        assert not reader.read(0.5)
+        assert state(served)["clock_ms"] == clock
+        health = served.health("binance")
+        assert health["streams"]["BTCUSDT"]["detail"] == "the replay is paused"
+        assert health["trades"] < len(rows)
+        steer(served, paused=False, speed=0)
+        wait_until(lambda: reader.read() or served.health("binance")["trades"] == len(rows))
+        reader.drain()
+    assert len(reader.messages) > count
+    assert sum(candle["n"] for candle in reader.candles.values()) == len(rows)
+
+
+@pytest.mark.parametrize("venue", ["binance", "bybit"])
+def test_a_seek_closes_sockets_and_begins_the_series_anew(
+    tmp_path: Path, replayed: Callable[..., Served], venue: str
+) -> None:
+    """Back and forth: 1012 with the reason, then a series from the minute on, its first one whole."""
+    rows = invented_rows()
+    served = replayed((binance_file if venue == "binance" else bybit_file)(tmp_path, rows))
+    loaded(served)
+    minutes = file_minutes(rows)
+    for target in (5, 2):
+        with served.socket(exchange=venue, **QUERY) as socket:
+            reader = CandleReader(socket)
+            wait_until(lambda reader=reader: reader.read() and reader.candles)
+            steer(served, seek_ms=START + target * MINUTE + 17_000)
+            with pytest.raises(ConnectionClosed) as closed:  # noqa: PT012 - reads until it comes
+                while True:
+                    socket.recv(timeout=5)
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1012, "the replay was moved")
+        with served.socket(exchange=venue, **QUERY) as socket:
+            reader = CandleReader(socket)
+            last = START + (MINUTES - 1) * MINUTE
+            wait_until(lambda reader=reader, last=last: reader.read() and last in reader.candles)
+            wait_until(lambda: state(served)["phase"] == "ended")
+            reader.drain()
+        expected = [START + minute * MINUTE for minute in range(target, MINUTES)]
+        assert list(reader.candles) == expected
+        first = reader.candles[expected[0]]
+        assert first["cvd"] == first["delta"]  # nothing of before is carried over
+        for candle in reader.candles.values():
+            assert_is_files_minute(candle, minutes[candle["open_ts"]])
+
+
+def test_speed_changes_while_it_plays(tmp_path: Path, replayed: Callable[..., Served]) -> None:
+    """At speed 1 the minutes would take minutes; at another they are over at once."""
+    served = replayed(binance_file(tmp_path, invented_rows()), speed=1)
+    loaded(served)
+    with served.socket(exchange="binance", **QUERY) as socket:
+        reader = CandleReader(socket)
+        wait_until(lambda: state(served)["phase"] == "playing")
+        assert state(served)["clock_ms"] < START + MINUTE
+        assert steer(served, speed=1000)["speed"] == 1000
+        wait_until(lambda: reader.read() and state(served)["phase"] == "ended", 5)
+        reader.drain()
+
+
+def test_a_file_that_breaks_off_is_served_up_to_there(
+    tmp_path: Path, replayed: Callable[..., Served]
+) -> None:
+    """The error names file and line, on the page's API as well; what stands before is played."""
+    rows = invented_rows(3_000)
+    path = binance_file(tmp_path, rows, "8000,1,2,3")
+    served = replayed(path)
+    told = loaded(served)
+    assert told["files"][0]["error"] == f"{path}, line 3002: 4 columns instead of 7"
+    with served.socket(exchange="binance", **QUERY) as socket:
+        reader = CandleReader(socket)
+        wait_until(lambda: reader.read() or served.health("binance")["trades"] == 3_000)
+
+
+def test_what_cannot_be_loaded_at_all_is_told(tmp_path: Path, replayed: Callable[..., Served]) -> None:
+    """The server lives and says why there is nothing."""
+    served = replayed(tmp_path / "missing.csv")
+    wait_until(lambda: state(served)["phase"] == "failed")
+    assert "missing.csv" in state(served)["files"][0]["error"]
+    wait_until(lambda: any("missing.csv" in venue.detail for venue in served.hub.venues()))
+
+
+def test_a_file_that_trades_nothing_is_told(tmp_path: Path, replayed: Callable[..., Served]) -> None:
+    """Rows of quantity 0 alone are no recording: nothing is listed, and the page says so."""
+    served = replayed(binance_file(tmp_path, [], "1,250,0,1,1,1789430400000,true"))
+    wait_until(lambda: state(served)["phase"] == "failed")
+    wait_until(lambda: any("holds no trade" in venue.detail for venue in served.hub.venues()))
+    assert not served.hub.instruments()
+
+
+def test_without_a_replay_there_is_nothing_to_steer(serve: Callable[..., Served]) -> None:
+    """404, and no bar on the page."""
+    served = serve()
+    for method in ("GET", "POST"):
+        answer = httpx.request(method, f"{served.url}/api/replay", json={"paused": True}, trust_env=False)
+        assert answer.status_code == 404
+        assert "replay" in answer.json()["error"]
+    assert "replay-bar" not in httpx.get(f"{served.url}/_dash-layout", trust_env=False).text
+
+
+@pytest.fixture(scope="module")
+def loading(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
+    """A client of a replay that has not begun to load."""
+    folder = tmp_path_factory.mktemp("replay")
+    path = binance_file(folder, invented_rows(10))
+    application = Application(load_settings(replay=str(path), demo=False))
+    application.exchange = application.replay.exchange if application.replay else None
+    return application.server.test_client()
+
+
+def test_before_it_is_loaded_a_seek_is_too_early(loading: FlaskClient) -> None:
+    """409; speed and pause can be chosen already, and progress is told."""
+    told = loading.get("/api/replay").json
+    assert (told["phase"], told["clock_ms"], told["loaded_bytes"]) == ("loading", None, 0)
+    assert told["total_bytes"] > 0
+    assert loading.post("/api/replay", json={"seek_ms": START}).status_code == 409
+    assert loading.post("/api/replay", json={"paused": True, "speed": 7.5}).json["speed"] == 7.5
+
+
+anything = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+wishes = st.dictionaries(st.sampled_from(["paused", "speed", "seek_ms", "x"]), anything, max_size=3)
+
+
+@given(st.one_of(st.binary(max_size=60), wishes.map(lambda wish: json.dumps(wish).encode())))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_hostile_bodies_are_refused(loading: FlaskClient, body: bytes) -> None:
+    """Whatever is sent, the answer is JSON and never a 500; what is refused names what is accepted."""
+    answer = loading.post("/api/replay", data=body, content_type="application/json")
+    assert answer.status_code in (200, 400, 409)
+    assert answer.status_code == 200 or answer.json["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b'{"paused":1}', "application/json", 400),
+        (b'{"speed":true}', "application/json", 400),
+        (b'{"speed":1001}', "application/json", 400),
+        (b'{"speed":-0.001}', "application/json", 400),
+        (b'{"speed":1e400}', "application/json", 400),
+        (b'{"seek_ms":1.5}', "application/json", 400),
+        (b'{"seek_ms":"1"}', "application/json", 400),
+        (b"{}", "application/json", 400),
+        (b'{"paused":true,"volume":11}', "application/json", 400),
+        (b"[" * 1000, "application/json", 400),
+        (b"[" * 5000, "application/json", 413),
+        (b'{"paused":true}', "text/plain", 415),
+        (b"paused=true", "application/x-www-form-urlencoded", 415),
+    ],
+)
+def test_a_refusal_says_why(loading: FlaskClient, body: bytes, kind: str, status: int) -> None:
+    """Each bad body has its status and an error in words."""
+    answer = loading.post("/api/replay", data=body, content_type=kind)
+    assert answer.status_code == status
+    assert len(answer.json["error"]) > 10
+
+
+def command(*arguments: str) -> list[str]:
+    """The command as a person types it."""
+    return [sys.executable, "-m", "orderflow_dash", "replay", *arguments]
+
+
+def test_the_command_serves_a_file_at_once(tmp_path: Path) -> None:
+    """The server is up within five seconds whatever the file's size, and has loaded it soon after."""
+    path = binance_file(tmp_path, invented_rows(120_000))
+    begun = time.monotonic()
+    with running(command("--port", "0", str(path)), tmp_path / "log") as program:
+
+        def told() -> dict[str, Any]:
+            return httpx.get(f"{program.url}/api/replay", trust_env=False).json()
+
+        wait_until(lambda: "Listening" in program.output and program.url)
+        told()
+        assert time.monotonic() - begun < 5
+        wait_until(lambda: told()["rows"] == 120_000)
+        wait_until(program.ready)
+        assert told()["files"][0]["name"] == path.name
+    assert "Traceback" not in program.output
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file"),
+        ("what is this", "line 1: not a recording of trades that is known here"),
+        (
+            "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n",
+            "no trade in it",
+        ),
+        (
+            "1,1,1,1,1,1790000000000,true\n2,x,1,1,1,1790000000000,true\n",
+            "line 2: not a plain decimal number",
+        ),
+    ],
+)
+def test_the_command_refuses_what_it_can_see_at_once(tmp_path: Path, content: str | None, said: str) -> None:
+    """One line that names the file, and no server."""
+    path = tmp_path / "BTCUSDT-aggTrades-x.csv"
+    if content is not None:
+        path.write_text(content)
+    done = subprocess.run(
+        command("--port", "0", str(path)), cwd=ROOT, capture_output=True, text=True, timeout=20
+    )
+    assert done.returncode == 1
+    assert str(path) in done.stderr
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
