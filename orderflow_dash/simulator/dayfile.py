@@ -279,10 +279,11 @@ def _patched(
     lines = len(line_ends)
     kept = np.zeros(lines, np.bool_)
     kept[regular[good]] = True
-    spread = [np.zeros(lines if len(column) else 0, column.dtype) for column in columns[3:]]
+    narrow: list[np.ndarray] = list(columns[3:])
+    spread = [np.zeros(lines if len(column) else 0, column.dtype) for column in narrow]
     if form.venue is Venue.BYBIT:
         spread[-1] = np.zeros(lines, f"S{_WIDEST_UUID}")
-    for wide, column in zip(spread, columns[3:], strict=True):
+    for wide, column in zip(spread, narrow, strict=True):
         if len(wide) and len(column):
             wide[regular] = column
     trouble: BadLine | None = None
