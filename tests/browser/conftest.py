@@ -143,7 +143,7 @@ def driver() -> Iterator[Chrome]:
 @pytest.fixture(scope="session")
 def market() -> Iterator[Served]:
     """The application with a fast simulated market and both real venues out of reach."""
-    served = Served(**UNREACHABLE, demo=True, demo_speed=SPEED, lease=3, grace=1)
+    served = Served(**UNREACHABLE, demo=True, demo_speed=SPEED, lease=3, grace=1, history=0)
     yield served
     served.stop()
 
