@@ -37,7 +37,7 @@ def query(exchange: SimulatedExchange, venue: str) -> dict[str, Any]:
     return {"exchange": venue, "symbol": SYMBOL, "step": tick, "lookback": 500, "emit_ms": 50}
 
 
-def read_until(reader: CandleReader, condition: Callable[[], object], seconds: float = 15.0) -> None:
+def read_until(reader: CandleReader, condition: Callable[[], object], seconds: float = 45.0) -> None:
     """Follow a socket until a condition holds."""
     wait_until(lambda: (reader.read(0.05), condition())[1], seconds, "the socket's condition")
 
