@@ -35,6 +35,7 @@ CONFIG: Final[Any] = {
 }
 
 _RIGHT_MARGIN: Final = 54  # px, room for the y axis's figures
+_UNSURE: Final = (Quality.PARTIAL, Quality.GAP)  # what stands out; a repaired candle is whole
 _HATCH: Final[dict[str, Any]] = {"shape": "/", "fgopacity": 0.45, "size": 7, "solidity": 0.12}
 
 _SYMBOLS: Final = {
@@ -97,7 +98,7 @@ def cvd_figure(
             "color": [_marker_colour(candle.quality, colour, palette) for candle in shown],
             "symbol": [_SYMBOLS[candle.quality] for candle in shown],
             "size": [
-                9 if candle.quality is not Quality.COMPLETE else 7 if index == last else 3
+                9 if candle.quality in _UNSURE else 7 if index == last else 3
                 for index, candle in enumerate(shown)
             ],
             "line": {"width": 1.5},
