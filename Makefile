@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench faults lock browser clean
+.PHONY: run test lint coverage bench lock browser clean
 
 # The app on http://127.0.0.1:8050 (PORT overrides), from a bare clone.
 run: .venv/run
@@ -9,7 +9,13 @@ run: .venv/run
 
 # Every check and every test, browser tests included, from a bare clone.
 test: .venv/test browser lint
-	$(BIN)/pytest --cov=orderflow_dash --cov-report=term:skip-covered
+	$(BIN)/pytest
+
+# Branch coverage of the core, without the browser: tracing halves the speed, so it is no part of `make test`.
+coverage: .venv/test
+	$(BIN)/pytest tests/exchanges tests/feeds tests/footprint tests/test_hub.py tests/test_market.py \
+	  tests/test_wire.py tests/faults/test_history.py --cov=orderflow_dash.exchanges --cov=orderflow_dash.feeds \
+	  --cov=orderflow_dash.footprint --cov=orderflow_dash.hub --cov-report=term:skip-covered --cov-fail-under=90
 
 lint: .venv/test
 	$(BIN)/ruff check .
