@@ -56,9 +56,9 @@ _packers = _Packers()
 
 def encode(open_ts: int, levels: Levels, path: Path) -> bytes:
     """Bytes of a minute. ValueError where levels are no ladder: prices that fall, nothing negative."""
-    columns = np.ascontiguousarray(levels.T)
-    if levels.ndim != 2 or len(columns) != _COLUMNS or columns.dtype != np.int64:
+    if levels.ndim != 2 or levels.shape[1] != _COLUMNS or levels.dtype != np.int64:
         raise ValueError("levels are not int64 of shape (k, 4)")
+    columns = np.array(levels.T, order="C")  # a copy, for it is changed
     top = 0
     if len(levels):
         top = int(columns[0, 0])

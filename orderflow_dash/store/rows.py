@@ -11,7 +11,7 @@ from .codec import Path, decode, encode
 from .minutes import NO_LEVELS, StoredHour, StoredMinute
 
 _QUALITIES = (Quality.COMPLETE, Quality.REPAIRED, Quality.PARTIAL, Quality.GAP)  # kept as the place here
-_LARGEST = 1 << 56  # of a volume in lots: an hour of minutes still sums in 64 bits
+_LARGEST = 1 << 56  # of a minute's volume in lots: an hour of them still sums in 64 bits
 
 
 def key_of(instrument: Instrument) -> dict[str, str]:
@@ -22,7 +22,8 @@ def key_of(instrument: Instrument) -> dict[str, str]:
 
 def row_of(minute: StoredMinute) -> dict[str, Any]:
     """Columns of either table; ValueError where the levels are no ladder or a figure is out of bounds."""
-    if max(abs(minute.delta), abs(minute.open_ts), int(minute.levels.max(initial=0))) >= _LARGEST:
+    largest = _LARGEST if not isinstance(minute, StoredHour) else 60 * _LARGEST
+    if max(abs(minute.delta), abs(minute.open_ts), int(minute.levels.max(initial=0))) >= largest:
         raise ValueError(f"a figure of the minute at {minute.open_ts} is out of bounds")
     path = Path(minute.open, minute.close, minute.min_delta, minute.max_delta, minute.first, minute.last)
     return {
