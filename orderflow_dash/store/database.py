@@ -16,10 +16,10 @@ from sqlalchemy import event
 from .failure import StoreError, describe_failure
 
 _PAGE = 16_384  # bytes: a minute of 200 levels is some hundred bytes, an hour of a whole market several pages
+_CACHE_KIB = 16_384  # of each connection
 _BUSY_S = 10.0
 _CONNECT_S = 5
 _STATEMENT_MS = 60_000
-_WRITES = "orderflow_writes"
 
 
 def default_url() -> str:
@@ -49,23 +49,28 @@ class Database:
         self.is_sqlite = self.url.drivername == "sqlite"
         self._writer = threading.Lock()
         if self.is_sqlite:
-            self.engine = sa.create_engine(
-                self.url, connect_args={"timeout": _BUSY_S}, pool_timeout=_CONNECT_S, max_overflow=20
-            )
-            event.listen(self.engine, "connect", _set_up_sqlite)
-            event.listen(self.engine, "begin", _begin_sqlite)
+            # Apart, so that one opened while the file was read-only can be replaced, without closing the
+            # others: to open a file anew takes room, which a full disk has not.
+            self._writes = self._sqlite_engine("BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
+            self._reads = self._sqlite_engine("BEGIN", max_overflow=20)
         else:
             arguments = {
                 "connect_timeout": _CONNECT_S,
                 "application_name": "orderflow-dash",
                 "options": f"-c statement_timeout={_STATEMENT_MS}",
             }
-            self.engine = sa.create_engine(
+            self._writes = sa.create_engine(
                 self.url, connect_args=arguments, pool_timeout=_CONNECT_S, pool_pre_ping=True
             )
-        self._reads = self.engine
-        if not self.is_sqlite:
-            self._reads = self.engine.execution_options(isolation_level="REPEATABLE READ")
+            self._reads = self._writes.execution_options(isolation_level="REPEATABLE READ")
+
+    def _sqlite_engine(self, begin: str, **pool: int) -> sa.Engine:
+        engine = sa.create_engine(
+            self.url, connect_args={"timeout": _BUSY_S}, pool_timeout=_CONNECT_S, **pool
+        )
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return engine
 
     @property
     def place(self) -> str:
@@ -78,16 +83,17 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection whose statements all see the same state."""
-        with self._failures(), self._reads.begin() as connection:
-            yield connection
+        with self._failures():
+            self._make_folder()
+            with self._reads.begin() as connection:
+                yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """One transaction: all of it or nothing. Threads of this process take turns."""
         with self._failures(), self._writer:
-            if self.is_sqlite:
-                Path(str(self.url.database)).parent.mkdir(parents=True, exist_ok=True)
-            with self.engine.execution_options(**{_WRITES: True}).begin() as connection:
+            self._make_folder()
+            with self._writes.begin() as connection:
                 yield connection
 
     def used_bytes(self, connection: sa.Connection) -> int:
@@ -109,15 +115,24 @@ class Database:
         """Return free pages of an SQLite file to the disk; PostgreSQL sees to it by itself."""
         if not self.is_sqlite:
             return
-        with self._failures(), self._writer, self.engine.connect() as connection:
+        with self._failures(), self._writer, self._writes.connect() as connection:
             raw = connection.connection.dbapi_connection
             if isinstance(raw, sqlite3.Connection):
                 raw.execute("PRAGMA incremental_vacuum").fetchall()
                 raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def reset(self) -> None:
-        """Forget all idle connections: the next use makes new ones."""
-        self.engine.dispose()
+    def close(self) -> None:
+        """End all connections."""
+        self._writes.dispose()
+        self._reads.dispose()
+
+    def reconnect(self) -> None:
+        """Write over a new connection, and read over new ones from a server that was lost."""
+        self._writes.dispose()
+
+    def _make_folder(self) -> None:
+        if self.is_sqlite:
+            Path(str(self.url.database)).parent.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
@@ -130,19 +145,13 @@ class Database:
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - what the driver gives
-    connection.isolation_level = None  # transactions begin where ``_begin_sqlite`` says, not at a first write
+    connection.isolation_level = None  # transactions begin where they are told to, not at a first write
     cursor = connection.cursor()
-    for pragma in (
-        f"page_size={_PAGE}",
-        "auto_vacuum=INCREMENTAL",
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "cache_size=-16384",  # KiB
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
+    if not cursor.execute("PRAGMA page_count").fetchone()[0]:
+        # Only a new file takes these; on a read-only one that is there they would fail.
+        cursor.execute(f"PRAGMA page_size={_PAGE}")
+        cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
     cursor.close()
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -72,13 +72,8 @@ def migrate(connection: sa.Connection, target: str = HEAD) -> bool:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_START_LOCK)))
-    current = revision(connection)
-    if current == target:
+    if known_revision(connection) == target:
         return False
-    if current is not None and current > HEAD:
-        raise StoreError(
-            f"the database has schema {current}, made by a newer version; this one knows up to {HEAD}"
-        )
     from alembic import command
     from alembic.config import Config
 
@@ -90,8 +85,13 @@ def migrate(connection: sa.Connection, target: str = HEAD) -> bool:
     return True
 
 
-def revision(connection: sa.Connection) -> str | None:
-    """The revision of a database; None for an empty one."""
+def known_revision(connection: sa.Connection) -> str | None:
+    """The revision of a database; None for an empty one. StoreError for one that is not known here."""
     if not sa.inspect(connection).has_table(_version.name):
         return None
-    return connection.execute(sa.select(_version.c.version_num)).scalar()
+    current = connection.execute(sa.select(_version.c.version_num)).scalar()
+    if current is not None and current > HEAD:
+        raise StoreError(
+            f"the database has schema {current}, made by a newer version; this one knows up to {HEAD}"
+        )
+    return current

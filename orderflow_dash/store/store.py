@@ -53,16 +53,24 @@ class Store:
         self._insert: Any = sqlite.insert if database.is_sqlite else postgresql.insert
 
     def prepare(self) -> None:
-        """Bring the tables up to date, and derive hours where an older version kept none."""
+        """Bring the tables up to date, and derive hours where an older version kept none.
+
+        What is up to date is only read, so that history on a read-only disk can be shown.
+        """
+        to_derive = sa.select(_meta.c.value).where(_meta.c.name == "hours")
+        with self.database.reading() as connection:
+            current = schema.known_revision(connection)
+            if current == schema.HEAD and not connection.execute(to_derive).first():
+                return
         with self.database.writing() as connection:
             schema.migrate(connection)
-            if connection.execute(sa.select(_meta.c.value).where(_meta.c.name == "hours")).first():
+            if connection.execute(to_derive).first():
                 self._derive_all_hours(connection)
                 connection.execute(sa.delete(_meta).where(_meta.c.name == "hours"))
 
     def close(self) -> None:
         """End all connections."""
-        self.database.reset()
+        self.database.close()
 
     # -- in ----------------------------------------------------------------------------------
 
@@ -301,7 +309,11 @@ def open_store(url: str) -> Store:
     Raises ValueError where the address is of no known kind, else StoreError with the reason.
     """
     store = Store(Database(url))
-    store.prepare()
+    try:
+        store.prepare()
+    except BaseException:
+        store.close()
+        raise
     return store
 
 

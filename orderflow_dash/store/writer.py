@@ -177,7 +177,7 @@ class StoreWriter:
             if self._store is None:
                 self._store = self._connect()
             elif self._state == "memory":
-                self._store.database.reset()
+                self._store.database.reconnect()
                 self._store.prepare()
             self._write()
             if not self._stopping.is_set():

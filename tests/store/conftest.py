@@ -149,8 +149,10 @@ def outsider() -> Iterator[Path]:
     folder.chmod(0o777)
     was_root = os.geteuid() == 0
     if was_root:
-        os.setegid(pwd.getpwnam("nobody").pw_gid)
-        os.seteuid(pwd.getpwnam("nobody").pw_uid)
+        nobody = pwd.getpwnam("nobody")
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        os.setegid(nobody.pw_gid)
+        os.seteuid(nobody.pw_uid)
     try:
         yield folder
     finally:

@@ -60,9 +60,7 @@ def test_a_range_is_half_open_and_knows_its_cvd(store: Store, since: int, until:
         max_size=5,
     )
 )
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_writes_in_any_order_leave_the_newest_of_each(
     store: Store, writes: list[list[tuple[int, int, int]]]
 ) -> None:
@@ -168,7 +166,9 @@ def test_a_damaged_body_is_left_out_and_counted(store: Store) -> None:
     assert store.load(BTC)[-1] == saved[69]
 
 
-def test_readers_see_whole_transactions_while_one_writes(url: str, open_again: Callable[[str], Store]) -> None:
+def test_readers_see_whole_transactions_while_one_writes(
+    url: str, open_again: Callable[[str], Store]
+) -> None:
     """Whoever reads meets either none or all of a transaction, and never waits for it to end."""
     writer, reader = open_again(url), open_again(url)
     ended = threading.Event()
