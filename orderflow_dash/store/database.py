@@ -127,8 +127,10 @@ class Database:
         self._reads.dispose()
 
     def reconnect(self) -> None:
-        """Write over a new connection, and read over new ones from a server that was lost."""
-        self._writes.dispose()
+        """Write to a file over a new connection; those to a server are tried before each use anyway."""
+        if self.is_sqlite:
+            with self._writer:
+                self._writes.dispose()
 
     def _make_folder(self) -> None:
         if self.is_sqlite:

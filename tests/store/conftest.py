@@ -36,7 +36,7 @@ class Server:
         if self._user:
             shutil.chown(folder, self._user)
         self._run("initdb", "--username=orderflow", "--auth=trust", "--no-sync", "--encoding=UTF8")
-        options = f"-p {self.port} -h 127.0.0.1 -k '{folder}' -c fsync=off"
+        options = f"-p {self.port} -h 127.0.0.1 -k '{folder}' -c fsync=off -c full_page_writes=off"
         self._start = ("pg_ctl", "start", "--wait", "--silent", f"--log={self._log}", f"--options={options}")
 
     def start(self) -> None:
