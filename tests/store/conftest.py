@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -161,11 +160,3 @@ def outsider() -> Iterator[Path]:
             os.setegid(0)
         folder.chmod(0o777)
         shutil.rmtree(folder)
-
-
-@pytest.fixture
-def no_size_signal() -> Iterator[None]:
-    """A file that may not grow gives an error instead of ending the process."""
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    yield
-    signal.signal(signal.SIGXFSZ, before)
