@@ -1,14 +1,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint coverage bench lock browser clean
+.PHONY: run test lint coverage bench lock browser postgres clean
 
 # The app on http://127.0.0.1:8050 (PORT overrides), from a bare clone.
 run: .venv/run
 	@$(BIN)/orderflow-dash serve
 
 # Every check and every test, browser tests included, from a bare clone.
-test: .venv/test browser lint
+test: .venv/test browser postgres lint
 	$(BIN)/pytest
 
 # Branch coverage of the core, without the browser: tracing halves the speed, so it is no part of `make test`.
@@ -56,6 +56,16 @@ browser:
 	else \
 	  echo "The browser tests need Chromium and its driver. On Debian: apt-get install chromium chromium-driver"; \
 	  exit 1; \
+	fi
+
+# The store's tests run against a real server as well; where none can be installed they say so and are skipped.
+postgres:
+	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install --quiet=2 --yes --no-install-recommends postgresql >/dev/null; \
+	else \
+	  echo "The store's tests run on SQLite alone. For PostgreSQL, on Debian: apt-get install postgresql"; \
 	fi
 
 clean:

@@ -1,0 +1,113 @@
+"""Minutes that wait to be written: bounded, the newest version of each, never waited for."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ..market import Instrument
+from .minutes import StoredMinute, hollowed
+from .store import Batch
+
+_MINUTE_BYTES = 600  # of a minute without its levels, as Python holds it
+
+
+@dataclass(slots=True)
+class _Series:
+    instrument: Instrument
+    cvd_from: int | None = None
+    minutes: dict[int, StoredMinute] = field(default_factory=dict)  # by open
+    since: dict[int, float] = field(default_factory=dict)  # when each came, on the clock
+
+
+class Backlog:
+    """Thread-safe. Over its bound the oldest minutes lose their levels, so that CVD stays right."""
+
+    def __init__(self, bound_bytes: int, clock: Callable[[], float]) -> None:
+        self.dropped = 0  # minutes that lost their levels
+        self._bound = bound_bytes
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._series: dict[Instrument, _Series] = {}
+        self._bytes = 0
+        self._oldest: list[tuple[int, int, Instrument]] = []  # heap of (open, tie, instrument)
+        self._tie = 0
+
+    def add(self, instrument: Instrument, minutes: Iterable[StoredMinute], cvd_from: int | None) -> None:
+        """Take minutes; one that waits already is replaced."""
+        now = self._clock()
+        with self._lock:
+            series = self._series.setdefault(instrument, _Series(instrument))
+            if cvd_from is not None:
+                series.cvd_from = cvd_from
+            for minute in minutes:
+                before = series.minutes.get(minute.open_ts)
+                self._bytes += _size(minute) - (_size(before) if before is not None else 0)
+                series.minutes[minute.open_ts] = minute
+                series.since.setdefault(minute.open_ts, now)
+                if before is None:
+                    self._tie += 1
+                    heapq.heappush(self._oldest, (minute.open_ts, self._tie, instrument))
+            while self._bytes > self._bound and self._oldest:
+                self._hollow_oldest()
+
+    def batches(self, limit: int) -> list[Batch]:
+        """Up to so many minutes, the oldest of each series first; they stay until ``written``."""
+        taken: list[Batch] = []
+        with self._lock:
+            for series in self._series.values():
+                if limit <= 0:
+                    break
+                chosen = sorted(series.minutes)[:limit]
+                if chosen:
+                    minutes = [series.minutes[open_ts] for open_ts in chosen]
+                    taken.append(Batch(series.instrument, minutes, series.cvd_from))
+                    limit -= len(chosen)
+        return taken
+
+    def written(self, batches: Sequence[Batch]) -> None:
+        """Forget what is kept elsewhere now, but for minutes that were replaced meanwhile."""
+        with self._lock:
+            for batch in batches:
+                series = self._series[batch.instrument]
+                for minute in batch.minutes:
+                    if series.minutes.get(minute.open_ts) is minute:
+                        del series.minutes[minute.open_ts], series.since[minute.open_ts]
+                        self._bytes -= _size(minute)
+                if not series.minutes:
+                    del self._series[batch.instrument]
+            if not self._series:
+                self._oldest.clear()
+
+    def of(self, instrument: Instrument) -> tuple[list[StoredMinute], int | None]:
+        """What waits of one series, old to new, and its ``cvd_from`` where that was told."""
+        with self._lock:
+            series = self._series.get(instrument)
+            if series is None:
+                return [], None
+            return [series.minutes[open_ts] for open_ts in sorted(series.minutes)], series.cvd_from
+
+    def __len__(self) -> int:
+        with self._lock:
+            return sum(len(series.minutes) for series in self._series.values())
+
+    def waiting_s(self) -> float:
+        """How long the oldest has waited."""
+        with self._lock:
+            since = [min(series.since.values()) for series in self._series.values() if series.since]
+            return self._clock() - min(since) if since else 0.0
+
+    def _hollow_oldest(self) -> None:
+        open_ts, _, instrument = heapq.heappop(self._oldest)
+        series = self._series.get(instrument)
+        minute = series.minutes.get(open_ts) if series is not None else None
+        if series is not None and minute is not None and not minute.hollow:
+            series.minutes[open_ts] = hollow = hollowed(minute)
+            self._bytes += _size(hollow) - _size(minute)
+            self.dropped += 1
+
+
+def _size(minute: StoredMinute) -> int:
+    return _MINUTE_BYTES + int(minute.levels.nbytes)

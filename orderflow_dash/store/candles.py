@@ -1,0 +1,56 @@
+"""Candles of any timeframe and step from what was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+
+from ..footprint.candle import Candle, level_of
+from ..footprint.measures import point_of_control
+from ..footprint.minute import Levels
+from ..market import Timeframe
+from .minutes import StoredMinute, combine
+
+
+def stored_candles(kept: Sequence[StoredMinute], timeframe: Timeframe, step: int) -> list[Candle]:
+    """Closed candles, old to new, from minutes, or for ``1h`` from hours; ``step`` in ticks."""
+    groups = groupby(kept, key=lambda minute: minute.open_ts // timeframe.ms * timeframe.ms)
+    return [_candle(open_ts, list(group), step) for open_ts, group in groups]
+
+
+def _candle(open_ts: int, parts: list[StoredMinute], step: int) -> Candle:
+    whole = parts[0] if len(parts) == 1 else combine(parts)
+    levels = _rows(whole.levels, step)
+    bid, ask, n = (int(column.sum()) for column in levels.T[1:])
+    return Candle(
+        open_ts=open_ts,
+        open=whole.open,
+        high=int(whole.levels[0, 0]),
+        low=int(whole.levels[-1, 0]),
+        close=whole.close,
+        bid=bid,
+        ask=ask,
+        cvd=whole.cvd,
+        n=n,
+        min_delta=whole.min_delta,
+        max_delta=whole.max_delta,
+        poc=point_of_control(levels),
+        levels=levels,
+        closed=True,
+        quality=whole.quality,
+        rev=0,
+    )
+
+
+def _rows(levels: Levels, step: int) -> Levels:
+    """One ladder with rows of ``step`` ticks. It falls in price, so that nothing need be sorted."""
+    if step == 1:
+        return levels
+    prices = level_of(levels[:, 0], step)
+    starts = np.flatnonzero(np.concatenate(([True], prices[1:] != prices[:-1])))
+    columns = np.empty((4, len(starts)), dtype=np.int64)
+    columns[0] = prices[starts]
+    np.add.reduceat(levels.T[1:], starts, axis=1, out=columns[1:])
+    return columns.T

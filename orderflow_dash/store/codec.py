@@ -1,0 +1,161 @@
+"""A minute's levels and path as bytes, exact, and back.
+
+Layout: version, packing, CRC-32 of the rest; then, compressed where that is shorter: the path and the
+columns' widths as variable-length integers, and each column (the gap to the price above less one, bid,
+ask, trade records) byte plane by byte plane, lowest first. High planes are nearly all zero, so that they
+cost next to nothing; a whole column is decoded by one copy.
+"""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import zstandard
+
+from ..footprint.minute import Levels
+
+VERSION = 1
+
+_PLAIN, _ZSTD = 0, 1
+_PREFIX = 6  # version, packing, CRC-32
+_COLUMNS = 4
+_LEVEL_BYTES = _COLUMNS * 8
+_HEAD = 14  # integers before the columns
+_MOST_LEVELS = 1 << 24
+_SMALLEST, _LARGEST = -(1 << 63), (1 << 63) - 1
+
+
+class Path(NamedTuple):
+    """Where a minute opened and closed and how its delta ran: ticks, lots, ms."""
+
+    open: int
+    close: int
+    min_delta: int
+    max_delta: int
+    first: tuple[int, int]
+    last: tuple[int, int]
+
+
+class _Packers(threading.local):
+    """Compressor and decompressor of one thread: neither may be shared."""
+
+    def __init__(self) -> None:
+        magicless = zstandard.FORMAT_ZSTD1_MAGICLESS
+        parameters = zstandard.ZstdCompressionParameters.from_level(1, format=magicless)
+        self.compressor = zstandard.ZstdCompressor(compression_params=parameters)
+        self.decompressor = zstandard.ZstdDecompressor(format=magicless)
+
+
+_packers = _Packers()
+
+
+def encode(open_ts: int, levels: Levels, path: Path) -> bytes:
+    """Bytes of a minute. ValueError where levels are no ladder: prices that fall, nothing negative."""
+    if levels.ndim != 2 or levels.shape[1] != _COLUMNS or levels.dtype != np.int64:
+        raise ValueError("levels are not int64 of shape (k, 4)")
+    columns = np.array(levels.T, order="C")  # a copy, for it is changed
+    top = 0
+    if len(levels):
+        top = int(columns[0, 0])
+        columns[0, 1:] = columns[0, :-1] - columns[0, 1:] - 1
+        columns[0, 0] = 0
+        if int(columns.min()) < 0 or int(levels[-1, 0]) < 0:
+            raise ValueError("levels do not fall in price, or hold something negative")
+    planes = [_planes(column) for column in columns]
+    (first_time, first_order), (last_time, last_order) = path.first, path.last
+    head = (len(levels), *(width for width, _ in planes), top, path.open - top, path.close - top)
+    head += (path.min_delta, path.max_delta, first_time - open_ts, first_order)
+    head += (last_time - first_time, last_order - first_order)
+    plain = b"".join((_varints(head), *(packed for _, packed in planes)))
+    short = _packers.compressor.compress(plain)
+    packing, body = (_ZSTD, short) if len(short) < len(plain) else (_PLAIN, plain)
+    check = zlib.crc32(body, packing)
+    return bytes((VERSION, packing)) + check.to_bytes(4, "little") + body
+
+
+def decode(open_ts: int, blob: bytes) -> tuple[Levels, Path]:
+    """Levels and path of a minute; ValueError where the bytes are damaged or of a newer version."""
+    if len(blob) <= _PREFIX:
+        raise ValueError("a stored minute is cut short")
+    if blob[0] != VERSION:
+        raise ValueError(f"a stored minute is of version {blob[0]}; known: {VERSION}")
+    body = blob[_PREFIX:]
+    packing = blob[1]
+    if zlib.crc32(body, packing) != int.from_bytes(blob[2:_PREFIX], "little"):
+        raise ValueError("a stored minute is damaged: its checksum differs")
+    try:
+        plain = _packers.decompressor.decompress(body) if packing == _ZSTD else body
+    except zstandard.ZstdError as error:
+        raise ValueError(f"a stored minute is damaged: {error}") from None
+    return _unpacked(open_ts, plain)
+
+
+def _unpacked(open_ts: int, plain: bytes) -> tuple[Levels, Path]:
+    head, position = _read_varints(plain)
+    count, widths, top = head[0], head[1:5], head[5]
+    expected = position + count * sum(widths)
+    if not 0 <= count <= _MOST_LEVELS or not all(0 <= w <= 8 for w in widths) or expected != len(plain):
+        raise ValueError("a stored minute is damaged: its length does not fit")
+    planes = np.frombuffer(plain, dtype=np.uint8)
+    # Column by column in memory: quicker to fill, and quicker to sum than rows.
+    columns = np.zeros((_COLUMNS, count), dtype="<i8")
+    octets = columns.view(np.uint8).reshape(_COLUMNS, count, 8)
+    for column, width in enumerate(widths):
+        for plane in range(width):
+            octets[column, :, plane] = planes[position : position + count]
+            position += count
+    if count:
+        gaps = columns[0]
+        gaps[1:] += 1
+        np.cumsum(gaps, out=gaps)
+        np.subtract(top, gaps, out=gaps)
+    first = open_ts + head[10], head[11]
+    last = first[0] + head[12], first[1] + head[13]
+    return columns.astype(np.int64, copy=False).T, Path(
+        top + head[6], top + head[7], head[8], head[9], first, last
+    )
+
+
+def _planes(column: npt.NDArray[np.int64]) -> tuple[int, bytes]:
+    """Bytes that the column's largest value needs, and its byte planes, lowest first."""
+    width = (int(column.max()).bit_length() + 7) // 8 if len(column) else 0
+    octets = column.astype("<i8", copy=False).view(np.uint8).reshape(len(column), 8)
+    return width, b"".join(octets[:, plane].tobytes() for plane in range(width))
+
+
+def _varints(values: tuple[int, ...]) -> bytes:
+    """Signed integers as seven bits a byte, the sign lowest."""
+    out = bytearray()
+    for value in values:
+        if not _SMALLEST <= value <= _LARGEST:
+            raise ValueError(f"{value} does not fit into 64 bits")
+        rest = value << 1 if value >= 0 else (~value << 1) | 1
+        while rest > 0x7F:
+            out.append(rest & 0x7F | 0x80)
+            rest >>= 7
+        out.append(rest)
+    return bytes(out)
+
+
+def _read_varints(plain: bytes) -> tuple[list[int], int]:
+    """The head's integers and where they end."""
+    octets: Iterator[int] = iter(plain)
+    values: list[int] = []
+    used = 0
+    for _ in range(_HEAD):
+        value = shift = 0
+        for octet in octets:
+            used += 1
+            value |= (octet & 0x7F) << shift
+            shift += 7
+            if octet < 0x80:
+                break
+        else:
+            raise ValueError("a stored minute is cut short")
+        values.append(~(value >> 1) if value & 1 else value >> 1)
+    return values, used

@@ -1,0 +1,159 @@
+"""One database, SQLite or PostgreSQL: where it is, its connections, its transactions, its failures."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from platformdirs import user_data_path
+from sqlalchemy import event
+
+from .failure import StoreError, describe_failure
+
+_PAGE = 16_384  # bytes: a minute of 200 levels is some hundred bytes, an hour of a whole market several pages
+_CACHE_KIB = 16_384  # of each connection
+_BUSY_S = 10.0
+_CONNECT_S = 5
+_STATEMENT_MS = 60_000
+
+
+def default_url() -> str:
+    """An SQLite file in the user's data directory."""
+    return f"sqlite:///{user_data_path('orderflow-dash', appauthor=False) / 'orderflow.sqlite3'}"
+
+
+def parse_url(url: str) -> sa.URL:
+    """An SQLite or PostgreSQL address as SQLAlchemy takes it; ValueError with what is accepted."""
+    accepted = "sqlite:///PATH, postgres://... or postgresql://..."
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        raise ValueError(accepted) from None
+    if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername == "sqlite" and parsed.database and parsed.database != ":memory:":
+        return parsed
+    raise ValueError(accepted)
+
+
+class Database:
+    """Connections and transactions of one database; every failure comes out as a StoreError."""
+
+    def __init__(self, url: str) -> None:
+        self.url = parse_url(url)
+        self.is_sqlite = self.url.drivername == "sqlite"
+        self._writer = threading.Lock()
+        if self.is_sqlite:
+            # Apart, so that one opened while the file was read-only can be replaced, without closing the
+            # others: to open a file anew takes room, which a full disk has not.
+            self._writes = self._sqlite_engine("BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
+            self._reads = self._sqlite_engine("BEGIN", max_overflow=20)
+        else:
+            arguments = {
+                "connect_timeout": _CONNECT_S,
+                "application_name": "orderflow-dash",
+                "options": f"-c statement_timeout={_STATEMENT_MS}",
+            }
+            self._writes = sa.create_engine(
+                self.url, connect_args=arguments, pool_timeout=_CONNECT_S, pool_pre_ping=True
+            )
+            self._reads = self._writes.execution_options(isolation_level="REPEATABLE READ")
+
+    def _sqlite_engine(self, begin: str, **pool: int) -> sa.Engine:
+        engine = sa.create_engine(
+            self.url, connect_args={"timeout": _BUSY_S}, pool_timeout=_CONNECT_S, **pool
+        )
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return engine
+
+    @property
+    def place(self) -> str:
+        """Where it is, without a password."""
+        if self.is_sqlite:
+            return str(self.url.database)
+        port = f":{self.url.port}" if self.url.port else ""
+        return f"PostgreSQL at {self.url.host or 'this machine'}{port}/{self.url.database or ''}"
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection whose statements all see the same state."""
+        with self._failures():
+            self._make_folder()
+            with self._reads.begin() as connection:
+                yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """One transaction: all of it or nothing. Threads of this process take turns."""
+        with self._failures(), self._writer:
+            self._make_folder()
+            with self._writes.begin() as connection:
+                yield connection
+
+    def used_bytes(self, connection: sa.Connection) -> int:
+        """What minutes and hours take, without room that is free for new ones."""
+        if self.is_sqlite:
+            page, count, free = (
+                int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
+                for name in ("page_size", "page_count", "freelist_count")
+            )
+            return page * (count - free)
+        # The size of a table says nothing: PostgreSQL keeps room for new rows when old ones go.
+        total = connection.exec_driver_sql(
+            "SELECT coalesce(sum(octet_length(body) + 64), 0) FROM minute"
+        ).scalar_one()
+        hours = connection.exec_driver_sql("SELECT coalesce(sum(octet_length(body) + 64), 0) FROM hour")
+        return int(total) + int(hours.scalar_one())
+
+    def give_back(self) -> None:
+        """Return free pages of an SQLite file to the disk; PostgreSQL sees to it by itself."""
+        if not self.is_sqlite:
+            return
+        with self._failures(), self._writer, self._writes.connect() as connection:
+            raw = connection.connection.dbapi_connection
+            if isinstance(raw, sqlite3.Connection):
+                raw.execute("PRAGMA incremental_vacuum").fetchall()
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def close(self) -> None:
+        """End all connections."""
+        self._writes.dispose()
+        self._reads.dispose()
+
+    def reconnect(self) -> None:
+        """Write to a file over a new connection; those to a server are tried before each use anyway."""
+        if self.is_sqlite:
+            with self._writer:
+                self._writes.dispose()
+
+    def _make_folder(self) -> None:
+        if self.is_sqlite:
+            Path(str(self.url.database)).parent.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreError as error:
+            raise StoreError(error.reason, self.place) from error
+        except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
+            raise StoreError(describe_failure(error), self.place) from error
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - what the driver gives
+    connection.isolation_level = None  # transactions begin where they are told to, not at a first write
+    cursor = connection.cursor()
+    if not cursor.execute("PRAGMA page_count").fetchone()[0]:
+        # Only a new file takes these; on a read-only one that is there they would fail.
+        cursor.execute(f"PRAGMA page_size={_PAGE}")
+        cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    cursor.close()

@@ -1,0 +1,1 @@
+"""Alembic's environment and revisions; ``schema.migrate`` runs them."""

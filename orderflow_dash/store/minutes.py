@@ -1,0 +1,132 @@
+"""What is kept of a closed minute or hour, and the way from and to the live series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..footprint.batch import merge_rows
+from ..footprint.minute import Levels, Minute, Run
+from ..market import HOUR_MS, Quality
+
+NO_LEVELS: Levels = np.empty((0, 4), dtype=np.int64)
+
+_WORST_FIRST = (Quality.GAP, Quality.PARTIAL, Quality.REPAIRED, Quality.COMPLETE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredMinute:
+    """One minute as it is kept: prices in ticks, volumes in lots, times in ms since the epoch."""
+
+    open_ts: int
+    levels: Levels  # shape (k, 4), high to low: price, bid, ask, trade records
+    open: int
+    close: int
+    delta: int
+    min_delta: int
+    max_delta: int
+    first: tuple[int, int]  # (time, order) of its first trade
+    last: tuple[int, int]
+    quality: Quality
+    verified: bool | None = None  # equals the venue's own kline; None where that is not known
+    cvd_before: int = 0  # CVD at the open, lots: told by whoever hands the minute over, never kept
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same is kept of both; ``cvd_before``, which follows from others, is left out."""
+        if not isinstance(other, StoredMinute):
+            return NotImplemented
+        return self._kept() == other._kept() and np.array_equal(self.levels, other.levels)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _kept(self) -> tuple[object, ...]:
+        path = (self.open_ts, self.open, self.close, self.delta, self.min_delta, self.max_delta)
+        return (*path, self.first, self.last, self.quality, self.verified)
+
+    @property
+    def cvd(self) -> int:
+        """CVD at the close, lots."""
+        return self.cvd_before + self.delta
+
+    @property
+    def hollow(self) -> bool:
+        """Its levels were lost and only its delta is known, so that CVD is not shifted."""
+        return not len(self.levels)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredHour(StoredMinute):
+    """The minutes of one hour as one ladder at the finest grain."""
+
+    minutes: int = 0  # how many of them have levels
+
+
+def to_stored(minute: Minute, quality: Quality, verified: bool | None = None) -> StoredMinute:
+    """A minute of a live series as it is kept; its runs become one path."""
+    path = minute.path()
+    return StoredMinute(
+        open_ts=minute.open_ts,
+        levels=minute.level_array(),
+        open=path.open,
+        close=path.close,
+        delta=path.delta,
+        min_delta=path.min_delta,
+        max_delta=path.max_delta,
+        first=path.first,
+        last=(path.last_time, path.last_order),
+        quality=quality,
+        verified=verified,
+        cvd_before=minute.cvd_before,
+    )
+
+
+def restore(stored: StoredMinute, cvd_before: int | None = None, revision: int = 0) -> Minute:
+    """A minute of a live series from what was kept; not for a hollow one.
+
+    A minute of quality ``gap`` needs its hole marked in the series besides.
+    """
+    if stored.hollow:
+        raise ValueError(f"the levels of the minute at {stored.open_ts} were lost")
+    run = Run(*stored.first, stored.open)
+    run.last_time, run.last_order = stored.last
+    run.close = stored.close
+    run.delta, run.min_delta, run.max_delta = stored.delta, stored.min_delta, stored.max_delta
+    minute = Minute(stored.open_ts, stored.cvd_before if cvd_before is None else cvd_before, revision)
+    minute.partial = stored.quality is Quality.PARTIAL
+    minute.repaired = stored.quality is Quality.REPAIRED
+    minute.adopt(stored.levels, run)
+    return minute
+
+
+def hollowed(minute: StoredMinute) -> StoredMinute:
+    """What remains of a minute whose levels are lost: its path, and that something is missing."""
+    return replace(minute, levels=NO_LEVELS, quality=Quality.GAP, verified=None)
+
+
+def combine(minutes: Sequence[StoredMinute]) -> StoredHour:
+    """Minutes, old to new, at least one, as one ladder that opens at the hour of the first."""
+    known = [minute for minute in minutes if not minute.hollow] or list(minutes)
+    running = min_delta = max_delta = 0
+    for minute in minutes:
+        min_delta = min(min_delta, running + minute.min_delta)
+        max_delta = max(max_delta, running + minute.max_delta)
+        running += minute.delta
+    qualities = {minute.quality for minute in minutes}
+    checks = {minute.verified for minute in minutes}
+    return StoredHour(
+        open_ts=minutes[0].open_ts // HOUR_MS * HOUR_MS,
+        levels=merge_rows(np.concatenate([minute.levels for minute in minutes])),
+        open=known[0].open,
+        close=known[-1].close,
+        delta=running,
+        min_delta=min_delta,
+        max_delta=max_delta,
+        first=minutes[0].first,
+        last=minutes[-1].last,
+        quality=next(quality for quality in _WORST_FIRST if quality in qualities),
+        verified=False if False in checks else None if None in checks else True,
+        cvd_before=minutes[0].cvd_before,
+        minutes=len(minutes) - sum(minute.hollow for minute in minutes),
+    )

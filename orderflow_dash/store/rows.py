@@ -1,0 +1,71 @@
+"""A minute or an hour as a row of its table, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..market import Instrument, Quality
+from .codec import Path, decode, encode
+from .minutes import NO_LEVELS, StoredHour, StoredMinute
+
+_QUALITIES = (Quality.COMPLETE, Quality.REPAIRED, Quality.PARTIAL, Quality.GAP)  # kept as the place here
+_LARGEST = 1 << 56  # of a minute's volume in lots: an hour of them still sums in 64 bits
+
+
+def key_of(instrument: Instrument) -> dict[str, str]:
+    """What tells one series from another."""
+    tick, lot = (format(unit.normalize(), "f") for unit in (instrument.tick, instrument.lot))
+    return {"venue": instrument.venue.value, "symbol": instrument.symbol, "tick": tick, "lot": lot}
+
+
+def row_of(minute: StoredMinute) -> dict[str, Any]:
+    """Columns of either table; ValueError where the levels are no ladder or a figure is out of bounds."""
+    largest = _LARGEST if not isinstance(minute, StoredHour) else 60 * _LARGEST
+    if max(abs(minute.delta), abs(minute.open_ts), int(minute.levels.max(initial=0))) >= largest:
+        raise ValueError(f"a figure of the minute at {minute.open_ts} is out of bounds")
+    path = Path(minute.open, minute.close, minute.min_delta, minute.max_delta, minute.first, minute.last)
+    return {
+        "open_ts": minute.open_ts,
+        "delta": minute.delta,
+        "quality": _QUALITIES.index(minute.quality),
+        "verified": minute.verified,
+        "body": encode(minute.open_ts, minute.levels, path),
+    }
+
+
+def minute_of(row: sa.Row[Any], cvd_before: int) -> StoredMinute:
+    """A row of ``minute``; ValueError where its body cannot be read."""
+    _, open_ts, delta, quality, verified, body = tuple[Any, ...](row)
+    levels, path = decode(open_ts, body)
+    return StoredMinute(
+        open_ts, levels, path.open, path.close, delta, path.min_delta, path.max_delta,
+        path.first, path.last, _QUALITIES[quality], verified, cvd_before,
+    )  # fmt: skip
+
+
+def hour_of(row: sa.Row[Any], cvd_before: int) -> StoredHour:
+    """A row of ``hour``; ValueError where its body cannot be read."""
+    _, open_ts, delta, quality, verified, minutes, body = tuple[Any, ...](row)
+    levels, path = decode(open_ts, body)
+    return StoredHour(
+        open_ts, levels, path.open, path.close, delta, path.min_delta, path.max_delta,
+        path.first, path.last, _QUALITIES[quality], verified, cvd_before, minutes,
+    )  # fmt: skip
+
+
+def damaged_minute(open_ts: int, delta: int, cvd_before: int) -> StoredMinute:
+    """What is left where a body cannot be read."""
+    return StoredMinute(open_ts=open_ts, delta=delta, cvd_before=cvd_before, **_lost(open_ts, delta))
+
+
+def damaged_hour(open_ts: int, delta: int, cvd_before: int) -> StoredHour:
+    """What is left where a body cannot be read."""
+    return StoredHour(open_ts=open_ts, delta=delta, cvd_before=cvd_before, **_lost(open_ts, delta))
+
+
+def _lost(open_ts: int, delta: int) -> dict[str, Any]:
+    nowhere = (open_ts, 0)
+    path = {"min_delta": min(0, delta), "max_delta": max(0, delta), "first": nowhere, "last": nowhere}
+    return {"levels": NO_LEVELS, "open": 0, "close": 0, "quality": Quality.GAP, **path}

@@ -1,0 +1,326 @@
+"""Minutes of every series, kept in a database: written, read, resumed from, retired."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..market import HOUR_MS, Instrument, Venue
+from . import schema
+from .database import Database
+from .minutes import StoredHour, StoredMinute, combine
+from .overlay import Kept
+from .rows import damaged_hour, damaged_minute, hour_of, key_of, minute_of, row_of
+
+log = logging.getLogger(__name__)
+
+EVER = 1 << 62
+_LOOK_BACK = 60  # minutes, for the newest one that is not damaged
+
+_minute, _hour, _series, _meta = schema.minute, schema.hour, schema.series, schema.meta
+
+
+class Batch(NamedTuple):
+    """Minutes of one series to keep; ``cvd_from`` (ms) where CVD is 0, None to leave it."""
+
+    instrument: Instrument
+    minutes: Sequence[StoredMinute]
+    cvd_from: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePoint:
+    """Where a series goes on after a restart."""
+
+    open_ts: int  # of the newest minute kept, ms
+    last: tuple[int, int]  # (time, order) of its last trade
+    cvd: int  # at its close, lots
+    cvd_from: int  # ms; CVD is 0 there
+
+
+class Store:
+    """Minutes and hours in one database. Thread-safe; every failure is a StoreError of one line."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.damaged = 0  # bodies that could not be read
+        self._insert: Any = sqlite.insert if database.is_sqlite else postgresql.insert
+
+    def prepare(self) -> None:
+        """Bring the tables up to date, and derive hours where an older version kept none.
+
+        What is up to date is only read, so that history on a read-only disk can be shown.
+        """
+        to_derive = sa.select(_meta.c.value).where(_meta.c.name == "hours")
+        with self.database.reading() as connection:
+            current = schema.known_revision(connection)
+            if current == schema.HEAD and not connection.execute(to_derive).first():
+                return
+        with self.database.writing() as connection:
+            schema.migrate(connection)
+            if connection.execute(to_derive).first():
+                self._derive_all_hours(connection)
+                connection.execute(sa.delete(_meta).where(_meta.c.name == "hours"))
+
+    def close(self) -> None:
+        """End all connections."""
+        self.database.close()
+
+    # -- in ----------------------------------------------------------------------------------
+
+    def save(self, batches: Iterable[Batch]) -> int:
+        """Keep minutes, all in one transaction; what is there already is replaced. Returns how many.
+
+        Left out are minutes older than what retention dropped, and hollow ones where there is a minute.
+        Raises ValueError, and keeps nothing, where the levels of one are no ladder.
+        """
+        packed = [(batch, [row_of(minute) for minute in batch.minutes]) for batch in batches if batch.minutes]
+        saved = 0
+        with self.database.writing() as connection:
+            for batch, rows in packed:
+                saved += self._save_series(connection, batch, rows)
+        return saved
+
+    @staticmethod
+    def accepts(minute: StoredMinute) -> bool:
+        """Whether a minute can be kept at all."""
+        try:
+            row_of(minute)
+        except ValueError:
+            return False
+        return True
+
+    def _save_series(self, connection: sa.Connection, batch: Batch, rows: list[dict[str, Any]]) -> int:
+        series = self._series_for(connection, batch)
+        whole: dict[int, dict[str, Any]] = {}
+        hollow: dict[int, dict[str, Any]] = {}
+        for minute, row in zip(batch.minutes, rows, strict=True):
+            if minute.open_ts >= series.dropped_to:
+                row["series_id"] = series.id
+                (hollow if minute.hollow else whole)[minute.open_ts] = row
+        if not whole and not hollow:
+            return 0
+        before = self._newest_open(connection, series.id)
+        if whole:
+            connection.execute(self._upsert(_minute), list(whole.values()))
+        if hollow:
+            statement = self._insert(_minute).on_conflict_do_nothing()
+            connection.execute(statement, list(hollow.values()))
+        touched = {_hour_start(open_ts) for open_ts in (*whole, *hollow)}
+        newest = max(touched)
+        if before is not None:
+            touched.add(_hour_start(before))
+            newest = max(touched)
+        self._derive_hours(connection, series.id, sorted(touched - {newest}))
+        return len(whole) + len(hollow)
+
+    def _series_for(self, connection: sa.Connection, batch: Batch) -> sa.Row[Any]:
+        """The row of a series, made where it is new, with its ``cvd_from`` as the batch tells it."""
+        series = self._find(connection, batch.instrument, lock=True)
+        if series is None:
+            oldest = min(minute.open_ts for minute in batch.minutes)
+            values = {
+                **key_of(batch.instrument),
+                "base": batch.instrument.base,
+                "quote": batch.instrument.quote,
+                "cvd_from": oldest if batch.cvd_from is None else batch.cvd_from,
+                "dropped_to": 0,
+                "dropped_delta": 0,
+            }
+            connection.execute(self._insert(_series).on_conflict_do_nothing(), values)
+            series = self._find(connection, batch.instrument, lock=True)
+            if series is None:
+                raise RuntimeError("a series that was just written is not there")
+        moved = batch.cvd_from is not None and batch.cvd_from != series.cvd_from
+        # What was dropped cannot be summed again: CVD may begin later, but no earlier than it does.
+        if moved and batch.cvd_from >= series.dropped_to:
+            values = {"cvd_from": batch.cvd_from, "dropped_delta": 0}
+            connection.execute(sa.update(_series).where(_series.c.id == series.id).values(values))
+        return series
+
+    def _upsert(self, table: sa.Table) -> Any:  # noqa: ANN401 - either dialect's
+        statement = self._insert(table)
+        changed = [column.name for column in table.columns if not column.primary_key]
+        return statement.on_conflict_do_update(
+            index_elements=list(table.primary_key.columns),
+            set_={name: statement.excluded[name] for name in changed},
+        )
+
+    # -- out ---------------------------------------------------------------------------------
+
+    def load(
+        self, instrument: Instrument, since: int = 0, until: int = EVER, *, hollow: bool = False
+    ) -> list[StoredMinute]:
+        """Minutes with ``since <= open_ts < until`` (ms), old to new, each with its CVD.
+
+        The instrument's tick and lot choose among the series of a symbol. Minutes of which only the
+        delta is known come only where ``hollow`` is asked for.
+        """
+        with self.database.reading() as connection:
+            series = self._find(connection, instrument)
+            if series is None:
+                return []
+            cvd = self._cvd_at(connection, series, since)
+            minutes = self._minutes(connection, series.id, since, until, cvd)
+        return [minute for minute in minutes if hollow or not minute.hollow]
+
+    def load_hours(
+        self, instrument: Instrument, since: int = 0, until: int = EVER, *, hollow: bool = False
+    ) -> list[StoredHour]:
+        """Hours that open at ``since`` (ms, floored to an hour) or later and before ``until``, old to new.
+
+        The newest hour is as far as its minutes are kept.
+        """
+        since = _hour_start(since)
+        with self.database.reading() as connection:
+            series = self._find(connection, instrument)
+            newest = self._newest_open(connection, series.id) if series is not None else None
+            if series is None or newest is None:
+                return []
+            cvd = self._cvd_at(connection, series, since)
+            chosen = (_hour.c.series_id == series.id, _hour.c.open_ts >= since, _hour.c.open_ts < until)
+            rows = connection.execute(sa.select(_hour).where(*chosen).order_by(_hour.c.open_ts)).all()
+            hours = []
+            for row in rows:
+                hours.append(self._read(hour_of, damaged_hour, row, cvd))
+                cvd += row.delta
+            if since <= _hour_start(newest) < until:
+                minutes = self._minutes(connection, series.id, _hour_start(newest), EVER, cvd)
+                hours.append(combine(minutes))
+        return [hour for hour in hours if hollow or not hour.hollow]
+
+    def resume(self, instrument: Instrument) -> ResumePoint | None:
+        """Where a series ended; None where nothing of it is kept in this tick and lot."""
+        with self.database.reading() as connection:
+            series = self._find(connection, instrument)
+            if series is None:
+                return None
+            chosen = sa.select(_minute).where(_minute.c.series_id == series.id)
+            rows = connection.execute(chosen.order_by(_minute.c.open_ts.desc()).limit(_LOOK_BACK)).all()
+            for row in rows:
+                try:
+                    minute = minute_of(row, self._cvd_at(connection, series, row.open_ts))
+                except ValueError:
+                    continue
+                return ResumePoint(minute.open_ts, minute.last, minute.cvd, series.cvd_from)
+        return None
+
+    def instruments(self, venue: Venue, symbol: str) -> list[Instrument]:
+        """Every series of a symbol, in the units it was kept in, old to new."""
+        chosen = (_series.c.venue == venue.value, _series.c.symbol == symbol)
+        with self.database.reading() as connection:
+            rows = connection.execute(sa.select(_series).where(*chosen).order_by(_series.c.id)).all()
+        return [
+            Instrument(venue, symbol, row.base, row.quote, Decimal(row.tick), Decimal(row.lot))
+            for row in rows
+        ]
+
+    def _find(
+        self, connection: sa.Connection, instrument: Instrument, *, lock: bool = False
+    ) -> sa.Row[Any] | None:
+        chosen = [_series.c[name] == value for name, value in key_of(instrument).items()]
+        statement = sa.select(_series).where(*chosen)
+        return connection.execute(statement.with_for_update() if lock else statement).first()
+
+    def _newest_open(self, connection: sa.Connection, series_id: int) -> int | None:
+        newest = sa.select(sa.func.max(_minute.c.open_ts)).where(_minute.c.series_id == series_id)
+        return connection.execute(newest).scalar()
+
+    def _minutes(
+        self, connection: sa.Connection, series_id: int, since: int, until: int, cvd: int = 0
+    ) -> list[StoredMinute]:
+        """Minutes of a range, hollow ones too, with CVD running on from ``cvd``."""
+        chosen = (_minute.c.series_id == series_id, _minute.c.open_ts >= since, _minute.c.open_ts < until)
+        rows = connection.execute(sa.select(_minute).where(*chosen).order_by(_minute.c.open_ts)).all()
+        minutes = []
+        for row in rows:
+            minutes.append(self._read(minute_of, damaged_minute, row, cvd))
+            cvd += row.delta
+        return minutes
+
+    def _read(
+        self,
+        whole: Callable[[sa.Row[Any], int], Kept],
+        damaged: Callable[[int, int, int], Kept],
+        row: sa.Row[Any],
+        cvd: int,
+    ) -> Kept:
+        try:
+            return whole(row, cvd)
+        except ValueError as error:
+            self.damaged += 1
+            log.warning("%s: %s (opened at %d)", self.database.place, error, row.open_ts)
+            return damaged(row.open_ts, row.delta, cvd)
+
+    # -- sums --------------------------------------------------------------------------------
+
+    def _cvd_at(self, connection: sa.Connection, series: sa.Row[Any], at: int) -> int:
+        """CVD (lots) just before ``at`` (ms); before ``cvd_from`` it runs backwards from 0."""
+        at = max(at, series.dropped_to)
+        if at < series.cvd_from:
+            return -self._delta_between(connection, series.id, at, series.cvd_from)
+        start = max(series.cvd_from, series.dropped_to)
+        return int(series.dropped_delta) + self._delta_between(connection, series.id, start, at)
+
+    def _delta_between(self, connection: sa.Connection, series_id: int, start: int, end: int) -> int:
+        """Sum of the deltas of minutes with ``start <= open_ts < end``, by hours where they are whole."""
+        if end <= start:
+            return 0
+        newest = self._newest_open(connection, series_id)
+        if newest is None:
+            return 0
+        first_hour, last_hour = -(-start // HOUR_MS) * HOUR_MS, min(_hour_start(end), _hour_start(newest))
+        if first_hour >= last_hour:
+            return _sum(connection, _minute, series_id, start, end)
+        return (
+            _sum(connection, _minute, series_id, start, first_hour)
+            + _sum(connection, _hour, series_id, first_hour, last_hour)
+            + _sum(connection, _minute, series_id, last_hour, end)
+        )
+
+    # -- hours -------------------------------------------------------------------------------
+
+    def _derive_hours(self, connection: sa.Connection, series_id: int, hours: Iterable[int]) -> None:
+        rows = []
+        for open_ts in hours:
+            minutes = self._minutes(connection, series_id, open_ts, open_ts + HOUR_MS)
+            if minutes:
+                hour = combine(minutes)
+                rows.append({**row_of(hour), "series_id": series_id, "minutes": hour.minutes})
+        if rows:
+            connection.execute(self._upsert(_hour), rows)
+
+    def _derive_all_hours(self, connection: sa.Connection) -> None:
+        for series_id in connection.execute(sa.select(_series.c.id)).scalars().all():
+            opens = sa.select(_minute.c.open_ts).where(_minute.c.series_id == series_id)
+            hours = sorted({_hour_start(open_ts) for open_ts in connection.execute(opens).scalars()})
+            self._derive_hours(connection, series_id, hours[:-1])
+
+
+def open_store(url: str) -> Store:
+    """A database that is ready to use, its tables up to date.
+
+    Raises ValueError where the address is of no known kind, else StoreError with the reason.
+    """
+    store = Store(Database(url))
+    try:
+        store.prepare()
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _hour_start(open_ts: int) -> int:
+    return open_ts // HOUR_MS * HOUR_MS
+
+
+def _sum(connection: sa.Connection, table: sa.Table, series_id: int, start: int, end: int) -> int:
+    chosen = (table.c.series_id == series_id, table.c.open_ts >= start, table.c.open_ts < end)
+    return int(connection.execute(sa.select(sa.func.sum(table.c.delta)).where(*chosen)).scalar() or 0)

@@ -1,0 +1,99 @@
+"""From the live series to what is kept, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orderflow_dash.footprint.candle import CandleBuilder
+from orderflow_dash.footprint.series import Series
+from orderflow_dash.market import HOUR_MS, MINUTE_MS, Quality, Timeframe, Trade
+from orderflow_dash.store.candles import stored_candles
+from orderflow_dash.store.minutes import combine, hollowed, restore, to_stored
+
+from .market import START, minute
+
+PRINTS = st.lists(
+    st.tuples(st.integers(0, 3 * HOUR_MS // 7), st.integers(990, 1_040), st.integers(1, 9), st.booleans()),
+    min_size=1,
+    max_size=120,
+)
+
+
+def series_of(prints: list[tuple[int, int, int, bool]]) -> Series:
+    """A series of trades at these times after START, prices, volumes and sides."""
+    prints = sorted(prints)
+    trades: list[Trade] = [
+        (START + time * 7, order, price, volume if bought else -volume)
+        for order, (time, price, volume, bought) in enumerate(prints)
+    ]
+    series = Series()
+    series.apply(trades)
+    return series
+
+
+@given(PRINTS)
+def test_a_restored_minute_is_the_minute(prints: list[tuple[int, int, int, bool]]) -> None:
+    """What comes back gives the same levels, path, CVD and quality."""
+    series = series_of(prints)
+    for live in series.minutes():
+        stored = to_stored(live, series.quality(live))
+        back = restore(stored, revision=4)
+        assert np.array_equal(back.level_array(), live.level_array())
+        assert to_stored(back, series.quality(live)) == stored
+        assert (back.cvd, back.partial, back.repaired, back.revision) == (
+            live.cvd,
+            live.partial,
+            live.repaired,
+            4,
+        )
+
+
+@given(PRINTS, st.sampled_from(list(Timeframe)), st.sampled_from([1, 2, 5, 20]))
+@settings(max_examples=60)
+def test_stored_candles_are_the_live_candles(
+    prints: list[tuple[int, int, int, bool]], timeframe: Timeframe, step: int
+) -> None:
+    """Candles from what is kept equal those that the live series derives."""
+    series = series_of(prints)
+    kept = [to_stored(live, series.quality(live)) for live in series.minutes()]
+    if timeframe is Timeframe.H1:
+        opens = {each.open_ts // HOUR_MS for each in kept}
+        kept = [combine([each for each in kept if each.open_ts // HOUR_MS == hour]) for hour in sorted(opens)]
+    builder = CandleBuilder(series, timeframe, step)
+    for candle in stored_candles(kept, timeframe, step):
+        live_candle = builder.build(candle.open_ts)
+        assert np.array_equal(candle.levels, live_candle.levels)
+        for name in ("open", "high", "low", "close", "bid", "ask", "cvd", "n", "poc", "quality"):
+            assert getattr(candle, name) == getattr(live_candle, name), name
+        assert (candle.min_delta, candle.max_delta) == (live_candle.min_delta, live_candle.max_delta)
+
+
+def test_an_hour_is_as_whole_as_its_worst_minute() -> None:
+    """Quality and verification of an hour never claim more than its minutes do."""
+    good = [minute(0, verified=True), minute(1, verified=True)]
+    assert (combine(good).quality, combine(good).verified) == (Quality.COMPLETE, True)
+    unknown = [*good, minute(2, verified=None, quality=Quality.REPAIRED)]
+    assert (combine(unknown).quality, combine(unknown).verified) == (Quality.REPAIRED, None)
+    wrong = [*unknown, minute(3, verified=False, quality=Quality.GAP)]
+    assert (combine(wrong).quality, combine(wrong).verified) == (Quality.GAP, False)
+
+
+def test_a_hollow_minute_keeps_its_delta_and_cannot_be_restored() -> None:
+    """Levels that were lost are not made up; the delta still counts."""
+    hollow = hollowed(minute(1, verified=True))
+    assert (hollow.delta, hollow.quality, hollow.verified) == (minute(1).delta, Quality.GAP, None)
+    hour = combine([minute(0), hollow, minute(2)])
+    assert hour.delta == sum(minute(index).delta for index in range(3))
+    assert (hour.minutes, hour.quality) == (2, Quality.GAP)
+    with pytest.raises(ValueError, match="were lost"):
+        restore(hollow)
+
+
+def test_a_partial_minute_stays_partial() -> None:
+    """The first minute of a feed comes back as what it was."""
+    series = series_of([(0, 1_000, 1, True), (MINUTE_MS // 7 + 1, 1_000, 1, True)])
+    first = series.minutes()[0]
+    assert restore(to_stored(first, series.quality(first))).partial
