@@ -20,17 +20,21 @@ from .feeds.klines import BinanceKlines, BybitKlines, KlineSource
 from .feeds.reconcile import SETTLE_S, ReconcilePolicy, Reconciler
 from .feeds.repair import BinanceRepair, BybitRepair, Repairer, RepairMethod
 from .feeds.rest import RestClient
+from .history import History
 from .hub import Hub, VenueLink
 from .market import MINUTE_MS, Instrument, Venue
 from .replay import Replay, replay_files
 from .settings import Settings
 from .simulator import SimulatedExchange, SyntheticMarket
+from .store.null import OFF, open_history
+from .store.retention import Retention
 from .web import create_server
 
 _LISTING_BACKOFF = 2.0, 60.0  # s
 _DEMO_HISTORY = 35  # minutes that the simulated market has behind it when it opens, at most
 _DEMO_RECONCILE_S = 1.0  # our own exchange need not be spared
 _LOADING_BACKOFF = 0.3, 0.6  # s, while a replay's files are being loaded
+_FLUSH_S = 1.0  # how long the end waits for minutes to be stored
 _COALESCE_S = 0.04  # changes of a view this close together are encoded as one
 
 
@@ -49,6 +53,9 @@ class Application:
         self._repairers: list[Repairer] = []
         # A replay shows what it has played since it was last sought, and nothing before.
         self._history_ms = 0 if self.replay is not None else settings.history * MINUTE_MS
+        place = settings.database_url if self.replay is None else OFF
+        store = open_history(place, Retention(days=settings.keep_days, megabytes=settings.keep_mb))
+        self.history = History(store, settings.window)
         self._reconcilers: list[Reconciler] = []
         self._reconcile_s = settings.reconcile
         self.exchange: SimulatedExchange | None = None
@@ -69,6 +76,7 @@ class Application:
         self.hub = Hub(
             links,
             self._board,
+            history=self.history,
             window=settings.window,
             grace_s=settings.grace,
             lease_s=settings.lease,
@@ -79,7 +87,8 @@ class Application:
         self.server: Flask = create_server(self.hub, settings, self.replay)
 
     def start(self) -> None:
-        """Begin to reach the venues and to release what nobody watches."""
+        """Open the store, begin to reach the venues and to release what nobody watches."""
+        self.history.start()
         for directory in self._directories:
             directory.start()
         for repairer in self._repairers:
@@ -105,6 +114,7 @@ class Application:
             feed.stop()
         for reconciler in self._reconcilers:
             reconciler.stop()
+        self.history.stop(_FLUSH_S)
         if self.exchange is not None:
             self.exchange.stop()
         if self.replay is not None:
@@ -126,7 +136,9 @@ class Application:
         url, repairer = market_stream_url(ws_root), self._repairer(BinanceRepair(rest), venue)
         feed = self._feed(venue, url, BinanceProtocol, ContiguousIds, instruments, self._policy, repairer)
         listing = BinanceListing(venue, rest, ws_root, self._policy, instruments)
-        return self._link(feed, self._directory(venue, listing, instruments), BinanceKlines(rest))
+        return self._link(
+            feed, self._directory(venue, listing, instruments), BinanceKlines(rest), refetches=True
+        )
 
     def _bybit(self, ws_url: str, rest_root: str) -> VenueLink:
         instruments: dict[str, Instrument] = {}
@@ -134,7 +146,9 @@ class Application:
         repairer = self._repairer(BybitRepair(rest), Venue.BYBIT)
         feed = self._feed(Venue.BYBIT, ws_url, BybitProtocol, UniqueIds, instruments, self._policy, repairer)
         listing = BybitListing(Venue.BYBIT, rest)
-        return self._link(feed, self._directory(Venue.BYBIT, listing, instruments), BybitKlines(rest))
+        return self._link(
+            feed, self._directory(Venue.BYBIT, listing, instruments), BybitKlines(rest), refetches=False
+        )
 
     def _directory(
         self, venue: Venue, listing: VenueListing, instruments: dict[str, Instrument]
@@ -149,15 +163,18 @@ class Application:
         self._repairers.append(repairer)
         return repairer
 
-    def _link(self, feed: Feed, directory: Directory, klines: KlineSource) -> VenueLink:
+    def _link(self, feed: Feed, directory: Directory, klines: KlineSource, *, refetches: bool) -> VenueLink:
         self._feeds.append(feed)
         self._directories.append(directory)
+        # A simulated market is another one after each start, and a replay is on disk already.
+        kept = self.replay is None and feed.venue is not Venue.DEMO
+        refetch_ms = self._history_ms if refetches else 0
         every = self._reconcile_s
         if not every:
-            return VenueLink(directory, feed)
+            return VenueLink(directory, feed, None, kept, refetch_ms)
         if feed.venue is Venue.DEMO:
             every = min(every, _DEMO_RECONCILE_S)
         policy = ReconcilePolicy(every=every, settle=min(every, SETTLE_S))
         reconciler = Reconciler(feed.venue, klines, policy)
         self._reconcilers.append(reconciler)
-        return VenueLink(directory, feed, reconciler)
+        return VenueLink(directory, feed, reconciler, kept, refetch_ms)

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 from .feeds.board import TickerBoard
 from .market import Instrument, Venue
 from .minute_book import MinuteBook
-from .view import SeriesStream, TradeSource, View, ViewKey
+from .view import Past, SeriesStream, TradeSource, View, ViewKey
 
 log = logging.getLogger(__name__)
 
@@ -61,13 +61,32 @@ class KlineCheck(Protocol):
         """Counters for ``/health``."""
 
 
+class History(Past, Protocol):
+    """What was before, and what keeps what comes."""
+
+    def begin(self, stream: SeriesStream, refetch_ms: int) -> None:
+        """Begin a stream after what is stored of it, and keep what it closes; returns at once."""
+
+    def end(self, stream: SeriesStream) -> None:
+        """Keep the last of a stream that has ended."""
+
+    def health(self) -> dict[str, object]:
+        """Figures for ``/health``; ``detail`` is a sentence where it does not store."""
+
+
 @dataclass(frozen=True, slots=True)
 class VenueLink:
-    """One venue as the hub sees it."""
+    """One venue as the hub sees it.
+
+    ``is_kept`` tells whether its minutes are stored; ``refetch_ms`` is how far back it gives the trades of
+    a gap again.
+    """
 
     listing: Listing
     trades: TradeSource
     klines: KlineCheck | None = None
+    is_kept: bool = True
+    refetch_ms: int = 0
 
 
 class _Lease(NamedTuple):
@@ -83,6 +102,7 @@ class Hub:
         links: Mapping[Venue, VenueLink],
         board: TickerBoard,
         *,
+        history: History | None = None,
         window: int = 500,
         grace_s: float = 30.0,
         lease_s: float = 15.0,
@@ -93,6 +113,7 @@ class Hub:
     ) -> None:
         self._links = dict(links)
         self._board = board
+        self._history = history
         self._window = window
         self._grace_s = grace_s
         self._lease_s = lease_s
@@ -122,6 +143,11 @@ class Hub:
         return [
             VenueStatus(v, link.listing.reachable, link.listing.detail) for v, link in self._links.items()
         ]
+
+    def history_detail(self) -> str:
+        """What is wrong with the storing of history, as a sentence; empty where nothing is."""
+        health = {} if self._history is None else self._history.health()
+        return str(health["detail"]) if health.get("state") == "memory" else ""
 
     def instruments(self) -> list[Instrument]:
         """Everything listed by the venues that have answered."""
@@ -217,14 +243,14 @@ class Hub:
         """
         # Under the lock: nobody must meet a stream that is between two times.
         with self._lock:
-            for venue, symbol in self._streams:
-                self._links[venue].trades.unsubscribe(symbol)
+            for stream in self._streams.values():
+                stream.end()
             try:
                 move()
             finally:
-                for (venue, symbol), old in list(self._streams.items()):
-                    stream = self._streams[venue, symbol] = old.begun_anew(self._window, self._coalesce_s)
-                    self._links[venue].trades.subscribe(symbol, stream)
+                for place, old in list(self._streams.items()):
+                    self._streams[place] = stream = old.begun_anew(self._window, self._coalesce_s)
+                    stream.begin()
 
     def health(self) -> dict[str, object]:
         """What is watched, and each venue's feed, for ``/health``."""
@@ -248,7 +274,7 @@ class Hub:
             }
             for venue, link in self._links.items()
         }
-        return {**watched, "feeds": feeds}
+        return {**watched, "feeds": feeds, "store": None if self._history is None else self._history.health()}
 
     # -- inside ------------------------------------------------------------------------------
 
@@ -261,10 +287,7 @@ class Hub:
                     f"all {self._max_series} symbols that may stream at once do; try again later"
                 )
             if stream is None:
-                trades = self._links[key.venue].trades
-                stream = SeriesStream(instrument, trades, self._window)
-                trades.subscribe(key.symbol, stream)
-                self._streams[key.venue, key.symbol] = stream
+                stream = self._streams[key.venue, key.symbol] = self._begun(instrument)
             stream.references += 1
             stream.idle_since = None
             self._view_references[key] = self._view_references.get(key, 0) + 1
@@ -273,6 +296,16 @@ class Hub:
             if view is None:
                 view = stream.views[place] = View(key, stream, self._coalesce_s)
             return view
+
+    def _begun(self, instrument: Instrument) -> SeriesStream:
+        link = self._links[instrument.venue]
+        history = self._history if link.is_kept else None
+        stream = SeriesStream(instrument, link.trades, self._window, history)
+        if history is not None:
+            history.begin(stream, link.refetch_ms)
+        else:
+            stream.begin()
+        return stream
 
     def _drop(self, key: ViewKey) -> None:
         with self._lock:
@@ -306,7 +339,8 @@ class Hub:
                 for place, stream in self._streams.items()
                 if stream.idle_since is not None and now - stream.idle_since >= self._grace_s
             ]
-            for venue, symbol in idle:
-                del self._streams[venue, symbol]
-                # Under the lock: a new watcher must not meet a stream that is about to end.
-                self._links[venue].trades.unsubscribe(symbol)
+            ended = [self._streams.pop(place) for place in idle]
+            for stream in ended:
+                stream.end()  # under the lock: a new watcher must not meet a stream that is about to end
+                if self._history is not None:
+                    self._history.end(stream)

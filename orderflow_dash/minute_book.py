@@ -1,4 +1,4 @@
-"""One series' minutes as their reconciliation sees them: read and judged under the series' lock, briefly."""
+"""One series' minutes for those who compare and store them: read and judged under its lock, briefly."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from .footprint.minute import Minute
 from .footprint.series import Series
 from .market import Instrument, Kline, Quality, Verdict
+from .store.minutes import StoredMinute, to_stored
 
 _AT_ONCE = 16  # minutes looked at in one hold of the lock: 0.2 ms where each has 200 levels
 
 
 class MinuteBook:
-    """What is to be compared, and where the verdicts go. Thread-safe by the series' own lock."""
+    """What is to be compared or stored, and where the verdicts go. Thread-safe by the series' own lock."""
 
     def __init__(self, instrument: Instrument, lock: threading.Lock, series: Series) -> None:
         self.instrument = instrument
@@ -62,6 +63,17 @@ class MinuteBook:
                     is_whole, has_gap = quality is not Quality.PARTIAL, quality is Quality.GAP
                     verdicts[minute.open_ts] = None if has_gap else rule(minute.kline(), is_whole)
                 self._series.verify(verdicts)
+
+    def stored(self, opens: Collection[int]) -> list[StoredMinute]:
+        """These minutes as they are stored, as far as they are still in the window."""
+        found: list[StoredMinute] = []
+        for few in _pieces(opens):
+            with self._lock:
+                found += [
+                    to_stored(minute, self._series.quality(minute), minute.verified)
+                    for minute in self._kept(few)
+                ]
+        return found
 
     def _kept(self, opens: Iterable[int]) -> Iterator[Minute]:
         """Of these minutes the ones still in the window; called with the lock held."""

@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from .store.database import parse_url
+from .store.null import OFF
+
 
 class SettingsError(Exception):
     """One line: the variable, its value, and what is accepted."""
@@ -33,6 +36,12 @@ WebsocketUrl = Annotated[str, _url("wss", "ws")]
 HttpUrl = Annotated[str, _url("https", "http")]
 
 
+def _database_url(value: str) -> str:
+    if value and value != OFF:
+        parse_url(value)
+    return value
+
+
 class Settings(BaseSettings):
     """Where to connect, what to serve and how long to keep things."""
 
@@ -51,6 +60,29 @@ class Settings(BaseSettings):
     bybit_rest: Annotated[HttpUrl, Field(alias="BYBIT_REST", description="Bybit v5 REST root")] = (
         "https://api.bybit.com"
     )
+    database_url: Annotated[
+        str,
+        AfterValidator(_database_url),
+        Field(
+            repr=False,  # it may hold a password
+            alias="DATABASE_URL",
+            description="where closed minutes are stored: `sqlite:///PATH`, `postgres://...` or `off`;"
+            " where unset, an SQLite file in the user's data directory",
+        ),
+    ] = ""
+    keep_days: Annotated[
+        float,
+        Field(gt=0, le=36_500, alias="ORDERFLOW_KEEP_DAYS", description="stored minutes are kept for, days"),
+    ] = 90.0
+    keep_mb: Annotated[
+        float,
+        Field(
+            ge=10,
+            le=1e6,
+            alias="ORDERFLOW_KEEP_MB",
+            description="most that is stored, MB; beyond it the oldest goes",
+        ),
+    ] = 4096.0
     ping_interval: Annotated[
         float,
         Field(gt=0, le=300, alias="WS_PING_INTERVAL", description="ping of our own socket's clients, s"),
@@ -169,5 +201,12 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - pydantic checks e
         first = error.errors()[0]
         name = str(first["loc"][0])
         accepted = first["msg"].removeprefix("Value error, ")
-        value = "(hidden)" if "SECRET" in name else repr(first["input"])
+        value = _shown(name, first["input"])
         raise SettingsError(f"{name}={value} is not accepted: {accepted}") from None
+
+
+def _shown(name: str, value: object) -> str:
+    """A value as an error may tell it: a database's address may hold a password."""
+    if name == "DATABASE_URL":
+        return f"{str(value).partition('://')[0]}://..." if "://" in str(value) else "(hidden)"
+    return "(hidden)" if "SECRET" in name else repr(value)

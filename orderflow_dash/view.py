@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from .feeds.continuity import Hole, TradeSink
+from .feeds.continuity import Hole, Known, TradeSink
 from .feeds.feed import StreamStatus
 from .footprint.candle import Candle, CandleBuilder
+from .footprint.minute import Minute
 from .footprint.series import Series
-from .market import Instrument, Timeframe, Trade, Venue
+from .market import Instrument, State, Timeframe, Trade, Venue
 from .minute_book import MinuteBook
 from .wire import Encoder, encode_status
 
@@ -29,8 +31,8 @@ class ViewKey(NamedTuple):
 class TradeSource(Protocol):
     """How the hub gets a venue's trades; how they come about is none of its business."""
 
-    def subscribe(self, symbol: str, sink: TradeSink) -> None:
-        """Begin a symbol's trades."""
+    def subscribe(self, symbol: str, sink: TradeSink, known: Known | None = None) -> None:
+        """Begin a symbol's trades, after those that are known."""
 
     def unsubscribe(self, symbol: str) -> None:
         """End them."""
@@ -42,10 +44,39 @@ class TradeSource(Protocol):
         """Counters for ``/health``."""
 
 
+class Kept(NamedTuple):
+    """What a stream begins with: as ``Series.restore`` takes it, and what is known by it."""
+
+    minutes: Sequence[Minute]
+    holes: Sequence[tuple[int, int]]
+    cvd_from: int
+    known: Known
+
+
+class Past(Protocol):
+    """Where candles are that have left the window, or came before it."""
+
+    def read_older(
+        self,
+        instrument: Instrument,
+        timeframe: Timeframe,
+        step: int,
+        since: int,
+        until: int,
+        adopt: Callable[[Sequence[Candle]], None],
+    ) -> None:
+        """Hand over candles that open from ``since`` and before ``until`` (ms), later; returns at once."""
+
+
+_READING = StreamStatus(State.CONNECTING, "reading what is stored", None)
+
+
 class SeriesStream:
     """One symbol's live series, its lock and its views. The sink of its trades."""
 
-    def __init__(self, instrument: Instrument, trades: TradeSource, window: int) -> None:
+    def __init__(
+        self, instrument: Instrument, trades: TradeSource, window: int, past: Past | None = None
+    ) -> None:
         self.instrument = instrument
         self.lock = threading.Lock()
         self.series = Series(window)
@@ -53,11 +84,35 @@ class SeriesStream:
         self.views: dict[tuple[Timeframe, int], View] = {}
         self.references = 0
         self.idle_since: float | None = None
+        self.past = past
+        self.begun = False  # its trades are subscribed to
+        self.ended = False
+        self._life = threading.Lock()
         self._trades = trades
+
+    def begin(self, kept: Kept | None = None) -> bool:
+        """Subscribe to its trades, after what was ``kept``; False where it has begun or ended already."""
+        with self._life:
+            if self.begun or self.ended:
+                return False
+            if kept is not None:
+                with self.lock:
+                    self.series.restore(kept.minutes, kept.holes, kept.cvd_from)
+            known = None if kept is None else kept.known
+            self._trades.subscribe(self.instrument.symbol, self, known)
+            self.begun = True
+            return True
+
+    def end(self) -> None:
+        """Unsubscribe, or never subscribe."""
+        with self._life:
+            self.ended = True
+            if self.begun:
+                self._trades.unsubscribe(self.instrument.symbol)
 
     def status(self) -> StreamStatus:
         """How its trades are."""
-        return self._trades.status(self.instrument.symbol)
+        return self._trades.status(self.instrument.symbol) if self.begun else _READING
 
     def begun_anew(self, window: int, coalesce_s: float) -> SeriesStream:
         """The same stream with an empty series, for the same watchers; the views of before are over."""
@@ -116,6 +171,10 @@ class View:
         self.instrument = stream.instrument
         self.is_over = False  # the series was begun anew: nothing more comes here
         self.encodings = 0  # how many candles were encoded, ever
+        self.depth = 0  # how often older candles have come: a snapshot tells of them, no delta does
+        self.is_reading = False  # older candles are on their way
+        self._asked = 0  # most candles that anybody asked for
+        self._read = 0  # how many were asked of the past
         self._stream = stream
         self._lock = threading.Lock()
         self._builder = CandleBuilder(stream.series, key.timeframe, key.step)
@@ -145,13 +204,13 @@ class View:
     def candles(self, lookback: int) -> list[Candle]:
         """The newest candles, old to new."""
         with self._lock:
-            self._refresh()
+            self._refresh(lookback)
             return [entry.candle for entry in self._newest(lookback)]
 
     def snapshot(self, lookback: int) -> tuple[str, int, int]:
         """The ``snapshot`` message of the newest candles, its revision, and its oldest open (ms)."""
         with self._lock:
-            self._refresh()
+            self._refresh(lookback)
             entries = self._newest(lookback)
             texts = [self._text(entry) for entry in entries]
             oldest = entries[0].candle.open_ts if entries else 0
@@ -189,8 +248,33 @@ class View:
     def _newest(self, lookback: int) -> list[_Entry]:
         return list(self._entries.values())[-lookback:]
 
-    def _refresh(self) -> None:
-        """Derive again what changed since the last time."""
+    def reach(self, lookback: int) -> None:
+        """Ask the past for what is lacking to so many candles; it comes by and by, and raises ``depth``."""
+        with self._lock:
+            self._refresh(lookback)
+            past, tf = self._stream.past, self.key.timeframe.ms
+            lacking = lookback > max(len(self._entries), self._read)
+            if past is None or self.is_reading or not lacking or not self._stream.begun:
+                return
+            oldest = next(iter(self._entries), None)
+            if oldest is None:
+                return  # where nothing was restored, nothing is stored
+            self.is_reading, self._read = True, lookback
+            since = next(reversed(self._entries)) - (lookback - 1) * tf
+        past.read_older(self.instrument, self.key.timeframe, self.key.step, since, oldest, self._adopt)
+
+    def _adopt(self, candles: Sequence[Candle]) -> None:
+        """Put stored candles before the ones that are here."""
+        with self._lock:
+            oldest = next(iter(self._entries), 0)
+            older = {candle.open_ts: _Entry(candle) for candle in candles if candle.open_ts < oldest}
+            self._entries = {**older, **self._entries}
+            self.depth += bool(older)
+            self.is_reading = False
+
+    def _refresh(self, asked: int = 0) -> None:
+        """Derive again what changed since the last time, and drop what is old and not asked for."""
+        self._asked = max(self._asked, asked)
         stream, tf = self._stream, self.key.timeframe.ms
         with stream.lock:
             series = stream.series
@@ -208,7 +292,8 @@ class View:
         self._entries.update((open_ts, _Entry(candle)) for open_ts, candle in built)
         if disordered:
             self._entries = dict(sorted(self._entries.items()))
-        while next(iter(self._entries)) < oldest - oldest % tf:
+        settled = oldest - oldest % tf
+        while len(self._entries) > self._asked and next(iter(self._entries)) < settled:
             del self._entries[next(iter(self._entries))]
 
 

@@ -106,7 +106,9 @@ def serve() -> Iterator[Callable[..., Served]]:
     running: list[Served] = []
 
     def start(**settings: Any) -> Served:
-        served = Served(**{**UNREACHABLE, "demo": False, "grace": 0.5, "lease": 3, **settings})
+        served = Served(
+            **{**UNREACHABLE, "demo": False, "database_url": "off", "grace": 0.5, "lease": 3, **settings}
+        )
         running.append(served)
         return served
 

@@ -35,9 +35,10 @@ class Program:
     def __init__(self, command: list[str], log: Path, **environment: str) -> None:
         self._log = log
         env = {**os.environ, **OUT_OF_REACH, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        store = {"DATABASE_URL": f"sqlite:///{log.parent / 'store.sqlite3'}"}
         with log.open("w") as output:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env={**env, **environment}, stdout=output, stderr=output
+                command, cwd=ROOT, env={**env, **store, **environment}, stdout=output, stderr=output
             )
 
     @property

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from orderflow_dash.exchanges.binance import BinanceProtocol, market_stream_url
 from orderflow_dash.exchanges.protocol import TradeBatch
 from orderflow_dash.feeds.board import TickerBoard
-from orderflow_dash.feeds.continuity import ContiguousIds, TradeSink
+from orderflow_dash.feeds.continuity import ContiguousIds, Known, TradeSink
 from orderflow_dash.feeds.feed import Feed, StreamStatus
 from orderflow_dash.hub import Hub, Unavailable, UnknownSymbol, VenueLink
 from orderflow_dash.market import MINUTE_MS, Instrument, State, Ticker, Timeframe, Trade, Venue
@@ -38,7 +38,8 @@ class Source:
         self.begun: list[str] = []
         self.ended: list[str] = []
 
-    def subscribe(self, symbol: str, sink: TradeSink) -> None:
+    def subscribe(self, symbol: str, sink: TradeSink, known: Known | None = None) -> None:
+        assert known is None
         assert symbol not in self.sinks
         self.sinks[symbol] = sink
         self.continuities[symbol] = ContiguousIds(sink)

@@ -32,6 +32,7 @@ def test_the_readme_tells_every_setting_with_its_default() -> None:
     for field in Settings.model_fields.values():
         default, meaning = table[str(field.alias)]
         value = "random" if field.default_factory is not None else f"`{shown(field.default)}`"
+        value = "unset" if field.default == "" else value
         assert default == value, field.alias
         assert meaning == field.description, field.alias
 
@@ -73,6 +74,16 @@ def test_the_contracts_names_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.binance_ws == "wss://fstream.binance.com/stream"
     assert settings.bybit_ws == "ws://127.0.0.1:1/v5/public/linear"
     assert (settings.port, settings.ping_interval) == (8123, 7.5)
+
+
+def test_a_databases_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither where the address is refused nor in any text form of the settings."""
+    monkeypatch.setenv("DATABASE_URL", "mysql://trader:do-not-tell@host/prices")
+    with pytest.raises(SettingsError, match=r"^DATABASE_URL=mysql://\.\.\. is not accepted: sqlite") as error:
+        load_settings()
+    assert "do-not-tell" not in str(error.value)
+    monkeypatch.setenv("DATABASE_URL", "postgres://trader:do-not-tell@host/prices")
+    assert "do-not-tell" not in f"{load_settings()!r} {load_settings()}"
 
 
 def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ broke.
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..exchanges.protocol import TradeBatch
 from ..market import Trade
@@ -19,13 +19,24 @@ _REMEMBERED_UIDS = 8_192  # more than a venue repeats after a reconnect
 _MOST_RANGES = 4_096
 
 
+class Known(NamedTuple):
+    """What is known of a symbol before its stream begins: every trade before ``until`` (ms), no other.
+
+    ``order`` is that of the newest of them.
+    """
+
+    until: int
+    order: int
+
+
 class Hole:
     """Trades that are missing between two that arrived.
 
     ``after`` and ``before`` are the trade times (ms) of those two. ``missing`` are the id ranges
     (first, last) still to come; None where the venue's ids tell nothing, and then ``anchor`` is the id
     of the trade before. ``whole_from`` (ms) is set where it is the time before a stream's first trade:
-    once it is filled, everything from there on is known.
+    once it is filled, everything from there on is known. ``resumed`` tells that everything before
+    ``after`` was known when the stream began.
     """
 
     def __init__(
@@ -36,12 +47,14 @@ class Hole:
         *,
         anchor: str | None = None,
         whole_from: int | None = None,
+        resumed: bool = False,
     ) -> None:
         self.after = after
         self.before = before
         self.missing = missing
         self.anchor = anchor
         self.whole_from = whole_from
+        self.resumed = resumed
         self.fetched = 0  # trades that came by request
 
     def fill(self, order: int) -> bool:
@@ -76,6 +89,7 @@ class Continuity(Protocol):
 
     repeats: int
     impossible: int  # trades far older than what came before them: not believed, not counted
+    known_until: int  # ms: a trade from before is a repeat
 
     def receive(self, batch: TradeBatch) -> None:
         """Take a batch of the symbol's trades."""
@@ -99,6 +113,7 @@ class ContiguousIds:
     def __init__(self, sink: TradeSink) -> None:
         self.repeats = 0
         self.impossible = 0
+        self.known_until = 0
         self._sink = sink
         self._deliver = sink.on_trades
         self._next: int | None = None
@@ -151,6 +166,9 @@ class ContiguousIds:
 
     def _take(self, trade: Trade) -> None:
         time, order, _, quantity = trade
+        if time < self.known_until:
+            self.repeats += 1
+            return
         if time < self._last_time - _LATEST_MS:
             self.impossible += 1  # its id stays missing
             return
@@ -198,6 +216,7 @@ class UniqueIds:
     def __init__(self, sink: TradeSink) -> None:
         self.repeats = 0
         self.impossible = 0
+        self.known_until = 0
         self._sink = sink
         self._seen: dict[str, int] = {}  # trade time by id
         self._order: deque[str] = deque()
@@ -207,8 +226,7 @@ class UniqueIds:
 
     def receive(self, batch: TradeBatch) -> None:
         """Pass on what is new; after an interruption tell of the hole that may be there."""
-        pairs = zip(batch.trades, batch.uids or (), strict=True)
-        fresh = [trade for trade, uid in pairs if self._is_new(uid, trade[0])]
+        fresh = self._new(batch)
         self.repeats += len(batch.trades) - len(fresh)
         possible = [trade for trade in fresh if trade[0] >= self._last_time - _LATEST_MS]
         self.impossible += len(fresh) - len(possible)
@@ -230,8 +248,7 @@ class UniqueIds:
 
     def fill(self, batch: TradeBatch) -> int:
         """Pass on what was not seen."""
-        pairs = zip(batch.trades, batch.uids or (), strict=True)
-        fresh = [trade for trade, uid in pairs if self._is_new(uid, trade[0])]
+        fresh = self._new(batch)
         if fresh:
             self._sink.on_fetched(fresh)
         return len(fresh)
@@ -243,6 +260,10 @@ class UniqueIds:
     def interrupted(self) -> None:
         """From the last trade to the next one nobody knows."""
         self._suspect = self._last_time > 0
+
+    def _new(self, batch: TradeBatch) -> list[Trade]:
+        pairs = zip(batch.trades, batch.uids or (), strict=True)
+        return [trade for trade, uid in pairs if trade[0] >= self.known_until and self._is_new(uid, trade[0])]
 
     def _is_new(self, uid: str, time: int) -> bool:
         """An id that comes again with a newer time is another trade: the venue has begun to count anew."""

@@ -13,7 +13,7 @@ from functools import partial
 from ..exchanges.protocol import Event, ReconnectAsked, Rejected, StreamProtocol, TradeBatch
 from ..market import Instrument, State, Venue
 from .connection import Connection, ConnectionPolicy, Link
-from .continuity import Continuity, Hole, TradeSink
+from .continuity import Continuity, Hole, Known, TradeSink
 from .repair import Repairer
 from .rhythm import Rhythm
 
@@ -46,6 +46,7 @@ class TradeStream:
         sink: TradeSink,
         continuity: Callable[[TradeSink], Continuity],
         repairer: Repairer | None,
+        known: Known | None = None,
     ) -> None:
         self.instrument = instrument
         self.symbol = instrument.symbol
@@ -53,8 +54,11 @@ class TradeStream:
         self.ended = False
         self.repaired = 0  # trades that came by request
         self.continuity = continuity(self)
+        self._known = known
+        if known is not None:
+            self.continuity.known_until = known.until
         self.rhythm = Rhythm()
-        self.lock = threading.Lock()  # two connections may carry it during a handover
+        self.lock = threading.RLock()  # two connections may carry it during a handover
         self.trades = 0
         self.holes = 0
         self.refused = ""
@@ -72,7 +76,7 @@ class TradeStream:
             if self.trades != before:  # repeats are no sign of life
                 self.rhythm.beat(now)
                 if not before and self._repairer is not None:
-                    self._repairer.begin(self, batch)
+                    self._repairer.begin(self, batch, self._known)
 
     def interrupted(self) -> None:
         """Its connection broke."""
@@ -96,6 +100,12 @@ class TradeStream:
         """Nothing is missing there any more."""
         with self.lock:
             self.continuity.close(hole)
+
+    def lose(self, after: int, before: int) -> None:
+        """Trades between two times (ms) are missing, and stay so."""
+        with self.lock:
+            self.holes += 1
+            self._sink.on_hole(Hole(after, before, None))
 
     # TradeSink: between continuity and the sink it counts.
 
@@ -165,10 +175,10 @@ class Feed:
 
     # -- who wants what ----------------------------------------------------------------------
 
-    def subscribe(self, symbol: str, sink: TradeSink) -> None:
-        """Begin a symbol's stream; it must be listed and not running."""
+    def subscribe(self, symbol: str, sink: TradeSink, known: Known | None = None) -> None:
+        """Begin a symbol's stream; it must be listed and not running. ``known`` trades do not come again."""
         instrument = self._listed[symbol]
-        stream = TradeStream(instrument, self._topic(symbol), sink, self._continuity, self._repairer)
+        stream = TradeStream(instrument, self._topic(symbol), sink, self._continuity, self._repairer, known)
         with self._lock:
             if symbol in self._streams:
                 raise ValueError(f"{symbol} is streaming already")

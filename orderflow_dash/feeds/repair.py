@@ -17,7 +17,7 @@ from ..exchanges import binance_rest, bybit_rest
 from ..exchanges.protocol import TradeBatch
 from ..market import MINUTE_MS, Instrument, Trade
 from .backoff import Backoff
-from .continuity import Hole
+from .continuity import Hole, Known
 from .rest import RestClient, RestError
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,9 @@ class Fillable(Protocol):
 
     def close(self, hole: Hole) -> None:
         """Nothing is missing there any more."""
+
+    def lose(self, after: int, before: int) -> None:
+        """Trades between two times (ms) are missing, and stay so."""
 
 
 @dataclass(slots=True)
@@ -76,6 +79,7 @@ class BinanceRepair:
         if job.hole is None:
             return self._find_history(job)
         if not job.hole.missing:
+            job.stream.close(job.hole)
             return True
         first, last = job.hole.missing[-1]
         start = max(first, last - _PAGE + 1)
@@ -122,6 +126,9 @@ class BybitRepair:
         params: dict[str, str | int] = {"category": "linear", "symbol": instrument.symbol, "limit": _PAGE}
         body = self._rest.get(bybit_rest.RECENT_TRADES_PATH, params)
         batch = bybit_rest.parse_recent_trades(instrument, body)
+        if job.hole is not None and job.hole.resumed:
+            self._resume(job.stream, job.hole, batch)
+            return True
         anchor = job.anchor if job.hole is None else job.hole.anchor
         if anchor is None or anchor not in (batch.uids or ()):
             log.info("%s: the recent trades do not reach back to the last known one", instrument.symbol)
@@ -131,6 +138,18 @@ class BybitRepair:
             job.hole.fetched += job.stream.fill(_after(batch, anchor))
             job.stream.close(job.hole)
         return True
+
+    @staticmethod
+    def _resume(stream: Fillable, hole: Hole, batch: TradeBatch) -> None:
+        """What the page tells of the time since the last trade that is known from before."""
+        if not batch.trades:
+            return
+        oldest = batch.trades[0][0]
+        if oldest >= hole.after:
+            log.info("%s: the recent trades do not reach back to what is stored", stream.instrument.symbol)
+            stream.lose(hole.after, oldest)
+        hole.fetched += stream.fill(batch)
+        stream.close(hole)
 
     @staticmethod
     def _history(job: Job, batch: TradeBatch) -> None:
@@ -172,13 +191,33 @@ class Repairer:
         self._stop.set()
         self._wake.set()
 
-    def begin(self, stream: Fillable, batch: TradeBatch) -> None:
-        """A stream's first trades have come: fetch what came before them, as far as is wanted."""
+    def begin(self, stream: Fillable, batch: TradeBatch, known: Known | None) -> None:
+        """A stream's first trades have come: fetch what came before them, as far as is wanted.
+
+        Where trades are ``known`` from before, what is missing since then is fetched like any hole; if
+        that is longer ago than is wanted, the time between is lost.
+        """
+        since_known = 0 if known is None else known.until
+        index, first = next(pair for pair in enumerate(batch.trades) if pair[1][0] >= since_known)
+        since = max(since_known, (first[0] - self._history_ms) // MINUTE_MS * MINUTE_MS)
+        if known is not None:
+            # By ids all of it can be fetched, however long ago it is; otherwise there is one page anyway.
+            is_near = since == known.until and known.order < first[1]
+            if self._history_ms and (is_near or batch.uids):
+                self._resume(stream, known, first, by_ids=not batch.uids)
+                return
+            stream.lose(known.until, since if self._history_ms else first[0])
         if self._history_ms:
-            first = batch.trades[0]
-            since = first[0] - self._history_ms
-            anchor = batch.uids[0] if batch.uids else None
-            self._put(Job(stream, None, 0.0, since - since % MINUTE_MS, first, anchor))
+            anchor = batch.uids[index] if batch.uids else None
+            self._put(Job(stream, None, 0.0, since, first, anchor))
+
+    def _resume(self, stream: Fillable, known: Known, first: Trade, *, by_ids: bool) -> None:
+        missing = None
+        if by_ids:
+            missing = [(known.order + 1, first[1] - 1)] if known.order + 1 < first[1] else []
+        hole = Hole(known.until, first[0], missing, whole_from=known.until, resumed=True)
+        stream.expect(hole)
+        self._put(Job(stream, hole))
 
     def hole(self, stream: Fillable, hole: Hole) -> None:
         """Trades are missing: fetch them."""

@@ -83,7 +83,8 @@ class CandleBuilder:
         first, last = minutes[0], minutes[-1]
         opening, closing = first.path(), last.path()
         running = min_delta = max_delta = 0
-        qualities = set()
+        # A minute of which all trades are missing is not there to say so.
+        qualities = {Quality.GAP} if series.lacks(open_ts, end) else set()
         for minute in minutes:
             path = minute.path()
             min_delta = min(min_delta, running + path.min_delta)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -38,6 +38,7 @@ class Series:
         self._end = 0
         self._missing_to = -1  # highest order that a hole lacks: what is not above it comes late
         self._unpacked: set[int] = set()
+        self._begins = True  # the next minute is the first one of the stream
 
     # -- trades in ---------------------------------------------------------------------------
 
@@ -96,6 +97,21 @@ class Series:
             self._run = run
         self._leave_late_run()
         self._minute.thaw()
+
+    def restore(self, minutes: Sequence[Minute], holes: Iterable[tuple[int, int]], cvd_from: int) -> None:
+        """Begin with minutes that were kept, old to new and at least one; the series must be empty.
+
+        ``holes`` are what they lack (ms, both inclusive); ``cvd_from`` (ms) is where their CVD counts from.
+        What comes next begins inside a minute, as any stream does.
+        """
+        self.revision += 1
+        self.first_open = cvd_from
+        self._minutes = {minute.open_ts: minute for minute in minutes}
+        self._opens = list(self._minutes)
+        self._minute, self._end = minutes[-1], minutes[-1].end_ts
+        self.holes = list(holes)[-_MOST_HOLES:]
+        for minute in minutes:
+            minute.revision = self.revision
 
     def interrupt(self) -> None:
         """What comes next need not follow what came before: a new run begins."""
@@ -175,11 +191,14 @@ class Series:
             oldest = open_ts
         return oldest
 
+    def lacks(self, start: int, end: int) -> bool:
+        """Whether trades are missing from ``start`` on and before ``end`` (ms)."""
+        return any(after < end and before >= start for after, before in self.holes)
+
     def quality(self, minute: Minute) -> Quality:
         """How whole a minute is, worst first: gap, partial, repaired, complete."""
-        for after, before in self.holes:
-            if after < minute.end_ts and before >= minute.open_ts:
-                return Quality.GAP
+        if self.lacks(minute.open_ts, minute.end_ts):
+            return Quality.GAP
         if minute.partial:
             return Quality.PARTIAL
         return Quality.REPAIRED if minute.repaired else Quality.COMPLETE
@@ -269,7 +288,7 @@ class Series:
         minute = Minute(open_ts, cvd, self.revision)
         if self.first_open is None:
             self.first_open = open_ts
-            minute.partial = True
+        minute.partial, self._begins = self._begins, False
         self._minutes[open_ts] = minute
         self._opens.append(open_ts)
         self._minute, self._end = minute, minute.end_ts

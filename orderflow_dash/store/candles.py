@@ -41,6 +41,7 @@ def _candle(open_ts: int, parts: list[StoredMinute], step: int) -> Candle:
         closed=True,
         quality=whole.quality,
         rev=0,
+        verified=whole.verified,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 
 from sqlalchemy import exc
@@ -25,6 +26,7 @@ _SYSTEM = {
     errno.EPERM: "no permission to write there",
     errno.EFBIG: "the file may not grow any more",
     errno.ENOTDIR: "a part of its path is no folder",
+    errno.EEXIST: "a part of its path is no folder",
 }
 
 
@@ -43,8 +45,8 @@ def describe_failure(error: BaseException) -> str:
         name = str(getattr(cause, "sqlite_errorname", ""))
         primary = "_".join(name.split("_")[:2])
         return _SQLITE.get(primary) or _line(cause)
-    if isinstance(cause, OSError) and cause.errno in _SYSTEM:
-        return _SYSTEM[cause.errno]
+    if isinstance(cause, OSError) and cause.errno is not None:
+        return _SYSTEM.get(cause.errno) or os.strerror(cause.errno)  # its own text names paths
     if isinstance(cause, exc.TimeoutError):
         return "too many read the database at once"
     if isinstance(error, exc.DBAPIError):

@@ -96,6 +96,7 @@ def restore(stored: StoredMinute, cvd_before: int | None = None, revision: int =
     minute = Minute(stored.open_ts, stored.cvd_before if cvd_before is None else cvd_before, revision)
     minute.partial = stored.quality is Quality.PARTIAL
     minute.repaired = stored.quality is Quality.REPAIRED
+    minute.verified = stored.verified or None  # the figures of a difference are found again
     minute.adopt(stored.levels, run)
     return minute
 

@@ -29,7 +29,14 @@ class NullStore:
     ) -> None:
         """Forget them."""
 
-    def load(self, instrument: Instrument, since: int = 0, until: int = EVER) -> list[StoredMinute]:  # noqa: ARG002
+    def load(
+        self,
+        instrument: Instrument,  # noqa: ARG002
+        since: int = 0,  # noqa: ARG002
+        until: int = EVER,  # noqa: ARG002
+        *,
+        hollow: bool = False,  # noqa: ARG002
+    ) -> list[StoredMinute]:
         """Nothing."""
         return []
 
@@ -50,13 +57,13 @@ class NullStore:
 History = StoreWriter | NullStore
 
 
-def open_history(url: str | None, retention: Retention | None = None, *, memory_mb: float = 64.0) -> History:
-    """What keeps history at an address: ``off`` keeps none, None is the default file. Not yet started.
+def open_history(url: str, retention: Retention | None = None) -> History:
+    """What keeps history at an address: none at ``off``, the default file at an empty one. Not yet started.
 
     Raises ValueError, with what is accepted, where the address is of no known kind.
     """
     if url == OFF:
         return NullStore()
-    place = default_url() if url is None else url
+    place = url or default_url()
     parse_url(place)
-    return StoreWriter(lambda: open_store(place), retention=retention, memory_mb=memory_mb)
+    return StoreWriter(lambda: open_store(place), retention=retention)

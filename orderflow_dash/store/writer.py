@@ -99,16 +99,19 @@ class StoreWriter:
 
     # -- reading, what waits included --------------------------------------------------------
 
-    def load(self, instrument: Instrument, since: int = 0, until: int = EVER) -> list[StoredMinute]:
+    def load(
+        self, instrument: Instrument, since: int = 0, until: int = EVER, *, hollow: bool = False
+    ) -> list[StoredMinute]:
         """Minutes with ``since <= open_ts < until`` (ms), old to new, each with its CVD.
 
-        Never raises: where the database fails, it is what waits in memory.
+        Those of which only the delta is known come only where ``hollow`` is asked for. Never raises: where
+        the database fails, it is what waits in memory.
         """
         waiting, _ = self._backlog.of(instrument)  # first: what is written meanwhile is then in both
         start = min([since, *(minute.open_ts for minute in waiting[:1])])
         kept = self._read(lambda store: store.load(instrument, start, until, hollow=True)) or []
         merged = run_on(overlaid(kept, waiting, until), kept)
-        return [minute for minute in merged if minute.open_ts >= since and not minute.hollow]
+        return [minute for minute in merged if minute.open_ts >= since and (hollow or not minute.hollow)]
 
     def load_hours(self, instrument: Instrument, since: int = 0, until: int = EVER) -> list[StoredHour]:
         """Hours that open at ``since`` (ms, floored to an hour) or later and before ``until``, old to new."""

@@ -33,14 +33,14 @@ def front_page(hub: Hub, journal: TickerJournal, replay: Replay | None = None) -
     """The layout, built anew for each page that is loaded."""
     _read_tickers(hub, journal)
     cursor, rows = journal.all_rows()
-    venues = hub.venues()
+    lines = venue_lines(hub)
     return html.Div(
         [
             theme_store(),
             dcc.Store(id="address"),
             dcc.Store(id="address-shown"),
             dcc.Store(id="address-retry", data=False),
-            dcc.Store(id="table-cursor", data={"rows": list(cursor), "venues": venue_lines(venues)}),
+            dcc.Store(id="table-cursor", data={"rows": list(cursor), "venues": lines}),
             dcc.Interval(id="page-interval", interval=TICK_MS),
             html.Div(id="server-lost", className="server-lost", role="alert"),
             html.Header(
@@ -52,7 +52,7 @@ def front_page(hub: Hub, journal: TickerJournal, replay: Replay | None = None) -
                 className="page-head",
             ),
             replay_bar(replay),
-            html.Div(venue_strip(venues), id="venue-strip", className="venue-strip"),
+            html.Div(venue_strip(lines), id="venue-strip", className="venue-strip"),
             html.Div(id="notice", className="notice-place"),
             html.Main(symbol_table(rows), className="page-main"),
             dbc.Modal(
@@ -99,9 +99,9 @@ def _register_tick(app: Dash, hub: Hub, journal: TickerJournal) -> None:
             cursor, rows = journal.all_rows()
         elif changed:
             transaction = {"update": changed, "async": False}
-        venues = hub.venues()
-        lines = [list(line) for line in venue_lines(venues)]
-        strip = no_update if lines == known.get("venues") else venue_strip(venues)
+        lines = venue_lines(hub)
+        is_same = [list(line) for line in lines] == known.get("venues")
+        strip = no_update if is_same else venue_strip(lines)
         return rows, transaction, strip, {"rows": list(cursor), "venues": lines, "beat": beat}
 
     in_browser(app, "server", "beat", Input("table-cursor", "data"))

@@ -44,6 +44,7 @@ class PanelContent(NamedTuple):
 
 def panel_content(view: View, colours: Palette, theme: str) -> PanelContent:
     """Build what a panel shows of a view now."""
+    view.reach(CHART_CANDLES)
     cursor = panel_cursor(view, theme)
     candles = view.candles(CHART_CANDLES)
     instrument = view.instrument
@@ -60,7 +61,7 @@ def panel_content(view: View, colours: Palette, theme: str) -> PanelContent:
 
 def panel_cursor(view: View, theme: str) -> list[Any]:
     """Names the content of a panel without building it; ``cvd_from`` tells a series that was begun anew."""
-    return [*view.key, view.revision(), view.cvd_from, theme]
+    return [*view.key, view.revision(), view.cvd_from, view.depth, theme]
 
 
 def new_panel_id() -> str:

@@ -106,10 +106,10 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
     A client that reads slowly blocks its own send and then gets the newest state of each candle: nothing
     is queued for it.
     """
-    _await_history(websocket, hub, view)
+    _await_history(websocket, hub, view, query.lookback)
+    begun = view.cvd_from, view.depth
     snapshot, revision, oldest = view.snapshot(query.lookback)
     websocket.send(snapshot)
-    cvd_from = view.cvd_from
     told: tuple[State, str] | None = None
     tell_again = 0.0
     period = query.emit_ms / 1000
@@ -120,11 +120,12 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
         if told is None or status.state is not told[0] or (status.detail != told[1] and now >= tell_again):
             websocket.send(view.status_message(status))
             told, tell_again = (status.state, status.detail), now + _DETAIL_EVERY_S
-        if view.cvd_from != cvd_from and status.state is not State.REPAIRING:
-            # Older candles have come: what CVD counts from is another, and only a snapshot tells it.
+        begins = view.cvd_from, view.depth
+        if begins != begun and status.state is not State.REPAIRING:
+            # Older candles have come, or what CVD counts from is another: only a snapshot tells it.
             snapshot, revision, oldest = view.snapshot(query.lookback)
             websocket.send(snapshot)
-            cvd_from = view.cvd_from
+            begun = begins
         deltas, revision = view.deltas(revision, oldest)
         for delta in deltas:
             websocket.send(delta)
@@ -132,13 +133,15 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
         _wait(websocket, hub, next_emit)
 
 
-def _await_history(websocket: Server, hub: Hub, view: View) -> None:
-    """Give a stream that has just begun a moment to fetch what came before it: history at once."""
+def _await_history(websocket: Server, hub: Hub, view: View, lookback: int) -> None:
+    """Give a stream that has just begun a moment to find what came before it: history at once."""
     until = time.monotonic() + _HISTORY_S
-    while view.status().state in (State.CONNECTING, State.REPAIRING) and time.monotonic() < until:
-        _wait(websocket, hub, time.monotonic() + 0.05)
-        if hub.stopping.is_set():
+    while time.monotonic() < until and not hub.stopping.is_set():
+        view.reach(lookback)
+        if not view.is_reading and view.status().state not in (State.CONNECTING, State.REPAIRING):
             return
+        _wait(websocket, hub, time.monotonic() + 0.05)
+    view.reach(lookback)
 
 
 def _wait(websocket: Server, hub: Hub, until: float) -> None:

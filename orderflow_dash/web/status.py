@@ -9,7 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from ..feeds.feed import StreamStatus
-from ..hub import VenueStatus
+from ..hub import Hub, VenueStatus
 from ..market import State, Venue
 from .number_text import age
 
@@ -46,32 +46,38 @@ def disconnected(cause: str) -> FeedStatus:
     return {"state": State.DISCONNECTED.value, "word": WORDS[State.DISCONNECTED], "cause": cause, "age": ""}
 
 
-def venue_lines(venues: Sequence[VenueStatus]) -> list[tuple[str, str, str]]:
-    """(venue, level, sentence) of each venue; level is ``ok``, ``simulated`` or ``down``."""
-    lines = []
-    for venue in venues:
-        if not venue.reachable:
-            cause = venue.detail.rstrip(".") or "no answer"
-            lines.append((venue.venue.value, "down", f"{cause}. Retrying."))
-        elif venue.venue is Venue.DEMO:
-            lines.append((venue.venue.value, "simulated", "simulated market"))
-        else:
-            lines.append((venue.venue.value, "ok", "reachable"))
+def venue_lines(hub: Hub) -> list[tuple[str, str, str]]:
+    """(name, level, sentence) of each venue, and of the store where it fails.
+
+    The level is ``ok``, ``simulated`` or ``down``.
+    """
+    lines = [_line(status) for status in hub.venues()]
+    if detail := hub.history_detail():
+        lines.append(("Store", "down", f"{detail}. Retrying."))
     return lines
 
 
-def venue_strip(venues: Sequence[VenueStatus]) -> list[Component]:
-    """One line a venue: its name, whether it can be reached, and if not, why."""
+def _line(status: VenueStatus) -> tuple[str, str, str]:
+    name = venue_name(status.venue)
+    if not status.reachable:
+        return name, "down", f"{status.detail.rstrip('.') or 'no answer'}. Retrying."
+    if status.venue is Venue.DEMO:
+        return name, "simulated", "simulated market"
+    return name, "ok", "reachable"
+
+
+def venue_strip(lines: Sequence[tuple[str, str, str]]) -> list[Component]:
+    """One line each: its name, whether it can be reached, and if not, why."""
     return [
         html.Div(
             [
                 html.Span(className="venue-dot"),
-                html.Span(venue_name(Venue(venue)), className="venue-name"),
+                html.Span(name, className="venue-name"),
                 html.Span(sentence, className="venue-sentence", title=sentence),
             ],
             className=f"venue-line venue-{level}",
         )
-        for venue, level, sentence in venue_lines(venues)
+        for name, level, sentence in lines
     ]
 
 

@@ -251,7 +251,7 @@ class Pages:
         self.cursors = list(cursors)
         self.asked: list[object] = []
 
-    def get(self, path, params=None) -> bytes:  # noqa: ARG002
+    def get(self, path, params=None) -> bytes:
         self.asked.append(params["cursor"])
         number = len(self.asked)
         cursor = self.cursors[min(number, len(self.cursors)) - 1]

@@ -63,7 +63,7 @@ class Owner:
         self.lost: list[str] = []
         self.aged = 0
 
-    def on_event(self, connection: Connection, event: Event) -> None:  # noqa: ARG002
+    def on_event(self, connection: Connection, event: Event) -> None:
         self.events.append(event)
 
     def on_malformed(self, reason: str) -> None:
@@ -72,5 +72,5 @@ class Owner:
     def on_lost(self, connection: Connection) -> None:
         self.lost.append(connection.detail)
 
-    def on_aged(self, connection: Connection) -> None:  # noqa: ARG002
+    def on_aged(self, connection: Connection) -> None:
         self.aged += 1

@@ -277,7 +277,7 @@ def test_off_keeps_nothing() -> None:
 def test_the_default_is_a_file_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an address history goes into the user's data folder, which is made."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    history = open_history(None)
+    history = open_history("")
     history.start()
     history.put(BTC, minutes(0, 2), START)
     assert history.stop(10)
@@ -285,7 +285,7 @@ def test_the_default_is_a_file_of_the_user(tmp_path: Path, monkeypatch: pytest.M
     assert (tmp_path / "data" / "orderflow-dash" / "orderflow.sqlite3").exists()
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "mysql://host/db", "sqlite://", "redis://host"])
+@pytest.mark.parametrize("url", ["nonsense", "mysql://host/db", "sqlite://", "redis://host"])
 def test_an_address_of_no_known_kind_is_refused(url: str) -> None:
     """The error says what is accepted."""
     with pytest.raises(ValueError, match=r"sqlite:///PATH, postgres://\.\.\. or postgresql://\.\.\."):

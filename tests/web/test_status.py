@@ -20,17 +20,30 @@ def test_a_feed_tells_state_cause_and_age() -> None:
     assert feed_status(StreamStatus(State.CONNECTING, "", None))["age"] == ""
 
 
-def test_a_venue_that_is_down_says_why_and_that_it_is_tried_again() -> None:
-    """The demo says that it is simulated; a venue that answers says so."""
-    lines = venue_lines(
-        [
+class Told:
+    """What a hub tells of its venues and of the store."""
+
+    def __init__(self, detail: str) -> None:
+        self._detail = detail
+
+    def venues(self) -> list[VenueStatus]:
+        return [
             VenueStatus(Venue.BINANCE, False, "fapi.binance.com: host name not found"),
             VenueStatus(Venue.BYBIT, True, ""),
             VenueStatus(Venue.DEMO, True, ""),
         ]
-    )
-    assert lines == [
-        ("binance", "down", "fapi.binance.com: host name not found. Retrying."),
-        ("bybit", "ok", "reachable"),
-        ("demo", "simulated", "simulated market"),
+
+    def history_detail(self) -> str:
+        return self._detail
+
+
+def test_a_venue_that_is_down_says_why_and_that_it_is_tried_again() -> None:
+    """The demo says that it is simulated; a venue that answers says so; a store that works says nothing."""
+    lines = [
+        ("Binance", "down", "fapi.binance.com: host name not found. Retrying."),
+        ("Bybit", "ok", "reachable"),
+        ("Demo", "simulated", "simulated market"),
     ]
+    assert venue_lines(Told("")) == lines
+    full = "history is kept in memory only: the disk is full"
+    assert venue_lines(Told(full)) == [*lines, ("Store", "down", f"{full}. Retrying.")]

@@ -1,0 +1,231 @@
+"""What was before: a stream begins with what is stored of it, and what it closes is stored.
+
+The store may be slow or away: reading is done by threads of its own, which begin the stream when they are
+done, and what is to be written is handed over in memory. Nobody who watches waits for either.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+
+from .feeds.continuity import Known
+from .footprint.candle import Candle
+from .market import HOUR_MS, MINUTE_MS, Instrument, Quality, Timeframe
+from .store.candles import stored_candles
+from .store.minutes import StoredMinute, restore
+from .store.null import History as Store
+from .store.store import EVER
+from .view import Kept, SeriesStream
+
+log = logging.getLogger(__name__)
+
+_READERS = 4  # so that one slow read does not keep every stream waiting
+_SWEEP_S = 0.5
+_PATIENCE_S = 5.0  # a stream begins without its past where that takes longer to read
+
+
+class History:
+    """Between streams and the store. Thread-safe.
+
+    Args:
+        store: where minutes are kept.
+        window: how many minutes a stream begins with, at least, where they are there.
+    """
+
+    def __init__(self, store: Store, window: int) -> None:
+        self._store = store
+        self._window_ms = window * MINUTE_MS
+        self._lock = threading.Lock()
+        self._told: dict[SeriesStream, _Told] = {}
+        self._beginning: dict[SeriesStream, float] = {}  # when its past was asked for, monotonic
+        self._wanted: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._stopping = threading.Event()
+        # Daemons: a read that hangs must not hold up the exit.
+        self._readers = [
+            threading.Thread(target=self._read_on, name=f"store-reader-{number}", daemon=True)
+            for number in range(_READERS)
+        ]
+        self._keeper = threading.Thread(target=self._keep_on, name="history-keeper", daemon=True)
+
+    def start(self) -> None:
+        """Open the store and begin to keep."""
+        self._store.start()
+        self._keeper.start()
+        for reader in self._readers:
+            reader.start()
+
+    def stop(self, flush_s: float) -> None:
+        """Keep what has closed, and give the store so many seconds to write it."""
+        self._stopping.set()
+        self._keeper.join()
+        self.keep()
+        if not self._store.stop(flush_s):
+            log.warning("not all minutes could be stored before the end")
+
+    def health(self) -> dict[str, object]:
+        """The store's figures for ``/health``."""
+        return self._store.health()
+
+    def begin(self, stream: SeriesStream, refetch_ms: int) -> None:
+        """Begin a stream with what is stored of it, and keep what it closes; returns at once.
+
+        ``refetch_ms``: how far back the venue gives a gap's trades again.
+        """
+        with self._lock:
+            self._beginning[stream] = time.monotonic()
+        self._read(lambda: self._begin(stream, refetch_ms), lambda: self._begin_without(stream))
+
+    def end(self, stream: SeriesStream) -> None:
+        """Keep the last of a stream that has ended; no error where it was never begun."""
+        with self._lock:
+            self._beginning.pop(stream, None)
+            told = self._told.pop(stream, None)
+        if told is not None:
+            told.keep(self._store)
+
+    def older(
+        self, instrument: Instrument, timeframe: Timeframe, step: int, since: int, until: int
+    ) -> list[Candle]:
+        """Stored candles that open from ``since`` and before ``until`` (ms), old to new. May take long."""
+        load = self._store.load_hours if timeframe is Timeframe.H1 else self._store.load
+        return stored_candles(load(instrument, since, until), timeframe, step)
+
+    def read_older(
+        self,
+        instrument: Instrument,
+        timeframe: Timeframe,
+        step: int,
+        since: int,
+        until: int,
+        adopt: Callable[[Sequence[Candle]], None],
+    ) -> None:
+        """Read ``older`` by and by, and hand over what is found, be it nothing; returns at once."""
+
+        def read() -> None:
+            adopt(self.older(instrument, timeframe, step, since, until))
+
+        self._read(read, lambda: adopt([]))
+
+    def keep(self) -> None:
+        """Hand over what has closed since the last time."""
+        with self._lock:
+            all_told = list(self._told.values())
+        for told in all_told:
+            told.keep(self._store)
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _read(self, task: Callable[[], None], instead: Callable[[], None]) -> None:
+        def run() -> None:
+            try:
+                task()
+            except Exception:  # a stream must begin, whatever is wrong with its past
+                log.exception("stored history could not be used")
+                instead()
+
+        self._wanted.put(run)
+
+    def _read_on(self) -> None:
+        while not self._stopping.is_set():
+            self._wanted.get()()
+
+    def _begin(self, stream: SeriesStream, refetch_ms: int) -> None:
+        kept, sound = self._kept(stream.instrument, refetch_ms)
+        self._start(stream, kept, sound)
+
+    def _begin_without(self, stream: SeriesStream) -> None:
+        self._start(stream, None, [])
+
+    def _start(self, stream: SeriesStream, kept: Kept | None, stored: Sequence[StoredMinute]) -> None:
+        has_begun = stream.begin(kept)
+        with self._lock:
+            self._beginning.pop(stream, None)
+            if not has_begun:
+                return  # its past was waited for too long, or it has ended
+            self._told[stream] = _Told(stream, stored)
+        if stream.ended:  # meanwhile
+            self.end(stream)
+
+    def _kept(self, instrument: Instrument, refetch_ms: int) -> tuple[Kept | None, Sequence[StoredMinute]]:
+        """What a stream begins with, and the same as it is stored."""
+        point = self._store.resume(instrument)
+        if point is None:
+            return None, []
+        since = (point.open_ts - self._window_ms) // HOUR_MS * HOUR_MS  # no derived candle is cut
+        stored = self._store.load(instrument, since, EVER, hollow=True)
+        sound = _without_recent_gaps(stored, refetch_ms)
+        minutes = [restore(minute) for minute in sound if not minute.hollow]
+        if not minutes:
+            return None, []
+        known = Known(minutes[-1].end_ts, minutes[-1].runs[-1].last_order)
+        return Kept(minutes, _holes(sound), point.cvd_from, known), sound
+
+    def _keep_on(self) -> None:
+        while not self._stopping.wait(_SWEEP_S):
+            try:
+                self._lose_patience()
+                self.keep()
+            except Exception:  # a defect must not end it unseen
+                log.exception("closed minutes could not be handed to the store")
+
+    def _lose_patience(self) -> None:
+        now = time.monotonic()
+        with self._lock:
+            late = [stream for stream, since in self._beginning.items() if now - since > _PATIENCE_S]
+        for stream in late:
+            log.warning("%s begins without its past: the store does not answer", stream.instrument.symbol)
+            self._begin_without(stream)
+
+
+class _Told:
+    """What was handed over of one stream."""
+
+    def __init__(self, stream: SeriesStream, stored: Sequence[StoredMinute]) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._revision = -1
+        self._told = {minute.open_ts: minute for minute in stored}  # as they are stored or on their way
+
+    def keep(self, store: Store) -> None:
+        """Hand over what has closed or changed since the last time."""
+        book = self._stream.book
+        with self._lock:
+            if book.revision == self._revision:
+                return
+            self._revision, opens = book.changed(self._revision)
+            changed = [
+                minute for minute in book.stored(opens[:-1]) if self._told.get(minute.open_ts) != minute
+            ]
+            if changed:
+                store.put(self._stream.instrument, changed, self._stream.series.first_open)
+            self._told.update((minute.open_ts, minute) for minute in changed)
+            oldest = book.oldest()
+            for open_ts in [each for each in self._told if each < oldest]:
+                del self._told[open_ts]
+
+
+def _without_recent_gaps(stored: Sequence[StoredMinute], refetch_ms: int) -> Sequence[StoredMinute]:
+    """What stands before the first gap that can be fetched again: from there on all is fetched anew."""
+    if not refetch_ms or not stored:
+        return stored
+    since = stored[-1].open_ts - refetch_ms
+    for index, minute in enumerate(stored):
+        if minute.open_ts >= since and minute.quality is Quality.GAP:
+            return stored[:index] if any(not each.hollow for each in stored[:index]) else stored
+    return stored
+
+
+def _holes(stored: Sequence[StoredMinute]) -> list[tuple[int, int]]:
+    """Stretches (ms, both inclusive) of which trades are missing for good."""
+    gaps = [minute.open_ts for minute in stored if minute.quality is Quality.GAP]
+    holes: list[tuple[int, int]] = []
+    for open_ts in gaps:
+        after, before = open_ts, open_ts + MINUTE_MS - 1
+        if holes and holes[-1][1] == after - 1:
+            after = holes.pop()[0]
+        holes.append((after, before))
+    return holes
