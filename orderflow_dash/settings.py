@@ -12,9 +12,6 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .store.database import parse_url
-from .store.null import OFF
-
 
 class SettingsError(Exception):
     """One line: the variable, its value, and what is accepted."""
@@ -37,7 +34,10 @@ HttpUrl = Annotated[str, _url("https", "http")]
 
 
 def _database_url(value: str) -> str:
-    if value and value != OFF:
+    if value and value != "off":
+        # Only then: gunicorn's watching process reads the settings and has no use for a database.
+        from .store.database import parse_url
+
         parse_url(value)
     return value
 
