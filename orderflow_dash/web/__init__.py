@@ -10,6 +10,7 @@ from ..settings import Settings
 from .app import create_dash
 from .edge import guard_edge
 from .health import register_health
+from .metrics import register_metrics
 from .replay_api import register_replay_api
 from .socket import register_socket
 
@@ -20,5 +21,6 @@ def create_server(hub: Hub, settings: Settings, replay: Replay | None = None) ->
     guard_edge(server)
     register_socket(server, hub, settings)
     register_health(server, hub)
+    register_metrics(server, hub)
     register_replay_api(server, replay)
     return server

@@ -115,7 +115,7 @@ def test_our_callbacks_survive_any_value(edge: httpx.Client, value: Any, state: 
 
 
 @pytest.mark.parametrize(
-    "path", ["/nope", "/metrics", "/ws/orderflow/x", "/health/x", "/assets/nope.css", "/../etc/passwd"]
+    "path", ["/nope", "/metrics/x", "/ws/orderflow/x", "/health/x", "/assets/nope.css", "/../etc/passwd"]
 )
 def test_an_unknown_path_is_a_404(edge: httpx.Client, path: str) -> None:
     """A monitor that asks for what is not there is not fooled by the page."""
