@@ -10,8 +10,10 @@ from .feeds.continuity import Hole, TradeSink
 from .feeds.feed import StreamStatus
 from .footprint.candle import Candle, CandleBuilder
 from .footprint.series import Series
+from .footprint.shelf import Shelf
 from .market import Instrument, Timeframe, Trade, Venue
 from .minute_book import MinuteBook
+from .session import SessionProfiles
 from .wire import Encoder, encode_status
 
 _PORTION = 250  # fetched trades that are counted at a stretch
@@ -48,7 +50,8 @@ class SeriesStream:
     def __init__(self, instrument: Instrument, trades: TradeSource, window: int) -> None:
         self.instrument = instrument
         self.lock = threading.Lock()
-        self.series = Series(window)
+        self.shelf = Shelf()  # hours that memory does not hold, under the same lock
+        self.series = Series(window, on_evict=self.shelf.take_over)
         self.book = MinuteBook(instrument, self.lock, self.series)
         self.views: dict[tuple[Timeframe, int], View] = {}
         self.references = 0
@@ -116,6 +119,7 @@ class View:
         self.instrument = stream.instrument
         self.is_over = False  # the series was begun anew: nothing more comes here
         self.encodings = 0  # how many candles were encoded, ever
+        self.profiles = SessionProfiles(stream.lock, stream.series, stream.shelf, key.step)
         self._stream = stream
         self._lock = threading.Lock()
         self._builder = CandleBuilder(stream.series, key.timeframe, key.step)
