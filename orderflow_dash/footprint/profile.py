@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from .measures import point_of_control
-from .minute import Levels
+from .minute import Ints, Levels
 
 VALUE_AREA_PERCENT = 70
 _INT64 = 1 << 63
@@ -49,85 +51,58 @@ def value_area(levels: Levels, step: int, rows: int = 2) -> tuple[int, int]:
     pair at a time, until 70 % are reached. Tie: the side that reaches less far from the POC, then the
     lower. At the end of the range what is left of a pair counts as one.
     """
-    volume = (levels[:, 1] + levels[:, 2]).tolist()
+    volume = levels[:, 1] + levels[:, 2]
     poc = point_of_control(levels)
-    distance = ((levels[:, 0] - poc) // step).tolist()
-    middle = distance.index(0)
-    wanted = VALUE_AREA_PERCENT * sum(volume)
-    held = volume[middle]
-    above = _Side(distance[:middle][::-1], volume[:middle][::-1], rows)
-    below = _Side([-each for each in distance[middle + 1 :]], volume[middle + 1 :], rows)
-    while 100 * held < wanted:
-        _skip_empty(above, below)
-        if below.is_done or (not above.is_done and above.beats(below)):
-            held += above.take()
+    distance = (levels[:, 0] - poc) // step
+    middle = int(np.flatnonzero(distance == 0)[0])
+    above = _turns(distance[:middle][::-1], volume[:middle][::-1], rows)
+    below = _turns(-distance[middle + 1 :], volume[middle + 1 :], rows)
+    held, wanted = 100 * int(volume[middle]), VALUE_AREA_PERCENT * int(volume.sum())
+    up = down = a = b = 0  # turns taken on either side, and how many of them had levels
+    while held < wanted:
+        more_above = above[a][1] if above[a][0] <= up else 0
+        more_below = below[b][1] if below[b][0] <= down else 0
+        if not max(more_above, more_below):
+            up, down = _beyond_empty(up, above[a][0], down, below[b][0])
+        elif more_above > more_below or (more_above == more_below and up < down):
+            held += 100 * more_above
+            up, a = up + 1, a + 1
         else:
-            held += below.take()
-    return poc - below.reach * step, poc + above.reach * step
+            held += 100 * more_below
+            down, b = down + 1, b + 1
+    low = max(poc - down * rows * step, int(levels[-1, 0]))
+    return low, min(poc + up * rows * step, int(levels[0, 0]))
 
 
-class _Side:
-    """The rows on one side of the POC, by their distance from it in rows, nearest first."""
+def _turns(distance: Ints, volume: Ints, rows: int) -> list[tuple[int, int]]:
+    """(number, volume) of a side's turns that have volume, nearest first, and (-1, -1) as their end.
 
-    def __init__(self, distances: list[int], volumes: list[int], rows: int) -> None:
-        self._distances = distances
-        self._volumes = volumes
-        self._rows = rows
-        self._next = 0  # of the levels, the nearest that is not taken
-        self.reach = 0  # rows taken, empty ones too
-        self._find()
-
-    def take(self) -> int:
-        """Add the next rows; their volume."""
-        volume = self._volume
-        self.reach = min(self.reach + self._rows, self._distances[-1])
-        self._next = self._after
-        self._find()
-        return volume
-
-    def beats(self, lower: _Side) -> bool:
-        """Whether the next rows of this side, the upper one, come before those of the lower one."""
-        return (self._volume, lower.reach) > (lower._volume, self.reach)
-
-    @property
-    def is_done(self) -> bool:
-        """Whether no row is left."""
-        return self._next == len(self._distances)
-
-    @property
-    def empty(self) -> int:
-        """How often the next rows are without any level."""
-        return (self._distances[self._next] - 1 - self.reach) // self._rows
-
-    def skip(self, times: int) -> None:
-        """Take rows without levels so many times."""
-        if times:
-            self.reach += times * self._rows
-            self._find()
-
-    def _find(self) -> None:
-        """Sum up the next rows."""
-        edge, after, volume = self.reach + self._rows, self._next, 0
-        while after < len(self._distances) and self._distances[after] <= edge:
-            volume += self._volumes[after]
-            after += 1
-        self._after, self._volume = after, volume
-
-
-def _skip_empty(above: _Side, below: _Side) -> None:
-    """Pass wide stretches without a level in one go: a price far away must not cost a million turns.
-
-    As long as both sides are empty they are taken in turn, so as many of each can be taken at once, but
-    for the last: a level that then comes next on one side goes before the other's.
+    Turn 0 adds the ``rows`` rows next to the POC, turn 1 those behind them, and so on.
     """
-    if above.is_done or below.is_done:
-        rest = below if above.is_done else above
-        if not rest.is_done:
-            rest.skip(rest.empty)
-    elif abs(above.reach - below.reach) < above._rows:
-        times = max(min(above.empty, below.empty) - 1, 0)
-        above.skip(times)
-        below.skip(times)
+    if not len(distance):
+        return [(-1, -1)]
+    turn = (distance - 1) // rows
+    starts = np.flatnonzero(np.concatenate(([True], turn[1:] != turn[:-1])))
+    summed = zip(turn[starts].tolist(), np.add.reduceat(volume, starts).tolist(), strict=True)
+    return [*((number, volume) for number, volume in summed if volume), (-1, -1)]
+
+
+def _beyond_empty(up: int, next_up: int, down: int, next_down: int) -> tuple[int, int]:
+    """Turns taken on either side after passing rows without levels; ``next_*`` has levels, -1: no more.
+
+    In one go: a price far away must not cost a million turns. Empty sides are taken in turn, the one that
+    reaches less far first, else the lower, until one of them has a level next.
+    """
+    if next_up < 0:
+        return up, next_down
+    if next_down < 0:
+        return next_up, down
+    if up < down:
+        return min(next_up, down), down
+    if down < up:
+        return up, min(next_down, up)
+    both = min(next_up - up, next_down - down) - 1
+    return (up + both, down + both) if both > 0 else (up, down + 1)
 
 
 def turnover(levels: Levels) -> int:

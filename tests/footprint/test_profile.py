@@ -93,6 +93,7 @@ def ladder(*volumes: int) -> np.ndarray:
         ((10, 5, 20, 5, 10, 6), 1, (95, 98)),  # the tie below, then 10 and 6 against 5
         ((9, 5, 20, 5, 2, 2), 1, (97, 100)),  # the tie below, then 5 and 9 against 2
         ((30, 0, 0, 0, 50, 20), 2, (95, 96)),
+        ((30, 0, 0, 0, 50, 5), 2, (95, 100)),
         ((50, 0, 0, 0, 0, 0, 60), 2, (94, 100)),  # empty rows lie between
     ],
 )
