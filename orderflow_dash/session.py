@@ -22,6 +22,7 @@ from .market import DAY_MS, HOUR_MS, MINUTE_MS
 Rows = Literal[1, 2]
 
 _AT_ONCE: Final = 16  # minutes read in one hold of the lock
+_TRIES: Final = 3  # a replay at full speed passes an hour in less time than its reading takes
 _EVERY_S: Final = 2.0  # a profile that is looked at is computed anew at most so often
 
 
@@ -94,8 +95,8 @@ class _Ladder:
         self._settled_to = 0  # open of the first minute that is in neither, ms
 
     def sum_up(self) -> tuple[_Extent, _Sum] | None:
-        """The ladder and what it covers; None before the first trade."""
-        while True:
+        """The ladder and what it covers; None before the first trade, or where hours pass too fast."""
+        for _ in range(_TRIES):
             with self._lock:
                 extent = self._extent()
                 changed = self._series.changed_since(self._revision)
@@ -105,8 +106,8 @@ class _Ladder:
             self._revision = extent.revision[0]
             with self._lock:
                 now = self._extent()
-                # A new minute may have come, an hour may have gone: rarely, and then it is read again.
-                if now is None or (now.plan, now.newest) != (extent.plan, extent.newest):
+                # An hour may have begun or gone meanwhile: then what was summed up is no longer a whole.
+                if now is None or now.plan != extent.plan:
                     continue
                 newest = self._counted(extent, self._series.minutes(extent.newest))
                 rest = self._sum([minute.level_array() for minute in newest])
@@ -115,6 +116,7 @@ class _Ladder:
             # With the first revision: what an older minute got meanwhile is found the next time.
             now = now._replace(revision=extent.revision)
             return now, _Sum(bucket_levels(ladders, self._step), turnovers)
+        return None
 
     def _settle(self, extent: _Extent, changed: int) -> None:
         """Sum up anew what changed from a minute (its open, ms) on, but for the newest minute."""
@@ -230,7 +232,7 @@ class SessionProfiles:
         ):
             return
         fresh = self._ladders[kind].sum_up()
-        if fresh is not None and len(fresh[1].levels):
+        if fresh is not None and len(fresh[1].levels):  # else what was found before stays
             self._found[kind] = fresh
             self._next[kind] = now + self._every_s
             self._profiles = {place: each for place, each in self._profiles.items() if place[0] is not kind}

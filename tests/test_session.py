@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from orderflow_dash.footprint.profile import Profile, value_area
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.footprint.shelf import Shelf
-from orderflow_dash.market import DAY_MS, HOUR_MS, MINUTE_MS, Trade
+from orderflow_dash.market import DAY_MS, HOUR_MS, MINUTE_MS, Timeframe, Trade
 from orderflow_dash.session import ProfileKind, SessionProfiles
+from orderflow_dash.view import SeriesStream, View, ViewKey
 from tests.footprint.reference import START, nearest_level, ordered_trades, poc_of, rows
+from tests.test_hub import BTC, Source
 
 DAY = START // DAY_MS * DAY_MS
 kinds = st.sampled_from(ProfileKind)
@@ -224,3 +226,58 @@ def test_looks_while_trades_come_see_every_moment_whole():
         assert profile.known_share == 1.0
     assert final.volume == 20_000
     assert all(before.volume <= after.volume for before, after in pairwise(seen))
+
+
+class Restless:
+    """A lock that lets a minute or an hour pass whenever it is given back."""
+
+    def __init__(self) -> None:
+        self.pass_by = lambda: None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self.pass_by()
+
+
+@pytest.mark.parametrize("pace", [MINUTE_MS, HOUR_MS])
+def test_a_market_that_outruns_the_look_does_not_hold_it(pace):
+    """Minutes that pass meanwhile are counted; hours leave what was found before, until it can be read."""
+    lock, shelf = Restless(), Shelf()
+    series = Series(60, on_evict=shelf.take_over)
+    profiles = SessionProfiles(lock, series, shelf, 1, every_s=0)
+    series.apply([at(0, 0)])
+    first = profiles.profile(ProfileKind.SESSION)
+    passed = 0
+
+    def pass_by() -> None:
+        nonlocal passed
+        passed += 1
+        series.apply([at(passed * pace, passed)])
+
+    lock.pass_by = pass_by
+    pass_by()
+    meanwhile = profiles.profile(ProfileKind.SESSION)
+    assert meanwhile is not None
+    assert (meanwhile is first) == (pace == HOUR_MS)
+    lock.pass_by = lambda: None
+    rested = profiles.profile(ProfileKind.SESSION)
+    assert rested.volume == passed + 1
+    assert rested.known_share == 1.0
+
+
+def test_a_stream_s_dropped_hours_are_on_its_shelf_and_a_stream_begun_anew_has_none():
+    """Through the hub's own stream: the view's profile reaches back over what the window dropped."""
+    source = Source()
+    key = ViewKey(BTC.venue, BTC.symbol, Timeframe.M1, 1)
+    stream = SeriesStream(BTC, source, 60)
+    view = stream.views[key.timeframe, key.step] = View(key, stream)
+    stream.on_trades([at(minute * MINUTE_MS, minute) for minute in range(200)])
+    assert len(stream.series) < 200
+    assert [hour.open_ts for hour in stream.shelf.hours(DAY, DAY + DAY_MS)] == [DAY, DAY + HOUR_MS]
+    profile = view.profiles.profile(ProfileKind.SESSION)
+    assert (profile.volume, profile.known_from, profile.known_share) == (200, DAY, 1.0)
+    anew = stream.begun_anew(60, 0.0)
+    assert anew.shelf.hours(0, 1 << 62) == []
+    assert anew.views[key.timeframe, key.step].profiles.profile(ProfileKind.SESSION) is None

@@ -56,7 +56,7 @@ def counted(candles: list[dict[str, Any]]) -> list[Decimal]:
     return [poc, high, low, vwap, total, delta]
 
 
-def test_the_profile_s_figures_are_those_of_the_socket_s_levels(page: Page, serve) -> None:
+def test_the_profile_s_figures_are_those_of_the_socket_s_levels(serve, page: Page) -> None:
     """POC, value area, VWAP, volume and delta of the day, computed anew from what the socket says."""
     market = serve(demo=True, demo_speed=SPEED, history=0)
     page.open("exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5", market.url)
