@@ -10,13 +10,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from queue import SimpleQueue
 
 from .feeds.continuity import Known
 from .footprint.candle import Candle
+from .footprint.shelf import SHELF_HOURS, ShelfHour, known_ms
 from .market import HOUR_MS, MINUTE_MS, Instrument, Quality, Timeframe
 from .store.candles import stored_candles
-from .store.minutes import StoredMinute, restore
+from .store.minutes import StoredMinute, combine, restore
 from .store.null import History as Store
 from .store.store import EVER
 from .view import Kept, SeriesStream
@@ -155,14 +157,23 @@ class History:
         point = self._store.resume(instrument)
         if point is None:
             return None, []
-        since = (point.open_ts - self._window_ms) // HOUR_MS * HOUR_MS  # no derived candle is cut
-        stored = self._store.load(instrument, since, EVER, hollow=True)
+        window = (point.open_ts - self._window_ms) // HOUR_MS * HOUR_MS  # no derived candle is cut
+        shelf = point.open_ts // HOUR_MS * HOUR_MS - SHELF_HOURS * HOUR_MS
+        stored = self._store.load(instrument, min(window, shelf), EVER, hollow=True)
         sound = _without_recent_gaps(stored, refetch_ms)
-        minutes = [restore(minute) for minute in sound if not minute.hollow]
+        before = [minute for minute in sound if minute.open_ts < window]
+        inside = [minute for minute in sound if minute.open_ts >= window]
+        minutes = [restore(minute) for minute in inside if not minute.hollow]
         if not minutes:
             return None, []
-        known = Known(minutes[-1].end_ts, minutes[-1].runs[-1].last_order)
-        return Kept(minutes, _holes(sound), point.cvd_from, known), sound
+        holes = _holes(sound)
+        return Kept(
+            minutes=minutes,
+            holes=[hole for hole in holes if hole[1] >= window],
+            cvd_from=point.cvd_from,
+            hours=_hours(before, window, holes),
+            known=Known(minutes[-1].end_ts, minutes[-1].runs[-1].last_order),
+        ), inside
 
     def _keep_on(self) -> None:
         while not self._stopping.wait(_SWEEP_S):
@@ -220,12 +231,28 @@ def _without_recent_gaps(stored: Sequence[StoredMinute], refetch_ms: int) -> Seq
 
 
 def _holes(stored: Sequence[StoredMinute]) -> list[tuple[int, int]]:
-    """Stretches (ms, both inclusive) of which trades are missing for good."""
-    gaps = [minute.open_ts for minute in stored if minute.quality is Quality.GAP]
+    """Stretches (ms, both inclusive) of which trades are missing for good.
+
+    Where no minute stands before one with a gap, the time between lacks them too.
+    """
     holes: list[tuple[int, int]] = []
-    for open_ts in gaps:
-        after, before = open_ts, open_ts + MINUTE_MS - 1
-        if holes and holes[-1][1] == after - 1:
-            after = holes.pop()[0]
-        holes.append((after, before))
+    end = stored[0].open_ts
+    for minute in stored:
+        if minute.quality is Quality.GAP:
+            after = end
+            if holes and holes[-1][1] == after - 1:
+                after = holes.pop()[0]
+            holes.append((after, minute.open_ts + MINUTE_MS - 1))
+        end = minute.open_ts + MINUTE_MS
     return holes
+
+
+def _hours(stored: Sequence[StoredMinute], window: int, holes: Sequence[tuple[int, int]]) -> list[ShelfHour]:
+    """Minutes, old to new, as hours of the shelf; ``window`` (ms) is where memory begins."""
+    hours = []
+    known_from = stored[0].open_ts if stored else window
+    whole = (minute for minute in stored if not minute.hollow)
+    for open_ts, group in groupby(whole, key=lambda minute: minute.open_ts // HOUR_MS * HOUR_MS):
+        span = max(open_ts, known_from), min(open_ts + HOUR_MS, window)
+        hours.append(ShelfHour(open_ts, combine(list(group)).levels, known_ms(*span, holes), *span))
+    return hours

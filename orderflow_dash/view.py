@@ -12,8 +12,10 @@ from .feeds.feed import StreamStatus
 from .footprint.candle import Candle, CandleBuilder
 from .footprint.minute import Minute
 from .footprint.series import Series
+from .footprint.shelf import Shelf, ShelfHour
 from .market import Instrument, State, Timeframe, Trade, Venue
 from .minute_book import MinuteBook
+from .session import SessionProfiles
 from .wire import Encoder, encode_status
 
 _PORTION = 250  # fetched trades that are counted at a stretch
@@ -45,11 +47,12 @@ class TradeSource(Protocol):
 
 
 class Kept(NamedTuple):
-    """What a stream begins with: as ``Series.restore`` takes it, and what is known by it."""
+    """What a stream begins with: as ``Series.restore`` takes it, the hours before, and what is known."""
 
     minutes: Sequence[Minute]
     holes: Sequence[tuple[int, int]]
     cvd_from: int
+    hours: Sequence[ShelfHour]
     known: Known
 
 
@@ -79,7 +82,8 @@ class SeriesStream:
     ) -> None:
         self.instrument = instrument
         self.lock = threading.Lock()
-        self.series = Series(window)
+        self.shelf = Shelf()  # hours that memory does not hold, under the same lock
+        self.series = Series(window, on_evict=self.shelf.take_over)
         self.book = MinuteBook(instrument, self.lock, self.series)
         self.views: dict[tuple[Timeframe, int], View] = {}
         self.references = 0
@@ -98,6 +102,8 @@ class SeriesStream:
             if kept is not None:
                 with self.lock:
                     self.series.restore(kept.minutes, kept.holes, kept.cvd_from)
+                    for hour in kept.hours:
+                        self.shelf.put(*hour[:3], span=hour[3:])
             known = None if kept is None else kept.known
             self._trades.subscribe(self.instrument.symbol, self, known)
             self.begun = True
@@ -175,6 +181,7 @@ class View:
         self.is_reading = False  # older candles are on their way
         self._asked = 0  # most candles that anybody asked for
         self._read = 0  # how many were asked of the past
+        self.profiles = SessionProfiles(stream.lock, stream.series, stream.shelf, key.step)
         self._stream = stream
         self._lock = threading.Lock()
         self._builder = CandleBuilder(stream.series, key.timeframe, key.step)

@@ -15,6 +15,7 @@ from orderflow_dash.feeds.feed import StreamStatus
 from orderflow_dash.history import History
 from orderflow_dash.hub import Hub, VenueLink
 from orderflow_dash.market import MINUTE_MS, Quality, State, Timeframe, Venue
+from orderflow_dash.session import ProfileKind
 from orderflow_dash.store.minutes import StoredMinute, hollowed
 from orderflow_dash.store.null import NullStore, open_history
 from orderflow_dash.store.store import ResumePoint
@@ -193,6 +194,21 @@ def test_a_gap_that_cannot_be_fetched_stays_marked(setting: Callable[..., Settin
     assert view.candles(500)[-1].cvd == kept[-1].cvd
     hour = here.hub.lease("other", KEY._replace(timeframe=Timeframe.H1)).candles(500)[0]
     assert hour.quality is Quality.GAP
+
+
+def test_the_session_profile_knows_what_is_stored(setting: Callable[..., Setting]) -> None:
+    """Hours before the window count in it with what is known of them; a gap takes its minutes off."""
+    kept = minutes(0, 15 * 60)
+    kept[100] = replace(kept[100], quality=Quality.GAP)
+    kept[300] = hollowed(kept[300])
+    view = setting(Kept(kept)).view()
+    profile = view.profiles.profile(ProfileKind.DAY)
+    assert profile is not None
+    volume = sum(int(each.levels[:, 1:3].sum()) for each in kept)
+    assert (profile.volume, profile.known_from) == (volume, START)
+    # All but two minutes, and the newest one up to its last trade; a hole's own edges count as known.
+    rest_ms = kept[-1].open_ts + MINUTE_MS - kept[-1].last[0]
+    assert profile.known_ms == pytest.approx((15 * 60 - 2) * MINUTE_MS - rest_ms, abs=10)
 
 
 def test_a_store_that_does_not_answer_keeps_nobody_waiting(

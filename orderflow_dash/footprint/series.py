@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -24,8 +24,10 @@ class Series:
     revision is always a suffix. Not thread-safe: the owner holds a lock.
     """
 
-    def __init__(self, window: int = 500) -> None:
+    def __init__(self, window: int = 500, on_evict: Callable[[Series, int], None] | None = None) -> None:
         self.window = window
+        self.evicted_to = 0  # end (ms) of the newest hour that left the window
+        self._on_evict = on_evict  # called with each hour (its open, ms) just before it leaves
         self.revision = 0
         self.late = 0  # trades that came out of the venue's order
         self.first_open: int | None = None  # open of the first minute known, evicted or not
@@ -176,6 +178,14 @@ class Series:
     def oldest_open(self) -> int:
         """Open (ms) of the oldest minute in the window; 0 before the first."""
         return self._opens[0] if self._opens else 0
+
+    @property
+    def known_from(self) -> int:
+        """First ms from which on all trades are in the window, but for the holes; 0 before the first."""
+        if self.evicted_to or not self._opens:
+            return self.evicted_to
+        oldest = self._minutes[self._opens[0]]
+        return oldest.runs[0].first[0] if oldest.partial else oldest.open_ts
 
     @property
     def newest(self) -> Minute | None:
@@ -331,6 +341,9 @@ class Series:
             count = bisect_left(self._opens, hour_end)
             if len(self._opens) - count < self.window:
                 return
+            if self._on_evict is not None:
+                self._on_evict(self, hour_end - HOUR_MS)
+            self.evicted_to = hour_end
             for open_ts in self._opens[:count]:
                 del self._minutes[open_ts]
             del self._opens[:count]

@@ -6,6 +6,7 @@ All of it works on decimal text or integers, so no figure passes through a float
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from fractions import Fraction
 
 
 def grouped(text: str) -> str:
@@ -21,6 +22,15 @@ def signed(text: str) -> str:
     if body.startswith("-") or not text.strip("0."):
         return body
     return f"+{body}"
+
+
+def rounded(value: Fraction, decimals: int) -> str:
+    """A value of zero or more as decimal text with so many decimals, rounded exactly, halves up."""
+    units = (2 * value.numerator * 10**decimals + value.denominator) // (2 * value.denominator)
+    if not decimals:
+        return str(units)
+    digits = f"{units:0{decimals + 1}d}"
+    return f"{digits[:-decimals]}.{digits[-decimals:]}"
 
 
 def clock(ms: int) -> str:

@@ -21,6 +21,7 @@ from .cvd_chart import CHART_CANDLES, Figure, cvd_chart, cvd_figure
 from .footprint_table import FIRE, Row, Tooltip, footprint_rows, footprint_table, footprint_tooltips
 from .in_browser import in_browser
 from .number_text import day_clock, grouped
+from .profile_section import profile_inputs, profile_outputs, profile_refreshed, profile_section
 from .quality import quality_legend
 from .query import QueryError, parse_view_query, query_args, view_query_string
 from .status import FeedStatus, disconnected, feed_status, venue_name
@@ -85,7 +86,10 @@ def panel(hub: Hub, panel_id: str, key: ViewKey, theme: str) -> Component:
             dcc.Interval(id=_id("interval", panel_id), interval=REFRESH_MS),
             _head(panel_id, view, content),
             _controls(panel_id, view, hub.price(view.instrument)),
-            _chart_section(panel_id, content),
+            html.Div(
+                [_chart_section(panel_id, content), profile_section(panel_id, view, theme)],
+                className="panel-charts",
+            ),
             _table_section(panel_id, content),
         ],
         className="orderflow-panel",
@@ -125,19 +129,22 @@ def register_panel(app: Dash, hub: Hub) -> None:
         Output(_id("since", here), "children"),
         Output(_id("cursor", here), "data"),
         Output(_id("status", here), "data"),
+        *profile_outputs(here),
         Input(_id("interval", here), "n_intervals"),
         Input(_id("view", here), "data"),
         Input("theme", "data"),
         State(_id("cursor", here), "data"),
         State(_id("view", here), "id"),
+        *profile_inputs(here),
         prevent_initial_call=True,
     )
     def refresh(
-        _ticks: object, wanted: object, theme: object, cursor: object, view_id: object
+        _ticks: object, wanted: object, theme: object, cursor: object, view_id: object, *chosen: object
     ) -> tuple[Any, ...]:
-        holder = view_id.get("panel") if isinstance(view_id, dict) else None
-        content, status = refreshed(hub, str(holder), wanted, theme, cursor)
-        return (*(content or (no_update,) * len(PanelContent._fields)), status)
+        holder = str(view_id.get("panel") if isinstance(view_id, dict) else None)[:_MAX_ID]
+        content, status = refreshed(hub, holder, wanted, theme, cursor)
+        profile = profile_refreshed(hub, holder, wanted, theme, chosen)
+        return (*(content or (no_update,) * len(PanelContent._fields)), status, *profile)
 
 
 def refreshed(
@@ -151,7 +158,7 @@ def refreshed(
     theme = str(theme)
     try:
         query = parse_view_query({str(name): str(value) for name, value in fields.items()}, hub)
-        view = hub.lease(holder[:_MAX_ID], query.key)
+        view = hub.lease(holder, query.key)
     except (QueryError, Unavailable, UnknownSymbol) as error:
         return None, disconnected(str(error))
     if cursor == panel_cursor(view, theme):

@@ -1,6 +1,8 @@
+from fractions import Fraction
+
 import pytest
 
-from orderflow_dash.web.number_text import age, clock, day_clock, grouped, signed
+from orderflow_dash.web.number_text import age, clock, day_clock, grouped, rounded, signed
 
 from .conftest import NOON
 
@@ -53,3 +55,19 @@ def test_times_are_utc() -> None:
 def test_an_age_is_short(ms: int, expected: str) -> None:
     """Tenths below ten seconds, then the coarser unit."""
     assert age(ms) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [
+        (Fraction(1, 2), 0, "1"),
+        (Fraction(1, 3), 4, "0.3333"),
+        (Fraction(5, 1_000), 2, "0.01"),
+        (Fraction(4_999, 1_000_000), 2, "0.00"),
+        (Fraction(10**30 + 1, 2), 1, "5" + "0" * 29 + ".5"),
+        (Fraction(123), 3, "123.000"),
+    ],
+)
+def test_a_fraction_is_rounded_exactly(value, decimals, text) -> None:
+    """To so many decimals, halves up, whatever its size."""
+    assert rounded(value, decimals) == text

@@ -1,0 +1,205 @@
+"""The volume profile of a session: bars by price as a plain dict for Plotly, and its figures as text."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from ..footprint.candle import bucket_levels
+from ..footprint.minute import Levels
+from ..footprint.profile import Profile
+from ..market import DAY_MS, Instrument
+from ..session import ProfileKind
+from .number_text import clock, day_clock, grouped, rounded, signed
+from .theme import Palette
+
+MOST_BARS: Final = 80
+WAITING: Final = "Waiting for the first trade…"
+
+_OUTSIDE: Final = 0.4  # opacity of a bar outside the value area
+_INSIDE: Final = 0.9
+
+Figure = dict[str, Any]
+
+
+class ProfileTexts(NamedTuple):
+    """What stands beside the bars, exact at the instrument's precision."""
+
+    poc: str
+    value_high: str
+    value_low: str
+    vwap: str
+    volume: str
+    delta: str
+    known: str  # "since 09:14, 62 % of the session"
+
+
+NO_TEXTS: Final = ProfileTexts("–", "–", "–", "–", "–", "–", "")
+
+
+def profile_texts(profile: Profile, instrument: Instrument, kind: ProfileKind) -> ProfileTexts:
+    """The figures of a profile; the VWAP is rounded to the decimals of a price, halves up."""
+    price, quantity = instrument.price, instrument.quantity
+    return ProfileTexts(
+        poc=grouped(price.text(profile.poc)),
+        value_high=grouped(price.text(profile.value_high)),
+        value_low=grouped(price.text(profile.value_low)),
+        vwap=grouped(rounded(profile.vwap * price.size / 10**price.decimals, price.decimals)),
+        volume=grouped(quantity.text(profile.volume)),
+        delta=signed(quantity.text(profile.delta)),
+        known=known_text(profile, kind),
+    )
+
+
+def known_text(profile: Profile, kind: ProfileKind) -> str:
+    """From when on and how much of the time is known, in whole per cent that never flatter."""
+    is_today = profile.known_from // DAY_MS == (profile.end_ts - 1) // DAY_MS
+    since = clock(profile.known_from) if is_today else day_clock(profile.known_from)
+    percent = 100 * profile.known_ms // profile.elapsed_ms
+    share = f"{percent} %" if percent else "under 1 %"
+    return f"since {since}, {share} of the {'session' if kind is ProfileKind.SESSION else '24 h'}"
+
+
+def bar_rows(profile: Profile) -> tuple[Levels, int]:
+    """The rows that are drawn, shape (k, 4), and their step: the profile's own or a 1-2-5 multiple of it."""
+    span = int(profile.levels[0, 0] - profile.levels[-1, 0])
+    sizes = (profile.step * digit * 10**power for power in range(19) for digit in (1, 2, 5))
+    # Rounding to the coarser rows may give one row more than the span has.
+    step = next(size for size in sizes if span // size + 2 <= MOST_BARS)
+    return bucket_levels([profile.levels], step), step
+
+
+def profile_figure(profile: Profile | None, instrument: Instrument, palette: Palette) -> Figure:
+    """Bars of bid and ask volume by price; value area shaded, POC a line, VWAP a dotted one.
+
+    Prices and volumes are floats here and nowhere else: the bars only show them.
+    """
+    if profile is None:
+        return {"data": [], "layout": _layout(palette, is_empty=True)}
+    rows, step = bar_rows(profile)
+    price, quantity = instrument.price.text, instrument.quantity.text
+    at = [float(price(tick)) for tick in rows[:, 0].tolist()]
+    inside = (rows[:, 0] >= profile.value_low - step // 2) & (rows[:, 0] <= profile.value_high + step // 2)
+    texts = [_hover(row, step, instrument) for row in rows.tolist()]
+    opacity = np.where(inside, _INSIDE, _OUTSIDE).tolist()
+    bars = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": name,
+            "y": at,
+            "x": [float(quantity(lots)) for lots in rows[:, column].tolist()],
+            "width": float(price(step)) * 0.86,
+            "marker": {"color": colour, "opacity": opacity, "line": {"width": 0}},
+            "customdata": texts,
+            "hovertemplate": "%{customdata}<extra></extra>",
+        }
+        for name, column, colour in (("Bid", 1, palette.bid), ("Ask", 2, palette.ask))
+    ]
+    layout = _layout(palette)
+    half = float(price(step)) / 2
+    layout["yaxis"]["range"] = [at[-1] - half, at[0] + half]
+    layout["yaxis"]["tickformat"] = f",.{_decimals(price(step))}f"
+    layout["xaxis"]["range"] = [0, float(quantity(int((rows[:, 1] + rows[:, 2]).max()))) * 1.02]
+    own = float(price(profile.step)) / 2
+    low, high = float(price(profile.value_low)) - own, float(price(profile.value_high)) + own
+    vwap = float(profile.vwap) * float(instrument.tick)
+    layout["shapes"] = [
+        {
+            **_across(low, high),
+            "type": "rect",
+            "line": {"width": 0},
+            "fillcolor": palette.line,
+            "opacity": 0.55,
+        },
+        _line(float(price(profile.poc)), palette.text, "solid"),
+        _line(vwap, palette.warn, "dot"),
+    ]
+    if step != profile.step:
+        layout["annotations"] = [_bars_note(step, profile.step, instrument, palette)]
+    return {"data": bars, "layout": layout}
+
+
+def _bars_note(step: int, own: int, instrument: Instrument, palette: Palette) -> dict[str, Any]:
+    """That the bars are coarser than the rows: so the POC need not lie on the longest bar."""
+    price = instrument.price.text
+    return {
+        "text": f"bars of {_plain(price(step))}, figures at {_plain(price(own))}",
+        "xref": "paper",
+        "yref": "paper",
+        "x": 1,
+        "y": 0,
+        "xanchor": "right",
+        "yanchor": "top",
+        "showarrow": False,
+        "font": {"size": 10, "color": palette.muted},
+    }
+
+
+def _hover(row: list[int], step: int, instrument: Instrument) -> str:
+    price, quantity = instrument.price.text, instrument.quantity.text
+    tick, bid, ask, _ = row
+    name = grouped(price(tick))
+    return (
+        f"{name}<br>Volume <b>{grouped(quantity(bid + ask))}</b>"
+        f"<br>Bid {grouped(quantity(bid))}<br>Ask {grouped(quantity(ask))}"
+        f"<br>Delta {signed(quantity(ask - bid))}<br>Bar of {_plain(price(step))}"
+    )
+
+
+def _plain(text: str) -> str:
+    """A step without the zeros at its end."""
+    return grouped(text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def _decimals(text: str) -> int:
+    """Decimals that a multiple of this step needs."""
+    return len(text.partition(".")[2].rstrip("0"))
+
+
+def _across(low: float, high: float) -> dict[str, Any]:
+    return {"xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": low, "y1": high, "layer": "below"}
+
+
+def _line(price: float, colour: str, dash: str) -> dict[str, Any]:
+    return {
+        **_across(price, price),
+        "type": "line",
+        "layer": "above",
+        "line": {"color": colour, "width": 1.25, "dash": dash},
+    }
+
+
+def _layout(palette: Palette, *, is_empty: bool = False) -> dict[str, Any]:
+    axis = {"fixedrange": True, "zeroline": False, "ticks": "", "automargin": False, "visible": not is_empty}
+    waiting = {
+        "text": WAITING,
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0.5,
+        "y": 0.5,
+        "showarrow": False,
+        "font": {"size": 13, "color": palette.muted},
+    }
+    return {
+        "autosize": True,
+        "margin": {"l": 2, "r": 62, "t": 4, "b": 16},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "Inter, system-ui, sans-serif", "size": 11, "color": palette.muted},
+        "showlegend": False,
+        "barmode": "stack",
+        "hovermode": "closest",
+        "dragmode": False,
+        "hoverlabel": {
+            "bgcolor": palette.surface,
+            "bordercolor": palette.line_strong,
+            "font": {"color": palette.text, "size": 12},
+            "align": "left",
+        },
+        "xaxis": {**axis, "showgrid": False, "showticklabels": False},
+        "yaxis": {**axis, "side": "right", "showgrid": False, "nticks": 6},
+        "annotations": [waiting] if is_empty else [],
+        "shapes": [],
+    }
