@@ -177,12 +177,16 @@ class Series:
 
     def quality(self, minute: Minute) -> Quality:
         """How whole a minute is, worst first: gap, partial, repaired, complete."""
-        for after, before in self.holes:
-            if after < minute.end_ts and before >= minute.open_ts:
-                return Quality.GAP
+        difference = self.differences.get(minute.open_ts)
+        if self.has_hole(minute) or (difference is not None and difference.trades_missing):
+            return Quality.GAP
         if minute.partial:
             return Quality.PARTIAL
         return Quality.REPAIRED if minute.repaired else Quality.COMPLETE
+
+    def has_hole(self, minute: Minute) -> bool:
+        """Whether a hole that is still open reaches into a minute."""
+        return any(after < minute.end_ts and before >= minute.open_ts for after, before in self.holes)
 
     # -- inside ------------------------------------------------------------------------------
 
@@ -302,7 +306,7 @@ class Series:
         for open_ts in self._unpacked.difference(closing):
             minute = self._minutes.get(open_ts)
             if minute is not None:
-                minute.freeze(join_runs=self.quality(minute) is not Quality.GAP)
+                minute.freeze(join_runs=not self.has_hole(minute))
         self._unpacked = set(closing)
 
     def _evict(self) -> None:

@@ -95,7 +95,7 @@ def test_a_longer_candle_becomes_verified_with_its_minutes(app: Served, exchange
 
 
 def test_a_trade_that_bybit_never_sent_is_found_out(app: Served, exchange: SimulatedExchange) -> None:
-    """No id tells that it is missing, but its minute differs from the kline, with both figures."""
+    """No id tells that it is missing, but its minute differs from the kline, and is marked."""
     with app.socket(**query(exchange, "bybit")) as socket:
         reader = CandleReader(socket)
         read_until(reader, lambda: len(told(reader, True)) >= 1)
@@ -104,7 +104,7 @@ def test_a_trade_that_bybit_never_sent_is_found_out(app: Served, exchange: Simul
         read_until(reader, lambda: told(reader, False))
         (open_ts,) = told(reader, False)
         read_until(reader, lambda: [ts for ts in told(reader, True) if ts > open_ts])
-        assert reader.candles[open_ts]["quality"] == "complete"
+        assert reader.candles[open_ts]["quality"] == "gap"
         assert told(reader, False) == [open_ts]
         difference = stream_of(app, "bybit").series.differences[open_ts]
         counts = klines(app, "bybit")
