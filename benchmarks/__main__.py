@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from benchmarks import baseline, replay, tape
+from benchmarks import baseline, lateness, replay, tape
 from benchmarks.idle import idle_mb
 from benchmarks.timing import best, measure, median
 from orderflow_dash.exchanges.binance import BinanceProtocol
@@ -176,6 +176,7 @@ def main() -> None:
         *throughput(),
         encoding(),
         *replay.rows(),
+        *lateness.rows(),
         *memory(),
     ]
     widths = [max(len(row[column]) for row in table) for column in range(5)]
