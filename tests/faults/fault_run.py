@@ -58,12 +58,14 @@ KINDS: Final = ("drop", "cut", "repeat", "refuse", "stall", "reorder", "restart"
 
 
 def plan(seed: int, count: int, seconds: float) -> list[Fault]:
-    """So many faults over so many seconds, in rounds of every kind; the same for the same seed."""
+    """So many faults over so many seconds, in shuffled rounds of every kind; the same for the same seed."""
     chance = random.Random(seed)
     seen: Counter[str] = Counter()
+    kinds: list[str] = []
+    while len(kinds) < count:
+        kinds += chance.sample(KINDS, len(KINDS))
     faults = []
-    for number in range(count):
-        kind = KINDS[number % len(KINDS)]
+    for number, kind in enumerate(kinds[:count]):
         sizes = _SIZES[kind]
         size = sizes[seen[kind] % len(sizes)]
         seen[kind] += 1
@@ -158,12 +160,19 @@ def closed(reader: CandleReader, end: int) -> list[dict[str, Any]]:
     return [reader.candles[ts] for ts in sorted(reader.candles) if ts <= end and reader.candles[ts]["closed"]]
 
 
-def is_settled(reader: CandleReader, end: int) -> bool:
-    """Whether every minute up to ``end`` is verified or marked; only the first may be partial instead."""
+def is_settled(venue: str, reader: CandleReader, end: int) -> bool:
+    """Whether every minute up to ``end`` is what it ends as: verified.
+
+    On Bybit, which tells little of the past, it may be marked instead, and the first one be partial.
+    """
     candles = closed(reader, end)
-    marked = [candle["verified"] is True or candle["quality"] == "gap" for candle in candles]
-    is_over = bool(candles) and max(reader.candles) > end
-    return is_over and all(marked[1:]) and (marked[0] or candles[0]["quality"] == "partial")
+    if not candles or max(reader.candles) <= end:
+        return False
+    proved = [candle["verified"] is True for candle in candles]
+    if venue == "bybit":
+        proved = [is_true or each["quality"] == "gap" for is_true, each in zip(proved, candles, strict=True)]
+        proved[0] |= candles[0]["quality"] == "partial"
+    return all(proved)
 
 
 def compare(reader: CandleReader, minutes: Truth, end: int) -> Counter[str]:

@@ -48,7 +48,8 @@ def test_after_every_fault_the_minutes_are_the_markets_own(
             end = run.run(plan(seed, count, seconds), seconds)
             for venue, reader in run.readers.items():
                 run.follow(
-                    lambda reader=reader: is_settled(reader, end), f"every minute of {venue} is settled"
+                    lambda venue=venue, reader=reader: is_settled(venue, reader, end),
+                    f"every minute of {venue} is settled",
                 )
             repaired = {venue: app.health(venue)["repaired"] for venue in run.readers}
     minutes = whole_truth(seed, end + 60_000)
