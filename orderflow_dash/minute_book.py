@@ -62,6 +62,20 @@ class MinuteBook:
                     verdicts[minute.open_ts] = None if has_hole else rule(minute.kline(), not minute.partial)
                 self._series.verify(verdicts)
 
+    def around(self, open_ts: int) -> tuple[int, int] | None:
+        """Opens of the minutes before and after one that never came; None where it did, or a hole did."""
+        with self._lock:
+            around = self._series.around(open_ts)
+        return None if around is None else (around[0].open_ts, around[1].open_ts)
+
+    def lose(self, open_ts: int) -> None:
+        """Trades of such a minute never came: mark the stretch from the trade before it to the one after."""
+        with self._lock:
+            around = self._series.around(open_ts)
+            if around is not None:
+                before, after = around
+                self._series.open_hole(before.path().last_time, after.path().first[0])
+
     def _kept(self, opens: Iterable[int]) -> Iterator[Minute]:
         """Of these minutes the ones still in the window; called with the lock held."""
         for open_ts in opens:

@@ -186,9 +186,25 @@ class Series:
 
     def has_hole(self, minute: Minute) -> bool:
         """Whether a hole that is still open reaches into a minute."""
-        return any(after < minute.end_ts and before >= minute.open_ts for after, before in self.holes)
+        return self._is_holed(minute.open_ts)
+
+    def around(self, open_ts: int) -> tuple[Minute, Minute] | None:
+        """The minutes before and after one (ms) that is not here, though it lies between them.
+
+        None also where a hole that is still open reaches into it: then it is known why it is not here.
+        """
+        position = bisect_left(self._opens, open_ts)
+        if not 0 < position < len(self._opens) or self._opens[position] == open_ts:
+            return None
+        if self._is_holed(open_ts):
+            return None
+        before, after = self._opens[position - 1 : position + 1]
+        return self._minutes[before], self._minutes[after]
 
     # -- inside ------------------------------------------------------------------------------
+
+    def _is_holed(self, open_ts: int) -> bool:
+        return any(after < open_ts + MINUTE_MS and before >= open_ts for after, before in self.holes)
 
     def _place(self, time: int, order: int, price: int, quantity: int) -> tuple[Minute, Run] | None:
         """Minute and run of a trade that does not simply follow the last one.
