@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint coverage bench lock browser postgres clean
+.PHONY: run test lint coverage faults bench lock browser postgres clean
 
 # The app on http://127.0.0.1:8050 (PORT overrides), from a bare clone.
 run: .venv/run
@@ -16,6 +16,10 @@ coverage: .venv/test
 	$(BIN)/pytest tests/exchanges tests/feeds tests/footprint tests/test_hub.py tests/test_market.py \
 	  tests/test_wire.py tests/faults/test_history.py --cov=orderflow_dash.exchanges --cov=orderflow_dash.feeds \
 	  --cov=orderflow_dash.footprint --cov=orderflow_dash.hub --cov-report=term:skip-covered --cov-fail-under=90
+
+# The fault runs in their long form: twenty faults of every kind in ten minutes, with a report at the end.
+faults: .venv/test
+	$(BIN)/pytest tests/faults -m long -s
 
 lint: .venv/test
 	$(BIN)/ruff check .

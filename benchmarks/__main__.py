@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from benchmarks import baseline, replay, store, tape
+from benchmarks import baseline, lateness, replay, store, tape
 from benchmarks.idle import idle_mb
 from benchmarks.timing import best, measure, median
 from orderflow_dash.exchanges.binance import BinanceProtocol
@@ -177,6 +177,7 @@ def main() -> None:
         encoding(),
         *replay.rows(),
         *store.store_figures(),
+        *lateness.rows(),
         *memory(),
     ]
     widths = [max(len(row[column]) for row in table) for column in range(5)]

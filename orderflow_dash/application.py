@@ -53,8 +53,9 @@ class Application:
         self._repairers: list[Repairer] = []
         # A replay shows what it has played since it was last sought, and nothing before.
         self._history_ms = 0 if self.replay is not None else settings.history * MINUTE_MS
-        place = settings.database_url if self.replay is None else OFF
-        store = open_history(place, Retention(days=settings.keep_days, megabytes=settings.keep_mb))
+        store = open_history(
+            self._store_place(settings), Retention(days=settings.keep_days, megabytes=settings.keep_mb)
+        )
         self.history = History(store, settings.window)
         self._reconcilers: list[Reconciler] = []
         self._reconcile_s = settings.reconcile
@@ -119,6 +120,15 @@ class Application:
             self.exchange.stop()
         if self.replay is not None:
             self.replay.stop()
+
+    def _store_place(self, settings: Settings) -> str:
+        """Where history is kept. Not in the user's own file where a venue's place is taken by something else:
+
+        what a simulator, a testnet or a recording told must never turn up in the history of the venue itself.
+        """
+        if self.replay is not None:
+            return OFF
+        return settings.database_url or ("" if settings.venues_are_their_own else OFF)
 
     def _replayed(self, replay: Replay) -> dict[Venue, VenueLink]:
         """Both venues, as far as the files may hold them, at the exchange that plays the files."""

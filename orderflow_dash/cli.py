@@ -81,4 +81,7 @@ def exchange(host: str, port: int, speed: float, files: tuple[Path, ...]) -> Non
     """Run the simulated exchange alone; with FILES it serves recorded trades."""
     from .simulator import run_exchange
 
-    run_exchange(host, port, speed, files)
+    try:
+        run_exchange(host, port, speed, files)
+    except (ValueError, OSError) as error:  # a file that is no good, a port that is taken
+        raise click.ClickException(str(error)) from error

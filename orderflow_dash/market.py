@@ -91,12 +91,16 @@ class Kline:
 
 
 class Difference(NamedTuple):
-    """Where a minute of ours differs from the venue's kline: a field of ``Kline`` and the two figures."""
+    """Where a minute of ours differs from the venue's kline: a field of ``Kline`` and the two figures.
+
+    ``trades_missing``: it shows that trades never came, which nothing else could have shown.
+    """
 
     open_ts: int
     field: str
     ours: int
     theirs: int
+    trades_missing: bool = False
 
 
 Verdict = Difference | Literal[True] | None

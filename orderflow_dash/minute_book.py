@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 from .footprint.minute import Minute
 from .footprint.series import Series
-from .market import Instrument, Kline, Quality, Verdict
+from .market import Instrument, Kline, Verdict
 from .store.minutes import StoredMinute, to_stored
 
 _AT_ONCE = 16  # minutes looked at in one hold of the lock: 0.2 ms where each has 200 levels
@@ -38,12 +38,12 @@ class MinuteBook:
             return self._series.revision, [minute.open_ts for minute in minutes]
 
     def sort_out(self, opens: Collection[int]) -> tuple[list[int], list[int]]:
-        """Of these minutes: those that are not compared yet, and those with a gap, which cannot be."""
+        """Of these minutes: those that are not compared yet, and those with a hole, which cannot be."""
         comparable, broken = [], []
         for few in _pieces(opens):
             with self._lock:
                 for minute in self._kept(few):
-                    if self._series.quality(minute) is Quality.GAP:
+                    if self._series.has_hole(minute):
                         broken.append(minute.open_ts)
                     elif minute.verified is None:
                         comparable.append(minute.open_ts)
@@ -53,15 +53,14 @@ class MinuteBook:
         """Give each of these minutes, where it is kept, the verdict that a rule finds of it.
 
         The rule is told whether the minute is whole: a partial one may only turn out to be true. One
-        with a gap gets None.
+        with a hole gets None.
         """
         for few in _pieces(opens):
             with self._lock:
                 verdicts: dict[int, Verdict] = {}
                 for minute in self._kept(few):
-                    quality = self._series.quality(minute)
-                    is_whole, has_gap = quality is not Quality.PARTIAL, quality is Quality.GAP
-                    verdicts[minute.open_ts] = None if has_gap else rule(minute.kline(), is_whole)
+                    has_hole = self._series.has_hole(minute)
+                    verdicts[minute.open_ts] = None if has_hole else rule(minute.kline(), not minute.partial)
                 self._series.verify(verdicts)
 
     def stored(self, opens: Collection[int]) -> list[StoredMinute]:
@@ -74,6 +73,20 @@ class MinuteBook:
                     for minute in self._kept(few)
                 ]
         return found
+
+    def around(self, open_ts: int) -> tuple[int, int] | None:
+        """Opens of the minutes before and after one that never came; None where it did, or a hole did."""
+        with self._lock:
+            around = self._series.around(open_ts)
+        return None if around is None else (around[0].open_ts, around[1].open_ts)
+
+    def lose(self, open_ts: int) -> None:
+        """Trades of such a minute never came: mark the stretch from the trade before it to the one after."""
+        with self._lock:
+            around = self._series.around(open_ts)
+            if around is not None:
+                before, after = around
+                self._series.open_hole(before.path().last_time, after.path().first[0])
 
     def _kept(self, opens: Iterable[int]) -> Iterator[Minute]:
         """Of these minutes the ones still in the window; called with the lock held."""

@@ -67,7 +67,8 @@ class Settings(BaseSettings):
             repr=False,  # it may hold a password
             alias="DATABASE_URL",
             description="where closed minutes are stored: `sqlite:///PATH`, `postgres://...` or `off`;"
-            " where unset, an SQLite file in the user's data directory",
+            " where unset, an SQLite file in the user's data directory,"
+            " or nowhere if a venue's address is set",
         ),
     ] = ""
     keep_days: Annotated[
@@ -191,6 +192,15 @@ class Settings(BaseSettings):
             description="signs what the page hands back; random at each start where unset",
         ),
     ]
+
+    @property
+    def venues_are_their_own(self) -> bool:
+        """Whether every address is the venue's own: a root that older guides have is one too."""
+        for name in ("binance_ws", "binance_rest", "bybit_ws", "bybit_rest"):
+            own = urlsplit(str(type(self).model_fields[name].default)).hostname
+            if urlsplit(getattr(self, name)).hostname != own:
+                return False
+        return True
 
 
 def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - pydantic checks each

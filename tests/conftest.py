@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from hypothesis import settings as hypothesis_settings
 from selenium.webdriver.chrome.options import Options
 from websockets.sync.client import ClientConnection, connect
 from werkzeug.serving import make_server
@@ -21,6 +22,10 @@ from orderflow_dash.application import Application
 from orderflow_dash.hub import Hub
 from orderflow_dash.settings import load_settings
 from orderflow_dash.simulator import SimulatedExchange
+
+# How long an example takes says more about the machine's other work than about ours.
+hypothesis_settings.register_profile("shared machine", deadline=None)
+hypothesis_settings.load_profile("shared machine")
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 

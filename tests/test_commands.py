@@ -38,7 +38,12 @@ class Program:
         store = {"DATABASE_URL": f"sqlite:///{log.parent / 'store.sqlite3'}"}
         with log.open("w") as output:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env={**env, **store, **environment}, stdout=output, stderr=output
+                command,
+                cwd=ROOT,
+                env={**env, **store, **environment},
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
 
     @property
@@ -53,6 +58,11 @@ class Program:
         found = re.search(r"Listening at: (http://\S+)", self.output)
         assert found is not None
         return found[1].replace("0.0.0.0", "127.0.0.1")  # noqa: S104
+
+    def kill(self) -> None:
+        """End all its processes at once; none of them gets to do anything more."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(15)
 
     def ready(self) -> bool:
         """Whether it serves."""

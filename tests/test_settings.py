@@ -76,6 +76,15 @@ def test_the_contracts_names_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (settings.port, settings.ping_interval) == (8123, 7.5)
 
 
+def test_a_venues_own_addresses_are_told_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An old root of the venue is its own; a testnet or a simulator is not."""
+    assert load_settings().venues_are_their_own
+    monkeypatch.setenv("BINANCE_FUTURES_WS", "wss://fstream.binance.com/stream")
+    assert load_settings().venues_are_their_own
+    monkeypatch.setenv("BYBIT_REST", "https://api-testnet.bybit.com")
+    assert not load_settings().venues_are_their_own
+
+
 def test_a_databases_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither where the address is refused nor in any text form of the settings."""
     monkeypatch.setenv("DATABASE_URL", "mysql://trader:do-not-tell@host/prices")

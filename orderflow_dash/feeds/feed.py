@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 _SETTLE_S = 1.0  # both run on after the successor has shown every symbol
 _HANDOVER_S = 20.0  # longest overlap of a connection with its planned successor
 _LOG_EVERY_S = 60.0
+_LATE_MS = 60_000  # no venue sends a trade so long after it was made
 _ASK_AGAIN_S = 60.0
 # One live stream shows that the feed works; else the worst state tells.
 _TELLING = (State.LIVE, State.DISCONNECTED, State.REPAIRING, State.CONNECTING, State.STALE)
@@ -62,6 +63,7 @@ class TradeStream:
         self.trades = 0
         self.holes = 0
         self.refused = ""
+        self.outrun = False  # what is known is later than what comes: it is of another source
         self.connection: Connection | None = None
         self.asked_at = time.monotonic()
         self._sink = sink
@@ -72,6 +74,8 @@ class TradeStream:
         with self.lock:
             self.refused = ""  # whatever the venue said: here are trades
             before = self.trades
+            newest = batch.trades[-1][0] if batch.trades else 0
+            self.outrun = self._known is not None and 0 < newest < self._known.until - _LATE_MS
             self.continuity.receive(batch)
             if self.trades != before:  # repeats are no sign of life
                 self.rhythm.beat(now)
@@ -230,6 +234,9 @@ class Feed:
         if stream.refused:
             refusal = f"the venue refuses this symbol: {stream.refused}"
             return StreamStatus(State.DISCONNECTED, refusal, age_ms)
+        if stream.outrun:
+            stored = "what is stored of this symbol is later than its trades: it is of another source"
+            return StreamStatus(State.STALE, stored, age_ms)
         if link is Link.LOST:
             wait = max(0.0, stream.connection.retry_at - now)
             return StreamStatus(State.DISCONNECTED, f"{detail}; next attempt in {wait:.0f} s", age_ms)

@@ -26,11 +26,12 @@ def differs_on_bybit(ours: Kline, theirs: Kline, before: Kline | None = None) ->
     - a high that is the open itself may be above every trade, and a low that is the open below: then
       it is enough that ours lies inside.
 
-    Everything else must be equal. A minute that lacks trades differs in volume, whatever its open.
+    Everything else must be equal. A minute that lacks trades differs in volume, whatever its open; and
+    as this venue's ids cannot tell that nothing is missing, a kline with more volume tells that some is.
     """
     difference = _first_difference(ours, theirs, ("volume", "close"))
     if difference is not None:
-        return difference
+        return difference._replace(trades_missing=theirs.volume > ours.volume)
     if theirs.open == ours.open:
         return _first_difference(ours, theirs, ("high", "low"))
     if before is not None and theirs.open != before.close:

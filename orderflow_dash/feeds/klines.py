@@ -21,6 +21,7 @@ class KlineSource(Protocol):
     """How one venue tells its klines. Requests raise RestError or ValueError."""
 
     most: int  # minutes of one request
+    proves_loss: bool  # only they can tell that trades of a minute never came: the trades' ids cannot
     basis: Basis | None  # which of its two volumes its klines sum; None where it tells only one
 
     def differs(self, ours: Kline, theirs: Kline, before: Kline | None) -> Difference | None:
@@ -45,6 +46,7 @@ class BinanceKlines:
     """
 
     most = 499  # weight 2
+    proves_loss = False
     differs = staticmethod(differs_on_binance)
 
     def __init__(self, rest: RestClient) -> None:
@@ -108,6 +110,7 @@ class BybitKlines:
     """Klines of Bybit linear perpetuals. Its trades tell one volume, with RPI fills."""
 
     most = 999
+    proves_loss = True
     differs = staticmethod(differs_on_bybit)
     basis: Basis | None = None
 

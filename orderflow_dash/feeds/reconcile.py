@@ -4,10 +4,11 @@ One thread per venue. It asks gently: all minutes of a symbol that wait go into 
 asked for at most once in ``every`` seconds, requests keep ``spacing`` apart, and it waits while others
 need the venue's budget. Pauses after 403, 418 and 429 hold for all who share the venue's RestClient.
 
-What it tells is never a guess. A minute with a gap is not compared; a partial one, in which the feed began,
+What it tells is never a guess. A minute with a hole is not compared; a partial one, in which the feed began,
 can turn out to be true (nothing had been traded in it before), but not false. A difference is told only
 after two requests, ``every`` seconds apart, gave the same two figures: a kline that was not final yet, or
-a trade under way, is no difference. A failed request delays and says nothing.
+a trade under way, is no difference. A failed request delays and says nothing. Where a venue's ids cannot
+prove that nothing is missing, a minute of which nothing came is held against its kline in the same way.
 """
 
 from __future__ import annotations
@@ -59,10 +60,16 @@ class Minutes(Protocol):
         """The revision, and opens (ms) of what may have changed since one, old to new."""
 
     def sort_out(self, opens: Collection[int]) -> tuple[list[int], list[int]]:
-        """Of these: the ones that are not compared yet, and the ones with a gap, which cannot be."""
+        """Of these: the ones that are not compared yet, and the ones with a hole, which cannot be."""
 
     def judge(self, opens: Collection[int], rule: Callable[[Kline, bool], Verdict]) -> None:
         """Give each of these the verdict that a rule finds of it, and of whether it is whole."""
+
+    def around(self, open_ts: int) -> tuple[int, int] | None:
+        """Opens of the minutes before and after one that never came; None where it did, or a hole did."""
+
+    def lose(self, open_ts: int) -> None:
+        """Trades of such a minute never came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,7 @@ class _Symbol:
     next_request: float = 0.0
     waiting: dict[int, _Waiting] = field(default_factory=dict)
     outcomes: dict[int, str] = field(default_factory=dict)
+    absent: dict[int, Kline] = field(default_factory=dict)  # traded, as a request found, but not here
 
     def due(self, now: float) -> list[int]:
         """Opens of what can be asked for now."""
@@ -201,7 +209,7 @@ class Reconciler:
             symbol.waiting.pop(open_ts, None)
             self._conclude(symbol, open_ts, UNVERIFIABLE)
         oldest = symbol.book.oldest()
-        for known in (symbol.waiting, symbol.outcomes):
+        for known in (symbol.waiting, symbol.outcomes, symbol.absent):
             for open_ts in [each for each in known if each < oldest]:
                 del known[open_ts]
 
@@ -218,6 +226,9 @@ class Reconciler:
         """Compare what is due, as far as one request reaches."""
         # The minute before comes along: a venue may open a kline at its close.
         first = due[0] - MINUTE_MS
+        if self._source.proves_loss:  # and so do the minutes without a trade of ours before it
+            around = symbol.book.around(first)
+            first = first if around is None else max(around[0], first - self._source.most // 2 * MINUTE_MS)
         last = min(due[-1], first + (self._source.most - 1) * MINUTE_MS)
         symbol.next_request = now + self._policy.every
         try:
@@ -226,6 +237,8 @@ class Reconciler:
             self._backoff.reset()
             symbol.backoff.reset()
             self._compare(symbol, [open_ts for open_ts in due if open_ts <= last], klines, now)
+            if self._source.proves_loss:
+                self._look_for_losses(symbol, klines, now)
         except RestError as error:
             self._note_failure(symbol, str(error))
             symbol.next_request = now + symbol.backoff.next()
@@ -252,9 +265,23 @@ class Reconciler:
             else:
                 self._conclude(symbol, open_ts, outcome or UNVERIFIABLE)
                 waiting.due, waiting.attempts = now + _LATER_S, 0
-            if is_done or open_ts not in comparison.seen:  # it left the window, or has a gap now
+            if is_done or open_ts not in comparison.seen:  # it left the window, or has a hole now
                 del symbol.waiting[open_ts]
         self._learn(symbol, comparison, now)
+
+    def _look_for_losses(self, symbol: _Symbol, klines: list[Kline], now: float) -> None:
+        """Mark minutes that were traded and of which nothing came; as any difference, only once confirmed."""
+        for kline in klines:
+            around = symbol.book.around(kline.open_ts) if kline.volume else None
+            known = symbol.absent.pop(kline.open_ts, None)
+            if around is None:
+                continue
+            if known == kline:
+                symbol.book.lose(kline.open_ts)
+            else:
+                symbol.absent[kline.open_ts] = kline
+                for open_ts in around:  # so that the next request reaches over it
+                    symbol.waiting.setdefault(open_ts, _Waiting(now + self._policy.every))
 
     def _learn(self, symbol: _Symbol, comparison: _Comparison, now: float) -> None:
         """Ask what the venue's klines count, by a minute that may tell; rarely, for it costs weight."""
@@ -280,7 +307,7 @@ class _Comparison:
     """The verdicts of one request's klines."""
 
     def __init__(self, source: KlineSource, waiting: dict[int, _Waiting], klines: dict[int, Kline]) -> None:
-        self.seen: set[int] = set()  # minutes that were there, without a gap
+        self.seen: set[int] = set()  # minutes that were there, without a hole
         self.partial: set[int] = set()  # of these, what is not true and cannot be false
         self.outcomes: dict[int, str] = {}  # what is settled
         self.telling: Kline | None = None  # of a minute by which the venue's basis may be learned

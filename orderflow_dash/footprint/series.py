@@ -207,11 +207,29 @@ class Series:
 
     def quality(self, minute: Minute) -> Quality:
         """How whole a minute is, worst first: gap, partial, repaired, complete."""
-        if self.lacks(minute.open_ts, minute.end_ts):
+        difference = self.differences.get(minute.open_ts)
+        if self.has_hole(minute) or (difference is not None and difference.trades_missing):
             return Quality.GAP
         if minute.partial:
             return Quality.PARTIAL
         return Quality.REPAIRED if minute.repaired else Quality.COMPLETE
+
+    def has_hole(self, minute: Minute) -> bool:
+        """Whether a hole that is still open reaches into a minute."""
+        return self.lacks(minute.open_ts, minute.end_ts)
+
+    def around(self, open_ts: int) -> tuple[Minute, Minute] | None:
+        """The minutes before and after one (ms) that is not here, though it lies between them.
+
+        None also where a hole that is still open reaches into it: then it is known why it is not here.
+        """
+        position = bisect_left(self._opens, open_ts)
+        if not 0 < position < len(self._opens) or self._opens[position] == open_ts:
+            return None
+        if self.lacks(open_ts, open_ts + MINUTE_MS):
+            return None
+        before, after = self._opens[position - 1 : position + 1]
+        return self._minutes[before], self._minutes[after]
 
     # -- inside ------------------------------------------------------------------------------
 
@@ -331,7 +349,7 @@ class Series:
         for open_ts in self._unpacked.difference(closing):
             minute = self._minutes.get(open_ts)
             if minute is not None:
-                minute.freeze(join_runs=self.quality(minute) is not Quality.GAP)
+                minute.freeze(join_runs=not self.has_hole(minute))
         self._unpacked = set(closing)
 
     def _evict(self) -> None:

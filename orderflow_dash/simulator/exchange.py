@@ -273,10 +273,15 @@ class SimulatedExchange:
                 combined = outlet.session.combined
                 outlet.send(binance_frames.combined("!serverShutdown", payload) if combined else payload)
 
-    def _answer(self, socket: ServerConnection, handshake: HandshakeRequest) -> Response | None:
+    async def _answer(self, socket: ServerConnection, handshake: HandshakeRequest) -> Response | None:
         """A plain GET is answered as REST; a WebSocket handshake goes on, or is refused."""
         if handshake.headers.get("Upgrade", "").lower() != "websocket":
-            return _response(self._rest(Request.parse(handshake.path)))
+            request = Request.parse(handshake.path)
+            milliseconds = self.faults.take("slow", request.path)
+            if milliseconds is not None:
+                self.faults.count("slow")
+                await asyncio.sleep(milliseconds / 1000)
+            return _response(self._rest(request))
         fault = self.faults.take_http("refuse", handshake.path)
         if fault is not None:
             if not fault.status:

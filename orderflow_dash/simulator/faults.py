@@ -62,7 +62,7 @@ class Faults:
     ``publicTrade.BTCUSDT``, ``*@trade``. It concerns trade streams only, unless a method says else.
     ``counts`` holds what was done: in trades (``drop``, ``repeat``, ``delay``), in pairs of messages
     (``reorder``), in messages (``stall``, ``garbage``, ``shutdown``), in connections (``close``,
-    ``refuse``), in topics (``reject``) and in replies (``http``).
+    ``refuse``), in topics (``reject``) and in replies (``http``, ``slow``).
     """
 
     def __init__(self) -> None:
@@ -123,6 +123,10 @@ class Faults:
     def http(self, status: int, retry_after: int | None = None, n: int = 1, path: str = "*") -> None:
         """The next ``n`` REST requests (-1: until cleared) of such a path get this status."""
         self._add(_Rule("http", path, n, status=status, retry_after=retry_after))
+
+    def slow(self, milliseconds: int, n: int = -1, path: str = "*") -> None:
+        """The next ``n`` REST requests (-1: until cleared) of such a path are answered this much later."""
+        self._add(_Rule("slow", path, n, milliseconds=milliseconds))
 
     def close(self, venue: Venue | None = None, code: int = 1001, reason: str = "") -> None:
         """Closes every open socket (of one venue) now; code 1006 ends them without a handshake."""

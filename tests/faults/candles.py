@@ -11,6 +11,8 @@ from websockets.sync.client import ClientConnection
 
 from orderflow_dash.market import Venue
 from orderflow_dash.simulator import SimulatedExchange
+from orderflow_dash.simulator.source import Listing
+from orderflow_dash.simulator.tape import Print
 
 
 def parse(frame: str | bytes) -> Any:
@@ -75,14 +77,23 @@ def assert_consistent(candles: Iterable[dict[str, Any]]) -> None:
         before = candle["cvd"]
 
 
-def truth(exchange: SimulatedExchange, symbol: str, venue: Venue) -> dict[int, dict[str, Any]]:
-    """The market's own minutes, from every trade it has kept: OHLC, bid, ask, n, levels."""
+Truth = dict[int, dict[str, Any]]
+"""A market's own minutes, by open: OHLC, bid, ask, n, and levels by price."""
+
+
+def truth(exchange: SimulatedExchange, symbol: str, venue: Venue) -> Truth:
+    """The market's own minutes, from every trade that it has kept."""
     listing = next(
         each for each in exchange.source.listings if each.symbol == symbol and venue in each.venues
     )
     tape = exchange.source.tape(listing)
-    minutes: dict[int, dict[str, Any]] = {}
-    for trade in tape.prints(0, len(tape)):
+    return minutes_of(listing, tape.prints(0, len(tape)))
+
+
+def minutes_of(listing: Listing, prints: Iterable[Print]) -> Truth:
+    """The minutes that all prints of a symbol make."""
+    minutes: Truth = {}
+    for trade in prints:
         if not trade.quantity:
             continue
         price = Decimal(listing.price.text(trade.price))

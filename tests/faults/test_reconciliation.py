@@ -17,7 +17,7 @@ from orderflow_dash.simulator import RecordedMarket, SimulatedExchange, Syntheti
 from orderflow_dash.simulator.rest import Request
 from orderflow_dash.view import SeriesStream
 from tests.conftest import Served, venues_at, wait_until
-from tests.faults.candles import CandleReader
+from tests.faults.candles import CandleReader, truth
 from tests.faults.test_recordings import CAPTURE, bybit_kline, tick, whole_tape
 
 SYMBOL = "BTCUSDT"
@@ -95,7 +95,7 @@ def test_a_longer_candle_becomes_verified_with_its_minutes(app: Served, exchange
 
 
 def test_a_trade_that_bybit_never_sent_is_found_out(app: Served, exchange: SimulatedExchange) -> None:
-    """No id tells that it is missing, but its minute differs from the kline, with both figures."""
+    """No id tells that it is missing, but its minute differs from the kline, and is marked."""
     with app.socket(**query(exchange, "bybit")) as socket:
         reader = CandleReader(socket)
         read_until(reader, lambda: len(told(reader, True)) >= 1)
@@ -104,7 +104,7 @@ def test_a_trade_that_bybit_never_sent_is_found_out(app: Served, exchange: Simul
         read_until(reader, lambda: told(reader, False))
         (open_ts,) = told(reader, False)
         read_until(reader, lambda: [ts for ts in told(reader, True) if ts > open_ts])
-        assert reader.candles[open_ts]["quality"] == "complete"
+        assert reader.candles[open_ts]["quality"] == "gap"
         assert told(reader, False) == [open_ts]
         difference = stream_of(app, "bybit").series.differences[open_ts]
         counts = klines(app, "bybit")
@@ -114,6 +114,44 @@ def test_a_trade_that_bybit_never_sent_is_found_out(app: Served, exchange: Simul
     assert difference.field == "volume"
     assert difference.theirs - difference.ours == abs(dropped.quantity)
     assert counts["differing"] == 1
+
+
+def test_a_minute_of_which_bybit_sent_nothing_is_found_out(app: Served, exchange: SimulatedExchange) -> None:
+    """On a symbol that is often silent: what was traded meanwhile lies between two marked minutes."""
+    symbol, stream = "NEARUSDT", "publicTrade.NEARUSDT"
+    step = next(each.price.text(1) for each in exchange.source.listings if each.symbol == symbol)
+    asked = {"exchange": "bybit", "symbol": symbol, "step": step, "lookback": 500, "emit_ms": 50}
+    with app.socket(**asked) as socket:
+        reader = CandleReader(socket)
+        read_until(reader, lambda: len(told(reader, True)) >= 2)
+        exchange.faults.stall(stream)
+        now = exchange.source.now()
+        until = now - now % 60_000 + 3 * 60_000
+        read_until(reader, lambda: exchange.source.now() >= until)
+        exchange.faults.clear("stall")
+        read_until(reader, lambda: max(reader.candles) >= until)
+        read_until(reader, lambda: [ts for ts in told(reader, True) if ts > until])
+
+        def lost() -> list[int]:
+            minutes = truth(exchange, symbol, Venue.BYBIT)
+            opens = sorted(reader.candles)
+            return [ts for ts in minutes if opens[0] < ts < opens[-1] and ts not in opens]
+
+        assert lost()
+
+        def marked() -> bool:
+            opens = sorted(reader.candles)
+            around = [
+                neighbour
+                for ts in lost()
+                for neighbour in (
+                    max(each for each in opens if each < ts),
+                    min(each for each in opens if each > ts),
+                )
+            ]
+            return all(reader.candles[each]["quality"] == "gap" for each in around)
+
+        read_until(reader, marked)
 
 
 def test_minutes_that_lack_trades_are_not_compared(app: Served, exchange: SimulatedExchange) -> None:

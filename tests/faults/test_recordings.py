@@ -5,19 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import zstandard
+from websockets.sync.client import connect
 
 from orderflow_dash.market import Venue
 from orderflow_dash.simulator import RecordedMarket, SimulatedExchange
 from orderflow_dash.simulator.tape import Print
 from tests.conftest import Served, venues_at, wait_until
 from tests.faults.candles import CandleReader, assert_consistent, assert_equals_truth, truth
+from tests.test_commands import ROOT, running
 
 CAPTURE = Path("cryptofeed") / "BYBIT.jsonl.zst"
 
@@ -92,6 +97,39 @@ def test_binance_recordings_give_the_venues_klines(
             assert candle[name] == row[name]
         assert candle["bid"] + candle["ask"] == row["volume"]
         assert candle["ask"] == row["taker_buy"]
+
+
+CORRUPTED = (
+    Path("danlasota-trxusdt") / "test_negative_binance_trade_stream_usd_m_futures_trxusdt_04-03-2025.csv"
+)
+
+
+@pytest.mark.parametrize("command", ["exchange", "replay"])
+def test_the_corrupted_recording_is_refused_in_words(
+    recorded_data: Path, tmp_path: Path, command: str
+) -> None:
+    """A price of -1: each command names file, line and cause in one line, without a traceback."""
+    path = (recorded_data / CORRUPTED).resolve()
+    reason = f"{path}, line 2: not a plain decimal number: '-1'"
+    program = [sys.executable, "-m", "orderflow_dash", command, "--port", "0", str(path)]
+    if command == "exchange":
+        done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=30)
+        assert (done.returncode, done.stderr) == (1, f"Error: {reason}\n")
+        return
+    with running(program, tmp_path / "log") as server:  # the page is up, and says why it is empty
+
+        def told(path: str) -> Any:
+            return httpx.get(f"{server.url}/{path}", trust_env=False).json()
+
+        wait_until(lambda: told("api/replay")["phase"] == "failed", 20)
+        (file,) = told("api/replay")["files"]
+        assert (file["error"], file["rows"]) == (reason, 0)
+        wait_until(lambda: told("health")["feeds"]["binance"]["detail"] == reason, 20)
+        root = server.url.replace("http", "ws")
+        with connect(f"{root}/ws/orderflow?symbol=TRXUSDT", proxy=None) as socket:
+            assert reason in json.loads(socket.recv(timeout=10))["message"]
+    assert server.output.count(f"ERROR   orderflow_dash.replay: {reason}") == 1
+    assert "Traceback" not in server.output
 
 
 def whole_tape(path: Path, symbol: str | None = None) -> list[Print]:

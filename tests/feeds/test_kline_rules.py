@@ -33,8 +33,15 @@ def test_bybit_tells_what_differs(name):
     assert differs_on_bybit(OURS, theirs) is None
     other = replace(theirs, **{name: getattr(OURS, name) + 1})
     assert differs_on_bybit(OURS, other) == Difference(
-        60_000, name, getattr(OURS, name), getattr(other, name)
+        60_000, name, getattr(OURS, name), getattr(other, name), trades_missing=name == "volume"
     )
+
+
+def test_only_a_larger_bybit_kline_tells_that_trades_are_missing():
+    """A smaller one differs too, but nothing was missed."""
+    smaller = differs_on_bybit(OURS, replace(OURS, volume=OURS.volume - 1))
+    assert smaller is not None
+    assert not smaller.trades_missing
 
 
 BEFORE = Kline(0, 100, 130, 80, 120, 5)

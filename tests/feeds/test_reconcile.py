@@ -15,7 +15,7 @@ from orderflow_dash.feeds.klines import REQUESTS_TO_LEARN, BinanceKlines, BybitK
 from orderflow_dash.feeds.reconcile import ReconcilePolicy, Reconciler
 from orderflow_dash.feeds.rest import RestError
 from orderflow_dash.footprint.series import Series
-from orderflow_dash.market import MINUTE_MS, Difference, Instrument, Kline, Venue
+from orderflow_dash.market import MINUTE_MS, Difference, Instrument, Kline, Quality, Venue
 from orderflow_dash.minute_book import MinuteBook
 
 START = 1_790_000_040_000 // MINUTE_MS * MINUTE_MS
@@ -399,3 +399,48 @@ def test_a_long_backlog_is_asked_for_piece_by_piece():
     bench.pass_time(12)
     assert bench.verified().count(True) == 698
     assert len(bench.rest.ranges) == 2
+
+
+@pytest.mark.parametrize(
+    ("proves_loss", "lots", "marked"), [(True, 7, True), (True, 0, False), (False, 7, False)]
+)
+def test_a_minute_that_never_came_is_lost_where_only_klines_can_tell(proves_loss, lots, marked):
+    """Its neighbours are marked once two requests have told of its trades; where ids tell, never."""
+    bench = Bench(minutes=3)
+    bench.source.proves_loss = proves_loss
+    bench.series.apply(trades(range(5, 8)))
+    bench.serve()
+    for minute in (3, 4):
+        open_ts = open_of(minute)
+        bench.rest.klines[open_ts] = Kline(open_ts, 1000, 1000, 1000, 1000, lots, 0)
+    bench.pass_time(5)
+    assert [bench.series.quality(minute) for minute in bench.series.minutes()[1:]] == [Quality.COMPLETE] * 5
+    bench.pass_time(20)
+    qualities = [bench.series.quality(minute) for minute in bench.series.minutes()[1:]]
+    told = Quality.GAP if marked else Quality.COMPLETE
+    assert qualities == [Quality.COMPLETE, told, told, Quality.COMPLETE, Quality.COMPLETE]
+    assert bench.series.holes == ([(open_of(2) + 2000, open_of(5))] if marked else [])
+
+
+def test_a_mark_stays_while_the_minute_beside_it_is_found_to_have_never_come():
+    """What was known to lack trades is never shown as whole in between."""
+    bench = Bench(minutes=3)
+    bench.source = BybitKlines(bench.rest)  # type: ignore[arg-type]
+    bench.wall = START + 10 * MINUTE_MS
+    lacking = bench.series.minutes()[2]
+    klines = [bench.rest.klines[minute.open_ts] for minute in bench.series.minutes()]
+    klines[2] = replace(klines[2], volume=klines[2].volume + 1)
+    bench.source.fetch = lambda _, first, last: [k for k in klines if first <= k.open_ts <= last]
+    bench.reconciler = Reconciler(Venue.BYBIT, bench.source, POLICY)
+    bench.pass_time(30)
+    assert lacking.verified is False
+    assert bench.series.holes == []
+    bench.series.apply(trades(range(4, 6)))
+    klines.append(replace(klines[2], open_ts=open_of(3)))
+    klines += [minute.kline() for minute in bench.series.minutes()[3:]]
+    qualities = set()
+    for _ in range(30):
+        bench.pass_time(0.5)
+        qualities.add(bench.series.quality(lacking))
+    assert qualities == {Quality.GAP}
+    assert bench.series.holes == [(open_of(2) + 2000, open_of(4))]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from orderflow_dash.footprint.candle import CandleBuilder
 from orderflow_dash.footprint.series import Series
-from orderflow_dash.market import HOUR_MS, MINUTE_MS, Difference, Kline, Timeframe, Verdict
+from orderflow_dash.market import HOUR_MS, MINUTE_MS, Difference, Kline, Quality, Timeframe, Verdict
 
 from .reference import START, ordered_trades, plain_candles
 
@@ -83,6 +83,17 @@ def test_a_change_takes_the_verdict_back(verdict, change):
     change(series)
     assert [minute.verified for minute in series.minutes()][:3] == [None, True, None]
     assert series.differences == {}
+
+
+def test_a_minute_whose_kline_shows_missing_trades_is_a_gap():
+    """No hole tells of them, only the kline; without that verdict the minute is what it was."""
+    series = series_of(3)
+    lacking = series.minutes()[1]
+    series.verify({lacking.open_ts: Difference(lacking.open_ts, "volume", 1, 2, trades_missing=True)})
+    assert [series.quality(minute) for minute in series.minutes()[1:]] == [Quality.GAP, Quality.COMPLETE]
+    assert not series.has_hole(lacking)
+    series.verify({lacking.open_ts: True})
+    assert series.quality(lacking) is Quality.COMPLETE
 
 
 def test_a_hole_that_closes_takes_verdicts_back_too():

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import threading
 import time
 
 import pytest
@@ -217,3 +218,24 @@ def test_clear_forgets_what_still_waits_and_keeps_counts():
     assert faults.idle
     assert faults.counts == {"drop": 1}
     assert faults.dropped == [("x@aggTrade", 7)]
+
+
+def test_a_slow_rest_keeps_no_stream_waiting(running, joined, get):
+    """An answer comes so much later, as often as asked, while trades stream on."""
+    exchange = running()
+    client = joined(exchange.ws_root + AGG)
+    client.take(1)
+    exchange.faults.slow(400, n=1, path="/fapi/v1/ping")
+    answered = threading.Event()
+    begun = time.monotonic()
+    asking = threading.Thread(
+        target=lambda: (get(f"{exchange.rest_root}/fapi/v1/ping"), answered.set()), daemon=True
+    )
+    asking.start()
+    client.take(5)
+    assert not answered.is_set()
+    asking.join(5)
+    assert time.monotonic() - begun >= 0.4
+    assert exchange.faults.counts["slow"] == 1
+    assert get(f"{exchange.rest_root}/fapi/v1/ping")[0] == 200
+    assert exchange.faults.counts["slow"] == 1

@@ -1,0 +1,258 @@
+"""How late deltas and pages are while the app repairs, and while klines are slow.
+
+``python -m benchmarks.lateness``; part of ``make bench``. The app runs as its own process on a simulated
+exchange at life's pace. A delta's lateness is that of the oldest trade that it is the first to tell: from
+the time at which the exchange says it sent the trade (``E``) to the delta's arrival at a socket client. So
+it holds the wait for the next emission, up to ``EMIT_MS``, as well. Only the live candle counts: what a
+repair brings back is late by nature.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket as tcp
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from benchmarks.page_client import PageClient
+from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
+from orderflow_dash.simulator.command import environment
+
+EMIT_MS = 300
+ALLOWED_MS = EMIT_MS + 150
+LOST = 5_000  # trades of one repair
+CLIENTS = 4
+
+_SYMBOL, _STREAM = "BTCUSDT", "btcusdt@aggTrade"
+_MINUTE_MS = 60_000
+_PAGE_MS = 100  # what a REST page takes in life
+_SLOW_KLINES_MS = 4_000
+_LEAP_MS = 10_000  # so many of the market's trades pass at once while they are dropped
+_PATIENCE_S = 45.0
+
+
+@dataclass
+class Lateness:
+    """In ms: of every delta, and of every answer to a page."""
+
+    deltas: list[float] = field(default_factory=list)
+    pages: list[float] = field(default_factory=list)
+
+
+def p99(values: list[float]) -> float:
+    """The 99th percentile: of fewer than a hundred values the largest."""
+    return sorted(values)[-1 - len(values) // 100]
+
+
+class _Listener(threading.Thread):
+    """A socket that keeps every message with the time of its arrival (monotonic, s)."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self.messages: list[tuple[float, str | bytes]] = []
+        self._url = url
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Listen until it is stopped or the connection ends."""
+        with connect(self._url, max_size=1 << 26, proxy=None) as socket, suppress(ConnectionClosed):
+            while not self._over.is_set():
+                with suppress(TimeoutError):
+                    message = socket.recv(timeout=0.5)
+                    self.messages.append((time.monotonic(), message))
+
+    def stop(self) -> None:
+        """End it."""
+        self._over.set()
+        self.join()
+
+
+@dataclass
+class Bench:
+    """The app on its exchange, with everybody who looks at it."""
+
+    exchange: SimulatedExchange
+    market: SyntheticMarket
+    sent: _Listener  # what the exchange sends of the symbol
+    clients: list[_Listener]
+    page: PageClient
+    url: str
+
+    def repaired(self) -> int:
+        """Trades that the app has fetched so far."""
+        with urlopen(f"{self.url}/health", timeout=10) as answer:  # noqa: S310 - our own server
+            return int(json.loads(answer.read())["feeds"]["binance"]["repaired"])
+
+    def leap(self, milliseconds: int) -> None:
+        """Let the market's clock jump: all trades in between come at once."""
+        self.market.start_ms += milliseconds
+        self.exchange.rouse()
+
+    def begin_minute(self) -> tuple[int, float]:
+        """Leap to a new minute; its open (ms), and what turns ms of the market into seconds (monotonic)."""
+        now = self.market.now()
+        self.leap(_MINUTE_MS - now % _MINUTE_MS)
+        offset = time.monotonic() - self.market.now() / 1000
+        return now - now % _MINUTE_MS + _MINUTE_MS, offset
+
+    def lose(self, trades: int) -> None:
+        """Let so many trades pass that the app never gets."""
+        faults = self.exchange.faults
+        until = faults.counts.get("drop", 0) + trades
+        faults.drop(trades, _STREAM)
+        while (dropped := faults.counts.get("drop", 0)) < until:
+            self.leap(_LEAP_MS)
+            _wait(lambda before=dropped: faults.counts.get("drop", 0) > before, "trades are dropped")
+
+    def states(self) -> list[tuple[float, str]]:
+        """When which state of the symbol was told to the first client."""
+        parsed = ((at, json.loads(text)) for at, text in list(self.clients[0].messages))
+        return [(at, each["state"]) for at, each in parsed if each["type"] == "status"]
+
+    def observe(self, open_ts: int, offset: float, begun: float, ended: float, into: Lateness) -> None:
+        """Note how late the deltas of a minute and the page's answers were, between two times."""
+        frames = (json.loads(text)["data"] for _, text in list(self.sent.messages))
+        sent = [each["E"] / 1000 + offset for each in frames if open_ts <= each["T"] < open_ts + _MINUTE_MS]
+        for client in self.clients:
+            told = 0
+            for at, candle in _candles(client.messages, open_ts):
+                if candle["n"] > told and begun <= at <= ended:
+                    into.deltas.append((at - sent[told]) * 1000)
+                told = max(told, candle["n"])
+        into.pages += [took * 1000 for at, took in self.page.answers if begun <= at <= ended]
+
+
+def _candles(
+    messages: list[tuple[float, str | bytes]], open_ts: int
+) -> Iterator[tuple[float, dict[str, Any]]]:
+    """Every delta of a candle with the time of its arrival."""
+    for at, text in messages:
+        message = json.loads(text)
+        if message["type"] == "delta" and message["candle"]["open_ts"] == open_ts:
+            yield at, message["candle"]
+
+
+@contextmanager
+def running(clients: int = CLIENTS) -> Iterator[Bench]:
+    """Everything up and live, with some minutes behind it."""
+    market = SyntheticMarket(seed=3)
+    with SimulatedExchange(market) as exchange, _app(exchange) as url, ExitStack() as stack:
+        sent = _Listener(f"{exchange.ws_root}/market/stream?streams={_STREAM}")
+        root = url.replace("http", "ws")
+        query = f"exchange=binance&symbol={_SYMBOL}&emit_ms={EMIT_MS}"
+        listeners = [sent, *(_Listener(f"{root}/ws/orderflow?{query}") for _ in range(clients))]
+        page = PageClient(url, {"exchange": "binance", "symbol": _SYMBOL, "tf": "1m", "step": "0.5"})
+        bench = Bench(exchange, market, sent, listeners[1:], page, url)
+        for each in listeners:
+            each.start()
+            stack.callback(each.stop)
+        _wait(lambda: bench.states()[-1:] and bench.states()[-1][1] == "live", "the symbol is live")
+        page.start()
+        stack.callback(page.stop)
+        yield bench
+
+
+def while_repairing(bench: Bench, rounds: int) -> Lateness:
+    """While 5,000 trades are fetched, so many times, from a venue as slow as in life."""
+    found = Lateness()
+    bench.exchange.faults.slow(_PAGE_MS)
+    for _ in range(rounds):
+        bench.lose(LOST)
+        open_ts, offset = bench.begin_minute()
+        begun = time.monotonic()
+        _wait(lambda since=begun: _repaired(bench, since), "the trades are repaired")
+        bench.observe(open_ts, offset, begun, bench.states()[-1][0], found)
+    bench.exchange.faults.clear("slow")
+    return found
+
+
+def while_klines_are_slow(bench: Bench, seconds: float) -> Lateness:
+    """While each request for klines takes seconds."""
+    found = Lateness()
+    faults = bench.exchange.faults
+    asked = faults.counts.get("slow", 0)
+    faults.slow(_SLOW_KLINES_MS, path="*klines")
+    open_ts, offset = bench.begin_minute()  # the minute before is over: it is to be compared
+    _wait(lambda: faults.counts.get("slow", 0) > asked, "klines are asked for")
+    begun = time.monotonic()
+    _wait(lambda: time.monotonic() > begun + seconds, "time has passed")
+    bench.observe(open_ts, offset, begun, time.monotonic(), found)
+    faults.clear("slow")
+    return found
+
+
+def _repaired(bench: Bench, since: float) -> bool:
+    """Whether a repair was told of and is over, since a time."""
+    told = [state for at, state in bench.states() if at > since]
+    return told[-1:] == ["live"] and "repairing" in told
+
+
+@contextmanager
+def _app(exchange: SimulatedExchange) -> Iterator[str]:
+    """The app as its own process on an exchange; its root."""
+    with tcp.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "orderflow_dash", "serve", "--no-demo", "--port", str(port)]
+    settings = {**environment(exchange), "ORDERFLOW_HISTORY": "0", "ORDERFLOW_RECONCILE": "1"}
+    process = subprocess.Popen(  # noqa: S603
+        command, env={**os.environ, **settings}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(lambda: _answers(f"{url}/ready"), "the app is up")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
+def _answers(url: str) -> bool:
+    try:
+        urlopen(url, timeout=5).close()  # noqa: S310
+    except (URLError, OSError):
+        return False
+    return True
+
+
+def _wait(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {_PATIENCE_S:.0f} s: {what}")
+        time.sleep(0.02)
+
+
+def rows() -> list[tuple[str, str, str, str, str]]:
+    """For the table of ``make bench``: p99 in the place of the best, and the median."""
+    with running() as bench:
+        found = {
+            f"while {LOST:,} trades are repaired": while_repairing(bench, 10),
+            "while klines take 4 s": while_klines_are_slow(bench, 20),
+        }
+
+    def row(name: str, values: list[float], bar: str) -> tuple[str, str, str, str, str]:
+        return f"{name}, p99", f"{p99(values):.0f} ms", f"{statistics.median(values):.0f} ms", "", bar
+
+    table = []
+    for name, lateness in found.items():
+        table.append(row(f"lateness of deltas {name}", lateness.deltas, f"{ALLOWED_MS} ms"))
+        table.append(row(f"  answer to a page {name}", lateness.pages, ""))
+    return table
+
+
+if __name__ == "__main__":
+    for line in rows():
+        print(*line, sep="  ")
