@@ -21,6 +21,7 @@ from .theme import Palette
 
 CHART_CANDLES: Final = 30
 CHART_HEIGHT: Final = 232  # px, equal to the height in assets/40-panel.css
+_WIDEST: Final = 4 * CHART_CANDLES  # timeframes on the time axis: a symbol may trade rarely
 MIN_SLOTS: Final = 8  # candles of room on the time axis even where fewer are known
 
 Figure = dict[str, Any]
@@ -82,6 +83,9 @@ def cvd_figure(
     shown = list(candles)[-CHART_CANDLES:]
     if not shown:
         return _empty(palette)
+    # What lies behind a long absence would squeeze what a trader looks at.
+    oldest = shown[-1].open_ts - _WIDEST * timeframe.ms
+    shown = [candle for candle in shown if candle.open_ts >= oldest]
     values = [float(instrument.quantity.text(candle.cvd)) for candle in shown]
     texts = [signed(instrument.quantity.text(candle.cvd)) for candle in shown]
     above = shown[-1].cvd >= 0

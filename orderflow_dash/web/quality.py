@@ -54,7 +54,7 @@ def missing_stretches(candles: Sequence[Candle], timeframe: Timeframe) -> list[t
     """(start, end) in ms of what lacks trades, candles old to new.
 
     A stretch runs from the first of neighbouring gap candles to the end of the last, over the time
-    between them in which nothing was received at all.
+    between them in which nothing was received at all, and from where the candle before the first one ended.
     """
     stretches: list[tuple[int, int]] = []
     before: Candle | None = None
@@ -63,6 +63,8 @@ def missing_stretches(candles: Sequence[Candle], timeframe: Timeframe) -> list[t
             start, end = candle.open_ts, candle.open_ts + timeframe.ms
             if before is not None and before.quality is Quality.GAP:
                 start, _ = stretches.pop()
+            elif before is not None:
+                start = before.open_ts + timeframe.ms
             stretches.append((start, end))
         before = candle
     return stretches

@@ -127,3 +127,17 @@ def test_no_chart_offers_to_send_data_away() -> None:
     """Plotly's upload button is off."""
     assert CONFIG["showSendToCloud"] is False
     assert CONFIG["displayModeBar"] is False
+
+
+def test_the_band_of_an_absence_begins_where_the_candle_before_it_ended(candle, instrument) -> None:
+    """After a restart only the first candle says that trades are missing: all the time before it lacks them."""
+    candles = [candle(0), candle(1), candle(20, quality=Quality.GAP), candle(21)]
+    (band,) = cvd_figure(candles, instrument, Timeframe.M1, COLOURS)["layout"]["shapes"]
+    assert ((band["x0"] - NOON) / MINUTE, (band["x1"] - NOON) / MINUTE) == (1.5, 20.5)
+
+
+def test_what_lies_behind_a_long_absence_does_not_squeeze_the_chart(candle, instrument) -> None:
+    """Yesterday's candles are left out of the minutes of now."""
+    candles = [candle(0), candle(1), candle(900, quality=Quality.GAP), candle(901)]
+    trace = cvd_figure(candles, instrument, Timeframe.M1, COLOURS)["data"][0]
+    assert trace["x"] == [NOON + minute * MINUTE for minute in (900, 901)]
