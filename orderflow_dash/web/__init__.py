@@ -9,6 +9,7 @@ from ..replay import Replay
 from ..settings import Settings
 from .app import create_dash
 from .edge import guard_edge
+from .export import register_export
 from .health import register_health
 from .replay_api import register_replay_api
 from .socket import register_socket
@@ -20,5 +21,6 @@ def create_server(hub: Hub, settings: Settings, replay: Replay | None = None) ->
     guard_edge(server)
     register_socket(server, hub, settings)
     register_health(server, hub)
+    register_export(server, hub, is_replay=replay is not None)
     register_replay_api(server, replay)
     return server
