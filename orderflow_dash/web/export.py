@@ -45,7 +45,7 @@ LEVEL_COLUMNS: Final = ("open_time", "open_ts", "price", "bid", "ask", "delta", 
 
 MOST_EXPORTS: Final = 4  # at a time: each holds a thread
 _RETRY_S: Final = 3
-_SEND_S: Final = 20  # a reader that takes nothing for so long gives its place back
+_SEND_S: Final = 5  # a reader that takes nothing for some times as long gives its place back
 _STATUS: Final[dict[ErrorCode, int]] = {"bad_parameter": 400, "unknown_symbol": 404, "unavailable": 503}
 _TRUTH: Final = {True: "true", False: "false", None: ""}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+import socket
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -77,8 +79,8 @@ def test_the_table_equals_the_socket_s_snapshot_to_the_last_digit(serve: Callabl
         served = serve(**venues_at(exchange), reconcile=0)
         view = {**QUERY, "step": "0.5", "lookback": "60"}
         wait_until(lambda: httpx.get(f"{served.url}/ready", trust_env=False).status_code == 200)
-        with served.socket(**view, emit_ms=50) as socket:
-            while len(json.loads(socket.recv(timeout=5)).get("candles", ())) < 20:
+        with served.socket(**view, emit_ms=50) as watcher:
+            while len(json.loads(watcher.recv(timeout=5)).get("candles", ())) < 20:
                 pass  # until a snapshot tells of the market's past
             exchange.faults.stall()
 
@@ -246,6 +248,21 @@ def test_exports_have_few_places_and_give_them_back(setting: Setting) -> None:
         unread.close()
         client.get(URL, query_string={"tf": "no"}).close()
     assert setting.counts == (1, 1, 1)
+
+
+def test_a_reader_that_takes_nothing_is_given_up(setting: Setting) -> None:
+    """While the answer is under way sending is bounded; afterwards the connection is as it was."""
+
+    def seconds(end: socket.socket) -> int:
+        return struct.unpack("ll", end.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16))[0]
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        served = {"gunicorn.socket": ours}
+        answer = client_of(setting).get(URL, query_string=QUERY, environ_overrides=served)
+        assert 0 < seconds(ours) <= 20
+        answer.close()
+        assert seconds(ours) == 0
 
 
 def test_rows_come_a_candle_at_a_time(setting: Setting) -> None:
