@@ -214,6 +214,14 @@ class View:
             self._refresh(lookback)
             return [entry.candle for entry in self._newest(lookback)]
 
+    def dated_candles(self, lookback: int) -> tuple[list[Candle], int | None]:
+        """The newest candles, old to new, and the ``cvd_from`` (ms) of the same moment."""
+        with self._lock:
+            self._refresh(lookback)
+            first = self._cvd_from
+            since = None if first is None else first - first % self.key.timeframe.ms
+            return [entry.candle for entry in self._newest(lookback)], since
+
     def snapshot(self, lookback: int) -> tuple[str, int, int]:
         """The ``snapshot`` message of the newest candles, its revision, and its oldest open (ms)."""
         with self._lock:

@@ -1,4 +1,4 @@
-"""What a person or a program sees: page, panel, socket, health."""
+"""What a person or a program sees: page, panel, socket, export, help, health."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from ..replay import Replay
 from ..settings import Settings
 from .app import create_dash
 from .edge import guard_edge
+from .export import register_export
 from .health import register_health
+from .help_page import register_help
 from .metrics import register_metrics
 from .replay_api import register_replay_api
 from .socket import register_socket
@@ -22,5 +24,7 @@ def create_server(hub: Hub, settings: Settings, replay: Replay | None = None) ->
     register_socket(server, hub, settings)
     register_health(server, hub)
     register_metrics(server, hub)
+    register_help(server)
+    register_export(server, hub, is_replay=replay is not None)
     register_replay_api(server, replay)
     return server

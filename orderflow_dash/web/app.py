@@ -50,7 +50,7 @@ def create_dash(hub: Hub, settings: Settings, replay: Replay | None = None) -> D
     app = Dash(
         "orderflow_dash",
         assets_folder=str(assets_folder()),
-        assets_ignore=r"^theme\.js$",  # loaded in the head, before the first paint
+        assets_ignore=r"^(theme\.js|help\.css)$",  # one is loaded in the head, the other is of another page
         title="Order flow",
         update_title=cast(str, None),  # what Dash takes for "leave the title alone"
         enable_mcp=False,

@@ -38,8 +38,8 @@ class ViewQuery(NamedTuple):
 def parse_view_query(args: Mapping[str, str], hub: Hub) -> ViewQuery:
     """Check a query against what is served. Raises QueryError."""
     served = [status.venue.value for status in hub.venues()]
-    exchange = _one_of(args, "exchange", served, Venue.BINANCE.value)
-    timeframe = _one_of(args, "tf", [timeframe.value for timeframe in Timeframe], Timeframe.M1.value)
+    exchange = one_of(args, "exchange", served, Venue.BINANCE.value)
+    timeframe = one_of(args, "tf", [timeframe.value for timeframe in Timeframe], Timeframe.M1.value)
     lookback = _integer(args, "lookback", 30, 1, 500)
     emit_ms = _integer(args, "emit_ms", 300, 50, 10_000)
     try:
@@ -67,7 +67,8 @@ def view_query_string(key: ViewKey, instrument: Instrument) -> str:
     )
 
 
-def _one_of(args: Mapping[str, str], name: str, accepted: list[str], default: str) -> str:
+def one_of(args: Mapping[str, str], name: str, accepted: list[str], default: str) -> str:
+    """The value of a name, one of those accepted. Raises QueryError."""
     value = args.get(name, default)
     if value not in accepted:
         raise QueryError(

@@ -17,6 +17,7 @@ from ..market import State
 from ..settings import Settings
 from ..view import View
 from ..wire import encode_error
+from .first_look import await_history
 from .query import QueryError, ViewQuery, parse_view_query
 
 PATH = "ws/orderflow"
@@ -25,7 +26,6 @@ _POLICY_VIOLATION = 1008
 _TRY_AGAIN_LATER = 1013
 _SERVICE_RESTART = 1012
 _DETAIL_EVERY_S = 5.0  # a cause that changes while the state stands, seconds counting down, is told so often
-_HISTORY_S = 2.0  # longest that the first snapshot waits for a stream's history
 _GOODBYE_S = 1.0
 _LARGEST_MESSAGE = 1024  # nothing that a client sends means anything
 
@@ -106,7 +106,12 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
     A client that reads slowly blocks its own send and then gets the newest state of each candle: nothing
     is queued for it.
     """
-    _await_history(websocket, hub, view, query.lookback)
+    await_history(
+        view,
+        query.lookback,
+        hub.stopping,
+        lambda seconds: _wait(websocket, hub, time.monotonic() + seconds),
+    )
     begun = view.cvd_from, view.depth
     snapshot, revision, oldest = view.snapshot(query.lookback)
     websocket.send(snapshot)
@@ -131,17 +136,6 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
             websocket.send(delta)
         next_emit = max(next_emit + period, time.monotonic())
         _wait(websocket, hub, next_emit)
-
-
-def _await_history(websocket: Server, hub: Hub, view: View, lookback: int) -> None:
-    """Give a stream that has just begun a moment to find what came before it: history at once."""
-    until = time.monotonic() + _HISTORY_S
-    while time.monotonic() < until and not hub.stopping.is_set():
-        view.reach(lookback)
-        if not view.is_reading and view.status().state not in (State.CONNECTING, State.REPAIRING):
-            return
-        _wait(websocket, hub, time.monotonic() + 0.05)
-    view.reach(lookback)
 
 
 def _wait(websocket: Server, hub: Hub, until: float) -> None:

@@ -130,7 +130,7 @@ def test_no_chart_offers_to_send_data_away() -> None:
 
 
 def test_the_band_of_an_absence_begins_where_the_candle_before_it_ended(candle, instrument) -> None:
-    """After a restart only the first candle says that trades are missing: all the time before it lacks them."""
+    """After a restart the first candle alone says that trades are missing: the time before it lacks them."""
     candles = [candle(0), candle(1), candle(20, quality=Quality.GAP), candle(21)]
     (band,) = cvd_figure(candles, instrument, Timeframe.M1, COLOURS)["layout"]["shapes"]
     assert ((band["x0"] - NOON) / MINUTE, (band["x1"] - NOON) / MINUTE) == (1.5, 20.5)
