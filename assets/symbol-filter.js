@@ -9,7 +9,7 @@
   };
   const ROW_HEIGHT = { wide: 28, narrow: 44 };
   const HEADER_HEIGHT = { wide: 30, narrow: 38 };
-  const NARROW_FIGURES = 270; // px of the star and the narrow layout's figures
+  const NARROW_FIGURES = 280; // px of the star and the narrow layout's figures
   const SORT_ANEW_MS = 10000;
 
   const choice = window.symbolChoice;

@@ -4,6 +4,8 @@
 
   const TYPED_IN = "input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]";
 
+  const FRAMES_TO_DRAW = 30;
+
   let grid = null;
   let cameFrom = null; // what opened the panel: "search", or the id of a row
 
@@ -14,10 +16,13 @@
     window.dash_clientside.address.open(row.venue, row.symbol);
   }
 
-  function focusRow(node) {
-    const at = grid.getFocusedCell();
+  /* A row that was out of sight is drawn some frames after it was scrolled to, and takes no focus before. */
+  function focusRow(node, column, frames = FRAMES_TO_DRAW) {
     grid.ensureIndexVisible(node.rowIndex);
-    grid.setFocusedCell(node.rowIndex, at ? at.column : "symbol");
+    const row = document.querySelector(`.symbol-table .ag-row[row-id="${CSS.escape(node.id)}"]`);
+    if (row) grid.setFocusedCell(node.rowIndex, column);
+    const isFocused = row && document.activeElement.closest(".ag-row") === row;
+    if (!isFocused && frames) window.requestAnimationFrame(() => focusRow(node, column, frames - 1));
   }
 
   function inSearch(event) {
@@ -35,8 +40,7 @@
     if (event.key === "Enter") {
       open(first.data, "search");
     } else {
-      grid.ensureIndexVisible(0);
-      grid.setFocusedCell(0, "symbol");
+      focusRow(first, "symbol");
     }
   }
 
@@ -68,7 +72,8 @@
     cameFrom = null;
     if (from === null) return; // opened by the address: nobody came from the table
     const node = from === "search" ? null : grid.getRowNode(from);
-    if (node && node.displayed) focusRow(node);
+    const at = grid.getFocusedCell();
+    if (node && node.displayed) focusRow(node, at ? at.column : "symbol");
     else field().focus();
   }
 

@@ -126,7 +126,7 @@ def _columns() -> list[dict[str, Any]]:
             "minWidth": 142,
             "sortingOrder": ["asc", "desc", None],
         },
-        _figure("last", "Last", "lastText(params)", 84, comparator={"function": "byPrice"}),
+        _figure("last", "Last", "lastText(params)", 94, comparator={"function": "byPrice"}),
         _figure(
             "change",
             "24 h %",
