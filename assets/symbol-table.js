@@ -1,4 +1,4 @@
-/* The symbol table's cells, its theme, and how a row is opened. */
+/* The symbol table's cells, its theme, and its wiring. */
 (function () {
   "use strict";
 
@@ -34,17 +34,7 @@
     return (nodeA.data.price ?? -1) - (nodeB.data.price ?? -1);
   }
 
-  function open(row) {
-    window.dash_clientside.address.open(row.venue, row.symbol);
-  }
-
-  /* On a narrow screen the venue moves into the symbol's cell (30-symbol-table.css). */
-  function fitColumns(grid) {
-    const wide = document.querySelector(".symbol-table").clientWidth >= 640;
-    if (grid.getColumn("venue_name").isVisible() !== wide) grid.setColumnsVisible(["venue_name"], wide);
-  }
-
-  const api = () => window.dash_ag_grid.getApi("symbols");
+  const isStar = ({ column }) => column.getColId() === "favourite";
 
   window.dashAgGridFunctions = Object.assign(window.dashAgGridFunctions || {}, {
     compact,
@@ -53,11 +43,20 @@
     lastText: (params) => params.value ?? NOTHING,
     noText: () => "",
     symbolSearchText: ({ data }) => `${data.symbol} ${data.pair} ${data.venue} ${data.venue_name}`,
-    openRow: ({ data, event }) => {
-      if (data && !(event && (event.ctrlKey || event.metaKey))) open(data);
+    isFavourite: ({ data }) => window.symbolChoice.isFavourite(data.id),
+    clickRow: (params) => {
+      const { data, event } = params;
+      if (isStar(params)) window.symbolFilter.toggleFavourite(data.id);
+      else if (!event.ctrlKey && !event.metaKey) window.symbolKeys.openFromRow(data);
     },
-    openRowByKey: ({ data, event }) => {
-      if (data && event && event.key === "Enter") open(data);
+    pressRow: (params) => {
+      const { data, event } = params;
+      if (isStar(params) && (event.key === "Enter" || event.key === " ")) {
+        event.preventDefault();
+        window.symbolFilter.toggleFavourite(data.id);
+      } else if (event.key === "Enter") {
+        window.symbolKeys.openFromRow(data);
+      }
     },
     symbolTheme: (quartz) =>
       quartz.withParams({
@@ -87,6 +86,20 @@
   const cells = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
   const el = (...args) => window.React.createElement(...args);
 
+  /* Clicks and keys reach it through the grid's cell, which is larger. */
+  cells.StarCell = ({ data, value }) =>
+    el(
+      "button",
+      {
+        type: "button",
+        className: "star",
+        tabIndex: -1,
+        "aria-pressed": String(value),
+        "aria-label": `Favourite: ${data.symbol}, ${data.venue_name}`,
+      },
+      value ? "★" : "☆"
+    );
+
   cells.SymbolCell = ({ data }) => {
     const query = new URLSearchParams({ exchange: data.venue, symbol: data.symbol });
     return el(
@@ -99,6 +112,11 @@
           if (!event.ctrlKey && !event.metaKey && !event.shiftKey) event.preventDefault();
         },
       },
+      el(
+        "span",
+        { className: "live-dot", title: "The server streams this symbol now" },
+        el("span", { className: "visually-hidden" }, "streams now")
+      ),
       el("span", { className: "symbol-name" }, data.symbol),
       el("span", { className: "symbol-pair" }, data.pair),
       el("span", { className: "symbol-venue" }, data.simulated ? "simulated" : data.venue_name)
@@ -113,27 +131,18 @@
       data.simulated ? el("span", { className: "simulated-badge" }, "simulated") : null
     );
 
-  document.addEventListener("keydown", (event) => {
-    const field = document.getElementById("symbol-search");
-    const typing = event.target.closest("input, textarea, select, [contenteditable]");
-    if (event.key !== "/" || typing || !field || document.querySelector(".modal.show")) return;
-    event.preventDefault();
-    field.focus();
-    field.select();
-  });
-
   window.dash_clientside = Object.assign(window.dash_clientside || {}, {
     symbols: {
-      fit: (id) => {
+      begin: (id) => {
         window.dash_ag_grid.getApiAsync(id).then((grid) => {
-          fitColumns(grid);
-          grid.addEventListener("gridSizeChanged", () => fitColumns(grid));
+          window.symbolKeys.begin(grid);
+          window.symbolDay.begin(grid);
+          window.symbolFilter.begin(grid);
         });
       },
-
-      search: (text) => {
-        api().setGridOption("quickFilterText", text || "");
-      },
+      search: () => window.symbolFilter.search(),
+      columns: (columns) => window.symbolFilter.columns(columns),
+      modal: (isOpen) => window.symbolKeys.modal(isOpen),
     },
   });
 })();

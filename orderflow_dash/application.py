@@ -14,9 +14,10 @@ from .feeds.backoff import Backoff
 from .feeds.board import TickerBoard
 from .feeds.connection import ConnectionPolicy
 from .feeds.continuity import ContiguousIds, UniqueIds
+from .feeds.days import DayLines
 from .feeds.directory import BinanceListing, BybitListing, Directory, VenueListing
 from .feeds.feed import Feed
-from .feeds.klines import BinanceKlines, BybitKlines, KlineSource
+from .feeds.klines import BinanceKlines, BybitKlines
 from .feeds.reconcile import SETTLE_S, ReconcilePolicy, Reconciler
 from .feeds.repair import BinanceRepair, BybitRepair, Repairer, RepairMethod
 from .feeds.rest import RestClient
@@ -57,6 +58,7 @@ class Application:
             self._store_place(settings), Retention(days=settings.keep_days, megabytes=settings.keep_mb)
         )
         self.history = History(store, settings.window)
+        self._days = DayLines()
         self._reconcilers: list[Reconciler] = []
         self._reconcile_s = settings.reconcile
         self.exchange: SimulatedExchange | None = None
@@ -85,7 +87,7 @@ class Application:
             max_series=settings.max_series,
             max_leases=settings.max_panels,
         )
-        self.server: Flask = create_server(self.hub, settings, self.replay)
+        self.server: Flask = create_server(self.hub, settings, self.replay, self._days)
 
     def start(self) -> None:
         """Open the store, begin to reach the venues and to release what nobody watches."""
@@ -96,6 +98,7 @@ class Application:
             repairer.start()
         for reconciler in self._reconcilers:
             reconciler.start(partial(self.hub.books, reconciler.venue))
+        self._days.start()
         self.hub.start()
         if self.replay is not None:
             self.replay.start(self.hub.begin_anew)
@@ -107,6 +110,7 @@ class Application:
             repairer.stop()
         for reconciler in self._reconcilers:
             reconciler.stop(wait=0)
+        self._days.stop(wait=0)
         for directory in self._directories:
             directory.stop(wait=0)
         for directory in self._directories:
@@ -115,6 +119,7 @@ class Application:
             feed.stop()
         for reconciler in self._reconcilers:
             reconciler.stop()
+        self._days.stop()
         self.history.stop(_FLUSH_S)
         if self.exchange is not None:
             self.exchange.stop()
@@ -173,9 +178,13 @@ class Application:
         self._repairers.append(repairer)
         return repairer
 
-    def _link(self, feed: Feed, directory: Directory, klines: KlineSource, *, refetches: bool) -> VenueLink:
+    def _link(
+        self, feed: Feed, directory: Directory, klines: BinanceKlines | BybitKlines, *, refetches: bool
+    ) -> VenueLink:
         self._feeds.append(feed)
         self._directories.append(directory)
+        if self.replay is None:  # a line of a day would show what is still to be played
+            self._days.add(feed.venue, klines, directory.instruments)
         # A simulated market is another one after each start, and a replay is on disk already.
         kept = self.replay is None and feed.venue is not Venue.DEMO
         refetch_ms = self._history_ms if refetches else 0

@@ -189,6 +189,11 @@ class Hub:
             link.listing.look()
         return self._board
 
+    def streamed(self) -> frozenset[tuple[Venue, str]]:
+        """Every symbol that streams now, by venue and name."""
+        with self._lock:
+            return frozenset(self._streams)
+
     def books(self, venue: Venue) -> list[MinuteBook]:
         """The minutes of every symbol of a venue that streams now."""
         with self._lock:

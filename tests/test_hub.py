@@ -443,6 +443,17 @@ def test_prices_come_from_the_tickers(setting):
     assert setting.listed.looks == 1
 
 
+def test_what_streams_is_told_until_the_grace_period_is_over(setting):
+    """A symbol counts once, however many views it has."""
+    assert setting.hub.streamed() == frozenset()
+    with setting.hub.watch(key()), setting.hub.watch(key(timeframe=Timeframe.M5)):
+        assert setting.hub.streamed() == {(Venue.BINANCE, "BTCUSDT")}
+    setting.later(29)
+    assert setting.hub.streamed() == {(Venue.BINANCE, "BTCUSDT")}
+    setting.later(2)
+    assert setting.hub.streamed() == frozenset()
+
+
 def test_health_tells_each_venue(setting):
     """Reachability, listing and the feed's own figures."""
     health = setting.hub.health()

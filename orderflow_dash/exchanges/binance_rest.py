@@ -114,8 +114,13 @@ def klines_query(symbol: str, first: int, last: int) -> dict[str, str | int]:
     return {"symbol": symbol, "interval": "1m", "startTime": first, "endTime": last, "limit": limit}
 
 
+def hours_query(symbol: str, count: int) -> dict[str, str | int]:
+    """Parameters for the newest hours; weight 1 where they are under 100."""
+    return {"symbol": symbol, "interval": "1h", "limit": count}
+
+
 def parse_klines(body: bytes, instrument: Instrument) -> list[Kline]:
-    """Minutes, old to new. Rows that cannot be read are left out; ValueError for a wrong body."""
+    """Minutes or hours, old to new. Rows that cannot be read are left out; ValueError for a wrong body."""
     rows = orjson.loads(body)
     if not isinstance(rows, list):
         raise ValueError("a body without klines")

@@ -77,8 +77,13 @@ def klines_query(symbol: str, first: int, last: int) -> dict[str, str | int]:
     }
 
 
+def hours_query(symbol: str, count: int) -> dict[str, str | int]:
+    """Parameters for the newest hours, at most 1,000."""
+    return {"category": "linear", "symbol": symbol, "interval": "60", "limit": count}
+
+
 def parse_klines(body: bytes, instrument: Instrument) -> list[Kline]:
-    """Minutes, old to new; the venue sends them newest first and tells neither buy volume nor count.
+    """Minutes or hours, old to new; the venue sends them newest first and tells neither buy volume nor count.
 
     Rows that cannot be read are left out; ValueError for a wrong body.
     """

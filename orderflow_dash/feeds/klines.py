@@ -62,6 +62,11 @@ class BinanceKlines:
         query = binance_rest.klines_query(instrument.symbol, first, last)
         return binance_rest.parse_klines(self._rest.get(binance_rest.KLINES_PATH, query), instrument)
 
+    def hours(self, instrument: Instrument, count: int) -> list[Kline]:
+        """The newest hours, at most 99, old to new; the last is under way. One request of weight 1."""
+        query = binance_rest.hours_query(instrument.symbol, count)
+        return binance_rest.parse_klines(self._rest.get(binance_rest.KLINES_PATH, query), instrument)
+
     def learn_basis(self, instrument: Instrument, kline: Kline) -> None:
         """Sum both volumes of the minute's trades; up to 5 requests of weight 20.
 
@@ -124,6 +129,11 @@ class BybitKlines:
     def fetch(self, instrument: Instrument, first: int, last: int) -> list[Kline]:
         """One request."""
         query = bybit_rest.klines_query(instrument.symbol, first, last)
+        return bybit_rest.parse_klines(self._rest.get(bybit_rest.KLINES_PATH, query), instrument)
+
+    def hours(self, instrument: Instrument, count: int) -> list[Kline]:
+        """The newest hours, at most 1,000, old to new; the last is under way. One request."""
+        query = bybit_rest.hours_query(instrument.symbol, count)
         return bybit_rest.parse_klines(self._rest.get(bybit_rest.KLINES_PATH, query), instrument)
 
     def learn_basis(self, instrument: Instrument, kline: Kline) -> None:

@@ -10,6 +10,7 @@ from orderflow_dash.market import HOUR_MS, MINUTE_MS, Venue
 
 from .binance_frames import day_texts, product_text
 from .contract import DAY_MS
+from .klines import candles
 from .rest import BadParameter, Reply, Request, json_reply
 from .source import Day, Listing, Market
 from .tape import Candle, Print
@@ -139,9 +140,9 @@ class BinanceRest:
             raise Refusal(-1120, "Invalid interval.")
         limit = request.limit(500, 1500)
         start, end = request.integer("startTime"), request.integer("endTime")
-        candles = self._market.tape(listing).candles(interval, start, end, limit)
+        found = candles(self._market, listing, interval, start, end, limit)
         weight = 1 if limit < 100 else 2 if limit < 500 else 5 if limit <= 1000 else 10
-        return [_kline_row(listing, candle, interval) for candle in candles], weight
+        return [_kline_row(listing, candle, interval) for candle in found], weight
 
     def _each(
         self, request: Request, row: Callable[[Listing, Day], dict[str, Any]], one: int, every: int

@@ -9,6 +9,7 @@ from orderflow_dash.market import HOUR_MS, MINUTE_MS, Venue
 
 from .binance_frames import product_text
 from .bybit_frames import ticker
+from .klines import candles
 from .rest import BadParameter, Reply, Request, json_reply
 from .source import BybitTrade, Listing, Market
 
@@ -107,9 +108,8 @@ class BybitRest:
             raise Refusal(10001, "params error: Invalid period!")
         limit = request.limit(200, 1000)
         start, end = request.integer("start"), request.integer("end")
-        tape = self._market.tape(listing)
         # With both bounds the venue keeps the newest rows of the range.
-        candles = tape.candles(interval, None, end, limit)
+        found = candles(self._market, listing, interval, None, end, limit)
         rows = [
             [
                 str(candle.start),
@@ -117,7 +117,7 @@ class BybitRest:
                 listing.quantity.text(candle.volume),
                 product_text(listing, candle.turnover),
             ]
-            for candle in reversed(candles)
+            for candle in reversed(found)
             if start is None or candle.start >= start
         ]
         return {"category": "linear", "symbol": listing.symbol, "list": rows}

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from orderflow_dash.market import HOUR_MS, MINUTE_MS
 
 from .source import Day
-from .tape import Tape
+from .tape import Candle, Tape
 
 DAY_MS = 24 * HOUR_MS
 FUNDING_MS = 8 * HOUR_MS
+_HOURS = 24
 
 
 def draw(*key: object) -> int:
@@ -36,6 +37,48 @@ class Before:
     turnover: int
     trades: int
     open_interest: int  # lots, one side
+
+
+def hours_of(symbol: str, before: Before) -> list[Candle]:
+    """That day hour by hour, old to new, up to the hour in which the market begins.
+
+    It goes from the day's open to its last and touches its high and low; its volume is shared out evenly.
+    """
+    end = before.start_ms - before.start_ms % HOUR_MS
+    high_at, low_at = draw(symbol, "high hour") % _HOURS, draw(symbol, "low hour") % _HOURS
+    candles: list[Candle] = []
+    opening, walk = before.open, 0
+    for hour in range(_HOURS):
+        walk += draw(symbol, hour) % 2_001 - 1_000
+        left = _HOURS - 1 - hour
+        straight = before.last - (before.last - before.open) * left // _HOURS
+        # A walk that is drawn back to the last price as the day ends.
+        bent = straight + (before.high - before.low) * walk * left // (4_000 * _HOURS)
+        close = max(before.low, min(before.high, bent))
+        high = before.high if hour == high_at else max(opening, close)
+        low = before.low if hour == low_at else min(opening, close)
+        start = end - (left + 1) * HOUR_MS
+        volume, turnover = before.volume // _HOURS, before.turnover // _HOURS
+        matches = before.trades // _HOURS
+        candles.append(
+            Candle(
+                start,
+                opening,
+                high,
+                low,
+                close,
+                volume,
+                turnover,
+                volume // 2,
+                turnover // 2,
+                matches,
+                matches,
+                0,
+                0,
+            )
+        )
+        opening = close
+    return candles
 
 
 def statistics(symbol: str, tape: Tape, before: Before | None, now: int) -> Day | None:

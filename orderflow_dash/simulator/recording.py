@@ -18,7 +18,7 @@ from .contract import Before, statistics
 from .loading import Loading
 from .reel import Reel
 from .source import BybitTrade, Day, Emission, Fill, Listing
-from .tape import Print, Tape
+from .tape import Candle, Print, Tape
 
 _BATCH = 512  # prints of one symbol between two looks at how the clients keep up
 _BURST = 2_048  # the same of all symbols that share a clock; a client's queue holds four times as many
@@ -329,6 +329,10 @@ class RecordedMarket:
         playback = self._playbacks[listing]
         at = bisect_left(playback.numbers, trade.id)
         return range(playback.stops[at - 1] if at else playback.start_row, playback.stops[at])
+
+    def hours_before(self, listing: Listing) -> Sequence[Candle]:  # noqa: ARG002
+        """None: nothing is known but what was recorded."""
+        return ()
 
     def fills(self, listing: Listing, trade: Print) -> Sequence[Fill]:
         """The recorded matches; none where only aggregates were recorded."""

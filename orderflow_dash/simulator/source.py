@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from orderflow_dash.market import DecimalUnit, Venue
 
-from .tape import Print, Tape
+from .tape import Candle, Print, Tape
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +108,9 @@ class Market(Protocol):
 
     def day(self, listing: Listing) -> Day | None:
         """Statistics of the last 24 h, None where nothing is known yet."""
+
+    def hours_before(self, listing: Listing) -> Sequence[Candle]:
+        """Whole hours that ended before the tape begins, old to new; none where nothing is known of them."""
 
     def fills(self, listing: Listing, trade: Print) -> Sequence[Fill]:
         """The matches inside a print, with the off-book ones that came with it; none where unknown."""

@@ -11,10 +11,10 @@ from decimal import Decimal
 
 from orderflow_dash.market import DecimalUnit, Venue
 
-from .contract import Before, draw, statistics
+from .contract import Before, draw, hours_of, statistics
 from .flow import Character, OrderFlow
 from .source import BybitTrade, Day, Emission, Fill, Listing
-from .tape import Print, Tape
+from .tape import Candle, Print, Tape
 
 _KEEP = 45_000  # prints of a symbol, so that a market stays under 25 MB however long it runs
 _OFF_KINDS = ("", "INSURANCE_FUND", "ADL", "NA")
@@ -165,6 +165,10 @@ class SyntheticMarket:
     def day(self, listing: Listing) -> Day | None:
         """Statistics of the last 24 h."""
         return statistics(listing.symbol, self._tapes[listing], self._before[listing], self.now())
+
+    def hours_before(self, listing: Listing) -> Sequence[Candle]:
+        """The hours of the day before, as invented as the rest."""
+        return hours_of(listing.symbol, self._before[listing])
 
     def fills(self, listing: Listing, trade: Print) -> Sequence[Fill]:
         """The matches inside a print, and the off-book one before them where there is one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from ..feeds.days import DayLines
 from ..hub import Hub
 from ..replay import Replay
 from ..settings import Settings
@@ -17,9 +18,11 @@ from .replay_api import register_replay_api
 from .socket import register_socket
 
 
-def create_server(hub: Hub, settings: Settings, replay: Replay | None = None) -> Flask:
+def create_server(
+    hub: Hub, settings: Settings, replay: Replay | None = None, days: DayLines | None = None
+) -> Flask:
     """The whole web side as one WSGI application."""
-    server: Flask = create_dash(hub, settings, replay).server
+    server: Flask = create_dash(hub, settings, replay, days).server
     guard_edge(server)
     register_socket(server, hub, settings)
     register_health(server, hub)

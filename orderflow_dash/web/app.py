@@ -7,6 +7,7 @@ from typing import Final, cast
 
 from dash import Dash
 
+from ..feeds.days import DayLines
 from ..hub import Hub
 from ..replay import Replay
 from ..settings import Settings
@@ -45,8 +46,11 @@ def assets_folder() -> Path:
     return checkout if checkout.is_dir() else _HERE.parents[1] / "assets"
 
 
-def create_dash(hub: Hub, settings: Settings, replay: Replay | None = None) -> Dash:
+def create_dash(
+    hub: Hub, settings: Settings, replay: Replay | None = None, days: DayLines | None = None
+) -> Dash:
     """The Dash app over a hub. Starts nothing: streams begin when a page asks for them."""
+    days = days or DayLines()
     app = Dash(
         "orderflow_dash",
         assets_folder=str(assets_folder()),
@@ -62,9 +66,9 @@ def create_dash(hub: Hub, settings: Settings, replay: Replay | None = None) -> D
     )
     app.server.secret_key = settings.secret_key.get_secret_value()
     journal = TickerJournal()
-    app.layout = lambda: front_page(hub, journal, replay)
+    app.layout = lambda: front_page(hub, journal, days, replay)
     register_theme(app)
     register_symbol_table(app)
     register_panel(app, hub)
-    register_front_page(app, hub, journal)
+    register_front_page(app, hub, journal, days)
     return app

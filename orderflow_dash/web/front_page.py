@@ -13,6 +13,7 @@ import dash_bootstrap_components as dbc
 from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
+from ..feeds.days import DayLines
 from ..hub import Hub, Unavailable, UnknownSymbol
 from ..replay import Replay
 from .in_browser import in_browser
@@ -20,18 +21,20 @@ from .panel import new_panel_id, panel
 from .query import NAMES, QueryError, parse_view_query, query_args
 from .replay_bar import replay_bar
 from .status import venue_lines, venue_strip
+from .symbol_rows import row_keys
 from .symbol_table import TABLE_ID, symbol_search, symbol_table
 from .theme import theme_store, theme_switch
 from .ticker_journal import TickerJournal
 
 TICK_MS: Final = 1000
 MAX_ROWS_A_TICK: Final = 400
+MAX_ROWS_IN_VIEW: Final = 100
 _PANEL_VIEWS: Final = {"type": "panel-view", "panel": ALL}
 
 
-def front_page(hub: Hub, journal: TickerJournal, replay: Replay | None = None) -> Component:
+def front_page(hub: Hub, journal: TickerJournal, days: DayLines, replay: Replay | None = None) -> Component:
     """The layout, built anew for each page that is loaded."""
-    _read_tickers(hub, journal)
+    _read_tickers(hub, journal, days)
     cursor, rows = journal.all_rows()
     lines = venue_lines(hub)
     return html.Div(
@@ -41,6 +44,7 @@ def front_page(hub: Hub, journal: TickerJournal, replay: Replay | None = None) -
             dcc.Store(id="address-shown"),
             dcc.Store(id="address-retry", data=False),
             dcc.Store(id="table-cursor", data={"rows": list(cursor), "venues": lines}),
+            dcc.Store(id="rows-in-view", data=[]),
             dcc.Interval(id="page-interval", interval=TICK_MS),
             html.Div(id="server-lost", className="server-lost", role="alert"),
             html.Header(
@@ -54,7 +58,10 @@ def front_page(hub: Hub, journal: TickerJournal, replay: Replay | None = None) -
             replay_bar(replay),
             html.Div(venue_strip(lines), id="venue-strip", className="venue-strip"),
             html.Div(id="notice", className="notice-place"),
-            html.Main(symbol_table(rows), className="page-main"),
+            html.Main(
+                symbol_table(rows, [each.venue for each in hub.venues()], has_days=days.has_venues),
+                className="page-main",
+            ),
             dbc.Modal(
                 [
                     dbc.ModalHeader(close_button=True, class_name="modal-close"),
@@ -73,13 +80,13 @@ def front_page(hub: Hub, journal: TickerJournal, replay: Replay | None = None) -
     )
 
 
-def register_front_page(app: Dash, hub: Hub, journal: TickerJournal) -> None:
+def register_front_page(app: Dash, hub: Hub, journal: TickerJournal, days: DayLines) -> None:
     """Register the callbacks of the page ``/``."""
-    _register_tick(app, hub, journal)
+    _register_tick(app, hub, journal, days)
     _register_address(app, hub)
 
 
-def _register_tick(app: Dash, hub: Hub, journal: TickerJournal) -> None:
+def _register_tick(app: Dash, hub: Hub, journal: TickerJournal, days: DayLines) -> None:
     @app.callback(
         Output(TABLE_ID, "rowData"),
         Output(TABLE_ID, "rowTransaction"),
@@ -87,10 +94,12 @@ def _register_tick(app: Dash, hub: Hub, journal: TickerJournal) -> None:
         Output("table-cursor", "data"),
         Input("page-interval", "n_intervals"),
         State("table-cursor", "data"),
+        State("rows-in-view", "data"),
         prevent_initial_call=True,
     )
-    def tick(beat: object, have: object) -> tuple[Any, ...]:
-        _read_tickers(hub, journal)
+    def tick(beat: object, have: object, in_view: object) -> tuple[Any, ...]:
+        days.look(row_keys(in_view, MAX_ROWS_IN_VIEW))
+        _read_tickers(hub, journal, days)
         rows: Any = no_update
         transaction: Any = no_update
         known = have if isinstance(have, dict) else {}
@@ -180,6 +189,6 @@ def _notice(message: str) -> Component:
     return alert
 
 
-def _read_tickers(hub: Hub, journal: TickerJournal) -> None:
+def _read_tickers(hub: Hub, journal: TickerJournal, days: DayLines) -> None:
     board = hub.tickers()
-    journal.update(hub.instruments(), board.revision, board.rows)
+    journal.update(hub.instruments(), board.revision, board.rows, hub.streamed(), days.rows)

@@ -19,9 +19,12 @@ KEY_GROUPS: Final = (
         "Symbol table",
         "keys-symbols",
         (
-            ("/", "Search"),
-            ("Tab, then ↑ ↓", "Move over the rows"),
-            ("Enter", "Open the symbol"),
+            ("/", "Search, from anywhere on the page"),
+            ("Enter", "Open the first symbol found; on a row, open that one"),
+            ("↓", "From the search into the rows"),
+            ("↑ ↓", "Move over the rows"),
+            ("Space", "On a star: favourite or not"),
+            ("Esc", "Empty the search"),
         ),
     ),
     KeyGroup(

@@ -55,6 +55,8 @@ ANCHORS: Final = {
     **{mark: "quality" for mark in MARKS.values() if mark},
     **{mark: "verified" for mark in VERIFIED_MARKS.values() if mark},
     # symbol table
+    "★": "favourite",
+    "Day": "day",
     "Symbol": "perpetual",
     "Venue": "venue",
     "Last": "last",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from ..market import Instrument, Ticker, Venue
 from .number_text import grouped
 from .status import venue_name
+
+_VENUES: Final = {venue.value: venue for venue in Venue}
 
 
 class Row(TypedDict):
@@ -25,9 +27,13 @@ class Row(TypedDict):
     volume: float | None  # quote currency over 24 h
     funding: float | None  # per cent of the current interval
     interest: float | None  # open interest in quote currency at the last price, one side
+    live: bool  # the server streams its trades now
+    day: str | None  # line of the last 24 hours, see feeds/days.py
 
 
-def symbol_row(instrument: Instrument, ticker: Ticker | None) -> Row:
+def symbol_row(
+    instrument: Instrument, ticker: Ticker | None, *, live: bool = False, day: str | None = None
+) -> Row:
     """The row of one perpetual."""
     ticker = ticker or Ticker(instrument.symbol)
     last = ticker.last
@@ -45,7 +51,16 @@ def symbol_row(instrument: Instrument, ticker: Ticker | None) -> Row:
         "volume": _number(ticker.volume_24h),
         "funding": _number(ticker.funding),
         "interest": None if interest is None or last is None else float(interest * last),
+        "live": live,
+        "day": day,
     }
+
+
+def row_keys(ids: object, most: int) -> list[tuple[Venue, str]]:
+    """Venue and symbol of row ids as a browser sends them, at most so many; what is no id is left out."""
+    texts = [each for each in ids[:most] if isinstance(each, str)] if isinstance(ids, list) else []
+    named = [each.partition(":") for each in texts]
+    return [(_VENUES[venue], symbol) for venue, _, symbol in named if venue in _VENUES]
 
 
 def price_text(price: Decimal, decimals: int) -> str:

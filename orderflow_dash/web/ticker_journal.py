@@ -9,13 +9,22 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
 from ..market import Instrument, Ticker, Venue
 from .symbol_rows import Row, symbol_row
 
 RowKey = tuple[Venue, str]
+NO_DAYS: Mapping[RowKey, str] = {}
+
+
+class _Told(NamedTuple):
+    """What a row is made of beside its instrument."""
+
+    ticker: Ticker | None
+    live: bool
+    day: str | None
 
 
 class Cursor(NamedTuple):
@@ -34,29 +43,41 @@ class TickerJournal:
         self._listed: frozenset[RowKey] = frozenset()
         self._generation = 0
         self._change = 0
-        self._seen: tuple[int, int] | None = None  # board revision and generation that the rows stand for
-        self._tickers: dict[RowKey, Ticker | None] = {}
+        self._seen: tuple[object, ...] = ()  # board revision and the rest that the rows stand for
+        self._told: dict[RowKey, _Told] = {}
         self._instruments: dict[RowKey, Instrument] = {}
         self._rows: OrderedDict[RowKey, tuple[int, Row]] = OrderedDict()
 
     def update(
-        self, instruments: Iterable[Instrument], revision: int, tickers: Mapping[RowKey, Ticker]
+        self,
+        instruments: Iterable[Instrument],
+        revision: int,
+        tickers: Mapping[RowKey, Ticker],
+        streamed: Set[RowKey] = frozenset(),
+        days: Mapping[RowKey, str] = NO_DAYS,
     ) -> None:
-        """Take in the instruments listed now and a ticker board at its revision."""
+        """Take in the instruments listed now, a ticker board at its revision, what streams and the days.
+
+        ``days`` is never changed in place: another mapping is another state.
+        """
         with self._lock:
             listed = {(instrument.venue, instrument.symbol): instrument for instrument in instruments}
             if listed.keys() != self._listed:
                 self._relist(listed)
-            if self._seen == (revision, self._generation):
+            state = revision, self._generation, streamed, days
+            if self._seen[:3] == state[:3] and self._seen[3] is days:
                 return
             for key, instrument in self._instruments.items():
-                ticker = tickers.get(key)
-                if key not in self._rows or ticker != self._tickers[key]:
-                    self._tickers[key] = ticker
+                told = _Told(tickers.get(key), key in streamed, days.get(key))
+                if told != self._told.get(key):
+                    self._told[key] = told
                     self._change += 1
-                    self._rows[key] = self._change, symbol_row(instrument, ticker)
+                    self._rows[key] = (
+                        self._change,
+                        symbol_row(instrument, told.ticker, live=told.live, day=told.day),
+                    )
                     self._rows.move_to_end(key)
-            self._seen = revision, self._generation
+            self._seen = state
 
     def all_rows(self) -> tuple[Cursor, list[Row]]:
         """Every row, and the cursor of a page that has them."""
@@ -85,7 +106,7 @@ class TickerJournal:
         self._listed = frozenset(listed)
         self._instruments = listed
         for key in self._rows.keys() - listed.keys():
-            del self._rows[key], self._tickers[key]
+            del self._rows[key], self._told[key]
 
     def _cursor(self, change: int) -> Cursor:
         return Cursor(f"{self._process}.{self._generation}", change)

@@ -146,3 +146,14 @@ def test_recorded_klines_are_read(recorded_data):
     minutes = [row for row in rows if not row[0] % 60_000]
     assert minutes
     assert len(binance_rest.parse_klines(orjson.dumps(rows), fine)) == len({row[0] for row in minutes})
+
+
+def test_hours_are_asked_for_without_a_time() -> None:
+    """The newest hours, whatever our clock says, at the least weight."""
+    assert binance_rest.hours_query("BTCUSDT", 24) == {"symbol": "BTCUSDT", "interval": "1h", "limit": 24}
+    assert bybit_rest.hours_query("BTCUSDT", 24) == {
+        "category": "linear",
+        "symbol": "BTCUSDT",
+        "interval": "60",
+        "limit": 24,
+    }

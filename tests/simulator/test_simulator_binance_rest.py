@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -96,6 +97,7 @@ def test_klines_are_the_sums_of_the_agg_trades(ask, market, interval, length):
     _, rows = ask(f"/fapi/v1/klines?symbol=XRPUSDT&interval={interval}&limit=1500")
     listing = market.find("XRPUSDT")
     trades = market.tape(listing).prints(0, 10**6)
+    rows = [row for row in rows if row[6] >= trades[0].time]  # the hours before are of no trades
     assert rows
     for row in rows:
         mine = [t for t in trades if row[0] <= t.time <= row[6]]
@@ -158,3 +160,24 @@ def test_ping_time_and_unknown_paths(running, get):
     assert get(root + "/fapi/v1/ping")[2] == {}
     assert get(root + "/fapi/v1/time")[2]["serverTime"] >= START_MS
     assert get(root + "/fapi/v1/nothing")[0] == 404
+
+
+def test_hours_before_the_market_agree_with_its_statistics(ask):
+    """24 hours in a row that begin at the day's open, stay within its high and low and end at its start."""
+    for symbol in ("BTCUSDT", "YFIUSDT", "BABYDOGEUSDT"):
+        _, rows = ask(f"/fapi/v1/klines?symbol={symbol}&interval=1h&limit=99")
+        _, day = ask(f"/fapi/v1/ticker/24hr?symbol={symbol}")
+        starts = [row[0] for row in rows]
+        assert starts == list(range(starts[0], starts[0] + 25 * HOUR, HOUR))
+        yesterday = rows[:24]
+        assert yesterday[0][1] == day["openPrice"]
+        for row, following in pairwise(yesterday):
+            assert row[4] == following[1]
+        for row in yesterday:
+            opening, high, low, close = map(Decimal, row[1:5])
+            assert Decimal(day["lowPrice"]) <= low <= min(opening, close)
+            assert max(opening, close) <= high <= Decimal(day["highPrice"])
+        _, last = ask(f"/fapi/v1/klines?symbol={symbol}&interval=1h&limit=3")
+        assert last == rows[-3:]
+        _, some = ask(f"/fapi/v1/klines?symbol={symbol}&interval=1h&startTime={starts[5]}&limit=2")
+        assert some == rows[5:7]

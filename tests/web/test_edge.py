@@ -95,7 +95,10 @@ def own_callbacks(value: Any, state: Any) -> list[bytes]:
         callback(
             "..symbols.rowData...symbols.rowTransaction...venue-strip.children...table-cursor.data..",
             [{"id": "page-interval", "property": "n_intervals", "value": value}],
-            [{"id": "table-cursor", "property": "data", "value": state}],
+            [
+                {"id": "table-cursor", "property": "data", "value": state},
+                {"id": "rows-in-view", "property": "data", "value": state},
+            ],
         ),
     ]
 

@@ -249,7 +249,8 @@ def shown_labels(served: Served) -> set[str]:
             labels.add(own[0].children)
         if kind == "DataTable":
             labels |= {column["name"] for column in part.columns}
-    grid = next(part for part in parts_of(symbol_table([])) if type(part).__name__ == "AgGrid")
+    table = [part for each in symbol_table([], [Venue.DEMO]) for part in parts_of(each)]
+    grid = next(part for part in table if type(part).__name__ == "AgGrid")
     return labels | {column["headerName"] for column in grid.columnDefs}
 
 

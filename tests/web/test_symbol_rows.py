@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from orderflow_dash.market import Instrument, Ticker, Venue
-from orderflow_dash.web.symbol_rows import price_text, symbol_row
+from orderflow_dash.web.symbol_rows import price_text, row_keys, symbol_row
 
 
 def test_a_row_tells_what_the_venue_told(instrument) -> None:
@@ -50,3 +50,19 @@ def test_only_the_demo_venue_is_simulated(instrument) -> None:
 def test_a_price_has_the_tick_s_decimals_and_loses_none(price, decimals, expected) -> None:
     """Trailing zeros are kept; a digit beyond the tick is not cut."""
     assert price_text(Decimal(price), decimals) == expected
+
+
+@pytest.mark.parametrize(
+    ("ids", "keys"),
+    [
+        (["demo:BTCUSDT", "bybit:A"], [(Venue.DEMO, "BTCUSDT"), (Venue.BYBIT, "A")]),
+        (["nowhere:A", 5, ["demo:A"]], []),
+        (None, []),
+        ({"0": "demo:A"}, []),
+        ("demo:A", []),
+        (["demo:A"] * 9, [(Venue.DEMO, "A")] * 3),
+    ],
+)
+def test_row_ids_of_a_browser_are_read_with_care(ids, keys) -> None:
+    """What names no row of a venue is left out, and a list is never longer than asked."""
+    assert row_keys(ids, 3) == keys

@@ -73,3 +73,24 @@ def test_a_cursor_of_another_process_or_a_stranger_starts_anew() -> None:
     other, _ = TickerJournal().all_rows()
     for cursor in (seen(other), None, [], ["x", 1], "text", {"a": 1}, [1, 2, 3], ["x", "y"]):
         assert journal.changes(cursor, 10)[1] is None
+
+
+def test_a_row_changes_with_its_stream_and_its_day() -> None:
+    """What begins or ends to stream, or gets a line of the day, is told once, and nothing else with it."""
+    journal = TickerJournal()
+    listed, prices = instruments("A", "B"), tickers(A="1", B="1")
+    journal.update(listed, 1, prices)
+    cursor, rows = journal.all_rows()
+    assert [(row["live"], row["day"]) for row in rows] == [(False, None)] * 2
+    streamed = frozenset({(Venue.DEMO, "B")})
+    journal.update(listed, 1, prices, streamed)
+    cursor, rows = journal.changes(seen(cursor), 10)
+    assert [(row["symbol"], row["live"]) for row in rows] == [("B", True)]
+    days = {(Venue.DEMO, "A"): "0 100"}
+    journal.update(listed, 1, prices, streamed, days)
+    cursor, rows = journal.changes(seen(cursor), 10)
+    assert [(row["symbol"], row["live"], row["day"]) for row in rows] == [("A", False, "0 100")]
+    journal.update(listed, 1, prices, streamed, days)
+    assert journal.changes(seen(cursor), 10)[1] == []
+    journal.update(listed, 1, prices, frozenset(), days)
+    assert [row["live"] for row in journal.changes(seen(cursor), 10)[1]] == [False]
