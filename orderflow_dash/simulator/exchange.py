@@ -7,8 +7,10 @@ import logging
 import math
 import threading
 import time
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+from weakref import WeakSet
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
@@ -40,6 +42,19 @@ _PONG_TIMEOUT = 600.0  # s
 _QUIET = logging.getLogger("orderflow_dash.simulator.wire")
 _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
+
+
+class _Connection(ServerConnection):
+    """A connection that is known from its first moment on, whatever it turns out to be."""
+
+    def __init__(self, accepted: WeakSet[_Connection], *arguments: Any, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(*arguments, **options)
+        self._known_in = accepted
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It has a transport now, which must be closed."""
+        super().connection_made(transport)
+        self._known_in.add(self)
 
 
 class SimulatedExchange:
@@ -80,6 +95,7 @@ class SimulatedExchange:
             pump=self._pump,
             wake=lambda: self._wake.set(),
         )
+        self._accepted: WeakSet[_Connection] = WeakSet()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
@@ -184,6 +200,7 @@ class SimulatedExchange:
             self._host,
             self._port,
             process_request=self._answer,
+            create_connection=partial(_Connection, self._accepted),  # type: ignore[arg-type]
             compression=None,
             server_header=None,
             ping_interval=self._ping_interval,
@@ -207,9 +224,10 @@ class SimulatedExchange:
         await asyncio.sleep(_TICK)  # what was accepted just now is still being set up
         closing = asyncio.ensure_future(server.wait_closed())
         await asyncio.wait([closing], timeout=0.4)
-        for outlet in list(self._reception.outlets):
-            outlet.abort()
+        for connection in list(self._accepted):  # of REST too, and those still being set up
+            connection.transport.abort()
         await asyncio.wait([closing], timeout=0.3)
+        await asyncio.sleep(0)  # an aborted connection is closed in the loop's next turn
 
     def _turn(self) -> None:
         """Everything that is due now."""

@@ -18,6 +18,8 @@ from benchmarks.lateness import (
     while_repairing,
 )
 
+_ATTEMPTS, _REPAIRS = 3, 3  # nine repairs stay within the venue's weight of a minute
+
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
@@ -26,34 +28,28 @@ def bench() -> Iterator[Bench]:
         yield up
 
 
-def assert_in_time(measure: Callable[[], Lateness]) -> None:
-    """Deltas within emit_ms and 150 ms, answers to the page sooner than the next emission.
+def in_time(measure: Callable[[], Lateness]) -> bool:
+    """Whether deltas come within emit_ms and 150 ms, and answers to the page before the next emission.
 
-    The best of three counts: a machine with other work may be late by itself, the app must not.
+    A machine that is busy with other things may delay anything once; what waits for a repair or for
+    klines is late each time.
     """
-    for _ in range(3):
+    for _ in range(_ATTEMPTS):
         found = measure()
-        assert len(found.deltas) >= 20
-        assert len(found.pages) >= 5
+        assert len(found.deltas) >= 12
+        assert found.pages
         if p99(found.deltas) <= ALLOWED_MS and p99(found.pages) <= EMIT_MS:
-            return
-    pytest.fail(f"p99 of deltas {p99(found.deltas):.0f} ms, of pages {p99(found.pages):.0f} ms")
+            return True
+    return False
 
 
-@pytest.mark.timeout(240)
-def test_a_repair_of_5000_trades_delays_no_delta_and_no_page(bench: Bench) -> None:
-    """While the venue takes 100 ms a page, and the trades of now stream on."""
-
-    def repairs() -> Lateness:
-        rounds, before = 4, bench.repaired()
-        found = while_repairing(bench, rounds)
-        assert bench.repaired() - before >= rounds * LOST
-        return found
-
-    assert_in_time(repairs)
-
-
-@pytest.mark.timeout(240)
 def test_klines_that_take_seconds_delay_no_delta_and_no_page(bench: Bench) -> None:
     """While a request for klines is under way all the time."""
-    assert_in_time(lambda: while_klines_are_slow(bench, 6))
+    assert in_time(lambda: while_klines_are_slow(bench, 5))
+
+
+def test_a_repair_of_5000_trades_delays_no_delta_and_no_page(bench: Bench) -> None:
+    """While the venue takes 100 ms a page, and the trades of now stream on."""
+    before = bench.repaired()
+    assert in_time(lambda: while_repairing(bench, _REPAIRS))
+    assert bench.repaired() - before >= _REPAIRS * LOST
