@@ -23,9 +23,20 @@
 
   const faded = ([red, green, blue], alpha) => `rgba(${red}, ${green}, ${blue}, ${alpha.toFixed(3)})`;
 
+  const alphaOf = (shade) => WEAKEST + ((STRONGEST - WEAKEST) * shade) / (SHADES - 1);
+
   function ramp(colour) {
-    const shade = (_, index) => faded(colour, WEAKEST + ((STRONGEST - WEAKEST) * index) / (SHADES - 1));
-    return Array.from({ length: SHADES }, shade);
+    return Array.from({ length: SHADES }, (_, shade) => faded(colour, alphaOf(shade)));
+  }
+
+  /* A colour as one pixel of an ImageData seen as 32 bit integers; every browser's platform is little-endian. */
+  function pixel([red, green, blue], alpha) {
+    return ((Math.round(alpha * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+  }
+
+  /* The same ramp as pixels, and after it the full colour. */
+  function pixels(colour) {
+    return Uint32Array.from({ length: SHADES + 1 }, (_, shade) => pixel(colour, shade < SHADES ? alphaOf(shade) : 1));
   }
 
   /* Index of a ramp for a strength of 0 to 1; what is stronger is as strong as it gets. */
@@ -64,6 +75,9 @@
       bidRamp: ramp(bid),
       askRamp: ramp(ask),
       volumeRamp: ramp(accent),
+      bidPixels: pixels(bid),
+      askPixels: pixels(ask),
+      volumePixels: pixels(accent),
       font: token("--of-font"),
     };
   }

@@ -4,23 +4,11 @@
 
   const parts = window.orderflow.footprint;
   const { BUY, SELL, STACKED_BUY, STACKED_SELL } = parts.measures;
-  const { shadeOf, SHADES } = parts;
+  const { shadeOf, FLAGGED, STACKED } = parts;
 
   const FONTS = [12, 11, 10, 9, 8]; // px, the largest that fits is taken
   const LEADING = 1; // px of a row that its text leaves free
   const PAD = 3; // px beside a text
-
-  /* Ranges of levels [from, to) of a candle that are in sight. */
-  function inSight(scene, levels) {
-    const { view, series } = scene;
-    const highest = (view.middle + view.height / 2 / view.rowHeight + 1) * series.step;
-    const lowest = (view.middle - view.height / 2 / view.rowHeight - 1) * series.step;
-    let from = 0;
-    let to = levels.p.length;
-    while (from < to && levels.p[from] > highest) from++;
-    while (to > from && levels.p[to - 1] < lowest) to--;
-    return [from, to];
-  }
 
   /* The size that is full colour, for volumes and for deltas, in each candle. */
   function fullColour(scene) {
@@ -38,22 +26,17 @@
     return () => most;
   }
 
-  /* Cells of one column. What is lower than a pixel stands for all levels of that pixel. */
+  /* Cells of one column. */
   function addCells(scene, column, most, boxes) {
     const { options, colours, series } = scene;
     const { levels } = column.candle;
     const { bid, ask, flags } = column.figures;
     const width = column.end - column.cells;
-    const askLeft = options.sideSwap;
-    let drawn = NaN;
-    const [from, to] = inSight(scene, levels);
-    const air = scene.view.rowHeight * scene.ratio >= 5 ? 1 : 0;
+    const [from, to] = parts.inSight(scene, levels);
     for (let index = from; index < to; index++) {
       const row = levels.p[index] / series.step;
       const y = scene.top(row);
-      if (y === drawn) continue;
-      drawn = y;
-      const height = Math.max(1, scene.top(row - 1) - y - air);
+      const height = Math.max(1, scene.top(row - 1) - y - 1);
       if (options.colouring === "delta") {
         const delta = ask[index] - bid[index];
         if (delta) {
@@ -63,12 +46,9 @@
       } else if (options.colouring === "volume") {
         const shade = shadeOf((ask[index] + bid[index]) / most.volume);
         boxes.add(colours.volumeRamp[shade], column.cells, y, width, height);
-      } else addImbalanceHalves(column, flags[index], colours, askLeft, y, height, boxes);
+      } else addImbalanceHalves(column, flags[index], colours, options.sideSwap, y, height, boxes);
     }
   }
-
-  const FLAGGED = Math.round(SHADES * 0.45);
-  const STACKED = SHADES - 1;
 
   /* The side of a cell that is imbalanced; with no room for two sides, all of it. */
   function addImbalanceHalves(column, flags, colours, askLeft, y, height, boxes) {
@@ -86,13 +66,11 @@
 
   /* Bars at the outer edge of imbalanced cells, on the side that won; thicker where they are stacked. */
   function addImbalanceBars(scene, column, boxes) {
-    const { colours, px, series, options } = scene;
+    const { colours, series, options } = scene;
     const { levels } = column.candle;
     const { flags } = column.figures;
-    const width = column.end - column.cells;
-    const thin = Math.max(1, Math.min(px(2), Math.round(width / 8)));
-    const thick = Math.max(1, Math.min(px(4), Math.round(width / 4)));
-    const [from, to] = inSight(scene, levels);
+    const thin = parts.barWidth(scene, column);
+    const [from, to] = parts.inSight(scene, levels);
     for (let index = from; index < to; index++) {
       if (!flags[index]) continue;
       const row = levels.p[index] / series.step;
@@ -103,7 +81,7 @@
         [SELL, STACKED_SELL, colours.bid, options.sideSwap],
       ]) {
         if (!(flags[index] & side)) continue;
-        const wide = flags[index] & stacked ? thick : thin;
+        const wide = flags[index] & stacked ? 2 * thin : thin;
         boxes.add(colour, atRight ? column.end - wide : column.cells, y, wide, height);
       }
     }
@@ -135,7 +113,7 @@
     const { candle, figures } = column;
     const rows = scene.figures.texts(candle);
     const askFirst = options.sideSwap;
-    const [from, to] = inSight(scene, candle.levels);
+    const [from, to] = parts.inSight(scene, candle.levels);
     if (options.content === "bid-ask" && from < to) {
       const top = scene.top(candle.levels.p[from] / series.step);
       const bottom = scene.top(candle.levels.p[to - 1] / series.step - 1);
@@ -209,8 +187,8 @@
 
   /* Grounds of what is not whole: hatched where trades are missing, with the time between neighbouring gaps in
      which nothing came at all; a dashed edge where the feed began inside. */
-  function paintQuality(context, scene) {
-    const { columns, colours, px, view, ratio } = scene;
+  function paintQuality(context, scene, columns) {
+    const { colours, px, view, ratio } = scene;
     const height = scene.plot.height;
     columns.forEach((column, index) => {
       const { candle } = column;
@@ -229,35 +207,75 @@
     });
   }
 
-  /* Paint all cells; returns how many texts fitted. */
-  function paintCells(context, scene) {
-    context.save();
-    context.beginPath();
-    context.rect(0, 0, scene.plot.width, scene.plot.height);
-    context.clip();
-    paintQuality(context, scene);
+  /* What holds for all cells of a scene: size of the texts in device pixels, 0 where they do not fit, and what
+     is full colour. */
+  function prepareCells(scene) {
+    scene.textSize = Math.round(fittingFont(scene) * scene.ratio);
+    scene.areLow = scene.showsCells && scene.view.rowHeight * scene.ratio < parts.LOW;
+    scene.fullOf = fullColour(scene);
+  }
+
+  function paintColumns(context, scene, columns) {
+    paintQuality(context, scene, columns);
     const grounds = new parts.Boxes();
     const marks = new parts.Boxes();
     const texts = new parts.Texts();
-    const fontSize = fittingFont(scene);
-    const fullOf = fullColour(scene);
-    const size = Math.round(fontSize * scene.ratio);
-    for (const column of scene.columns) {
-      if (scene.showsCells) {
-        addValueArea(scene, column, grounds);
-        addCells(scene, column, fullOf(column), grounds);
+    for (const column of columns) {
+      if (scene.showsCells) addValueArea(scene, column, grounds);
+      if (scene.showsCells && !scene.areLow) {
+        addCells(scene, column, scene.fullOf(column), grounds);
         if (scene.options.imbalances) addImbalanceBars(scene, column, marks);
-        if (fontSize) addTexts(scene, column, size, texts, marks);
+        if (scene.textSize) addTexts(scene, column, scene.textSize, texts, marks);
       }
       addBody(scene, column, marks);
     }
     grounds.paint(context);
+    if (scene.areLow) parts.paintLowCells(context, scene, scene.fullOf);
     marks.paint(context);
-    texts.paint(context, size, scene.colours.font);
-    if (scene.showsCells) scene.columns.forEach((column) => paintPoc(context, scene, column));
-    context.restore();
-    return texts.count;
+    texts.paint(context, scene.textSize, scene.colours.font);
+    if (scene.showsCells) columns.forEach((column) => paintPoc(context, scene, column));
   }
 
-  parts.paintCells = paintCells;
+  /* The columns that differ between two paintings of the same layout; null where more than candles changed. */
+  function changedColumns(before, scene) {
+    if (!before || scene.areLow || before.layout.some((value, index) => value !== scene.layout[index])) return null;
+    if (before.columns.length !== scene.columns.length) return null;
+    const changed = scene.columns.filter(({ candle }, index) => candle !== before.columns[index].candle);
+    const inPlace = scene.columns.every(({ slot }, index) => slot === before.columns[index].slot);
+    const isGap = ({ candle }) => candle.quality === "gap"; // its ground may reach its neighbour's
+    return inPlace && !scene.columns.some(isGap) && !before.columns.some(isGap) ? changed : null;
+  }
+
+  function paintArea(context, scene, left, right, columns) {
+    context.save();
+    context.beginPath();
+    context.rect(left, 0, right - left, scene.plot.height);
+    context.clip();
+    context.clearRect(left, 0, right - left, scene.plot.height);
+    parts.paintGrid(context, scene);
+    paintColumns(context, scene, columns);
+    context.restore();
+  }
+
+  /* Paint the plot, or of it the columns alone that changed since the scene `before`. Returns how many. */
+  function paintPlot(context, scene, before) {
+    prepareCells(scene);
+    const { view, options, colours, figures, plot, textSize, width, height } = scene;
+    const most = options.scale === "visible" ? scene.fullOf(null) : null;
+    scene.layout = [
+      ...[view.right, view.middle, view.columnWidth, view.rowHeight, width, height, plot.width, plot.height],
+      ...[options, colours, figures, textSize, most && most.volume, most && most.delta],
+    ];
+    const changed = changedColumns(before, scene);
+    if (!changed) {
+      paintArea(context, scene, 0, plot.width, scene.columns);
+      return scene.columns.length;
+    }
+    for (const column of changed) {
+      paintArea(context, scene, Math.max(column.left, 0), Math.min(column.right, plot.width), [column]);
+    }
+    return changed.length;
+  }
+
+  parts.paintPlot = paintPlot;
 })();

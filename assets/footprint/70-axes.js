@@ -100,12 +100,14 @@
     }
     texts.add("400", "left", colours.faint, "UTC", axis.x + px(7), parts.baseline(time.y, time.y + time.height, size));
     texts.paint(context, size, colours.font);
-    if (last) paintLastPrice(context, scene, last, lastY);
   }
 
-  /* The newest price as a tag on the axis and a dotted line across the plot. */
-  function paintLastPrice(context, scene, last, y) {
-    const { colours, px, plot, series } = scene;
+  /* The newest price as a tag on the axis and a dotted line across the plot; on the overlay, since it moves with
+     every trade and crosses every cell. */
+  function paintLastPrice(context, scene) {
+    const { colours, px, plot, series, view, ratio } = scene;
+    const { last } = series;
+    const y = last ? Math.round(view.y(last.close / series.step) * ratio) : -1;
     if (y < 0 || y > plot.height) return;
     const colour = last.close >= last.open ? colours.ask : colours.bid;
     context.fillStyle = colour;
@@ -129,5 +131,5 @@
     context.fillText(label, axis.x + px(7), parts.baseline(middle, middle, size));
   }
 
-  Object.assign(parts, { paintGrid, paintAxes, tag, clock, dayClock });
+  Object.assign(parts, { paintGrid, paintAxes, paintLastPrice, tag, clock, dayClock });
 })();

@@ -1,4 +1,4 @@
-/* The crosshair, on a canvas of its own: what is hovered never repaints the cells. The panel's other charts follow
+/* The overlay: the last price and the crosshair, on a canvas of its own: what is hovered never repaints the cells. The panel's other charts follow
    it, and lead it, by the event `orderflow:crosshair` on the panel: detail {open_ts: number | null, source}. */
 (function () {
   "use strict";
@@ -9,6 +9,7 @@
   /* Paint the crosshair of `hover` {open_ts, row}; row is null where another chart leads. */
   function paintCrosshair(context, scene, hover) {
     context.clearRect(0, 0, scene.width, scene.height);
+    parts.paintLastPrice(context, scene);
     if (!hover || !scene.series.tf_ms) return;
     const { view, ratio, colours, plot, px, series } = scene;
     const slot = series.slot(hover.open_ts);

@@ -18,12 +18,13 @@
     constructor(element, options) {
       this.options = parts.withOptions(parts.defaultOptions(), options);
       this.view = new parts.Viewport();
-      this.painted = { cells: 0, crosshair: 0, texts: 0, milliseconds: 0 };
+      this.painted = { cells: 0, crosshair: 0, columns: 0, textSize: 0, milliseconds: 0 };
       this._element = element;
       this._hover = null; // {open_ts, row}; row is null where another chart leads
       this._frame = 0;
       this._isDirty = false;
       this._size = { width: 0, height: 0 }; // device pixels
+      this._picture = new parts.Picture();
       this._profileOf = parts.rememberProfile();
       this._build();
       this._listen();
@@ -273,7 +274,8 @@
       this._frame = 0;
       if (!this._size.width || !this._size.height) return;
       if (this._isDirty) this._paintCells();
-      if (this._scene) {
+      if (!this._scene) this._overlay.clearRect(0, 0, this._size.width, this._size.height);
+      else {
         parts.paintCrosshair(this._overlay, this._scene, this._hover);
         this.painted.crosshair += 1;
       }
@@ -284,26 +286,29 @@
       const begun = performance.now();
       const { series, view, options } = this;
       const ratio = window.devicePixelRatio;
-      for (const canvas of [this._cells, this._crosshair]) {
-        if (canvas.width !== this._size.width) canvas.width = this._size.width;
-        if (canvas.height !== this._size.height) canvas.height = this._size.height;
-      }
       const { width, height } = this._size;
+      const isResized = this._cells.width !== width || this._cells.height !== height;
+      if (isResized) {
+        for (const canvas of [this._cells, this._crosshair]) [canvas.width, canvas.height] = [width, height];
+      }
       const place = parts.areas(width / ratio, height / ratio, this._axisWidth(), options);
       view.arrange(series, place.plotWidth, place.plotHeight);
       const [figures, colours, ruler] = [this._figuresNow(), this._colours, this._ruler];
       const scene = parts.sceneOf({ series, figures, view, options, colours, ruler, ratio, place });
       scene.profileOf = this._profileOf;
-      this._scene = scene;
-      this._placeButtons(place);
-      this._context.clearRect(0, 0, width, height);
+      scene.picture = this._picture;
+      const context = this._context;
       if (series.last) {
-        parts.paintGrid(this._context, scene);
-        this.painted.texts = parts.paintCells(this._context, scene);
-        parts.paintProfile(this._context, scene);
-        parts.paintStatistics(this._context, scene);
-        parts.paintAxes(this._context, scene);
-      }
+        this.painted.columns = parts.paintPlot(context, scene, isResized ? null : this._scene);
+        this.painted.textSize = scene.textSize;
+        context.clearRect(scene.plot.width, 0, width, height);
+        context.clearRect(0, scene.plot.height, width, height);
+        parts.paintProfile(context, scene);
+        parts.paintStatistics(context, scene);
+        parts.paintAxes(context, scene);
+      } else context.clearRect(0, 0, width, height);
+      this._scene = series.last ? scene : null;
+      this._placeButtons(place);
       this._isDirty = false;
       this.painted.cells += 1;
       this.painted.milliseconds = performance.now() - begun;
@@ -328,7 +333,7 @@
       }
       this._root.dataset.connection = this._source.feed.connection.state;
       this._follow.hidden = this.view.follow && this.view.price !== "free";
-      this._readable.hidden = this.painted.texts > 0 && this.view.price !== "readable";
+      this._readable.hidden = this.painted.textSize > 0 && this.view.price !== "readable";
       this._readable.textContent = this.view.price === "readable" ? "Fit" : "Readable";
       this._cells.setAttribute("aria-label", parts.description(this.series, this.options));
     }
