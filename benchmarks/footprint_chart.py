@@ -31,6 +31,7 @@ PORT = 18_051
 ROUNDS = 40
 SAMPLE_S = 5.0
 HEAP_BAR = 0.10
+LOOKBACK = 30  # candles
 
 # candles, levels, width and height of the chart in px, bar in ms
 SIZES = (
@@ -76,6 +77,9 @@ requestAnimationFrame(() => {
   }));
 });
 """
+
+
+_NEWEST = "const shown = window.chart.readout(); return shown ? shown.open_ts : 0"
 
 
 @contextmanager
@@ -175,23 +179,43 @@ def _heap_mb(driver: Chrome) -> float:
     return float(usage["usedSize"] + usage.get("backingStorageSize", 0)) / 1e6
 
 
-def _heap(driver: Chrome, minutes: float) -> tuple[float, float, int]:
-    """Megabytes in the first and in the last third of a run, and the candles that went by."""
-    view = {"exchange": "demo", "symbol": "BTCUSDT", "tf": "1m", "step": "5", "lookback": 30, "emitMs": 100}
-    driver.execute_script(_MOUNT, view, 1400, 860, None)
-    deadline = time.monotonic() + 30
-    newest = "return window.chart.readout() ? window.chart.readout().open_ts : 0"
-    while not driver.execute_script(newest):
+def _warm_up(driver: Chrome) -> None:
+    """Wait until every candle of the window is a new one, and let every way of drawing happen once."""
+    deadline = time.monotonic() + 120
+    while not (first := driver.execute_script(_NEWEST)):
         if time.monotonic() > deadline:
             sys.exit("the market's candles do not arrive")
         time.sleep(0.1)
-    first = driver.execute_script(newest)
+    for key in "[" * 12 + "f":
+        driver.execute_script(
+            "const event = new KeyboardEvent('keydown', {key: arguments[0]});"
+            "document.querySelector('.footprint-stage').dispatchEvent(event);",
+            key,
+        )
+        driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    while driver.execute_script(_NEWEST) - first < LOOKBACK * 60_000 and time.monotonic() < deadline:
+        time.sleep(0.5)
+
+
+def _heap(driver: Chrome, minutes: float) -> tuple[float, float, int]:
+    """Megabytes in the first and in the last third of a run, and the candles that went by."""
+    view = {
+        "exchange": "demo",
+        "symbol": "BTCUSDT",
+        "tf": "1m",
+        "step": "5",
+        "lookback": LOOKBACK,
+        "emitMs": 100,
+    }
+    driver.execute_script(_MOUNT, view, 1400, 860, None)
+    _warm_up(driver)
+    first = driver.execute_script(_NEWEST)
     samples: list[float] = []
     end = time.monotonic() + minutes * 60
     while time.monotonic() < end:
         time.sleep(SAMPLE_S)
         samples.append(_heap_mb(driver))
-    passed = driver.execute_script(newest) - first
+    passed = driver.execute_script(_NEWEST) - first
     third = max(1, len(samples) // 3)
     return statistics.median(samples[:third]), statistics.median(samples[-third:]), passed // 60_000
 

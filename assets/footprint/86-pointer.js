@@ -84,8 +84,8 @@
 
     _drag(dx, dy) {
       this._travelled += dy;
-      const moved = this._loosened ? dy : 0;
       if (Math.abs(this._travelled) > PRICE_LOOSENS_PX) this._loosened = true;
+      const moved = this._loosened ? dy : 0;
       if (!dx && !moved) return;
       this._stage.classList.add("is-dragged");
       this._chart.view.pan(dx, moved);

@@ -244,10 +244,12 @@
     }
 
     _resized({ devicePixelContentBoxSize: device, contentRect: content }) {
-      const ratio = window.devicePixelRatio;
-      this._size = device
+      const [width, height] = [content.width, content.height].map((css) => css * window.devicePixelRatio);
+      // The device's own count, except where the ratio is only emulated and the count knows nothing of it.
+      const isTrue = device && Math.abs(device[0].inlineSize - width) < 2 && Math.abs(device[0].blockSize - height) < 2;
+      this._size = isTrue
         ? { width: device[0].inlineSize, height: device[0].blockSize }
-        : { width: Math.round(content.width * ratio), height: Math.round(content.height * ratio) };
+        : { width: Math.round(width), height: Math.round(height) };
       if (this._frame) window.cancelAnimationFrame(this._frame);
       this._isDirty = true;
       this._paint(); // at once: a canvas of another size is empty
