@@ -10,7 +10,6 @@
   const RESTART = 1012; // the server or the view begins anew
   const FULL = 1013;
   const FINAL_ERRORS = new Set(["bad_parameter", "unknown_symbol"]); // asking again changes nothing
-  const OPEN = 1; // WebSocket.OPEN
 
   /* Milliseconds to wait before attempt number `failures`, by the code of the close before it; `chance` is
      in [0, 1). Doubling, with a floor, a ceiling and jitter over the upper half. */
@@ -67,8 +66,10 @@
       this._tell();
     }
 
+    /* `since` is when the state began: of a loss the first moment, not each further attempt. */
     _connected(state, detail) {
-      this.connection = { state, detail, since: Date.now() };
+      const stands = state === this.connection.state;
+      this.connection = { state, detail, since: stands ? this.connection.since : Date.now() };
       this._tell();
     }
 
@@ -149,14 +150,7 @@
       const wait = reconnectDelay(this._failures, code, Math.random());
       this._failures += 1;
       this._timer = window.setTimeout(() => this._open(), wait);
-      const cause = error ? error.message : code === RESTART ? "the server begins anew" : "";
-      // The first moment of the loss is what a person must know, not each further attempt.
-      if (this.connection.state === "lost" && this.connection.detail === cause) return;
-      this._connected("lost", cause);
-    }
-
-    get isOpen() {
-      return this._socket !== null && this._socket.readyState === OPEN;
+      this._connected("lost", error ? error.message : code === RESTART ? "the server begins anew" : "");
     }
   }
 

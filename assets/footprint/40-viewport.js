@@ -7,7 +7,7 @@
 
   const COLUMN = { least: 2, usual: 84, most: 420 };
   const ROW = { least: 0.25, readable: 15, usual: 20, most: 64 };
-  const AIR = 1; // rows of air above and below what is fitted
+  const AIR = 0.02; // of what is fitted, above and below it; at least a row
   const BEHIND = 0.35; // columns of air after the newest candle
 
   const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
@@ -55,8 +55,9 @@
         low = Math.min(low, candle.low);
       }
       if (low > high) return; // nothing in sight: price stays where it was
-      const top = Math.floor(high / series.step + 0.5) + AIR;
-      const bottom = Math.floor(low / series.step + 0.5) - AIR;
+      const rows = [high, low].map((price) => Math.floor(price / series.step + 0.5));
+      const air = Math.max(1, (rows[0] - rows[1]) * AIR);
+      const [top, bottom] = [rows[0] + air, rows[1] - air];
       this.rowHeight = clamp(this.height / (top - bottom + 1), ROW.least, ROW.usual);
       this.middle = (top + bottom) / 2;
     }

@@ -46,7 +46,7 @@
     for (const { candle, figures, left, right } of scene.columns) {
       const middle = Math.round((left + right) / 2);
       const mark = QUALITY_MARKS[candle.quality] + VERIFIED_MARKS[candle.verified];
-      if (mark) texts.add("400", "center", markColour(colours, candle), mark, middle, place(0));
+      if (mark && scene.ruler.em(mark) * size < width) texts.add("400", "center", markColour(colours, candle), mark, middle, place(0));
       figures.statistics.forEach((figure, index) => {
         const y = top(index + 1);
         const height = top(index + 2) - y - 1;

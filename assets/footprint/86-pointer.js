@@ -25,7 +25,8 @@
         pointermove: (event) => this._move(event),
         pointerup: (event) => this._up(event),
         pointercancel: (event) => this._up(event),
-        pointerleave: () => this._held.size || chart.leave(),
+        // A finger that is lifted leaves too; what it pointed at stays readable.
+        pointerleave: ({ pointerType }) => this._held.size || pointerType === "touch" || chart.leave(),
         dblclick: (event) => event.target.closest("button") || chart.followLast(),
       };
       for (const [name, listener] of Object.entries(this._listeners)) {
@@ -64,7 +65,9 @@
       if (event.button !== 0 || event.target.closest("button, .footprint-keys")) return;
       this._stage.focus({ preventScroll: true });
       this._stage.setPointerCapture(event.pointerId);
-      this._held.set(event.pointerId, this._place(event));
+      const place = this._place(event);
+      this._held.set(event.pointerId, place);
+      this._chart.hoverAt(place.x, place.y);
       this._loosened = this._chart.view.price !== "fit";
       this._travelled = 0;
     }

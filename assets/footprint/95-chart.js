@@ -7,13 +7,6 @@
 
   const CHANGED = "orderflow:footprint-options"; // told on the element where a key changed an option
 
-  function made(tag, className, attributes) {
-    const element = document.createElement(tag);
-    element.className = className;
-    for (const [name, value] of Object.entries(attributes || {})) element.setAttribute(name, value);
-    return element;
-  }
-
   class Chart {
     constructor(element, options) {
       this.options = parts.withOptions(parts.defaultOptions(), options);
@@ -26,7 +19,10 @@
       this._size = { width: 0, height: 0 }; // device pixels
       this._picture = new parts.Picture();
       this._profileOf = parts.rememberProfile();
-      this._build();
+      this._parts = parts.buildStage();
+      element.append(this._parts.root);
+      this._context = this._parts.cells.getContext("2d");
+      this._overlay = this._parts.crosshair.getContext("2d");
       this._listen();
       this._open();
     }
@@ -36,57 +32,31 @@
     }
 
     get keysShown() {
-      return !this._keys.hidden;
+      return !this._parts.keys.hidden;
     }
 
     // -- life ----------------------------------------------------------------------------------
 
-    _build() {
-      this._root = made("div", "footprint-chart");
-      this._readout = new parts.Readout();
-      this._stage = made("div", "footprint-stage", {
-        tabindex: "0",
-        role: "group",
-        "aria-label": "Footprint chart; press ? for its keys",
-      });
-      this._cells = made("canvas", "footprint-cells", { role: "img" });
-      this._crosshair = made("canvas", "footprint-crosshair", { "aria-hidden": "true" });
-      this._badge = made("div", "footprint-badge", { role: "status" });
-      this._follow = made("button", "footprint-follow", { type: "button", title: "Follow the last candle (f)" });
-      this._follow.textContent = "Follow";
-      this._help = made("button", "footprint-help", { type: "button", title: "Keys (?)", "aria-label": "Keys" });
-      this._help.textContent = "?";
-      this._keys = parts.keysOverlay();
-      this._readable = made("button", "footprint-readable", { type: "button", title: "Readable rows or all in sight (r)" });
-      this._buttons = made("div", "footprint-buttons");
-      this._buttons.append(this._readable, this._follow, this._help);
-      this._stage.append(this._cells, this._crosshair, this._badge, this._buttons, this._keys);
-      this._root.append(this._readout.element, this._stage);
-      this._element.append(this._root);
-      this._context = this._cells.getContext("2d");
-      this._overlay = this._crosshair.getContext("2d");
-    }
-
     _listen() {
-      this._follow.addEventListener("click", () => this.followLast());
-      this._help.addEventListener("click", () => this.toggleKeys());
-      this._readable.addEventListener("click", () => {
+      this._parts.follow.addEventListener("click", () => this.followLast());
+      this._parts.help.addEventListener("click", () => this.toggleKeys());
+      this._parts.readable.addEventListener("click", () => {
         this.view.toggleReadable();
         this.invalidate();
       });
-      this._stage.addEventListener("keydown", (event) => {
+      this._parts.stage.addEventListener("keydown", (event) => {
         if (!parts.pressed(this, event)) return;
         event.preventDefault();
         event.stopPropagation(); // Escape closes the keys, not the modal around them
       });
-      this._pointer = new parts.Pointer(this._stage, this);
+      this._pointer = new parts.Pointer(this._parts.stage, this);
       const panel = this._element.closest(".orderflow-panel") || this._element;
       this._shared = new parts.SharedCrosshair(panel, (openTs) => this._lead(openTs));
       this._sizes = new ResizeObserver((entries) => this._resized(entries[entries.length - 1]));
       try {
-        this._sizes.observe(this._cells, { box: "device-pixel-content-box" });
+        this._sizes.observe(this._parts.cells, { box: "device-pixel-content-box" });
       } catch {
-        this._sizes.observe(this._cells); // a browser that cannot tell device pixels
+        this._sizes.observe(this._parts.cells); // a browser that cannot tell device pixels
       }
       this._themes = new MutationObserver(() => this._recolour());
       this._themes.observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
@@ -116,7 +86,7 @@
       this._sizes.disconnect();
       this._themes.disconnect();
       window.cancelAnimationFrame(this._frame);
-      this._root.remove();
+      this._parts.root.remove();
       this._element = null;
     }
 
@@ -175,8 +145,8 @@
     }
 
     toggleKeys() {
-      this._keys.hidden = !this._keys.hidden;
-      this._help.setAttribute("aria-expanded", String(this.keysShown));
+      this._parts.keys.hidden = !this._parts.keys.hidden;
+      this._parts.help.setAttribute("aria-expanded", String(this.keysShown));
     }
 
     /* The pointer is at a place of the stage, CSS pixels. */
@@ -237,8 +207,8 @@
     }
 
     _recolour() {
-      this._root.dataset.palette = this.options.palette;
-      this._colours = parts.readColours(this._root, this._context, this.options.palette);
+      this._parts.root.dataset.palette = this.options.palette;
+      this._colours = parts.readColours(this._parts.root, this._context, this.options.palette);
       this._ruler = new parts.Ruler(this._context, this._colours.font);
       this.invalidate();
     }
@@ -281,7 +251,7 @@
         parts.paintCrosshair(this._overlay, this._scene, this._hover);
         this.painted.crosshair += 1;
       }
-      this._readout.show(this.readout());
+      this._parts.readout.show(this.readout());
     }
 
     _paintCells() {
@@ -289,9 +259,9 @@
       const { series, view, options } = this;
       const ratio = window.devicePixelRatio;
       const { width, height } = this._size;
-      const isResized = this._cells.width !== width || this._cells.height !== height;
+      const isResized = this._parts.cells.width !== width || this._parts.cells.height !== height;
       if (isResized) {
-        for (const canvas of [this._cells, this._crosshair]) [canvas.width, canvas.height] = [width, height];
+        for (const canvas of [this._parts.cells, this._parts.crosshair]) [canvas.width, canvas.height] = [width, height];
       }
       const place = parts.areas(width / ratio, height / ratio, this._axisWidth(), options);
       view.arrange(series, place.plotWidth, place.plotHeight);
@@ -319,7 +289,7 @@
 
     /* In the lower right corner of the plot. */
     _placeButtons({ width, height, plotWidth, plotHeight }) {
-      const { style } = this._buttons;
+      const { style } = this._parts.buttons;
       style.right = `${Math.round(width - plotWidth) + 6}px`;
       style.bottom = `${Math.round(height - plotHeight) + 6}px`;
     }
@@ -328,16 +298,16 @@
 
     _tell() {
       const notice = parts.notice(this._source.feed);
-      this._badge.hidden = !notice;
+      this._parts.badge.hidden = !notice;
       if (notice) {
-        if (this._badge.textContent !== notice[0]) this._badge.textContent = notice[0];
-        this._badge.className = `footprint-badge ${notice[1] ? "is-alarm" : "is-warning"}`;
+        if (this._parts.badge.textContent !== notice[0]) this._parts.badge.textContent = notice[0];
+        this._parts.badge.className = `footprint-badge ${notice[1] ? "is-alarm" : "is-warning"}`;
       }
-      this._root.dataset.connection = this._source.feed.connection.state;
-      this._follow.hidden = this.view.follow && this.view.price !== "free";
-      this._readable.hidden = this.painted.textSize > 0 && this.view.price !== "readable";
-      this._readable.textContent = this.view.price === "readable" ? "Fit" : "Readable";
-      this._cells.setAttribute("aria-label", parts.description(this.series, this.options));
+      this._parts.root.dataset.connection = this._source.feed.connection.state;
+      this._parts.follow.hidden = this.view.follow && this.view.price !== "free";
+      this._parts.readable.hidden = this.painted.textSize > 0 && this.view.price !== "readable";
+      this._parts.readable.textContent = this.view.price === "readable" ? "Fit" : "Readable";
+      this._parts.cells.setAttribute("aria-label", parts.description(this.series, this.options));
     }
   }
 
