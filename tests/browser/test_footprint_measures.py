@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import pytest
@@ -124,28 +125,27 @@ def test_the_value_area_is_the_defined_one(chart: ChartPage, ladders: list[Level
     assert found == [value_area_of(levels, pair) for levels in ladders]
 
 
-@pytest.mark.parametrize("ratio", [3, 1, 2.5])
-@pytest.mark.parametrize("least", [0, 40_000])
-@pytest.mark.parametrize("zero_opposite", [False, True])
 def test_diagonal_and_stacked_imbalances_are_the_defined_ones(
-    chart: ChartPage, ladders: list[Levels], ratio: float, least: int, zero_opposite: bool
+    chart: ChartPage, ladders: list[Levels]
 ) -> None:
     """By ratio, least notional and whether an empty opposite side counts."""
-    rules: Any = {"ratio": ratio, "least": least, "zeroOpposite": zero_opposite}
-    found = chart.page.js(
-        _CALL
-        + "const [ladders, step, rules] = arguments;"
-        + "return ladders.map((rows) => [...parts.imbalances(columns(rows), step, rules)])",
-        [rows(levels) for levels in ladders],
-        STEP,
-        rules,
-    )
-    expected = [flags_of(levels, ratio, least, zero_opposite) for levels in ladders]
-    assert found == [
-        [flags[price] for price in sorted(levels, reverse=True)]
-        for levels, flags in zip(ladders, expected, strict=True)
-    ]
-    assert any(flag & STACKED_BUY for flags in found for flag in flags)
+    for ratio, least, zero_opposite in product((3, 1, 2.5), (0, 40_000), (False, True)):
+        rules: Any = {"ratio": ratio, "least": least, "zeroOpposite": zero_opposite}
+        found = chart.page.js(
+            _CALL
+            + "const [ladders, step, rules] = arguments;"
+            + "return ladders.map((rows) => [...parts.imbalances(columns(rows), step, rules)])",
+            [rows(levels) for levels in ladders],
+            STEP,
+            rules,
+        )
+        expected = [flags_of(levels, ratio, least, zero_opposite) for levels in ladders]
+        assert found == [
+            [flags[price] for price in sorted(levels, reverse=True)]
+            for levels, flags in zip(ladders, expected, strict=True)
+        ], rules
+        for side in (BUY, SELL, STACKED_BUY, STACKED_SELL):
+            assert any(flag & side for flags in found for flag in flags)
 
 
 def test_a_profile_is_the_sum_of_its_candles(chart: ChartPage, ladders: list[Levels]) -> None:
