@@ -7,7 +7,8 @@
   const { BUY, SELL, STACKED_BUY, STACKED_SELL } = parts.measures;
   const { shadeOf, SHADES } = parts;
 
-  const LOW = 5; // device pixels a row, below which cells are drawn so
+  const LOW = 9; // device pixels a row, below which cells are drawn so
+  const APART = 5; // from here on a line between two cells stays free
   const FLAGGED = Math.round(SHADES * 0.45); // shade of a cell's imbalanced side
   const STACKED = SHADES - 1;
   const FULL = SHADES; // the full colour, after the shades
@@ -91,13 +92,14 @@
     const { levels } = column.candle;
     const { flags } = column.figures;
     const byLevel = options.colouring !== "imbalance";
+    const air = scene.view.rowHeight * scene.ratio >= APART ? 1 : 0;
     const [from, to] = inSight(scene, levels);
     for (let index = from; index < to; index++) {
       const row = levels.p[index] / series.step;
       const top = scene.top(row);
       const bottom = Math.max(top + 1, scene.top(row - 1));
       if (byLevel) {
-        picture.set(pixelOf(scene, column.figures, index, most), column.cells, column.end, top, bottom);
+        picture.set(pixelOf(scene, column.figures, index, most), column.cells, column.end, top, bottom - air);
       }
       const flag = flags[index];
       if (flag & BUY) {
