@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint coverage faults bench lock browser postgres clean
+.PHONY: run test lint coverage faults bench bench-browser lock browser postgres clean
 
 # The app on http://127.0.0.1:8050 (PORT overrides), from a bare clone.
 run: .venv/run
@@ -28,6 +28,11 @@ lint: .venv/test
 
 bench: .venv/run
 	$(BIN)/python -m benchmarks
+
+# Redraws and heap of the footprint chart in a headless Chromium; MINUTES is how long the heap is watched.
+MINUTES ?= 1
+bench-browser: .venv/test browser
+	$(BIN)/python -m benchmarks.footprint_chart --minutes $(MINUTES)
 
 # Pins everything again, to the newest that pyproject.toml allows.
 lock: .venv/test

@@ -79,7 +79,7 @@ def test_an_unknown_theme_is_dark() -> None:
 
 def test_no_asset_is_loaded_from_another_host() -> None:
     """Style sheets import nothing, and none of our scripts names a host."""
-    for path in Path(assets_folder()).iterdir():
+    for path in Path(assets_folder()).rglob("*"):
         if path.suffix == ".css":
             assert not re.search(r"@import|url\([\"']?(https?:)?//", path.read_text()), path.name
         if path.suffix == ".js" and not path.name.startswith("00-"):

@@ -1,0 +1,76 @@
+/* Figures as whole units (ticks, lots): a decimal becomes an integer as it comes in and text as it goes out, so
+   that no sum ever shows what binary fractions make of it. */
+(function () {
+  "use strict";
+
+  const parts = ((window.orderflow = window.orderflow || {}).footprint = window.orderflow.footprint || {});
+
+  const UNITS = [
+    [1e12, "T"],
+    [1e9, "B"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ];
+  const NOTHING = "–";
+
+  /* Decimals of a number as JSON prints it: 1 of "0.5", 5 of "2e-5". */
+  function places(token) {
+    const [mantissa, exponent] = token.toLowerCase().split("e");
+    const point = mantissa.indexOf(".");
+    const fraction = point < 0 ? 0 : mantissa.length - point - 1;
+    return Math.max(0, fraction - Number(exponent || 0));
+  }
+
+  /* A number as whole units of so many decimals; NaN where it is none or too large to be exact. */
+  function units(value, decimals) {
+    if (typeof value !== "number") return NaN;
+    const scaled = value * 10 ** decimals;
+    const whole = Math.round(scaled);
+    const exact = Math.abs(scaled - whole) <= 1e-6 + Math.abs(whole) * 1e-15;
+    return exact && Number.isSafeInteger(whole) ? whole + 0 : NaN;
+  }
+
+  /* Units as decimal text, every digit: text(-5, 2) is "-0.05". */
+  function text(whole, decimals) {
+    if (!Number.isFinite(whole)) return NOTHING;
+    const digits = String(Math.abs(whole)).padStart(decimals + 1, "0");
+    const cut = digits.length - decimals;
+    return (whole < 0 ? "-" : "") + digits.slice(0, cut) + (decimals ? "." + digits.slice(cut) : "");
+  }
+
+  /* The same digits, thousands marked. */
+  function grouped(decimalText) {
+    const [whole, fraction] = decimalText.split(".");
+    const marked = whole.replace(/\B(?=(\d{3})+$)/g, ",");
+    return fraction === undefined ? marked : `${marked}.${fraction}`;
+  }
+
+  function signed(whole, decimals) {
+    return (whole > 0 ? "+" : "") + grouped(text(whole, decimals));
+  }
+
+  /* Three significant digits with k, M, B or T, and never more decimals than the figure has. */
+  function compact(value, decimals) {
+    if (!Number.isFinite(value)) return NOTHING;
+    if (value === 0) return "0";
+    const size = Math.abs(value);
+    for (const [unit, letter] of UNITS) {
+      if (size >= unit * 0.9995) {
+        const scaled = size / unit;
+        const shown = scaled.toFixed(scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0) + letter;
+        return value < 0 ? "-" + shown : shown;
+      }
+    }
+    const wanted = size < 9.995 ? (size < 0.9995 ? 2 - Math.floor(Math.log10(size)) : 2) : size < 99.95 ? 1 : 0;
+    return value.toFixed(Math.min(wanted, decimals, 20));
+  }
+
+  /* A share in per cent with one decimal. */
+  function percent(part, whole) {
+    if (!whole) return NOTHING;
+    const shown = ((100 * part) / whole).toFixed(1);
+    return Number(shown) === 0 ? "0.0" : shown;
+  }
+
+  parts.decimal = { places, units, text, grouped, signed, compact, percent, NOTHING };
+})();

@@ -1,0 +1,160 @@
+/* The fixed readout of the hovered candle and level: every digit that the socket sent. */
+(function () {
+  "use strict";
+
+  const parts = window.orderflow.footprint;
+  const { text, grouped, percent, NOTHING } = parts.decimal;
+  const { BUY, SELL, STACKED_BUY, STACKED_SELL } = parts.measures;
+
+  const QUALITY_WORDS = {
+    complete: "Complete",
+    partial: "◐ Partial",
+    gap: "⚠\ufe0e Trades missing",
+    repaired: "↻ Repaired",
+  };
+  const VERIFIED_WORDS = { true: " ✓", false: " ≠ kline", null: "" };
+
+  /* A level of a candle at a row as exact texts; all zero where nothing was traded. */
+  function levelFigures(candle, flags, price, decimals) {
+    const { levels } = candle;
+    const index = levels.p.indexOf(price);
+    const at = (column) => (index < 0 ? 0 : levels[column][index]);
+    const flag = index < 0 ? 0 : flags[index];
+    const volume = (lots) => text(lots, decimals.quantity);
+    return {
+      p: text(price, decimals.price),
+      bid: volume(at("bid")),
+      ask: volume(at("ask")),
+      delta: volume(at("ask") - at("bid")),
+      volume: volume(at("bid") + at("ask")),
+      n: at("n"),
+      buyImbalance: Boolean(flag & BUY),
+      sellImbalance: Boolean(flag & SELL),
+      stacked: Boolean(flag & (STACKED_BUY | STACKED_SELL)),
+    };
+  }
+
+  /* The figures of a candle, and of its level at `row` unless that is null, as exact texts. Null without one. */
+  function readoutOf(series, figures, candle, row) {
+    if (!candle) return null;
+    const { decimals } = series;
+    const price = (units) => text(units, decimals.price);
+    const volume = (lots) => text(lots, decimals.quantity);
+    const { flags, valueArea } = figures.of(candle);
+    return {
+      open_ts: candle.open_ts,
+      rev: candle.rev,
+      time: parts.dayClock(candle.open_ts),
+      open: price(candle.open),
+      high: price(candle.high),
+      low: price(candle.low),
+      close: price(candle.close),
+      bid: volume(candle.bid),
+      ask: volume(candle.ask),
+      volume: volume(candle.bid + candle.ask),
+      delta: volume(candle.delta),
+      deltaPercent: percent(candle.delta, candle.bid + candle.ask),
+      minDelta: volume(candle.min_delta),
+      maxDelta: volume(candle.max_delta),
+      cvd: volume(candle.cvd),
+      n: candle.n,
+      poc: price(candle.poc),
+      valueAreaHigh: valueArea ? price(valueArea.high) : NOTHING,
+      valueAreaLow: valueArea ? price(valueArea.low) : NOTHING,
+      quality: candle.quality,
+      verified: candle.verified,
+      closed: candle.closed,
+      level: row === null ? null : levelFigures(candle, flags, row * series.step, decimals),
+    };
+  }
+
+  function imbalanceWord(level) {
+    const sides = [level.buyImbalance && "buy", level.sellImbalance && "sell"].filter(Boolean).join(" + ");
+    return sides ? `${level.stacked ? "stacked " : ""}${sides}` : NOTHING;
+  }
+
+  const sign = (decimalText) => (/[1-9]/.test(decimalText) ? (decimalText.startsWith("-") ? "bid" : "ask") : "nothing");
+  const plus = (decimalText) => (sign(decimalText) === "ask" ? "+" : "") + grouped(decimalText);
+  const side = (name) => (value) => (/[1-9]/.test(value) ? name : "nothing");
+
+  const PERCENT = ({ delta, deltaPercent }) => (sign(delta) === "ask" ? "+" : "") + deltaPercent;
+
+  /* [name, text, colour, whether a narrow chart leaves it out: its statistics rows have it too] */
+  const CANDLE_FIGURES = [
+    ["Candle", ({ time, closed }) => `${time}${closed ? "" : " ·"}`],
+    ["Quality", ({ quality, verified }) => QUALITY_WORDS[quality] + VERIFIED_WORDS[verified]],
+    ["Open", ({ open }) => grouped(open), null, true],
+    ["High", ({ high }) => grouped(high)],
+    ["Low", ({ low }) => grouped(low)],
+    ["Close", ({ close }) => grouped(close)],
+    ["Volume", ({ volume }) => grouped(volume)],
+    ["Bid", ({ bid }) => grouped(bid), ({ bid }) => side("bid")(bid), true],
+    ["Ask", ({ ask }) => grouped(ask), ({ ask }) => side("ask")(ask), true],
+    ["Delta", ({ delta }) => plus(delta), ({ delta }) => sign(delta)],
+    ["Delta %", PERCENT, ({ delta }) => sign(delta), true],
+    ["Min delta", ({ minDelta }) => plus(minDelta), ({ minDelta }) => sign(minDelta), true],
+    ["Max delta", ({ maxDelta }) => plus(maxDelta), ({ maxDelta }) => sign(maxDelta), true],
+    ["CVD", ({ cvd }) => plus(cvd), ({ cvd }) => sign(cvd)],
+    ["Trades", ({ n }) => grouped(String(n)), null, true],
+    ["POC", ({ poc }) => grouped(poc), null, true],
+    ["VA high", ({ valueAreaHigh }) => grouped(valueAreaHigh), null, true],
+    ["VA low", ({ valueAreaLow }) => grouped(valueAreaLow), null, true],
+  ];
+  const LEVEL_FIGURES = [
+    ["Level", ({ p }) => grouped(p)],
+    ["Bid", ({ bid }) => grouped(bid), ({ bid }) => side("bid")(bid)],
+    ["Ask", ({ ask }) => grouped(ask), ({ ask }) => side("ask")(ask)],
+    ["Delta", ({ delta }) => plus(delta), ({ delta }) => sign(delta)],
+    ["Volume", ({ volume }) => grouped(volume), null, true],
+    ["Trades", ({ n }) => grouped(String(n))],
+    ["Imbalance", imbalanceWord],
+  ];
+
+  /* A list of named figures whose places never move. */
+  class FigureList {
+    constructor(figures, label) {
+      this.element = document.createElement("dl");
+      this.element.setAttribute("aria-label", label);
+      this._figures = figures;
+      this._places = figures.map(([name, , , isSpare]) => {
+        const item = document.createElement("div");
+        const term = document.createElement("dt");
+        const value = document.createElement("dd");
+        term.textContent = name;
+        item.classList.toggle("is-spare", Boolean(isSpare));
+        item.append(term, value);
+        this.element.append(item);
+        return value;
+      });
+    }
+
+    /* Show what `source` says, or that there is nothing. */
+    show(source) {
+      this._figures.forEach(([, write, colour], index) => {
+        const place = this._places[index];
+        const shown = source ? write(source) : NOTHING;
+        if (place.textContent !== shown) place.textContent = shown;
+        const look = !source ? "is-nothing" : colour ? `is-${colour(source)}` : "";
+        if (place.className !== look) place.className = look;
+      });
+    }
+  }
+
+  /* The readout on the page: the candle's figures, and below them the level's. */
+  class Readout {
+    constructor() {
+      this._candle = new FigureList(CANDLE_FIGURES, "Candle");
+      this._level = new FigureList(LEVEL_FIGURES, "Level");
+      this.element = document.createElement("div");
+      this.element.className = "footprint-readout";
+      this.element.append(this._candle.element, this._level.element);
+    }
+
+    show(figures) {
+      this._candle.show(figures);
+      this._level.show(figures && figures.level);
+    }
+  }
+
+  Object.assign(parts, { Readout, readoutOf });
+})();

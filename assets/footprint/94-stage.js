@@ -1,0 +1,47 @@
+/* The chart's elements: readout, canvases, badge, buttons, keys. */
+(function () {
+  "use strict";
+
+  const parts = window.orderflow.footprint;
+
+  function made(tag, className, attributes) {
+    const element = document.createElement(tag);
+    element.className = className;
+    for (const [name, value] of Object.entries(attributes || {})) element.setAttribute(name, value);
+    return element;
+  }
+
+  function button(className, label, title) {
+    const element = made("button", className, { type: "button", title });
+    element.textContent = label;
+    return element;
+  }
+
+  /* All elements by name, of which `root` holds the others. */
+  function buildStage() {
+    const stage = {
+      root: made("div", "footprint-chart"),
+      readout: new parts.Readout(),
+      stage: made("div", "footprint-stage", {
+        tabindex: "0",
+        role: "group",
+        "aria-label": "Footprint chart; press ? for its keys",
+      }),
+      cells: made("canvas", "footprint-cells", { role: "img" }),
+      crosshair: made("canvas", "footprint-crosshair", { "aria-hidden": "true" }),
+      badge: made("div", "footprint-badge", { role: "status" }),
+      buttons: made("div", "footprint-buttons"),
+      readable: button("footprint-readable", "Readable", "Readable rows around the last price, or all in sight (r)"),
+      follow: button("footprint-follow", "Follow", "Follow the last candle (f)"),
+      help: button("footprint-help", "?", "Keys (?)"),
+      keys: parts.keysOverlay(),
+    };
+    stage.help.setAttribute("aria-expanded", "false");
+    stage.buttons.append(stage.readable, stage.follow, stage.help);
+    stage.stage.append(stage.cells, stage.crosshair, stage.badge, stage.buttons, stage.keys);
+    stage.root.append(stage.readout.element, stage.stage);
+    return stage;
+  }
+
+  parts.buildStage = buildStage;
+})();

@@ -1,0 +1,449 @@
+"""The footprint chart as a person handles it, on a page of the running app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import product
+from typing import Any
+
+import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from orderflow_dash.market import Quality
+
+from ..conftest import Served
+from .conftest import Page
+from .footprint_page import MINUTE, START, ChartPage, Row, Source, candle, exact
+
+STAGE = ".footprint-stage"
+FIGURES = ["open", "high", "low", "close", "bid", "ask", "delta", "cvd", "n", "poc", "minDelta", "maxDelta"]
+
+
+@pytest.fixture
+def chart(page: Page) -> Iterator[ChartPage]:
+    """A page that has the chart's code; no error of it may pass unseen."""
+    yield ChartPage(page)
+    page.js("window.chart && window.chart.destroy()")
+
+
+@pytest.fixture
+def ladder(chart: ChartPage) -> ChartPage:
+    """A chart of twenty candles with eight levels each."""
+    chart.mount([Source().snapshot(*(candle(number, ladder_rows(number)) for number in range(20)))])
+    return chart
+
+
+def ladder_rows(number: int) -> list[Row]:
+    return [(107 + number % 3 - level, 1 + level, 2 + number, 3) for level in range(8)]
+
+
+def wheel(chart: ChartPage, turn: int, **modifiers: bool) -> None:
+    """Turn the wheel over the middle of the plot."""
+    chart.page.js(
+        "document.querySelector('.footprint-stage').dispatchEvent(new WheelEvent('wheel',"
+        "{deltaY: arguments[0], clientX: 400, clientY: 300, cancelable: true, ...arguments[1]}))",
+        turn,
+        modifiers,
+    )
+    chart.settle()
+
+
+def drag(chart: ChartPage, dx: int, dy: int) -> None:
+    """Drag the picture with the mouse."""
+    stage = chart.page.driver.find_element(By.CSS_SELECTOR, STAGE)
+    ActionChains(chart.page.driver, duration=20).move_to_element(stage).click_and_hold().move_by_offset(
+        dx, dy
+    ).release().perform()
+    chart.settle()
+
+
+def fingers(chart: ChartPage, *touches: tuple[str, int, int, int]) -> None:
+    """Touch with fingers: (event, id, x, y) in turn."""
+    for kind, number, x, y in touches:
+        chart.page.js(
+            "const [kind, pointerId, clientX, clientY] = arguments;"
+            "const stage = document.querySelector('.footprint-stage');"
+            "stage.setPointerCapture = () => {};"
+            "stage.dispatchEvent(new PointerEvent(kind,"
+            "{pointerId, clientX, clientY, pointerType: 'touch', button: 0, bubbles: true}))",
+            f"pointer{kind}",
+            number,
+            x,
+            y,
+        )
+    chart.settle()
+
+
+def test_the_readout_is_what_the_socket_says(chart: ChartPage, market: Served) -> None:
+    """Every figure of closed candles and their levels, digit by digit."""
+    chart.mount(exchange="demo", symbol="BTCUSDT", tf="1m", step="5")
+    chart.page.wait(lambda: chart.visible()["candles"] >= 5, "five candles", 30)
+    chart.keys("h", "h")
+    shown = []
+    for _ in range(3):
+        chart.keys("h", "k")
+        shown.append(chart.readout())
+    with market.socket(exchange="demo", symbol="BTCUSDT", tf="1m", step="5") as socket:
+        known = {each["open_ts"]: each for each in exact(socket.recv())["candles"]}
+    names = {"minDelta": "min_delta", "maxDelta": "max_delta"}
+    for readout in shown:
+        said = known[readout["open_ts"]]
+        for name in (
+            *[
+                "open",
+                "high",
+                "low",
+                "close",
+                "bid",
+                "ask",
+                "delta",
+                "cvd",
+                "n",
+                "poc",
+                "minDelta",
+                "maxDelta",
+            ],
+        ):
+            assert Decimal(readout[name]) == said[names.get(name, name)], name
+        level = readout["level"]
+        said_level = next((each for each in said["levels"] if each["p"] == Decimal(level["p"])), None)
+        for name in ("bid", "ask", "n"):
+            assert Decimal(level[name]) == (said_level[name] if said_level else 0)
+    assert len({readout["open_ts"] for readout in shown}) == 3
+
+
+def test_a_live_chart_follows_and_names_itself(chart: ChartPage) -> None:
+    """New candles come into sight, and the picture's label states the last one's figures."""
+    chart.mount(exchange="demo", symbol="ETHUSDT", tf="1m")
+    chart.page.wait(lambda: chart.readout(), "a candle", 30)
+    first = chart.readout()["open_ts"]
+    chart.page.wait(lambda: chart.readout()["open_ts"] > first, "the next candle", 30)
+    assert chart.visible()["follow"]
+    canvas = chart.page.driver.find_element(By.CSS_SELECTOR, ".footprint-cells")
+    assert canvas.get_attribute("role") == "img"
+    label = canvas.get_attribute("aria-label") or ""
+    assert label.startswith(
+        "Footprint of ETHUSDT on demo, a simulated market, 1 minute candles. Last candle, "
+    )
+    assert "CVD" in label
+
+
+def test_hovering_never_repaints_the_cells(ladder: ChartPage) -> None:
+    """The crosshair has a canvas of its own."""
+    before = ladder.visible()["painted"]
+    for x in (200, 320, 440):
+        stage = ladder.page.driver.find_element(By.CSS_SELECTOR, STAGE)
+        ActionChains(ladder.page.driver).move_to_element_with_offset(stage, x - 500, 0).perform()
+        ladder.settle()
+    after = ladder.visible()["painted"]
+    assert after["cells"] == before["cells"]
+    assert after["crosshair"] > before["crosshair"]
+    assert ladder.readout()["level"] is not None
+
+
+def test_a_changed_candle_repaints_its_own_column(ladder: ChartPage) -> None:
+    """The live candle costs one column; a new one costs the picture."""
+    source = Source()
+    ladder.take(source.delta(candle(19, [(100, 5, 5, 5), *ladder_rows(19)[7:]], rev=2)))
+    ladder.take(source.delta(candle(19, [(100, 5, 6, 6)], rev=3)))
+    assert ladder.painted("columns") == 1
+    ladder.take(source.delta(candle(20, ladder_rows(20))))
+    assert ladder.painted("columns") > 1
+
+
+def test_a_repainted_column_looks_as_in_a_whole_picture(ladder: ChartPage) -> None:
+    """Painting a part leaves no trace of being one."""
+    changed = [(price, bid + 3, ask, n) for price, bid, ask, n in ladder_rows(19)]
+    ladder.take(Source().delta(candle(19, changed, rev=2)))
+    assert ladder.painted("columns") == 1
+    part = ladder.pixels()
+    ladder.set(content="bid-ask")
+    assert ladder.painted("columns") > 1
+    assert ladder.pixels() == part
+
+
+def test_nothing_is_painted_while_nothing_changes(ladder: ChartPage) -> None:
+    """A still market costs nothing; neither does a repeated candle."""
+    before = ladder.painted("cells")
+    ladder.settle()
+    assert ladder.painted("cells") == before
+
+
+def test_the_wheel_zooms_time_and_with_ctrl_or_shift_price(ladder: ChartPage) -> None:
+    """Each leaves the other axis alone."""
+    before = ladder.visible()
+    wheel(ladder, 200)
+    wider = ladder.visible()
+    assert wider["columnWidth"] < before["columnWidth"]
+    assert wider["candles"] > before["candles"]
+    assert wider["follow"]
+    for key in ("ctrlKey", "shiftKey"):
+        before = ladder.visible()
+        wheel(ladder, -200, **{key: True})
+        after = ladder.visible()
+        assert after["rowHeight"] > before["rowHeight"]
+        assert after["columnWidth"] == before["columnWidth"]
+        assert after["price"] == "free"
+
+
+def test_dragging_pans_and_double_click_follows_again(ladder: ChartPage) -> None:
+    """A drag along time leaves the price fitted; a slanted one frees it; a double click brings all back."""
+    start = ladder.visible()
+    drag(ladder, 250, 0)
+    aside = ladder.visible()
+    assert not aside["follow"]
+    assert aside["to"] < start["to"]
+    assert aside["price"] == "fit"
+    drag(ladder, 30, 80)
+    assert ladder.visible()["price"] == "free"
+    stage = ladder.page.driver.find_element(By.CSS_SELECTOR, STAGE)
+    ActionChains(ladder.page.driver).double_click(stage).perform()
+    ladder.settle()
+    back = ladder.visible()
+    assert (back["follow"], back["price"], back["to"]) == (True, "fit", start["to"])
+
+
+def test_new_candles_do_not_move_what_is_held(ladder: ChartPage) -> None:
+    """Who looks at the past keeps looking at it."""
+    ladder.keys(Keys.HOME)
+    held = ladder.visible()
+    assert held["from"] == START
+    ladder.take(Source().delta(candle(20, ladder_rows(20))))
+    after = ladder.visible()
+    assert (after["from"], after["to"]) == (held["from"], held["to"])
+
+
+def test_one_finger_pans_and_two_zoom(ladder: ChartPage) -> None:
+    """As on a map."""
+    before = ladder.visible()
+    fingers(ladder, ("down", 1, 300, 300), ("move", 1, 500, 300), ("up", 1, 500, 300))
+    panned = ladder.visible()
+    assert panned["to"] < before["to"]
+    fingers(
+        ladder,
+        ("down", 1, 300, 300),
+        ("down", 2, 400, 300),
+        ("move", 2, 500, 300),
+        ("up", 2, 500, 300),
+        ("up", 1, 300, 300),
+    )
+    zoomed = ladder.visible()
+    assert zoomed["columnWidth"] == pytest.approx(2 * panned["columnWidth"])
+    assert zoomed["rowHeight"] == panned["rowHeight"]
+
+
+def test_keys_choose_what_is_shown_and_tell_it(ladder: ChartPage) -> None:
+    """Letters change options, and the page hears which."""
+    ladder.page.js(
+        "window.told = [];"
+        "document.addEventListener('orderflow:footprint-options', (event) => told.push(event.detail))"
+    )
+    ladder.keys("c", "g", "u", "w", "b", "x", "p", "v", "i", "z", "s")
+    assert ladder.page.js("return window.told") == [
+        {"content": "delta"},
+        {"colouring": "volume"},
+        {"units": "quote"},
+        {"valueAreaRows": 1},
+        {"palette": "blue-orange"},
+        {"sideSwap": True},
+        {"profile": False},
+        {"valueArea": False},
+        {"imbalances": False},
+        {"zeroOpposite": True},
+        {"scale": "visible"},
+    ]
+
+
+def test_keys_move_and_zoom(ladder: ChartPage) -> None:
+    """Arrows pan, plus and minus zoom, f follows, r makes rows readable."""
+    start = ladder.visible()
+    ladder.keys(Keys.ARROW_LEFT)
+    assert not ladder.visible()["follow"]
+    ladder.keys("f", "+")
+    assert ladder.visible()["follow"]
+    assert ladder.visible()["columnWidth"] > start["columnWidth"]
+    ladder.keys("[")
+    assert ladder.visible()["price"] == "free"
+    ladder.keys("r")
+    assert ladder.visible()["price"] == "readable"
+    assert ladder.visible()["rowHeight"] >= 15
+
+
+def test_a_question_mark_shows_the_keys_and_escape_hides_them(ladder: ChartPage) -> None:
+    """The overlay names every key; Escape reaches nothing behind it."""
+    ladder.page.js("window.escaped = 0; document.addEventListener('keydown', () => window.escaped++)")
+    ladder.keys("?")
+    overlay = ladder.page.text(".footprint-keys:not([hidden])")
+    for words in ("Follow the last candle", "Colouring", "Zoom price", "POC"):
+        assert words in overlay
+    ladder.keys(Keys.ESCAPE)
+    assert not ladder.page.count(".footprint-keys:not([hidden])")
+    assert ladder.page.js("return window.escaped") == 0
+
+
+def test_the_crosshair_is_shared_with_the_panel(ladder: ChartPage) -> None:
+    """It tells which candle is hovered, once each, and follows another chart's lead."""
+    ladder.page.js(
+        "window.heard = [];"
+        "place.addEventListener('orderflow:crosshair', (event) => heard.push(event.detail.open_ts))"
+    )
+    ladder.keys("h", "h", "k")
+    newest = START + 19 * MINUTE
+    assert ladder.page.js("return window.heard") == [newest, newest - MINUTE]
+    ladder.page.js(
+        "place.dispatchEvent(new CustomEvent('orderflow:crosshair', {detail: {open_ts: arguments[0]}}))",
+        START + 15 * MINUTE,
+    )
+    ladder.settle()
+    assert ladder.readout()["open_ts"] == START + 15 * MINUTE
+    assert ladder.readout()["level"] is None
+    ladder.page.js("place.dispatchEvent(new CustomEvent('orderflow:crosshair', {detail: {open_ts: null}}))")
+    assert ladder.readout()["open_ts"] == newest
+
+
+def test_an_option_that_is_not_accepted_is_refused(ladder: ChartPage) -> None:
+    """With its name, and the chart goes on as it was."""
+    before = ladder.pixels()
+    wrong: list[dict[str, Any]] = [
+        {"content": "bids"},
+        {"ratio": 0.5},
+        {"scale": 0},
+        {"valueAreaRows": 3},
+        {"minNotional": None},
+        {"colour": "red"},
+    ]
+    for changes in wrong:
+        refusal = ladder.page.js(
+            "try { window.chart.set(arguments[0]) } catch (error) { return `${error.name} ${error}` }",
+            changes,
+        )
+        assert refusal.startswith("RangeError")
+        assert next(iter(changes)) in refusal
+    ladder.settle()
+    assert ladder.pixels() == before
+
+
+@pytest.mark.parametrize("colouring", ["delta", "volume", "imbalance"])
+def test_content_and_colouring_are_chosen_apart(ladder: ChartPage, colouring: str) -> None:
+    """Every pair draws, with texts, in both units and at any scale, and each its own picture."""
+    pictures = set()
+    contents = ("bid-ask", "delta", "volume", "trades")
+    for content, units, scale in product(contents, ("base", "quote"), ("candle", "visible", 2.5)):
+        ladder.set(content=content, colouring=colouring, scale=scale, units=units, minNotional=10)
+        assert ladder.painted("textSize") >= 8
+        pictures.add(ladder.pixels())
+    assert len(pictures) >= 7
+
+
+@pytest.mark.parametrize(
+    ("tick", "rows"),
+    [
+        ("0.1", [[]]),
+        ("0.1", [[(100, 0, 1, 1)]]),
+        ("0.00000001", [[(1_234, 5, 7, 3), (1_233, 0, 9, 1)]]),
+        ("0.1", [[(100, 2**50, 2**50, 10**9), (99, 0, 1, 1)]]),
+        ("0.1", [ladder_rows(number) for number in range(500)]),
+        ("0.1", [[(1_000_000, 1, 1, 1), (10, 1, 1, 1)]]),
+    ],
+    ids=["no levels", "one level", "eight decimals", "huge volumes", "500 candles", "a wild price"],
+)
+def test_odd_candles_are_drawn(chart: ChartPage, tick: str, rows: list[list[Row]]) -> None:
+    """At every zoom, with every content."""
+    messages = [Source(tick).snapshot(*(candle(number, each) for number, each in enumerate(rows)))]
+    chart.mount(messages, lookback=500)
+    for content in ("bid-ask", "delta"):
+        chart.set(content=content)
+        for _ in range(6):
+            wheel(chart, 400)
+        assert chart.visible()["candles"] >= 1
+        assert chart.colours() > 3
+        chart.keys("r", "h", "f")
+    assert chart.visible()["painted"]["milliseconds"] < 1000
+
+
+def test_time_without_candles_stays_empty(chart: ChartPage) -> None:
+    """Candles stand at their own times, also where some never were; the readout says so."""
+    chart.mount([Source().snapshot(candle(0), candle(4))])
+    assert chart.visible()["candles"] == 2
+    chart.page.js(
+        "place.dispatchEvent(new CustomEvent('orderflow:crosshair', {detail: {open_ts: arguments[0]}}))",
+        START + 2 * MINUTE,
+    )
+    chart.settle()
+    assert chart.readout() is None
+    assert chart.page.texts(".footprint-readout dd")[0] == "–"
+
+
+@pytest.mark.parametrize("quality", [Quality.GAP, Quality.PARTIAL, Quality.REPAIRED])
+def test_a_candle_that_is_not_whole_looks_different(chart: ChartPage, quality: Quality) -> None:
+    """Gap, partial and repaired candles are drawn as what they are, and named in the readout."""
+    chart.mount([Source().snapshot(candle(0), candle(1))])
+    whole = chart.pixels()
+    chart.take(Source().snapshot(candle(0), candle(1, quality=quality)))
+    assert chart.pixels() != whole
+    word = {Quality.GAP: "Trades missing", Quality.PARTIAL: "Partial", Quality.REPAIRED: "Repaired"}[quality]
+    assert word in chart.page.texts(".footprint-readout dd")[1]
+
+
+@pytest.mark.parametrize("ratio", [1, 1.5, 2])
+def test_the_canvas_has_the_screen_s_own_pixels(chart: ChartPage, ratio: float) -> None:
+    """Sharp at every device pixel ratio."""
+    driver = chart.page.driver
+    metrics = {"width": 1400, "height": 900, "deviceScaleFactor": ratio, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        chart.mount([Source().snapshot(candle(0))], size=(801, 601))
+        size = chart.page.js(
+            "const c = document.querySelector('.footprint-cells'); const b = c.getBoundingClientRect();"
+            "return [c.width, c.height, b.width * devicePixelRatio, b.height * devicePixelRatio]"
+        )
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert size[0] == pytest.approx(size[2], abs=1)
+    assert size[1] == pytest.approx(size[3], abs=1)
+
+
+def test_the_theme_is_followed(ladder: ChartPage) -> None:
+    """A switch of the page's theme repaints the chart in its colours."""
+    dark = ladder.pixels()
+    ladder.page.js("document.documentElement.setAttribute('data-bs-theme', 'light')")
+    ladder.settle()
+    assert ladder.pixels() != dark
+    ladder.page.js("document.documentElement.setAttribute('data-bs-theme', 'dark')")
+
+
+def test_nothing_is_left_of_a_destroyed_chart(chart: ChartPage) -> None:
+    """No element, no listener outside of it, no connection, no painting."""
+    chart.page.js(
+        "window.live = [];"
+        "const name = (target, type) => `${target === window ? 'window' : target.className} ${type}`;"
+        "const {addEventListener: add, removeEventListener: remove} = EventTarget.prototype;"
+        "EventTarget.prototype.addEventListener = function (type, ...rest) {"
+        "  if (window.watched) window.live.push([this, type, rest[0]]);"
+        "  return add.call(this, type, ...rest); };"
+        "EventTarget.prototype.removeEventListener = function (type, ...rest) {"
+        "  window.live = window.live.filter((l) => l[0] !== this || l[1] !== type || l[2] !== rest[0]);"
+        "  return remove.call(this, type, ...rest); };"
+        "window.outside = () => window.live.filter(([target]) => !(target instanceof Node)"
+        "  || target.contains(window.place)).map(([target, type]) => name(target, type));"
+        "window.watched = true"
+    )
+    chart.mount(exchange="demo", symbol="BTCUSDT", tf="1m")
+    chart.page.js("window.watched = false")
+    assert chart.page.js("return window.outside().sort()") == [
+        "orderflow-panel orderflow:crosshair",
+        "window online",
+        "window pagehide",
+        "window pageshow",
+    ]
+    chart.page.wait(lambda: chart.readout(), "a candle", 30)
+    chart.page.js("window.chart.destroy(); window.chart.destroy()")
+    assert chart.page.js("return window.outside()") == []
+    assert chart.page.js("return window.place.childElementCount") == 0
+    assert chart.page.js("return window.orderflow.footprint.openConnections()") == 0
+    painted = chart.painted("cells")
+    chart.settle()
+    assert chart.painted("cells") == painted

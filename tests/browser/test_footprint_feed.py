@@ -1,0 +1,241 @@
+"""The chart's client of the socket: exact figures, revisions, reconnecting, sharing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from orderflow_dash.market import Quality
+
+from .conftest import Page
+from .footprint_page import ChartPage, Source, candle
+
+# A socket that the test plays: it records what is opened and says what the test wants.
+_FAKE = """
+window.sockets = [];
+window.WebSocket = class {
+  constructor(url) { this.url = url; this.readyState = 0; window.sockets.push(this); }
+  close(code) { this.readyState = 3; this.closedWith = code; }
+};
+Math.random = () => 0;
+"""
+
+CLOSE = "window.sockets.at(-1).onclose({code: arguments[0]})"
+SAY = "window.sockets.at(-1).onmessage({data: arguments[0]})"
+
+
+@pytest.fixture
+def chart(page: Page) -> ChartPage:
+    """A page that has the chart's code."""
+    return ChartPage(page)
+
+
+@pytest.fixture
+def played(chart: ChartPage) -> ChartPage:
+    """A chart on a socket that the test plays."""
+    chart.page.js(_FAKE)
+    chart.mount(exchange="demo", symbol="TESTUSDT", tf="1m", lookback=3)
+    return chart
+
+
+def opened(chart: ChartPage) -> int:
+    return chart.page.js("return window.sockets.length")
+
+
+@pytest.mark.parametrize(
+    ("tick", "lot", "price", "volume"),
+    [
+        ("0.1", "0.001", 3, 300),
+        ("0.00000001", "0.00000001", 1_234, 30_000_001),
+        ("1", "1", 97_000, 999_999_999_999),
+        ("0.0000001", "10", 412, 7),
+        ("0.05", "0.1", 10_247, 2**52),
+    ],
+)
+def test_every_figure_is_the_decimal_that_the_socket_printed(
+    chart: ChartPage, tick: str, lot: str, price: int, volume: int
+) -> None:
+    """From tiny prices to huge volumes: no digit is lost, none is invented."""
+    chart.mount([Source(tick, lot).snapshot(candle(0, [(price, volume // 3, volume - volume // 3, 9)]))])
+    shown = chart.readout()
+    tick_size, lot_size = Decimal(tick), Decimal(lot)
+    assert Decimal(shown["close"]) == price * tick_size
+    assert Decimal(shown["volume"]) == volume * lot_size
+    assert Decimal(shown["bid"]) == volume // 3 * lot_size
+    assert Decimal(shown["delta"]) == (volume - 2 * (volume // 3)) * lot_size
+    assert not {"e", "E"} & set(shown["close"] + shown["volume"])
+
+
+def test_sums_show_no_binary_fractions(chart: ChartPage) -> None:
+    """0.1 and 0.2 make 0.3."""
+    chart.mount([Source(lot="0.1").snapshot(candle(0, [(100, 1, 2, 2)]))])
+    assert chart.readout()["volume"] == "0.3"
+
+
+def test_an_older_revision_changes_nothing(chart: ChartPage) -> None:
+    """The newest revision counts, whichever order they come in."""
+    source = Source()
+    chart.mount([source.snapshot(candle(0, [(100, 1, 1, 2)], rev=5))])
+    chart.take(source.delta(candle(0, [(100, 9, 9, 2)], rev=4)))
+    assert chart.readout()["volume"] == "0.002"
+    chart.take(source.delta(candle(0, [(100, 3, 3, 2)], rev=6)))
+    assert chart.readout()["volume"] == "0.006"
+
+
+def test_a_snapshot_replaces_all_even_with_lower_revisions(chart: ChartPage) -> None:
+    """A server that began anew counts from one."""
+    source = Source()
+    chart.mount([source.snapshot(candle(0, rev=90), candle(1, rev=91))])
+    chart.take(source.snapshot(candle(2, [(100, 4, 4, 2)], rev=1)))
+    assert chart.visible()["candles"] == 1
+    assert chart.readout()["volume"] == "0.008"
+
+
+def test_the_window_keeps_its_length(chart: ChartPage) -> None:
+    """A new candle pushes the oldest out, and what was pushed out stays out."""
+    source = Source()
+    chart.mount([source.snapshot(*map(candle, range(3)))], lookback=3)
+    chart.take(source.delta(candle(3)))
+    chart.take(source.delta(candle(0, rev=9)))
+    assert chart.page.js("return window.feed.series.candles.map((c) => (c.open_ts / 60000) % 10)") == [
+        5,
+        6,
+        7,
+    ]
+
+
+def test_a_candle_between_others_finds_its_place(chart: ChartPage) -> None:
+    """A repaired candle may come late."""
+    source = Source()
+    chart.mount([source.snapshot(candle(0), candle(2))])
+    chart.take(source.delta(candle(1, quality=Quality.REPAIRED)))
+    times = chart.page.js("return window.feed.series.candles.map((c) => c.open_ts)")
+    assert times == sorted(times)
+    assert len(times) == 3
+
+
+def test_a_candle_that_cannot_be_read_is_not_shown_and_is_told(chart: ChartPage) -> None:
+    """Half a candle is none; the others stand."""
+    source = Source()
+    good = source.delta(candle(1))
+    broken = [
+        good.replace('"close":10.0', '"close":null'),
+        good.replace('"bid":0.002,"ask":0.003,"n"', '"bid":null,"ask":0.003,"n"'),
+        good.replace('"open_ts":', '"opened":'),
+        good.replace('"levels":[', '"levels":[{},'),
+        good.replace('"cvd":0.001', '"cvd":0.00105'),
+        good.replace('"levels":', '"rows":'),
+    ]
+    chart.mount([source.snapshot(candle(0))])
+    for count, message in enumerate(broken, 1):
+        assert message != good
+        chart.take(message)
+        assert chart.visible()["candles"] == 1
+        assert f"cannot be read: {count}" in chart.badge()
+
+
+def test_a_lost_connection_keeps_the_picture_and_says_so(played: ChartPage) -> None:
+    """The last picture stands under a badge; the next snapshot takes the badge away."""
+    played.page.js(SAY, Source().snapshot(candle(0)))
+    played.settle()
+    assert played.badge() == ""
+    before = played.readout()
+    played.page.js(CLOSE, 1006)
+    played.settle()
+    assert played.badge().startswith("Connection lost at ")
+    assert played.readout() == before
+    assert played.colours() > 3
+    played.page.wait(lambda: opened(played) == 2, "a second attempt")
+    played.page.js(SAY, Source().snapshot(candle(0), candle(1)))
+    played.settle()
+    assert played.badge() == ""
+    assert played.visible()["candles"] == 2
+
+
+def test_what_cannot_be_understood_begins_anew(played: ChartPage) -> None:
+    """Garbage, and a delta of another step, end the connection; a snapshot mends it."""
+    for nonsense in ("{", Source(step=7).delta(candle(1, [(700, 1, 1, 1)]))):
+        played.page.js(SAY, Source().snapshot(candle(0)))
+        count = opened(played)
+        played.page.js(SAY, nonsense)
+        played.settle()
+        assert played.page.js("return window.sockets.at(-1).closedWith") == 1000
+        assert "not understood" in played.badge()
+        played.page.wait(lambda count=count: opened(played) > count, "another attempt")
+
+
+def test_a_refused_view_is_told_and_not_asked_for_again(played: ChartPage) -> None:
+    """A wrong parameter stays wrong."""
+    played.page.js(SAY, '{"type":"error","code":"bad_parameter","param":"step","message":"step is wrong"}')
+    played.page.js(CLOSE, 1008)
+    played.settle()
+    assert played.badge() == "step is wrong"
+    assert played.page.js("return window.chart && !window.sockets.at(-1).reopened")
+    assert opened(played) == 1
+
+
+def test_a_full_server_is_told_and_asked_again(played: ChartPage) -> None:
+    """1013 is no end, and its cause is on screen."""
+    played.page.js(
+        SAY, '{"type":"error","code":"too_many_clients","param":null,"message":"all places are taken"}'
+    )
+    played.page.js(CLOSE, 1013)
+    played.settle()
+    assert "all places are taken" in played.badge()
+    assert "Reconnecting" in played.badge()
+
+
+def test_waiting_times_grow_within_bounds(chart: ChartPage) -> None:
+    """Floor, doubling, ceiling, jitter; soon after a restart, later where the server is full."""
+    delays = chart.page.js(
+        "const delay = window.orderflow.footprint.reconnectDelay;"
+        "const all = (code) => [0, 1, 2, 5, 20].map((n) => [delay(n, code, 0), delay(n, code, 0.999)]);"
+        "return {usual: all(1006), restart: all(1012), full: all(1013)}"
+    )
+    usual, full = delays["usual"], delays["full"]
+    assert usual[0][0] == 500
+    assert [low for low, _ in usual] == sorted(low for low, _ in usual)
+    assert all(500 <= low <= high <= 20_000 for low, high in usual)
+    assert usual[-1][0] == 10_000
+    assert delays["restart"][1][1] <= 500
+    assert delays["restart"][-1][0] == 10_000
+    assert all(10_000 <= low < high <= 30_000 for low, high in full)
+
+
+def test_a_feed_s_state_is_told(played: ChartPage) -> None:
+    """What the server says of the stream stands on the picture."""
+    played.page.js(SAY, Source().snapshot(candle(0)))
+    played.page.js(SAY, '{"type":"status","state":"stale","detail":"no trade for 40 s"}')
+    played.settle()
+    assert played.badge() == "Stale: no trade for 40 s"
+    played.page.js(SAY, '{"type":"status","state":"live","detail":""}')
+    played.settle()
+    assert played.badge() == ""
+
+
+def test_charts_of_one_view_share_a_connection(played: ChartPage) -> None:
+    """The last one closes it, and nothing is left behind."""
+    options = {"exchange": "demo", "symbol": "TESTUSDT", "tf": "1m", "lookback": 3}
+    played.page.js(
+        "const other = document.createElement('div'); document.body.append(other);"
+        "window.second = window.orderflow.footprintChart(other, arguments[0])",
+        options,
+    )
+    assert opened(played) == 1
+    played.page.js("window.chart.destroy()")
+    assert played.page.js("return window.sockets[0].closedWith") is None
+    played.page.js("window.second.destroy()")
+    assert played.page.js("return window.sockets[0].closedWith") == 1000
+    assert played.page.js("return window.orderflow.footprint.openConnections()") == 0
+
+
+def test_another_view_is_another_connection(played: ChartPage) -> None:
+    """A changed step opens its own socket and closes the old one; a changed colour does neither."""
+    played.set(colouring="volume")
+    assert opened(played) == 1
+    played.set(step="0.5")
+    assert played.page.js("return window.sockets[0].closedWith") == 1000
+    assert played.page.js("return new URL(window.sockets[1].url).search") == (
+        "?exchange=demo&symbol=TESTUSDT&tf=1m&step=0.5&lookback=3"
+    )
