@@ -80,9 +80,7 @@ def test_turnover_leaves_64_bits_where_it_must():
 
 
 @given(
-    st.lists(
-        st.tuples(st.integers(0, 30 * 60), st.integers(1, 50), st.integers(-9, 9).filter(bool)), min_size=1
-    ),
+    st.lists(st.tuples(st.integers(0, 30 * 60), st.integers(1, 50), quantities), min_size=1),
     st.sampled_from([1, 30, 200]),
 )
 def test_a_session_counts_from_its_midnight_wherever_its_begin_is_kept(moments, window):
