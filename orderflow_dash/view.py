@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from .feeds.continuity import Hole, Known, TradeSink
@@ -12,6 +13,7 @@ from .feeds.feed import StreamStatus
 from .footprint.candle import Candle, CandleBuilder
 from .footprint.minute import Minute
 from .footprint.series import Series
+from .footprint.session_cvd import SessionBegins, session_begins
 from .footprint.shelf import Shelf, ShelfHour
 from .market import Instrument, State, Timeframe, Trade, Venue
 from .minute_book import MinuteBook
@@ -200,6 +202,17 @@ class View:
         first = self._stream.series.first_open
         return None if first is None else first - first % self.key.timeframe.ms
 
+    @property
+    def quote_from(self) -> int | None:
+        """The same for CVD in quote; later where the stream began with what was stored."""
+        first = self._stream.series.quote_from
+        return None if first is None else first - first % self.key.timeframe.ms
+
+    def session_begins(self, candles: Sequence[Candle]) -> SessionBegins:
+        """Where the CVD of each UTC session stood at its begin, for as many sessions of these as is known."""
+        with self._stream.lock:
+            return session_begins(candles, self._stream.series, self._stream.shelf)
+
     def status(self) -> StreamStatus:
         """How the symbol's trades are."""
         return self._stream.status()
@@ -281,8 +294,13 @@ class View:
     def _adopt(self, candles: Sequence[Candle]) -> None:
         """Put stored candles before the ones that are here."""
         with self._lock:
-            oldest = next(iter(self._entries), 0)
-            older = {candle.open_ts: _Entry(candle) for candle in candles if candle.open_ts < oldest}
+            oldest = next(iter(self._entries.values()), None)
+            older: dict[int, _Entry] = {}
+            if oldest is not None:
+                first = oldest.candle
+                before = [candle for candle in candles if candle.open_ts < first.open_ts]
+                counted = _with_quote_cvd(before, first.quote_cvd - first.quote_delta)
+                older = {candle.open_ts: _Entry(candle) for candle in counted}
             self._entries = {**older, **self._entries}
             self.depth += bool(older)
             self.is_reading = False
@@ -310,6 +328,15 @@ class View:
         settled = oldest - oldest % tf
         while len(self._entries) > self._asked and next(iter(self._entries)) < settled:
             del self._entries[next(iter(self._entries))]
+
+
+def _with_quote_cvd(candles: Sequence[Candle], closing: int) -> list[Candle]:
+    """Candles, old to new, whose CVD in quote leads to ``closing``: before ``quote_from`` it counts back."""
+    counted = []
+    for candle in reversed(candles):
+        counted.append(replace(candle, quote_cvd=closing))
+        closing -= candle.quote_delta
+    return counted[::-1]
 
 
 def _now_ms() -> int:

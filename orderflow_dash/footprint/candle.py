@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from .measures import point_of_control
 from .minute import Ints, Levels, Minute
 from .series import Series
 
+_SUMMABLE: Final = 1 << 56  # turnovers of an hour's minutes below it add up in 64 bits
 _WORST_FIRST = (Quality.GAP, Quality.PARTIAL, Quality.REPAIRED, Quality.COMPLETE)
 
 
@@ -38,11 +40,29 @@ class Candle:
     rev: int
     verified: bool | None = None  # equals the venue's klines; None while not all of it could be compared
     difference: Difference | None = None  # of its first minute that differs
+    # Bid and ask volume of each level in quote, each trade at its own price: ticks x lots, shape (k, 2).
+    turnover: Ints = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
+    quote_cvd: int = 0  # running sum of ``quote_delta`` at the close, from the view's ``quote_from`` on
 
     @property
     def delta(self) -> int:
         """Ask volume less bid volume, lots."""
         return self.ask - self.bid
+
+    @property
+    def quote_bid(self) -> int:
+        """Bid volume in quote, ticks x lots."""
+        return int(self.turnover[:, 0].sum())
+
+    @property
+    def quote_ask(self) -> int:
+        """Ask volume in quote, ticks x lots."""
+        return int(self.turnover[:, 1].sum())
+
+    @property
+    def quote_delta(self) -> int:
+        """Ask less bid volume in quote, ticks x lots."""
+        return self.quote_ask - self.quote_bid
 
 
 def level_of(price: Ints, step: int) -> Ints:
@@ -53,6 +73,7 @@ def level_of(price: Ints, step: int) -> Ints:
 def bucket_levels(parts: Sequence[Levels], step: int) -> Levels:
     """Levels of several minutes as one ladder with rows of ``step`` ticks, high to low.
 
+    Whatever columns follow the price are summed.
     Levels that are on the step already stay there, so a ladder can be built up in parts.
     """
     if len(parts) == 1 and step == 1:
@@ -60,6 +81,17 @@ def bucket_levels(parts: Sequence[Levels], step: int) -> Levels:
     rows = np.concatenate(parts)
     rows[:, 0] = level_of(rows[:, 0], step)
     return merge_rows(rows)
+
+
+def with_turnover(levels: Levels) -> Ints:
+    """Levels at the tick and what was paid on either side of each, ticks x lots, shape (k, 6).
+
+    Python's integers where 64 bits might not hold the sum of an hour.
+    """
+    price, volume = levels[:, :1], levels[:, 1:3]
+    if len(levels) and int(abs(price).max()) * int(volume.sum()) >= _SUMMABLE:
+        price = price.astype(object)
+    return np.concatenate((levels, price * volume), axis=1)
 
 
 class CandleBuilder:
@@ -73,7 +105,7 @@ class CandleBuilder:
         self._series = series
         self._timeframe = timeframe
         self._step = step
-        self._settled: tuple[tuple[tuple[int, int], ...], Levels] = ((), np.empty((0, 4), dtype=np.int64))
+        self._settled: tuple[tuple[tuple[int, int], ...], Ints] = ((), np.empty((0, 6), dtype=np.int64))
 
     def build(self, open_ts: int) -> Candle:
         """The candle that opens at ``open_ts`` (ms, a multiple of the timeframe, with trades)."""
@@ -91,7 +123,8 @@ class CandleBuilder:
             max_delta = max(max_delta, running + path.max_delta)
             running += minute.delta
             qualities.add(series.quality(minute))
-        levels = self._levels(minutes)
+        rows = self._rows(minutes)
+        levels: Levels = rows[:, :4].astype(np.int64, copy=False)
         _, bid, ask, n = levels.sum(axis=0).tolist()
         newest = series.newest
         closed = newest is not None and newest.open_ts >= end
@@ -115,6 +148,8 @@ class CandleBuilder:
             rev=last.revision,  # the highest: revisions never fall towards the newer minute
             verified=verified,
             difference=None if verified is not False else self._difference(minutes),
+            turnover=rows[:, 4:],
+            quote_cvd=last.quote_before + last.quote_delta,
         )
 
     def _verified(self, minutes: list[Minute], *, closed: bool) -> bool | None:
@@ -132,11 +167,14 @@ class CandleBuilder:
         found = (self._series.differences.get(minute.open_ts) for minute in minutes)
         return next((difference for difference in found if difference is not None), None)
 
-    def _levels(self, minutes: list[Minute]) -> Levels:
+    def _rows(self, minutes: list[Minute]) -> Ints:
+        """The candle's ladder with turnovers, shape (k, 6)."""
         *older, last = minutes
+        newest = with_turnover(last.level_array())
         if not older:
-            return bucket_levels([last.level_array()], self._step)
+            return bucket_levels([newest], self._step)
         stamp = tuple((minute.open_ts, minute.revision) for minute in older)
         if self._settled[0] != stamp:
-            self._settled = stamp, bucket_levels([minute.level_array() for minute in older], self._step)
-        return bucket_levels([self._settled[1], last.level_array()], self._step)
+            ladders = [with_turnover(minute.level_array()) for minute in older]
+            self._settled = stamp, bucket_levels(ladders, self._step)
+        return bucket_levels([self._settled[1], newest], self._step)

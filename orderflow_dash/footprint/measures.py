@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from fractions import Fraction
 
 from ..market import Instrument
 from .minute import Levels
@@ -12,7 +13,7 @@ IMBALANCE_RATIO = 3
 _PREFERRED_STEP = Decimal("0.5")  # quote currency
 
 
-def is_imbalanced(bid: int, ask: int, ratio: float = IMBALANCE_RATIO) -> bool:
+def is_imbalanced(bid: int, ask: int, ratio: float | Fraction = IMBALANCE_RATIO) -> bool:
     """max(ask/bid, bid/ask) > ratio, strictly; a zero side against a non-zero one is imbalanced."""
     return ask > ratio * bid or bid > ratio * ask
 

@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from ..market import MINUTE_MS, Kline
 
+_INT64 = 1 << 63
+
 Ints = npt.NDArray[np.int64]
 Levels = npt.NDArray[np.int64]
 """Price levels, shape (k, 4), from high to low: price (ticks), bid, ask (lots), trade records."""
@@ -64,6 +66,7 @@ class Minute:
         "levels",
         "open_ts",
         "partial",
+        "quote_before",
         "repaired",
         "revision",
         "runs",
@@ -73,6 +76,7 @@ class Minute:
     def __init__(self, open_ts: int, cvd_before: int, revision: int) -> None:
         self.open_ts = open_ts
         self.cvd_before = cvd_before  # CVD at the open, lots
+        self.quote_before = 0  # CVD in quote at the open, ticks x lots, from the series' ``quote_from`` on
         self.revision = revision
         self.partial = False  # the feed began inside it
         self.repaired = False  # a hole in it was filled by fetched trades
@@ -95,6 +99,16 @@ class Minute:
     def cvd(self) -> int:
         """CVD at the close, lots."""
         return self.cvd_before + self.delta
+
+    @property
+    def quote_delta(self) -> int:
+        """Ask less bid volume, each trade times its price: ticks x lots, exact."""
+        if self._frozen is None:
+            return sum(price * (ask - bid) for price, (bid, ask, _) in self.levels.items())
+        price, bid, ask, _ = self._frozen.T
+        if int(abs(price).max()) * int((bid + ask).sum()) < _INT64:
+            return int(price @ (ask - bid))
+        return sum(each * more for each, more in zip(price.tolist(), (ask - bid).tolist(), strict=True))
 
     @property
     def high(self) -> int:

@@ -31,6 +31,7 @@ class Series:
         self.revision = 0
         self.late = 0  # trades that came out of the venue's order
         self.first_open: int | None = None  # open of the first minute known, evicted or not
+        self.quote_from: int | None = None  # the same for CVD in quote, which nothing keeps over a restart
         self.holes: list[tuple[int, int]] = []  # (time of the trade before, of the trade after)
         self.differences: dict[int, Difference] = {}  # by open, of minutes that are not the venue's kline
         self._minutes: dict[int, Minute] = {}
@@ -104,6 +105,7 @@ class Series:
         """Begin with minutes that were kept, old to new and at least one; the series must be empty.
 
         ``holes`` are what they lack (ms, both inclusive); ``cvd_from`` (ms) is where their CVD counts from.
+        CVD in quote begins anew with them.
         What comes next begins inside a minute, as any stream does.
         """
         self.revision += 1
@@ -112,8 +114,11 @@ class Series:
         self._opens = list(self._minutes)
         self._minute, self._end = minutes[-1], minutes[-1].end_ts
         self.holes = list(holes)[-_MOST_HOLES:]
+        self.quote_from, quote = minutes[0].open_ts, 0
         for minute in minutes:
             minute.revision = self.revision
+            minute.quote_before = quote
+            quote += minute.quote_delta
 
     def interrupt(self) -> None:
         """What comes next need not follow what came before: a new run begins."""
@@ -252,7 +257,7 @@ class Series:
             return minute, run
         self.late += 1
         if minute is None and self._evicted(open_ts):
-            self._touch_from(0, shift=quantity)
+            self._touch_from(0, quantity, price * quantity)
             return None
         if minute is None:
             minute = self._insert_minute(open_ts)
@@ -260,7 +265,7 @@ class Series:
         self._unverify(minute)
         self._unpacked.add(open_ts)
         minute.revision = self.revision
-        self._touch_from(open_ts + 1, shift=quantity)
+        self._touch_from(open_ts + 1, quantity, price * quantity)
         run = minute.run_for(time, order, price)
         if minute is self._minute and minute.runs[-1] is run:
             self._run = run
@@ -307,15 +312,16 @@ class Series:
 
     def _open_minute(self, open_ts: int, time: int, order: int, price: int) -> tuple[Minute, Run]:
         """Begin the newest minute; the one before is closed, the one before that packed."""
-        cvd = 0
+        cvd = quote = 0
         if self._opens:
             closing = self._minutes[self._opens[-1]]
             closing.revision = self.revision  # it is closed now: a change that clients must get
-            cvd = closing.cvd
+            cvd, quote = closing.cvd, closing.quote_before + closing.quote_delta
         self._pack()
         minute = Minute(open_ts, cvd, self.revision)
+        minute.quote_before = quote
         if self.first_open is None:
-            self.first_open = open_ts
+            self.first_open = self.quote_from = open_ts
         minute.partial, self._begins = self._begins, False
         self._minutes[open_ts] = minute
         self._opens.append(open_ts)
@@ -328,20 +334,24 @@ class Series:
     def _insert_minute(self, open_ts: int) -> Minute:
         """A minute that only late trades tell of."""
         position = bisect_left(self._opens, open_ts)
-        cvd = self._minutes[self._opens[position - 1]].cvd if position else 0
-        minute = Minute(open_ts, cvd, self.revision)
+        before = self._minutes[self._opens[position - 1]] if position else None
+        minute = Minute(open_ts, before.cvd if before else 0, self.revision)
+        minute.quote_before = before.quote_before + before.quote_delta if before else 0
         if self.first_open is None or open_ts < self.first_open:
             self.first_open = open_ts
             minute.partial = True
+        if self.quote_from is None or open_ts < self.quote_from:
+            self.quote_from = open_ts
         self._minutes[open_ts] = minute
         insort(self._opens, open_ts)
         return minute
 
-    def _touch_from(self, open_ts: int, shift: int = 0) -> None:
+    def _touch_from(self, open_ts: int, shift: int = 0, quote_shift: int = 0) -> None:
         for changed in self._opens[bisect_left(self._opens, open_ts) :]:
             minute = self._minutes[changed]
             minute.revision = self.revision
             minute.cvd_before += shift
+            minute.quote_before += quote_shift
 
     def _pack(self) -> None:
         """Pack what a late trade may still touch, but for the minute that closes just now."""

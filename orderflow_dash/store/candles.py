@@ -7,9 +7,9 @@ from itertools import groupby
 
 import numpy as np
 
-from ..footprint.candle import Candle, level_of
+from ..footprint.candle import Candle, level_of, with_turnover
 from ..footprint.measures import point_of_control
-from ..footprint.minute import Levels
+from ..footprint.minute import Ints, Levels
 from ..market import Timeframe
 from .minutes import StoredMinute, combine
 
@@ -22,7 +22,8 @@ def stored_candles(kept: Sequence[StoredMinute], timeframe: Timeframe, step: int
 
 def _candle(open_ts: int, parts: list[StoredMinute], step: int) -> Candle:
     whole = parts[0] if len(parts) == 1 else combine(parts)
-    levels = _rows(whole.levels, step)
+    rows = _rows(whole.levels, step)
+    levels: Levels = rows[:, :4].astype(np.int64, copy=False)
     bid, ask, n = (int(column.sum()) for column in levels.T[1:])
     return Candle(
         open_ts=open_ts,
@@ -42,16 +43,21 @@ def _candle(open_ts: int, parts: list[StoredMinute], step: int) -> Candle:
         quality=whole.quality,
         rev=0,
         verified=whole.verified,
+        turnover=rows[:, 4:],
     )
 
 
-def _rows(levels: Levels, step: int) -> Levels:
-    """One ladder with rows of ``step`` ticks. It falls in price, so that nothing need be sorted."""
+def _rows(levels: Levels, step: int) -> Ints:
+    """One ladder with turnovers, shape (k, 6), rows of ``step`` ticks.
+
+    It falls in price, so that nothing need be sorted.
+    """
+    ladder = with_turnover(levels)
     if step == 1:
-        return levels
+        return ladder
     prices = level_of(levels[:, 0], step)
     starts = np.flatnonzero(np.concatenate(([True], prices[1:] != prices[:-1])))
-    columns = np.empty((4, len(starts)), dtype=np.int64)
+    columns = np.empty((6, len(starts)), dtype=ladder.dtype)
     columns[0] = prices[starts]
-    np.add.reduceat(levels.T[1:], starts, axis=1, out=columns[1:])
+    np.add.reduceat(ladder.T[1:], starts, axis=1, out=columns[1:])
     return columns.T

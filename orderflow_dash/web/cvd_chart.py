@@ -14,14 +14,16 @@ from dash import dcc
 from dash.development.base_component import Component
 
 from ..footprint.candle import Candle
-from ..market import Instrument, Quality, Timeframe
-from .number_text import day_clock, signed
+from ..footprint.session_cvd import session_of
+from ..market import DAY_MS, Quality, Timeframe
+from .number_text import day_clock
+from .panel_options import DEFAULTS, PanelOptions
 from .quality import MARKS, missing_stretches, quality_note
 from .theme import Palette
+from .volume_units import VolumeUnits
 
-CHART_CANDLES: Final = 30
 CHART_HEIGHT: Final = 232  # px, equal to the height in assets/40-panel.css
-_WIDEST: Final = 4 * CHART_CANDLES  # timeframes on the time axis: a symbol may trade rarely
+_WIDEST: Final = 4  # times the candles shown, on the time axis: a symbol may trade rarely
 MIN_SLOTS: Final = 8  # candles of room on the time axis even where fewer are known
 
 Figure = dict[str, Any]
@@ -36,6 +38,7 @@ CONFIG: Final[Any] = {
 }
 
 _RIGHT_MARGIN: Final = 54  # px, room for the y axis's figures
+_MANY: Final = 100  # candles beyond which those that are whole have no mark of their own
 _UNSURE: Final = (Quality.PARTIAL, Quality.GAP)  # what stands out; a repaired candle is whole
 _HATCH: Final[dict[str, Any]] = {"shape": "/", "fgopacity": 0.45, "size": 7, "solidity": 0.12}
 
@@ -73,22 +76,29 @@ def value_range(values: Sequence[float]) -> list[float]:
 
 
 def cvd_figure(
-    candles: Sequence[Candle], instrument: Instrument, timeframe: Timeframe, palette: Palette
+    candles: Sequence[Candle],
+    units: VolumeUnits,
+    timeframe: Timeframe,
+    palette: Palette,
+    options: PanelOptions = DEFAULTS,
 ) -> Figure:
-    """The CVD of the last 30 candles: green where its current value is at or above zero, red below.
+    """The CVD of the last candles: green where its current value is at or above zero, red below.
 
     Each point is one candle. Candles that are not whole carry a hollow mark. A stretch with missing trades
-    is a hatched band, and the line ends before it and begins anew after it. Times are UTC.
+    is a hatched band, and the line ends before it and begins anew after it, as it does where the CVD itself
+    begins anew with a session. Times are UTC.
     """
-    shown = list(candles)[-CHART_CANDLES:]
-    if not shown:
+    counted = [(candle, units.cvd(candle)) for candle in list(candles)[-options.lookback :]]
+    known = [(candle, cvd) for candle, cvd in counted if cvd is not None]
+    if not known:
         return _empty(palette)
     # What lies behind a long absence would squeeze what a trader looks at.
-    oldest = shown[-1].open_ts - _WIDEST * timeframe.ms
-    shown = [candle for candle in shown if candle.open_ts >= oldest]
-    values = [float(instrument.quantity.text(candle.cvd)) for candle in shown]
-    texts = [signed(instrument.quantity.text(candle.cvd)) for candle in shown]
-    above = shown[-1].cvd >= 0
+    oldest = known[-1][0].open_ts - _WIDEST * options.lookback * timeframe.ms
+    known = [(candle, cvd) for candle, cvd in known if candle.open_ts >= oldest]
+    shown = [candle for candle, _ in known]
+    values = [units.number(cvd) for _, cvd in known]
+    texts = [units.signed(cvd) for _, cvd in known]
+    above = known[-1][1] >= 0
     colour = palette.ask if above else palette.bid
     last = len(shown) - 1
     trace = {
@@ -102,7 +112,7 @@ def cvd_figure(
             "color": [_marker_colour(candle.quality, colour, palette) for candle in shown],
             "symbol": [_SYMBOLS[candle.quality] for candle in shown],
             "size": [
-                9 if candle.quality in _UNSURE else 7 if index == last else 3
+                9 if candle.quality in _UNSURE else 7 if index == last else 3 if last < _MANY else 0
                 for index, candle in enumerate(shown)
             ],
             "line": {"width": 1.5},
@@ -113,14 +123,14 @@ def cvd_figure(
             [
                 day_clock(candle.open_ts),
                 text,
-                signed(instrument.quantity.text(candle.delta)),
+                units.signed(units.delta(candle)),
                 _hover_note(candle.quality),
             ]
             for candle, text in zip(shown, texts, strict=True)
         ],
         "hovertemplate": (
-            "%{customdata[0]} UTC<br>CVD <b>%{customdata[1]}</b><br>Delta %{customdata[2]}"
-            "%{customdata[3]}<extra></extra>"
+            f"%{{customdata[0]}} UTC<br>CVD <b>%{{customdata[1]}}</b> {units.name}"
+            "<br>Delta %{customdata[2]}%{customdata[3]}<extra></extra>"
         ),
     }
     layout = _layout(palette, [_current_value(texts[-1], colour)])
@@ -128,13 +138,16 @@ def cvd_figure(
     start = min(shown[0].open_ts, shown[-1].open_ts - (MIN_SLOTS - 1) * timeframe.ms) - timeframe.ms // 2
     layout["xaxis"]["range"] = [start, end]
     layout["yaxis"]["range"] = bounds = value_range(values)
+    layout["xaxis"]["tickformat"] = "%H:%M" if end - start <= DAY_MS else "%d %b %H:%M"
     missing = missing_stretches(shown, timeframe)
-    if not missing:
+    restarts = options.anchor == "session" and session_of(shown[0].open_ts) != session_of(shown[-1].open_ts)
+    if not missing and not restarts:
         return {"data": [trace], "layout": layout}
     layout["shapes"] = [_band(start, end, timeframe, palette) for start, end in missing]
-    pieces = _pieces(shown, values, trace)
+    pieces = _pieces(shown, values, trace, by_session=restarts)
     trace.update(mode="markers", fill="none")
-    return {"data": [trace, *pieces, _hatch(layout["shapes"], bounds, palette)], "layout": layout}
+    hatch = [_hatch(layout["shapes"], bounds, palette)] if missing else []
+    return {"data": [trace, *pieces, *hatch], "layout": layout}
 
 
 def _hover_note(quality: Quality) -> str:
@@ -183,14 +196,21 @@ def _note(text: str, palette: Palette) -> dict[str, Any]:
     }
 
 
-def _pieces(shown: Sequence[Candle], values: Sequence[float], whole: dict[str, Any]) -> list[dict[str, Any]]:
+def _pieces(
+    shown: Sequence[Candle], values: Sequence[float], whole: dict[str, Any], *, by_session: bool
+) -> list[dict[str, Any]]:
     """The line in pieces: none leads into, through or out of a candle with missing trades.
 
     Each piece is a trace of its own, because Plotly fills a broken one across its breaks.
     """
     pieces: list[dict[str, Any]] = []
     points = list(zip(shown, values, strict=True))
-    for is_gap, run in groupby(points, key=lambda point: point[0].quality is Quality.GAP):
+
+    def part(point: tuple[Candle, float]) -> tuple[bool, int]:
+        candle = point[0]
+        return candle.quality is Quality.GAP, session_of(candle.open_ts) if by_session else 0
+
+    for (is_gap, _), run in groupby(points, key=part):
         if not is_gap:
             piece = list(run)
             pieces.append(

@@ -15,17 +15,19 @@ from dash.dash_table.DataTable import DataTable
 from dash.development.base_component import Component
 
 from ..footprint.candle import Candle
-from ..footprint.measures import is_imbalanced
 from ..market import Instrument, Quality, Timeframe
-from .number_text import clock, grouped, signed
+from .number_text import clock
+from .panel_options import DEFAULTS, PanelOptions
 from .quality import MARKS, VERIFIED_MARKS, quality_note, verified_note
+from .volume_units import VolumeUnits
 
-TABLE_CANDLES: Final = 8
 BAR_STEPS: Final = 20  # a delta bar is drawn in twentieths of its cell
 FIRE: Final = "🔥"
 
 _GAP_TINT: Final = "inset 0 0 0 100px var(--of-warn-tint)"
+_PICKED: Final = "inset 0 1px 0 var(--of-accent), inset 0 -1px 0 var(--of-accent)"
 _TORN_EDGE: Final = "inset 0 -3px 0 var(--of-warn)"
+_CENTRE: Final = "linear-gradient(var(--of-line-strong), var(--of-line-strong)) 50% 100% / 1px 6px no-repeat"
 _HATCH: Final = "repeating-linear-gradient(135deg, var(--of-warn-tint) 0 5px, transparent 5px 10px)"
 
 Row = dict[str, str]
@@ -33,8 +35,8 @@ Tooltip = dict[str, str]
 
 _COLUMNS: Final = (
     ("time", "Time", "Open of the candle, UTC"),
-    ("bid", "Bid Vol", "Volume whose aggressor sold, in the base currency"),
-    ("ask", "Ask Vol", "Volume whose aggressor bought, in the base currency"),
+    ("bid", "Bid Vol", "Volume whose aggressor sold"),
+    ("ask", "Ask Vol", "Volume whose aggressor bought"),
     ("delta", "Delta", "Ask volume less bid volume; the bar is its size among the rows shown"),
     ("cvd", "CVD", "Running sum of delta at the close of the candle"),
     ("levels", "Levels", "Price levels with trades, at the step chosen"),
@@ -42,22 +44,28 @@ _COLUMNS: Final = (
 
 
 def footprint_rows(
-    candles: Sequence[Candle], instrument: Instrument, timeframe: Timeframe = Timeframe.M1, ratio: int = 3
+    candles: Sequence[Candle],
+    units: VolumeUnits,
+    timeframe: Timeframe = Timeframe.M1,
+    options: PanelOptions = DEFAULTS,
 ) -> list[Row]:
-    """The last 8 candles, newest first, as exact text; hidden fields choose the styles of a row."""
-    shown = list(candles)[-TABLE_CANDLES:]
-    widest = max((abs(candle.delta) for candle in shown), default=0)
-    rows = [_row(candle, instrument, ratio, widest) for candle in shown]
+    """The last candles, 8 unless told otherwise, newest first; hidden fields choose the styles of a row."""
+    shown = list(candles)[-options.rows :]
+    widest = max((abs(units.delta(candle)) for candle in shown), default=0)
+    rows = [_row(candle, units, widest, is_picked=candle.open_ts == options.candle) for candle in shown]
     for row, candle, before in zip(rows[1:], shown[1:], shown, strict=False):
         row["stretch"] = "below" if _is_torn(before, candle, timeframe) else ""
     return rows[::-1]
 
 
 def footprint_tooltips(
-    candles: Sequence[Candle], instrument: Instrument, timeframe: Timeframe = Timeframe.M1
+    candles: Sequence[Candle],
+    instrument: Instrument,
+    timeframe: Timeframe = Timeframe.M1,
+    options: PanelOptions = DEFAULTS,
 ) -> list[Tooltip]:
     """What the Time cell of each row explains: how far the candle can be trusted, and whether it is open."""
-    shown = list(candles)[-TABLE_CANDLES:]
+    shown = list(candles)[-options.rows :]
     tooltips: list[Tooltip] = []
     for before, candle in zip([None, *shown], shown, strict=False):
         torn = before is not None and _is_torn(before, candle, timeframe)
@@ -81,12 +89,25 @@ def _nothing_between(before: Candle, candle: Candle, timeframe: Timeframe) -> st
     return f"Nothing was received from {clock(before.open_ts + timeframe.ms)} to {clock(candle.open_ts)}."
 
 
-def footprint_table(component_id: dict[str, Any], rows: list[Row], tooltips: list[Tooltip]) -> Component:
+def footprint_columns(options: PanelOptions) -> list[dict[str, str]]:
+    """Ids and names of the columns, in the order that the options choose."""
+    columns = [{"id": column, "name": name} for column, name, _ in _COLUMNS]
+    if options.swap:
+        columns[1:3] = columns[2:0:-1]
+    return columns
+
+
+def footprint_table(
+    component_id: dict[str, Any],
+    rows: list[Row],
+    tooltips: list[Tooltip],
+    options: PanelOptions = DEFAULTS,
+) -> Component:
     """The table's component inside its stable class name."""
     return html.Div(
         DataTable(
             id=component_id,
-            columns=[{"id": column, "name": name} for column, name, _ in _COLUMNS],
+            columns=cast(Any, footprint_columns(options)),
             data=cast(Any, rows),
             tooltip_data=cast(Any, tooltips),
             tooltip_header={column: tip for column, _, tip in _COLUMNS},
@@ -110,29 +131,30 @@ def footprint_table(component_id: dict[str, Any], rows: list[Row], tooltips: lis
     )
 
 
-def _row(candle: Candle, instrument: Instrument, ratio: int, widest: int) -> Row:
-    imbalanced = is_imbalanced(candle.bid, candle.ask, ratio)
-    side = "" if candle.delta == 0 else "ask" if candle.delta > 0 else "bid"
-    bar = -(-BAR_STEPS * abs(candle.delta) // widest) if widest else 0
+def _row(candle: Candle, units: VolumeUnits, widest: int, *, is_picked: bool) -> Row:
+    imbalanced = units.is_imbalanced(candle)
+    (bid, ask), delta, cvd = units.sides(candle), units.delta(candle), units.cvd(candle)
+    side = "" if delta == 0 else "ask" if delta > 0 else "bid"
+    bar = -(-BAR_STEPS * abs(delta) // widest) if widest else 0
     marks = [
         clock(candle.open_ts),
         FIRE if imbalanced else "",
         MARKS[candle.quality],
         VERIFIED_MARKS[candle.verified],
     ]
-    text = instrument.quantity.text
     return {
         "id": str(candle.open_ts),
         "time": " ".join(mark for mark in marks if mark),
-        "bid": grouped(text(candle.bid)),
-        "ask": grouped(text(candle.ask)),
-        "delta": signed(text(candle.delta)),
-        "cvd": signed(text(candle.cvd)),
+        "bid": units.text(bid),
+        "ask": units.text(ask),
+        "delta": units.signed(delta),
+        "cvd": units.signed(cvd),
         "levels": str(len(candle.levels)),
         "side": side,
-        "tint": side if imbalanced else "",
+        "tint": ("ask" if candle.ask > candle.bid else "bid") if imbalanced else "",
         "bar": f"{side}{bar}",
-        "cvd_side": "ask" if candle.cvd >= 0 else "bid",
+        "cvd_side": "" if cvd is None else "ask" if cvd >= 0 else "bid",
+        "picked": "yes" if is_picked else "",
         "state": "closed" if candle.closed else "open",
         "quality": candle.quality.value,
         "verified": {True: "yes", False: "no", None: ""}[candle.verified],
@@ -154,6 +176,7 @@ def _row_styles() -> list[dict[str, Any]]:
         {"if": {"column_id": "bid"}, "color": "var(--of-bid)"},
         {"if": {"column_id": "ask"}, "color": "var(--of-ask)"},
     ]
+    rules.append({"if": {"column_id": "delta"}, "background": _CENTRE})
     for side in ("ask", "bid"):
         colour, tint = f"var(--of-{side})", f"var(--of-{side}-tint)"
         tinted = f'{{tint}} = "{side}"'
@@ -172,6 +195,7 @@ def _row_styles() -> list[dict[str, Any]]:
                 },
             ]
     rules.append({"if": {"filter_query": '{state} = "open"'}, "fontWeight": "600"})
+    rules.append({"if": {"filter_query": '{picked} = "yes"'}, "boxShadow": _PICKED})
     rules += [
         {
             "if": {"column_id": "time", "filter_query": f'{{quality}} = "{quality}"'},
@@ -195,7 +219,14 @@ def _row_styles() -> list[dict[str, Any]]:
 
 
 def _bar(side: str, step: int, ground: str) -> str:
-    """A strip along the cell's lower edge, so that the figure keeps its plain ground."""
-    colour = f"var(--of-{side}-bar)"
-    size = f"{step * 100 // BAR_STEPS}% 4px"
-    return f"linear-gradient({colour}, {colour}) 0 100% / {size} no-repeat {ground}".rstrip()
+    """A strip along the cell's lower edge from its centre line: selling to the left, buying to the right.
+
+    Halves are counted from the cell's own edges, so the strip and the line meet whatever its width.
+    """
+    colour, length = f"var(--of-{side}-bar)", step * 50 / BAR_STEPS
+    start, end = (50.0, 50 + length) if side == "ask" else (50 - length, 50.0)
+    strip = (
+        f"linear-gradient(90deg, transparent {start:g}%, {colour} {start:g}% {end:g}%, transparent {end:g}%)"
+        " 0 100% / 100% 4px no-repeat"
+    )
+    return f"{_CENTRE}, {strip} {ground}".rstrip()

@@ -18,7 +18,8 @@ from ..hub import Hub, Unavailable, UnknownSymbol
 from ..replay import Replay
 from .in_browser import in_browser
 from .panel import new_panel_id, panel
-from .query import NAMES, QueryError, parse_view_query, query_args
+from .panel_options import parse_options
+from .query import NAMES, QueryError, parse_view_query, query_args, view_args
 from .replay_bar import replay_bar
 from .status import venue_lines, venue_strip
 from .symbol_rows import row_keys
@@ -168,8 +169,9 @@ def _register_address(app: Dash, hub: Hub) -> None:
         if not NAMES & query.keys():
             return False, [], None, False
         try:
-            key = parse_view_query(query, hub).key
-            return True, panel(hub, new_panel_id(), key, str(theme)), None, False
+            key = parse_view_query(view_args(query), hub).key
+            options, notices = parse_options(query)
+            return True, panel(hub, new_panel_id(), key, str(theme), options, notices), None, False
         except (QueryError, Unavailable, UnknownSymbol) as error:
             later = isinstance(error, Unavailable) or getattr(error, "code", "") == "unavailable"
             # Asked again by itself, the page does not open a notice anew that was dismissed.

@@ -54,6 +54,11 @@ def parse_view_query(args: Mapping[str, str], hub: Hub) -> ViewQuery:
     )
 
 
+def view_args(args: Mapping[str, str]) -> dict[str, str]:
+    """The part of a query that names a view."""
+    return {name: value for name, value in args.items() if name in NAMES}
+
+
 def query_args(search: str) -> dict[str, str]:
     """The names and values of a query string ("?a=1&b=2"); of a name that comes again the first counts."""
     return dict(reversed(parse_qsl(search.lstrip("?"), keep_blank_values=True)))

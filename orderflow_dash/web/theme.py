@@ -13,6 +13,7 @@ from dash import Dash, Input, Output, State, dcc
 from dash.development.base_component import Component
 
 from .in_browser import in_browser
+from .panel_options import PaletteName
 
 DARK: Final = "dark"
 LIGHT: Final = "light"
@@ -64,9 +65,26 @@ PALETTES: Final = {
 }
 
 
-def palette(theme: object) -> Palette:
+BLUE_ORANGE: Final = {
+    DARK: PALETTES[DARK]._replace(
+        ask="#58b0ff",
+        bid="#ff8a4c",
+        ask_tint="rgba(88, 176, 255, 0.1)",
+        bid_tint="rgba(255, 138, 76, 0.1)",
+    ),
+    LIGHT: PALETTES[LIGHT]._replace(
+        ask="#0a58b5",
+        bid="#a63d00",
+        ask_tint="rgba(10, 88, 181, 0.08)",
+        bid_tint="rgba(166, 61, 0, 0.07)",
+    ),
+}
+
+
+def palette(theme: object, name: PaletteName = "red-green") -> Palette:
     """The palette of a theme's name as the browser sends it; dark for anything unknown."""
-    return PALETTES[LIGHT if theme == LIGHT else DARK]
+    palettes = BLUE_ORANGE if name == "blue-orange" else PALETTES
+    return palettes[LIGHT if theme == LIGHT else DARK]
 
 
 def theme_store() -> Component:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -35,6 +35,8 @@ def candle() -> Callable[..., Candle]:
         close: int = 970_000,
         verified: bool | None = None,
         difference: Difference | None = None,
+        turnover: Sequence[Sequence[int]] = (),
+        quote_cvd: int = 0,
     ) -> Candle:
         return Candle(
             open_ts=NOON + minute * MINUTE,
@@ -55,6 +57,8 @@ def candle() -> Callable[..., Candle]:
             rev=minute,
             verified=verified,
             difference=difference,
+            turnover=np.array(turnover, dtype=np.int64).reshape(-1, 2),
+            quote_cvd=quote_cvd,
         )
 
     return make

@@ -1,6 +1,9 @@
+from orderflow_dash.footprint.session_cvd import Begin
 from orderflow_dash.market import Quality, Timeframe
-from orderflow_dash.web.cvd_chart import CHART_CANDLES, CONFIG, cvd_figure, value_range
-from orderflow_dash.web.theme import DARK, LIGHT, PALETTES
+from orderflow_dash.web.cvd_chart import CONFIG, cvd_figure, value_range
+from orderflow_dash.web.panel_options import PanelOptions
+from orderflow_dash.web.theme import BLUE_ORANGE, DARK, LIGHT, PALETTES
+from orderflow_dash.web.volume_units import VolumeUnits
 
 from .conftest import MINUTE, NOON
 
@@ -10,22 +13,26 @@ COLOURS = PALETTES[DARK]
 def test_the_line_is_the_cvd_of_the_last_30_candles(candle, instrument) -> None:
     """One point a candle, at its open, exact to the lot."""
     candles = [candle(minute, cvd=minute * 7 - 100) for minute in range(40)]
-    trace = cvd_figure(candles, instrument, Timeframe.M1, COLOURS)["data"][0]
+    trace = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["data"][0]
     assert trace["x"] == [NOON + minute * MINUTE for minute in range(10, 40)]
     assert trace["y"] == [(minute * 7 - 100) / 1000 for minute in range(10, 40)]
-    assert len(trace["y"]) == CHART_CANDLES
+    longer = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS, PanelOptions(lookback=40))
+    assert len(longer["data"][0]["y"]) == 40
 
 
 def test_the_line_is_green_at_zero_and_red_below(candle, instrument) -> None:
     """The colour goes by the current value alone."""
     for cvd, colour in ((0, COLOURS.ask), (1, COLOURS.ask), (-1, COLOURS.bid)):
         candles = [candle(0, cvd=-cvd * 5), candle(1, cvd=cvd)]
-        assert cvd_figure(candles, instrument, Timeframe.M1, COLOURS)["data"][0]["line"]["color"] == colour
+        assert (
+            cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["data"][0]["line"]["color"]
+            == colour
+        )
 
 
 def test_the_current_value_stands_top_right(candle, instrument) -> None:
     """Exact, signed, grouped, in the colour of the line."""
-    figure = cvd_figure([candle(cvd=-1_234_567)], instrument, Timeframe.M1, COLOURS)
+    figure = cvd_figure([candle(cvd=-1_234_567)], VolumeUnits(instrument), Timeframe.M1, COLOURS)
     (note,) = figure["layout"]["annotations"]
     assert note["text"] == "<b>-1,234.567</b>"
     assert (note["x"], note["y"], note["xanchor"], note["yanchor"]) == (1, 1, "right", "bottom")
@@ -35,7 +42,9 @@ def test_the_current_value_stands_top_right(candle, instrument) -> None:
 def test_the_y_range_holds_all_that_is_visible_and_little_else(candle, instrument) -> None:
     """Candles that scrolled out have no say in the range."""
     candles = [candle(0, cvd=9_000_000), *(candle(minute, cvd=5000 + minute) for minute in range(1, 31))]
-    low, high = cvd_figure(candles, instrument, Timeframe.M1, COLOURS)["layout"]["yaxis"]["range"]
+    low, high = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["layout"]["yaxis"][
+        "range"
+    ]
     assert 4.9 < low < 5.001
     assert 5.03 < high < 5.1
 
@@ -63,7 +72,7 @@ def test_candles_that_are_not_whole_are_told(candle, instrument) -> None:
         candle(2, quality=Quality.GAP),
         candle(3, quality=Quality.REPAIRED),
     ]
-    figure = cvd_figure(candles, instrument, Timeframe.M1, COLOURS)
+    figure = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)
     trace = figure["data"][0]
     assert trace["marker"]["symbol"] == ["circle-open", "circle", "diamond-open", "square"]
     notes = [point[3] for point in trace["customdata"]]
@@ -79,7 +88,7 @@ def test_the_line_is_never_drawn_across_a_gap(candle, instrument) -> None:
     """It ends before a marked candle and begins anew after it; the marks themselves all stay."""
     gap = Quality.GAP
     candles = [candle(0), candle(1), candle(2, quality=gap), candle(3, quality=gap), candle(4), candle(5)]
-    marks, *lines, hatch = cvd_figure(candles, instrument, Timeframe.M1, COLOURS)["data"]
+    marks, *lines, hatch = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["data"]
     assert marks["mode"] == "markers"
     assert len(marks["x"]) == 6
     starts = [[(ts - NOON) // MINUTE for ts in line["x"]] for line in lines]
@@ -92,7 +101,7 @@ def test_a_missing_stretch_is_one_band_over_all_of_it(candle, instrument) -> Non
     """Over the time in which nothing came too, and no further; separate gaps have bands of their own."""
     gap = Quality.GAP
     candles = [candle(0), candle(1, quality=gap), candle(7, quality=gap), candle(8), candle(9, quality=gap)]
-    figure = cvd_figure(candles, instrument, Timeframe.M1, COLOURS)
+    figure = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)
     bands = [
         ((band["x0"] - NOON) / MINUTE, (band["x1"] - NOON) / MINUTE) for band in figure["layout"]["shapes"]
     ]
@@ -102,14 +111,14 @@ def test_a_missing_stretch_is_one_band_over_all_of_it(candle, instrument) -> Non
 
 def test_a_whole_series_is_one_trace(candle, instrument) -> None:
     """Without gaps nothing is cut."""
-    figure = cvd_figure([candle(0), candle(3), candle(4)], instrument, Timeframe.M1, COLOURS)
+    figure = cvd_figure([candle(0), candle(3), candle(4)], VolumeUnits(instrument), Timeframe.M1, COLOURS)
     (trace,) = figure["data"]
     assert (trace["mode"], trace["fill"]) == ("lines+markers", "tozeroy")
 
 
 def test_without_candles_the_chart_says_that_it_waits(instrument) -> None:
     """An empty chart names its reason."""
-    figure = cvd_figure([], instrument, Timeframe.M1, COLOURS)
+    figure = cvd_figure([], VolumeUnits(instrument), Timeframe.M1, COLOURS)
     assert figure["data"] == []
     assert "first trade" in figure["layout"]["annotations"][0]["text"]
     assert not figure["layout"]["xaxis"]["visible"]
@@ -118,9 +127,31 @@ def test_without_candles_the_chart_says_that_it_waits(instrument) -> None:
 
 def test_a_light_chart_has_light_colours(candle, instrument) -> None:
     """The palette decides every colour."""
-    figure = cvd_figure([candle()], instrument, Timeframe.M1, PALETTES[LIGHT])
+    figure = cvd_figure([candle()], VolumeUnits(instrument), Timeframe.M1, PALETTES[LIGHT])
     assert figure["data"][0]["line"]["color"] == PALETTES[LIGHT].ask
     assert COLOURS.line not in str(figure)
+
+
+def test_the_cvd_of_a_session_begins_at_its_midnight(candle, instrument) -> None:
+    """Each session counts from its own begin; the line is cut between two, and an unknown one is left out."""
+    midnight = NOON + 12 * 60 * MINUTE
+    options = PanelOptions(anchor="session")
+    candles = [candle(718, cvd=700), candle(719, cvd=800), candle(720, cvd=900), candle(721, cvd=500)]
+    begins = {NOON - 12 * 60 * MINUTE: Begin(300, 0, 0), midnight: Begin(850, 0, midnight)}
+    units = VolumeUnits(instrument, options, begins)
+    marks, *lines = cvd_figure(candles, units, Timeframe.M1, COLOURS, options)["data"]
+    assert marks["y"] == [0.4, 0.5, 0.05, -0.35]
+    assert [line["y"] for line in lines] == [[0.4, 0.5], [0.05, -0.35]]
+    del begins[NOON - 12 * 60 * MINUTE]
+    (trace,) = cvd_figure(candles, units, Timeframe.M1, COLOURS, options)["data"]
+    assert trace["y"] == [0.05, -0.35]
+
+
+def test_the_other_palette_colours_the_chart(candle, instrument) -> None:
+    """Blue for buying."""
+    colours = BLUE_ORANGE[DARK]
+    figure = cvd_figure([candle()], VolumeUnits(instrument), Timeframe.M1, colours)
+    assert figure["data"][0]["line"]["color"] == colours.ask != COLOURS.ask
 
 
 def test_no_chart_offers_to_send_data_away() -> None:
@@ -132,12 +163,12 @@ def test_no_chart_offers_to_send_data_away() -> None:
 def test_the_band_of_an_absence_begins_where_the_candle_before_it_ended(candle, instrument) -> None:
     """After a restart the first candle alone says that trades are missing: the time before it lacks them."""
     candles = [candle(0), candle(1), candle(20, quality=Quality.GAP), candle(21)]
-    (band,) = cvd_figure(candles, instrument, Timeframe.M1, COLOURS)["layout"]["shapes"]
+    (band,) = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["layout"]["shapes"]
     assert ((band["x0"] - NOON) / MINUTE, (band["x1"] - NOON) / MINUTE) == (1.5, 20.5)
 
 
 def test_what_lies_behind_a_long_absence_does_not_squeeze_the_chart(candle, instrument) -> None:
     """Yesterday's candles are left out of the minutes of now."""
     candles = [candle(0), candle(1), candle(900, quality=Quality.GAP), candle(901)]
-    trace = cvd_figure(candles, instrument, Timeframe.M1, COLOURS)["data"][0]
+    trace = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["data"][0]
     assert trace["x"] == [NOON + minute * MINUTE for minute in (900, 901)]

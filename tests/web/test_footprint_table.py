@@ -1,26 +1,33 @@
+from decimal import Decimal
+
 import pytest
 
 from orderflow_dash.market import Difference, Quality
 from orderflow_dash.web.footprint_table import (
     BAR_STEPS,
     FIRE,
+    footprint_columns,
     footprint_rows,
     footprint_table,
     footprint_tooltips,
 )
+from orderflow_dash.web.panel_options import PanelOptions
+from orderflow_dash.web.volume_units import VolumeUnits
 
 from .conftest import MINUTE, NOON
 
 
 def test_the_newest_of_the_last_8_candles_is_on_top(candle, instrument) -> None:
     """Eight rows, new to old."""
-    rows = footprint_rows([candle(minute) for minute in range(12)], instrument)
+    rows = footprint_rows([candle(minute) for minute in range(12)], VolumeUnits(instrument))
     assert [row["time"] for row in rows] == [f"12:{minute:02d}" for minute in range(11, 3, -1)]
 
 
 def test_figures_are_exact(candle, instrument) -> None:
     """Every figure has the lot's own decimals."""
-    (row,) = footprint_rows([candle(bid=85_200, ask=1_018_300, cvd=-120_500, levels=42)], instrument)
+    (row,) = footprint_rows(
+        [candle(bid=85_200, ask=1_018_300, cvd=-120_500, levels=42)], VolumeUnits(instrument)
+    )
     assert (row["bid"], row["ask"]) == ("85.200", "1,018.300")
     assert (row["delta"], row["cvd"], row["levels"]) == ("+933.100", "-120.500", "42")
 
@@ -31,7 +38,7 @@ def test_figures_are_exact(candle, instrument) -> None:
 )
 def test_fire_and_tint_mark_an_imbalance_of_more_than_3(candle, instrument, bid, ask, tint) -> None:
     """Strictly more than three times; a zero side against a non-zero one is imbalanced."""
-    (row,) = footprint_rows([candle(bid=bid, ask=ask)], instrument)
+    (row,) = footprint_rows([candle(bid=bid, ask=ask)], VolumeUnits(instrument))
     assert row["tint"] == tint
     assert (FIRE in row["time"]) == bool(tint)
 
@@ -44,20 +51,20 @@ def test_the_delta_bar_is_the_share_of_the_widest_row(candle, instrument) -> Non
         candle(2, bid=0, ask=1),
         candle(3, bid=5, ask=5),
     ]
-    bars = [row["bar"] for row in footprint_rows(candles, instrument)]
+    bars = [row["bar"] for row in footprint_rows(candles, VolumeUnits(instrument))]
     assert bars == ["0", "ask1", f"bid{BAR_STEPS // 2}", f"ask{BAR_STEPS}"]
 
 
 def test_no_delta_anywhere_draws_no_bar(candle, instrument) -> None:
     """Zero among zeros divides by nothing."""
-    assert footprint_rows([candle(bid=5, ask=5)], instrument)[0]["bar"] == "0"
+    assert footprint_rows([candle(bid=5, ask=5)], VolumeUnits(instrument))[0]["bar"] == "0"
 
 
 def test_quality_is_marked_and_explained(candle, instrument) -> None:
     """Partial, gap and repaired candles carry a mark and a sentence; complete ones neither."""
     kinds = [Quality.COMPLETE, Quality.PARTIAL, Quality.GAP, Quality.REPAIRED]
     candles = [candle(minute, quality=quality) for minute, quality in enumerate(kinds)]
-    rows, tips = footprint_rows(candles, instrument), footprint_tooltips(candles, instrument)
+    rows, tips = footprint_rows(candles, VolumeUnits(instrument)), footprint_tooltips(candles, instrument)
     marks = [row["time"].partition(" ")[2] for row in rows]
     assert marks == ["↻", "⚠\ufe0e", "◐", ""]
     sentences = [tip["time"].partition(":")[0] for tip in tips]
@@ -68,7 +75,7 @@ def test_verification_is_marked_and_explained(candle, instrument) -> None:
     """A quiet mark where a candle equals the klines, a clear one with both figures where not, else none."""
     difference = Difference(NOON + MINUTE, "buy_volume", 1_234_500, 1_234_501)
     candles = [candle(0, verified=True), candle(1, verified=False, difference=difference), candle(2)]
-    rows, tips = footprint_rows(candles, instrument), footprint_tooltips(candles, instrument)
+    rows, tips = footprint_rows(candles, VolumeUnits(instrument)), footprint_tooltips(candles, instrument)
     assert [row["time"] for row in rows] == ["12:02", "12:01 ≠", "12:00 ✓"]
     assert [row["verified"] for row in rows] == ["", "no", "yes"]
     assert tips[0]["time"] == ""
@@ -93,7 +100,7 @@ def test_a_stretch_in_which_nothing_came_is_drawn_and_told(candle, instrument) -
         candle(9),
         candle(11, quality=Quality.GAP),
     ]
-    rows, tips = footprint_rows(candles, instrument), footprint_tooltips(candles, instrument)
+    rows, tips = footprint_rows(candles, VolumeUnits(instrument)), footprint_tooltips(candles, instrument)
     assert [row["stretch"] for row in rows] == ["", "", "", "below", "", ""]
     assert tips[3]["time"].endswith("Nothing was received from 12:02 to 12:05.")
     assert sum("Nothing was received" in tip["time"] for tip in tips) == 1
@@ -102,7 +109,7 @@ def test_a_stretch_in_which_nothing_came_is_drawn_and_told(candle, instrument) -
 def test_an_open_candle_is_told(candle, instrument) -> None:
     """The row that still moves is marked as such."""
     candles = [candle(0), candle(1, closed=False)]
-    assert [row["state"] for row in footprint_rows(candles, instrument)] == ["open", "closed"]
+    assert [row["state"] for row in footprint_rows(candles, VolumeUnits(instrument))] == ["open", "closed"]
     assert footprint_tooltips(candles, instrument)[0]["time"] == "Still open."
 
 
@@ -126,3 +133,51 @@ def test_styles_follow_the_row_and_use_the_page_s_colours() -> None:
     assert by_condition["delta", '{side} = "ask"'] == {"color": "var(--of-ask)"}
     assert by_condition[None, '{tint} = "ask"'] == {"background": "var(--of-ask-tint)"}
     assert not any("#" in str(rule) for rule in rules)
+
+
+def rows_with(candles, instrument, **options) -> list[dict[str, str]]:
+    """The rows under some options."""
+    chosen = PanelOptions(**options)
+    return footprint_rows(candles, VolumeUnits(instrument, chosen), options=chosen)
+
+
+def test_rows_ratio_and_minimum_are_chosen(candle, instrument) -> None:
+    """So many rows; strictly more than the ratio, to the last digit; and from so much turnover on."""
+    candles = [candle(minute, bid=100, ask=251) for minute in range(20)]
+    assert len(rows_with(candles, instrument, rows=16)) == 16
+    assert rows_with(candles, instrument, ratio=Decimal("2.5"))[0]["tint"] == "ask"
+    assert rows_with(candles, instrument, ratio=Decimal("2.51"))[0]["tint"] == ""
+    paid = candle(bid=0, ask=1, turnover=[[0, 970_000]])  # 0.001 at 97,000.0 is 97 in quote
+    assert rows_with([paid], instrument, min=97)[0]["tint"] == "ask"
+    assert rows_with([paid], instrument, min=98)[0]["tint"] == ""
+
+
+def test_quote_units_are_sums_of_what_was_paid(candle, instrument) -> None:
+    """Rounded where they are written, halves up, and not before."""
+    paid = candle(bid=3, ask=5, turnover=[[4_999, 10_000], [1, 5_000]], quote_cvd=-15_000)
+    (row,) = rows_with([paid], instrument, units="quote")
+    assert (row["bid"], row["ask"], row["delta"], row["cvd"]) == ("1", "2", "+1", "-2")
+
+
+def test_swapping_exchanges_two_columns_and_nothing_else() -> None:
+    """Ask stands where bid stood."""
+    names = [column["id"] for column in footprint_columns(PanelOptions(swap=True))]
+    assert names == ["time", "ask", "bid", "delta", "cvd", "levels"]
+
+
+def test_the_open_candle_s_row_is_marked(candle, instrument) -> None:
+    """And no other."""
+    rows = rows_with([candle(0), candle(1)], instrument, candle=NOON)
+    assert [row["picked"] for row in rows] == ["", "yes"]
+
+
+def test_a_delta_bar_begins_at_the_centre_line() -> None:
+    """Buying to the right of it, selling to the left; full length is half the cell."""
+    rules = footprint_table({"type": "t"}, [], []).children.style_data_conditional
+    bars = {
+        rule["if"]["filter_query"]: rule["background"]
+        for rule in rules
+        if rule["if"].get("filter_query", "").startswith("{bar}") and "&&" not in rule["if"]["filter_query"]
+    }
+    assert "transparent 50%, var(--of-ask-bar) 50% 100%" in bars[f'{{bar}} = "ask{BAR_STEPS}"']
+    assert "transparent 25%, var(--of-bid-bar) 25% 50%" in bars[f'{{bar}} = "bid{BAR_STEPS // 2}"']

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from orderflow_dash.web.app import assets_folder
-from orderflow_dash.web.theme import DARK, LIGHT, PALETTES, palette
+from orderflow_dash.web.theme import BLUE_ORANGE, DARK, LIGHT, PALETTES, palette
 
 TOKENS = (assets_folder() / "10-tokens.css").read_text()
 
@@ -17,6 +17,12 @@ def tokens(theme: str) -> dict[str, str]:
         if f'[data-bs-theme="{theme}"]' in selector and "--of-canvas" in body
     )
     return dict(re.findall(r"--of-([\w-]+): ([^;]+);", block))
+
+
+def palette_tokens(theme: str) -> dict[str, str]:
+    """The tokens of a panel in the other palette: those of its theme, but for what its own block says."""
+    block = re.search(rf'\[data-bs-theme="{theme}"\] \.palette-blue-orange {{([^}}]*)}}', TOKENS)
+    return tokens(theme) | dict(re.findall(r"--of-([\w-]+): ([^;]+);", block[1]))
 
 
 def rgba(colour: str) -> tuple[float, float, float, float]:
@@ -51,6 +57,8 @@ def test_the_chart_s_colours_are_the_page_s(theme: str) -> None:
     css = tokens(theme)
     for name, colour in PALETTES[theme]._asdict().items():
         assert css[name.replace("_", "-")] == colour, name
+    for name, colour in BLUE_ORANGE[theme]._asdict().items():
+        assert palette_tokens(theme)[name.replace("_", "-")] == colour, name
 
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT])
@@ -58,9 +66,9 @@ def test_the_chart_s_colours_are_the_page_s(theme: str) -> None:
 @pytest.mark.parametrize("text", ["text", "muted", "ask", "bid", "warn", "accent"])
 def test_text_is_readable_on_every_ground(theme: str, ground: str, text: str) -> None:
     """WCAG AA: at least 4.5 to 1."""
-    css = tokens(theme)
-    surface = rgba(css["surface"])[:3]
-    assert contrast(rgba(css[text])[:3], over(css[ground], surface)) >= 4.5
+    for css in (tokens(theme), palette_tokens(theme)):
+        surface = rgba(css["surface"])[:3]
+        assert contrast(rgba(css[text])[:3], over(css[ground], surface)) >= 4.5
 
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT])
@@ -75,6 +83,7 @@ def test_an_unknown_theme_is_dark() -> None:
     assert palette("light") is PALETTES[LIGHT]
     for theme in ("dark", None, 3, "neon"):
         assert palette(theme) is PALETTES[DARK]
+        assert palette(theme, "blue-orange") is BLUE_ORANGE[DARK]
 
 
 def test_no_asset_is_loaded_from_another_host() -> None:

@@ -1,0 +1,153 @@
+"""The levels of one candle: what the table shows, built here, and its place on the page.
+
+The rows go to the browser as data and are drawn there cell by cell (``assets/level-table.js``): only what
+changed is touched, so some hundred live rows cost little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, TypedDict
+
+import numpy as np
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from ..footprint.candle import Candle
+from ..footprint.imbalance import STACKED, diagonal_imbalances
+from ..footprint.profile import value_area
+from ..market import Instrument
+from ..view import ViewKey
+from .number_text import clock, grouped
+from .panel_options import PanelOptions
+from .quality import MARKS, quality_note
+from .volume_units import VolumeUnits
+
+MOST_LEVELS: Final = 600  # rows around the POC that are sent; what is left out is told
+
+
+class LevelContent(TypedDict):
+    """The open candle's levels as the browser gets them; ``None`` in its place where no candle is open."""
+
+    open_ts: int
+    title: str
+    note: str  # state of the candle, and what is left out
+    unit: str
+    swap: bool
+    rows: list[list[Any]]  # price, bid, ask, delta, n, bid and ask bar in per cent, marks; high to low
+
+
+def level_content(
+    candles: Sequence[Candle],
+    key: ViewKey,
+    instrument: Instrument,
+    units: VolumeUnits,
+    options: PanelOptions,
+) -> LevelContent | None:
+    """The levels of the candle that the options name."""
+    if options.candle is None:
+        return None
+    candle = next((each for each in candles if each.open_ts == options.candle), None)
+    title = f"{clock(options.candle)} to {clock(options.candle + key.timeframe.ms)} UTC"
+    if candle is None or not len(candle.levels):
+        note = "No trades of this candle are at hand at this timeframe."
+        return _content(options, title, note, units.name, [])
+    rows = _rows(candle, key.step, instrument, units, options)
+    first = _first_shown(candle)
+    shown = rows[first : first + MOST_LEVELS]
+    note = _note(candle, len(rows) - len(shown))
+    return _content(options, title, note, units.name, shown)
+
+
+def level_section(section_id: dict[str, Any], data_id: dict[str, Any], content: Any) -> Component:  # noqa: ANN401
+    """The place of the table; hidden while no candle is open."""
+    label: dict[str, Any] = {"aria-label": "Levels of one candle"}
+    return html.Div(
+        [
+            dcc.Store(id=data_id, data=content),
+            html.Div(className="level-table", role="region", **label),
+        ],
+        id=section_id,
+        className="level-section",
+        hidden=content is None,
+    )
+
+
+def _content(options: PanelOptions, title: str, note: str, unit: str, rows: list[list[Any]]) -> LevelContent:
+    return {
+        "open_ts": options.candle or 0,
+        "title": title,
+        "note": note,
+        "unit": unit,
+        "swap": options.swap,
+        "rows": rows,
+    }
+
+
+def _rows(
+    candle: Candle, step: int, instrument: Instrument, units: VolumeUnits, options: PanelOptions
+) -> list[list[Any]]:
+    sides = units.level_sides(candle)
+    largest = max(max(bid + ask for bid, ask in sides), 1)
+    marks = _marks(candle, step, units, options)
+    price = instrument.price.text
+    return [
+        [
+            grouped(price(level)),
+            units.text(bid),
+            units.text(ask),
+            units.signed(ask - bid),
+            f"{n:,}",
+            round(100 * bid / largest, 1),
+            round(100 * ask / largest, 1),
+            mark,
+        ]
+        for (level, _, _, n), (bid, ask), mark in zip(candle.levels.tolist(), sides, marks, strict=True)
+    ]
+
+
+def _marks(candle: Candle, step: int, units: VolumeUnits, options: PanelOptions) -> list[str]:
+    """What stands out at each level, as class names."""
+    levels = candle.levels
+    low, high = value_area(levels, step, options.va)
+    found = diagonal_imbalances(
+        levels,
+        step,
+        ratio=options.exact_ratio,
+        minimum=units.minimum,
+        turnover=candle.turnover,
+        zero_opposite=options.zero,
+    )
+    price = levels[:, 0]
+    columns = (
+        ("poc", price == candle.poc),
+        ("va", (price >= low) & (price <= high)),
+        ("buy", found.buy),
+        ("sell", found.sell),
+        ("stacked-buy", found.stacked_buy),
+        ("stacked-sell", found.stacked_sell),
+    )
+    marked = np.stack([marks for _, marks in columns], axis=1).tolist()
+    return [" ".join(name for (name, _), is_so in zip(columns, row, strict=True) if is_so) for row in marked]
+
+
+def _first_shown(candle: Candle) -> int:
+    """The first row that is sent where there are too many: those around the POC."""
+    at = int(np.flatnonzero(candle.levels[:, 0] == candle.poc)[0])
+    return max(0, min(at - MOST_LEVELS // 2, len(candle.levels) - MOST_LEVELS))
+
+
+def _note(candle: Candle, left_out: int) -> str:
+    parts = [
+        "closed" if candle.closed else "still open",
+        f"{MARKS[candle.quality]} {quality_note(candle.quality)}".strip(),
+        f"{left_out:,} levels far from the POC are left out" if left_out else "",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+LEGEND: Final = (
+    ("▸", "buy or sell outweighs the other side one step away"),
+    ("▸▸", f"{STACKED} or more such levels in a row"),
+)
+"""(mark, meaning) of what the table marks beside POC and value area."""

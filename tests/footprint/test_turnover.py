@@ -1,0 +1,116 @@
+"""Quote volumes and CVD in quote: sums over every trade at its own price, whatever the step."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderflow_dash.footprint.candle import CandleBuilder, with_turnover
+from orderflow_dash.footprint.series import Series
+from orderflow_dash.footprint.session_cvd import Begin, session_begins
+from orderflow_dash.footprint.shelf import Shelf
+from orderflow_dash.market import DAY_MS, HOUR_MS, MINUTE_MS, Timeframe, Trade
+
+from .reference import START, nearest_level, ordered_trades, quantities, wild_trades
+
+steps = st.sampled_from([1, 3, 10])
+MIDNIGHT = START // DAY_MS * DAY_MS
+
+
+def candles_of(series: Series, timeframe: Timeframe, step: int):
+    """All candles, old to new."""
+    builder = CandleBuilder(series, timeframe, step)
+    opens = {minute.open_ts // timeframe.ms * timeframe.ms for minute in series.minutes()}
+    return [builder.build(open_ts) for open_ts in sorted(opens)]
+
+
+def quote(trades: list[Trade]) -> int:
+    """What buyers paid less what sellers got."""
+    return sum(price * quantity for _, _, price, quantity in trades)
+
+
+@given(wild_trades, steps, st.sampled_from([Timeframe.M1, Timeframe.M5, Timeframe.H1]))
+def test_turnover_and_cvd_in_quote_are_sums_over_trades(trades, step, timeframe):
+    """In any order of trades, one by one, at any step and timeframe, level by level."""
+    series = Series()
+    for trade in trades:
+        series.apply([trade])
+    known = series.minutes()[0].open_ts
+    for candle in candles_of(series, timeframe, step):
+        own = [trade for trade in trades if 0 <= trade[0] - candle.open_ts < timeframe.ms]
+        for (level, *_), paid in zip(candle.levels.tolist(), candle.turnover.tolist(), strict=True):
+            there = [trade for trade in own if nearest_level(trade[2], step) == level]
+            assert paid == [
+                -quote([trade for trade in there if trade[3] < 0]),
+                quote([trade for trade in there if trade[3] > 0]),
+            ]
+        assert candle.quote_delta == quote(own) == candle.quote_ask - candle.quote_bid
+        end = candle.open_ts + timeframe.ms
+        assert candle.quote_cvd == quote([trade for trade in trades if known <= trade[0] < end])
+
+
+@given(ordered_trades(longest_gap=20 * MINUTE_MS))
+def test_dropping_old_hours_never_shifts_cvd_in_quote(trades):
+    """A short window tells of its minutes what an endless one tells; batches do too."""
+    endless, short, batch = Series(10_000), Series(5), Series(10_000)
+    endless.apply(trades)
+    short.apply(trades)
+    batch.apply_arrays(*(np.array(column) for column in zip(*trades, strict=True)))
+    told = {candle.open_ts: candle.quote_cvd for candle in candles_of(endless, Timeframe.M1, 1)}
+    assert {c.open_ts: c.quote_cvd for c in candles_of(batch, Timeframe.M1, 1)} == told
+    for candle in candles_of(short, Timeframe.M1, 1):
+        assert candle.quote_cvd == told[candle.open_ts]
+    assert short.quote_from == endless.quote_from
+
+
+def test_a_late_trade_of_a_dropped_minute_still_shifts_cvd_in_quote():
+    """As it shifts CVD in base."""
+    series = Series(1)
+    series.apply([(START, 1, 100, 1), (START + HOUR_MS, 2, 100, 1), (START + 2 * HOUR_MS, 3, 100, 1)])
+    before = candles_of(series, Timeframe.M1, 1)[-1].quote_cvd
+    series.apply([(START + 1, 9, 50, -3)])
+    assert candles_of(series, Timeframe.M1, 1)[-1].quote_cvd == before - 150
+
+
+def test_turnover_leaves_64_bits_where_it_must():
+    """A huge price times a huge volume is still exact."""
+    huge = with_turnover(np.array([[10**12, 10**15, 3, 1]], dtype=np.int64))
+    assert huge[0, 4:].tolist() == [10**27, 3 * 10**12]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30 * 60), st.integers(1, 50), quantities), min_size=1),
+    st.sampled_from([1, 30, 200]),
+)
+def test_a_session_counts_from_its_midnight_wherever_its_begin_is_kept(moments, window):
+    """Out of the candles shown, the minutes in memory, or the hours on the shelf: always the same sum."""
+    moments = sorted(moments)
+    trades = [
+        (MIDNIGHT + minute * MINUTE_MS, number, price, quantity)
+        for number, (minute, price, quantity) in enumerate(moments)
+    ]
+    shelf = Shelf()
+    series = Series(window, on_evict=shelf.take_over)
+    series.apply(trades)
+    candles = candles_of(series, Timeframe.M1, 1)[-4:]
+    begins = session_begins(candles, series, shelf)
+    for candle in candles:
+        midnight = candle.open_ts // DAY_MS * DAY_MS
+        own = [trade for trade in trades if midnight <= trade[0] < candle.open_ts + MINUTE_MS]
+        if midnight not in begins:  # yesterday's first hours may have left the shelf
+            assert midnight < candles[-1].open_ts // DAY_MS * DAY_MS
+            continue
+        begin = begins[midnight]
+        assert candle.cvd - begin.cvd == sum(trade[3] for trade in own)
+        assert candle.quote_cvd - begin.quote_cvd == quote(own)
+
+
+def test_a_session_s_begin_tells_from_when_on_it_is_known():
+    """From the first trade of a stream that began inside it."""
+    series = Series()
+    series.apply([(MIDNIGHT + 5 * HOUR_MS + 7, 1, 10, 2), (MIDNIGHT + 6 * HOUR_MS, 2, 10, 3)])
+    candles = candles_of(series, Timeframe.M1, 1)
+    begins = session_begins(candles[1:], series, Shelf())
+    assert begins == {MIDNIGHT: Begin(0, 0, MIDNIGHT + 5 * HOUR_MS + 7)}
+    assert session_begins([], series, Shelf()) == {}
