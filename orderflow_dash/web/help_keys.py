@@ -13,7 +13,6 @@ class KeyGroup(NamedTuple):
     keys: tuple[tuple[str, str], ...]
 
 
-# The footprint chart's keys belong here, as a group of their own.
 KEY_GROUPS: Final = (
     KeyGroup(
         "Symbol table",
@@ -34,6 +33,20 @@ KEY_GROUPS: Final = (
             ("Tab", "Next control"),
             ("← →", "Another timeframe, where the timeframes have the focus"),
             ("Esc", "Close"),
+        ),
+    ),
+    KeyGroup(
+        "Footprint chart, where it has the focus",
+        "keys-chart",
+        (
+            ("← → ↑ ↓", "Move in time and price"),
+            ("+ −", "Wider, narrower candles"),
+            ("] [", "Higher, lower rows"),
+            ("f", "Follow the last candle, fit the price"),
+            ("r", "Readable rows around the last price"),
+            ("h l, k j", "Crosshair by candles, by levels"),
+            ("c, g, s", "What cells tell, their colour, its scale"),
+            ("?", "All keys of the chart"),
         ),
     ),
 )

@@ -20,6 +20,7 @@ from ..hub import Hub, Unavailable, UnknownSymbol
 from ..market import Instrument, Venue
 from ..view import View, ViewKey
 from .cvd_chart import Figure, cvd_chart, cvd_figure
+from .footprint_section import footprint_section
 from .footprint_table import FIRE, Row, Tooltip, footprint_rows, footprint_table, footprint_tooltips
 from .in_browser import in_browser
 from .level_table import LEGEND, LevelContent, level_content, level_section
@@ -118,6 +119,7 @@ def panel(
                 [_chart_section(panel_id, content), profile_section(panel_id, view, theme, options)],
                 className="panel-charts",
             ),
+            footprint_section(panel_id, _id("footprint", panel_id), options),
             _table_section(panel_id, content, options),
         ],
         id=_id("root", panel_id),
@@ -239,6 +241,15 @@ def _register_browser(app: Dash) -> None:
         State(_id("defaults", here), "data"),
         State(_id("table", here), "columns"),
         at_start=False,
+    )
+    in_browser(
+        app,
+        "footprint",
+        "draw",
+        Output(_id("footprint", here), "title"),
+        Input(_id("view", here), "data"),
+        State(_id("defaults", here), "data"),
+        State(_id("view", here), "id"),
     )
     in_browser(
         app,

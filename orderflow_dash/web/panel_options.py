@@ -20,6 +20,9 @@ from ..session import ProfileKind, Rows
 Units = Literal["base", "quote"]
 Anchor = Literal["running", "session"]
 PaletteName = Literal["red-green", "blue-orange"]
+Cells = Literal["bid-ask", "delta", "volume", "trades"]
+Colouring = Literal["delta", "volume", "imbalance"]
+Scale = Literal["candle", "visible"]
 
 MOST_ROWS: Final = 60
 MOST_CANDLES: Final = 500
@@ -44,6 +47,9 @@ class PanelOptions:
     profile: ProfileKind = ProfileKind.SESSION
     swap: bool = False  # ask before bid
     palette: PaletteName = "red-green"
+    cells: Cells = "bid-ask"  # what a cell of the footprint chart tells
+    colour: Colouring = "delta"  # what its colour tells
+    scale: Scale = "candle"  # what has the full colour: the strongest cell of it, or of all in sight
     candle: int | None = None  # open (ms) of the candle whose levels are shown
 
     @property
@@ -81,6 +87,9 @@ ACCEPTED: Final[Mapping[str, _Accepts]] = {
     "profile": _Accepts({ProfileKind.SESSION.value: "Session", ProfileKind.DAY.value: "24 h"}),
     "swap": _Accepts({"0": "bid | ask", "1": "ask | bid"}),
     "palette": _Accepts({"red-green": "red / green", "blue-orange": "orange / blue"}),
+    "cells": _Accepts({"bid-ask": "bid × ask", "delta": "delta", "volume": "volume", "trades": "trades"}),
+    "colour": _Accepts({"delta": "delta", "volume": "volume", "imbalance": "imbalance"}),
+    "scale": _Accepts({"candle": "candle", "visible": "in sight"}),
     "candle": _Accepts({}, "the open of a candle in milliseconds"),
 }
 

@@ -1,0 +1,55 @@
+"""The footprint chart's part of a panel: its choices and its place, which ``assets/footprint-mount.js`` fills.
+
+The chart itself reads the socket (``assets/footprint/``, docs/footprint-chart.md); nothing of it passes
+through a callback.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import dash_bootstrap_components as dbc
+from dash import html
+from dash.development.base_component import Component
+
+from .panel_options import PanelOptions, offered, option_text
+
+_CHOICES: Final = (
+    ("cells", "Cells", "What a cell tells"),
+    ("colour", "Colour by", "What the colour of a cell tells"),
+    ("scale", "Scale", "What has the full colour: the strongest cell of the candle, or of all in sight"),
+)
+
+
+def footprint_section(panel_id: str, mount_id: dict[str, Any], options: PanelOptions) -> Component:
+    """The part's component; the chart appears in it once it stands on the page."""
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.H3("Footprint chart"),
+                    *(_choice(panel_id, options, *choice) for choice in _CHOICES),
+                ],
+                className="section-head",
+            ),
+            html.Div(id=mount_id, className="footprint-mount"),
+        ],
+        className="footprint-section",
+    )
+
+
+def _choice(panel_id: str, options: PanelOptions, name: str, label: str, tip: str) -> Component:
+    return html.Label(
+        [
+            html.Span(label, className="control-label"),
+            dbc.Select(
+                id={"type": "panel-option", "panel": panel_id, "option": name},
+                options=[{"label": text, "value": value} for value, text in offered(options, name).items()],
+                value=option_text(options, name),
+                size="sm",
+                class_name=f"step-choice option-{name}",
+            ),
+        ],
+        className="step-label",
+        title=tip,
+    )
