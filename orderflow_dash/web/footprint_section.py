@@ -1,4 +1,4 @@
-"""The footprint chart's part of a panel: its choices and its place, which ``assets/footprint-mount.js`` fills.
+"""The footprint chart's part of a panel: its choices and its place; ``assets/footprint-mount.js`` fills it.
 
 The chart itself reads the socket (``assets/footprint/``, docs/footprint-chart.md); nothing of it passes
 through a callback.
