@@ -18,7 +18,7 @@ from .socket import register_socket
 def create_server(hub: Hub, settings: Settings, replay: Replay | None = None) -> Flask:
     """The whole web side as one WSGI application."""
     server: Flask = create_dash(hub, settings, replay).server
-    guard_edge(server)
+    guard_edge(server, frame_ancestors=settings.frame_ancestors)
     register_socket(server, hub, settings)
     register_health(server, hub)
     register_metrics(server, hub)
