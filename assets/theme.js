@@ -7,8 +7,16 @@
     document.documentElement.setAttribute("data-bs-theme", theme === "light" ? "light" : "dark");
   }
 
+  /* A page in a frame has the theme of its address, or that of the system. */
+  function embedded() {
+    const theme = new URLSearchParams(window.location.search).get("theme");
+    if (theme === "dark" || theme === "light") return theme;
+    return window.matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark";
+  }
+
   try {
-    apply(JSON.parse(window.localStorage.getItem("theme")));
+    if (document.documentElement.dataset.page === "embed") apply(embedded());
+    else apply(JSON.parse(window.localStorage.getItem("theme")));
   } catch {
     apply("dark"); // storage is closed to this page, or holds something else
   }

@@ -5,6 +5,7 @@ Each field is one environment variable. A value that is not accepted stops the s
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -40,6 +41,21 @@ def _database_url(value: str) -> str:
 
         parse_url(value)
     return value
+
+
+_SOURCE = re.compile(
+    r"\*|'self'|https?:|(https?://)?(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:(\*|[0-9]{1,5}))?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def _frame_ancestors(value: str) -> str:
+    sources = value.split()
+    if sources == ["'none'"] or (sources and all(_SOURCE.fullmatch(each) for each in sources)):
+        return " ".join(sources)
+    raise ValueError(
+        "'none', or a list of 'self', https: and hosts such as https://portal.example, by spaces"
+    )
 
 
 class Settings(BaseSettings):
@@ -180,6 +196,14 @@ class Settings(BaseSettings):
             " 0: never",
         ),
     ] = 15.0
+    frame_ancestors: Annotated[
+        str,
+        AfterValidator(_frame_ancestors),
+        Field(
+            alias="ORDERFLOW_FRAME_ANCESTORS",
+            description="who may show the app in a frame: `'none'`, or `'self'` and hosts, by spaces",
+        ),
+    ] = "'self'"
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         Field(alias="ORDERFLOW_LOG_LEVEL", description="least level that is logged"),

@@ -49,6 +49,11 @@ def test_the_readme_tells_every_setting_with_its_default() -> None:
         ("ORDERFLOW_DEMO", "perhaps"),
         ("ORDERFLOW_MAX_SOCKETS", "-1"),
         ("ORDERFLOW_LOG_LEVEL", "LOUD"),
+        ("ORDERFLOW_FRAME_ANCESTORS", ""),
+        ("ORDERFLOW_FRAME_ANCESTORS", "'none' 'self'"),
+        ("ORDERFLOW_FRAME_ANCESTORS", "https://portal.example; script-src *"),
+        ("ORDERFLOW_FRAME_ANCESTORS", "https://portal.example/path"),
+        ("ORDERFLOW_FRAME_ANCESTORS", "portal.example\r\nX: y"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_it(
@@ -83,6 +88,16 @@ def test_a_venues_own_addresses_are_told_from_others(monkeypatch: pytest.MonkeyP
     assert load_settings().venues_are_their_own
     monkeypatch.setenv("BYBIT_REST", "https://api-testnet.bybit.com")
     assert not load_settings().venues_are_their_own
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["'none'", "'self'", "*", "'self' https://portal.example https://*.example:8443", "portal:* https:"],
+)
+def test_frame_ancestors_are_a_list_of_sources(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """As the header of that name takes them."""
+    monkeypatch.setenv("ORDERFLOW_FRAME_ANCESTORS", f"  {value} ")
+    assert load_settings().frame_ancestors == value
 
 
 def test_a_databases_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

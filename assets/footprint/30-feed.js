@@ -158,8 +158,10 @@
 
   function socketUrl({ exchange, symbol, tf, step, lookback, emitMs }) {
     const config = document.getElementById("_dash-config");
-    const prefix = config ? JSON.parse(config.textContent).requests_pathname_prefix : "/";
-    const url = new URL(`${prefix || "/"}ws/orderflow`, window.location.href);
+    const own = config ? JSON.parse(config.textContent).requests_pathname_prefix : "/";
+    const { page } = document.documentElement.dataset; // a page of its own has its name at the end of the prefix
+    const root = page && own.endsWith(`/${page}/`) ? own.slice(0, -page.length - 1) : own || "/";
+    const url = new URL(`${root}ws/orderflow`, window.location.href);
     url.protocol = window.location.protocol.endsWith("s:") ? "wss:" : "ws:";
     const query = { exchange, symbol, tf, step, lookback, emit_ms: emitMs };
     for (const [name, value] of Object.entries(query)) {

@@ -23,7 +23,7 @@ def create_server(
 ) -> Flask:
     """The whole web side as one WSGI application."""
     server: Flask = create_dash(hub, settings, replay, days).server
-    guard_edge(server)
+    guard_edge(server, frame_ancestors=settings.frame_ancestors)
     register_socket(server, hub, settings)
     register_health(server, hub)
     register_metrics(server, hub)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from pathlib import Path
+from typing import Final
 
 from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException
@@ -13,22 +14,35 @@ log = logging.getLogger(__name__)
 
 _LARGEST_BODY = 1 << 20  # bytes; a page's own requests are a few kilobytes
 _LONGEST_CAUSE = 200
+PAGES: Final = ("embed", "compare")  # beside the front page
 _PACKAGE = str(Path(__file__).parents[1])
 
 
-def guard_edge(server: Flask, prefix: str = "/") -> None:
-    """Bound request bodies, refuse unknown paths, and answer what cannot be understood with 400."""
+def guard_edge(server: Flask, prefix: str = "/", frame_ancestors: str = "'self'") -> None:
+    """Bound request bodies, refuse unknown paths, and answer what cannot be understood with 400.
+
+    ``frame_ancestors``: whom browsers let show the app in a frame.
+    """
+    roots = tuple(f"{prefix}{page}" for page in ("", *(f"{name}/" for name in PAGES)))
+    own = tuple(f"{root}{start}" for root in roots for start in ("_", "assets/"))
     server.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
 
     @server.before_request
     def refuse_unknown_paths() -> None:
         # Dash answers every path with the page; monitors and typing errors deserve a 404.
         rule = request.url_rule
-        if rule is not None and rule.rule.endswith("<path:path>") and rule.rule.count("<") == 1:
-            is_page = request.path == prefix
-            is_dash = request.path.startswith((f"{prefix}_", f"{prefix}assets/"))
-            if not is_page and not is_dash:
-                abort(404)
+        is_any = rule is not None and rule.rule.endswith("<path:path>") and rule.rule.count("<") == 1
+        if is_any and request.path != prefix and not request.path.startswith(own):
+            abort(404)
+
+    @server.after_request
+    def tell_who_may_frame(response: Response) -> Response:
+        own = response.headers.get("Content-Security-Policy")
+        parts = [own] if own else []
+        response.headers["Content-Security-Policy"] = "; ".join(
+            [*parts, f"frame-ancestors {frame_ancestors}"]
+        )
+        return response
 
     @server.errorhandler(Exception)
     def answer(error: Exception) -> Response | HTTPException:

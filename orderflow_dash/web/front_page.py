@@ -14,12 +14,11 @@ from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
 from ..feeds.days import DayLines
-from ..hub import Hub, Unavailable, UnknownSymbol
+from ..hub import Hub
 from ..replay import Replay
 from .in_browser import in_browser
-from .panel import new_panel_id, panel
-from .panel_options import parse_options
-from .query import NAMES, QueryError, parse_view_query, query_args, view_args
+from .panel_opening import open_panel, panel_ids
+from .query import NAMES, query_args
 from .replay_bar import replay_bar
 from .status import venue_lines, venue_strip
 from .symbol_rows import row_keys
@@ -162,28 +161,18 @@ def _register_address(app: Dash, hub: Hub) -> None:
         prevent_initial_call=True,
     )
     def open_address(wish: object, open_panels: object, theme: object) -> tuple[Any, ...]:
-        for panel_id in _panel_ids(open_panels):
+        for panel_id in panel_ids(open_panels):
             hub.release(panel_id)
         wanted = wish if isinstance(wish, dict) else {}
         query = query_args(str(wanted.get("search") or ""))
         if not NAMES & query.keys():
             return False, [], None, False
-        try:
-            key = parse_view_query(view_args(query), hub).key
-            options, notices = parse_options(query)
-            return True, panel(hub, new_panel_id(), key, str(theme), options, notices), None, False
-        except (QueryError, Unavailable, UnknownSymbol) as error:
-            later = isinstance(error, Unavailable) or getattr(error, "code", "") == "unavailable"
-            # Asked again by itself, the page does not open a notice anew that was dismissed.
-            notice = no_update if later and wanted.get("again") else _notice(str(error))
-            return False, [], notice, later
-
-
-def _panel_ids(open_panels: object) -> list[str]:
-    """The ids of a page's panels, out of what a browser says."""
-    panels = open_panels if isinstance(open_panels, list) else []
-    ids = [each.get("panel") for each in panels if isinstance(each, dict)]
-    return [each for each in ids if isinstance(each, str)]
+        opened = open_panel(hub, query, str(theme))
+        if opened.panel is not None:
+            return True, opened.panel, None, False
+        # Asked again by itself, the page does not open a notice anew that was dismissed.
+        notice = no_update if opened.is_later and wanted.get("again") else _notice(opened.cause)
+        return False, [], notice, opened.is_later
 
 
 def _notice(message: str) -> Component:

@@ -30,6 +30,7 @@ from .panel_options import DEFAULTS, NAMES, PanelOptions, option_args, option_te
 from .profile_section import profile_cursor, profile_outputs, profile_refreshed, profile_section
 from .quality import quality_legend
 from .query import QueryError, parse_view_query, query_args, view_args, view_query_string
+from .share import register_share, share_menu
 from .status import FeedStatus, disconnected, feed_status, venue_name
 from .theme import palette
 from .volume_units import VolumeUnits
@@ -114,7 +115,7 @@ def panel(
             dcc.Interval(id=_id("interval", panel_id), interval=REFRESH_MS) if has_clock else None,
             _head(panel_id, view, content),
             *(dbc.Alert(text, color="warning", dismissable=True, class_name="notice") for text in notices),
-            panel_controls(panel_id, view, hub.price(view.instrument), options, None),
+            panel_controls(panel_id, view, hub.price(view.instrument), options, share_menu(panel_id)),
             html.Div(
                 [_chart_section(panel_id, content), profile_section(panel_id, view, theme, options)],
                 className="panel-charts",
@@ -135,6 +136,7 @@ def register_panel(app: Dash, hub: Hub, *, together: bool = False) -> None:
     ``together``: one request refreshes all panels of a page, on the beat of one interval.
     """
     _register_browser(app)
+    register_share(app)
     here = ALL if together else MATCH
 
     @app.callback(

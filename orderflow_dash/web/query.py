@@ -61,7 +61,10 @@ def view_args(args: Mapping[str, str]) -> dict[str, str]:
 
 def query_args(search: str) -> dict[str, str]:
     """The names and values of a query string ("?a=1&b=2"); of a name that comes again the first counts."""
-    return dict(reversed(parse_qsl(search.lstrip("?"), keep_blank_values=True)))
+    args: dict[str, str] = {}
+    for name, value in parse_qsl(search.lstrip("?"), keep_blank_values=True):
+        args.setdefault(name, value)
+    return args
 
 
 def view_query_string(key: ViewKey, instrument: Instrument) -> str:

@@ -118,7 +118,18 @@ def test_our_callbacks_survive_any_value(edge: httpx.Client, value: Any, state: 
 
 
 @pytest.mark.parametrize(
-    "path", ["/nope", "/metrics/x", "/ws/orderflow/x", "/health/x", "/assets/nope.css", "/../etc/passwd"]
+    "path",
+    [
+        "/nope",
+        "/embed/nope",
+        "/compare/x/y",
+        "/embedded",
+        "/metrics/x",
+        "/ws/orderflow/x",
+        "/health/x",
+        "/assets/nope.css",
+        "/../etc/passwd",
+    ],
 )
 def test_an_unknown_path_is_a_404(edge: httpx.Client, path: str) -> None:
     """A monitor that asks for what is not there is not fooled by the page."""
@@ -149,3 +160,34 @@ def test_a_component_that_is_not_served_is_refused(edge: httpx.Client, path: str
 def test_any_query_of_the_page_is_answered(edge: httpx.Client, query: dict[str, str]) -> None:
     """The page opens whatever its address says; what it names is looked at later."""
     assert edge.get("/", params=query).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/embed", "/embed/", "/compare", "/health", "/nope", "/assets/panel.js"]
+)
+def test_every_answer_says_who_may_frame_it(serve: Callable[..., Served], path: str) -> None:
+    """The header is the setting's list."""
+    url = serve(frame_ancestors="'self' https://portal.example").url
+    answer = httpx.get(f"{url}{path}", trust_env=False)
+    assert answer.headers["Content-Security-Policy"] == "frame-ancestors 'self' https://portal.example"
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=junk, state=junk)
+def test_the_other_pages_callbacks_survive_any_value(edge: httpx.Client, value: Any, state: Any) -> None:
+    """Opening an embedded panel, and all panels of a comparison."""
+    view = {"id": {"panel": "p", "type": "panel-view"}, "property": "id", "value": state}
+    theme = {"id": "theme", "property": "data", "value": state}
+    wish = [{"id": "address", "property": "data", "value": value}]
+    for page, output, inputs, rest in (
+        ("embed", "..embed-panel.children...embed-retry.disabled..", wish, [[view], theme]),
+        (
+            "compare",
+            "..compare-grid.children...compare-link.value...notice.children..",
+            wish,
+            [[view], theme],
+        ),
+    ):
+        body = callback(output, inputs, rest)
+        answer = edge.post(f"/{page}/_dash-update-component", content=body, headers=JSON)
+        assert answer.status_code < 500

@@ -1,0 +1,71 @@
+/* The share menu of a panel: addresses that show what it shows, and copying them. */
+(function () {
+  "use strict";
+
+  const COPIED_MS = 1500;
+
+  /* Where the application lives, whichever of its pages this is. */
+  function root() {
+    const config = JSON.parse(document.getElementById("_dash-config").textContent);
+    const prefix = config.requests_pathname_prefix.replace(/(embed|compare)\/$/, "");
+    return window.location.origin + prefix;
+  }
+
+  /* A view as one value of the address `/compare`: venue, symbol, timeframe, step, then its options. */
+  function panelText({ exchange, symbol, tf, step, ...options }) {
+    const more = Object.entries(options).map(([name, value]) => `${name}=${value}`);
+    const text = [exchange, symbol, tf, step, ...more].join(":");
+    return encodeURIComponent(text).replaceAll("%3A", ":").replaceAll("%3D", "=");
+  }
+
+  const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
+
+  /* The frame, and the line that lets it be as high as its panel. */
+  function snippet(view, theme) {
+    const source = `${root()}embed?${new URLSearchParams({ ...view, theme })}`;
+    const title = `Order flow of ${view.symbol}`;
+    return (
+      `<iframe src="${escaped(source)}" title="${escaped(title)}" width="100%" height="760" ` +
+      `style="border:0" allow="clipboard-write" loading="lazy"></iframe>\n` +
+      `<script>addEventListener("message",({data:d,source:s})=>{if(d&&d.source==="orderflow_dash"&&d.type==="size")` +
+      `for(const f of document.querySelectorAll("iframe"))if(f.contentWindow===s)f.style.height=d.height+"px"})</script>`
+    );
+  }
+
+  async function copy(field) {
+    if (window.isSecureContext && navigator.clipboard) {
+      await navigator.clipboard.writeText(field.value);
+      return;
+    }
+    field.focus();
+    field.select();
+    document.execCommand("copy"); // the only way on a page without https
+  }
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest && event.target.closest(".share-copy");
+    if (!button) return;
+    const field = button.closest(".share-field").querySelector("input, textarea");
+    try {
+      await copy(field);
+    } catch {
+      field.focus(); // the browser refuses: the text is selected, to be copied by hand
+      field.select();
+      return;
+    }
+    button.dataset.copied = "";
+    window.setTimeout(() => delete button.dataset.copied, COPIED_MS);
+  });
+
+  window.dash_clientside = Object.assign(window.dash_clientside || {}, {
+    share: {
+      panelText,
+
+      fill: (view, theme) => [
+        `${root()}?${new URLSearchParams(view)}`,
+        snippet(view, theme === "light" ? "light" : "dark"),
+        `${root()}compare?panel=${panelText(view)}`,
+      ],
+    },
+  });
+})();

@@ -1,0 +1,69 @@
+"""The address of the page ``/compare``: ``panel=binance:BTCUSDT:1m:0.5:units=quote&panel=...&link=time``."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+from urllib.parse import parse_qsl
+
+from ..hub import Hub
+from .panel_options import NAMES
+
+MOST_PANELS: Final = 6
+LINKS: Final = ("crosshair", "time")
+_PLACES: Final = ("exchange", "symbol", "tf", "step")
+_LONGEST: Final = 40
+
+
+class CompareQuery(NamedTuple):
+    """What an address of ``/compare`` names, and a sentence for each thing that was put right."""
+
+    panels: list[str]
+    links: list[str]
+    notices: list[str]
+
+
+def parse_compare_query(search: str) -> CompareQuery:
+    """The panels, at most six, and links of a query string; each panel is still to be checked."""
+    pairs = parse_qsl(search.lstrip("?"), keep_blank_values=True)
+    panels = [value for name, value in pairs if name == "panel"]
+    named = [link for name, value in pairs if name == "link" for link in value.split(",")]
+    notices = [
+        f"link={link[:_LONGEST]!r} is not accepted: {' | '.join(LINKS)}. It is left out."
+        for link in named
+        if link not in LINKS
+    ]
+    if len(panels) > MOST_PANELS:
+        notices.append(
+            f"{len(panels)} panels are named and {MOST_PANELS} are shown: as many as one page holds."
+        )
+    return CompareQuery(panels[:MOST_PANELS], [link for link in LINKS if link in named], notices)
+
+
+def panel_args(text: str) -> dict[str, str]:
+    """The names and values in a panel's text: places by position, then options as ``name=value``.
+
+    What comes again does not count, and neither does an option of another name.
+    """
+    parts = text.split(":")
+    args: dict[str, str] = {}
+    places = list(_PLACES)
+    for part in parts:
+        name, equals, value = part.partition("=")
+        if equals:
+            if name in NAMES:
+                args.setdefault(name, value)
+        elif places and part:
+            args[places.pop(0)] = part
+    return args
+
+
+def completed(text: str, hub: Hub) -> str:
+    """A panel as a person types it: a symbol alone stands for the first venue that lists it."""
+    text = text.strip()
+    name, colon, rest = text.partition(":")
+    if any(name == status.venue.value for status in hub.venues()):
+        return text
+    for instrument in hub.instruments():
+        if instrument.symbol == name.upper():
+            return f"{instrument.venue.value}:{instrument.symbol}{colon}{rest}"
+    return text

@@ -1,0 +1,89 @@
+"""The page ``/embed``: one panel and nothing else, for a frame on somebody else's page.
+
+Its address names view, options and theme. What happens in it is told to the page around it by messages
+(``assets/embed.js``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import dash_bootstrap_components as dbc
+from dash import ALL, Dash, Input, Output, State, dcc, html
+from dash.development.base_component import Component
+
+from ..hub import Hub
+from ..replay import Replay
+from .in_browser import in_browser
+from .panel_opening import open_panel, panel_ids
+from .query import query_args
+from .replay_bar import replay_bar
+from .theme import DARK
+
+THEMES: Final = ("dark", "light", "auto")
+_RETRY_MS: Final = 2000
+_LONGEST: Final = 40
+_VIEWS: Final = {"type": "panel-view", "panel": ALL}
+
+
+def embed_page(replay: Replay | None = None) -> Component:
+    """The layout; the panel comes once the page has said what its address names."""
+    return html.Div(
+        [
+            dcc.Store(id="theme", data=DARK),
+            dcc.Store(id="address"),
+            dcc.Store(id="address-shown"),
+            dcc.Interval(id="embed-retry", interval=_RETRY_MS, disabled=True),
+            html.Div(id="server-lost", className="server-lost", role="alert"),
+            replay_bar(replay),
+            html.Main(id="embed-panel", className="embed-panel"),
+        ],
+        className="embed-page",
+    )
+
+
+def register_embed_page(app: Dash, hub: Hub) -> None:
+    """Register the callbacks of the page ``/embed``."""
+    in_browser(
+        app,
+        "embed",
+        "read",
+        Output("address", "data"),
+        Output("theme", "data"),
+        Input("embed-retry", "n_intervals"),
+    )
+    in_browser(
+        app,
+        "embed",
+        "follow",
+        Output("address-shown", "data"),
+        Input(_VIEWS, "data"),
+        Input({"type": "panel-status", "panel": ALL}, "data"),
+        Input("theme", "data"),
+    )
+
+    @app.callback(
+        Output("embed-panel", "children"),
+        Output("embed-retry", "disabled"),
+        Input("address", "data"),
+        State(_VIEWS, "id"),
+        State("theme", "data"),
+        prevent_initial_call=True,
+    )
+    def open_embedded(wish: object, open_panels: object, theme: object) -> tuple[Any, bool]:
+        for panel_id in panel_ids(open_panels):
+            hub.release(panel_id)
+        wanted = wish if isinstance(wish, dict) else {}
+        query = query_args(str(wanted.get("search") or ""))
+        opened = open_panel(hub, query, str(theme), theme_notice(query.get("theme")))
+        if opened.panel is not None:
+            return opened.panel, True
+        return dbc.Alert(opened.cause, color="warning", class_name="notice"), not opened.is_later
+
+
+def theme_notice(theme: str | None) -> list[str]:
+    """The sentence for a theme of an address that is not accepted."""
+    if theme is None or theme in THEMES:
+        return []
+    accepted = " | ".join(THEMES)
+    return [f"theme={theme[:_LONGEST]!r} is not accepted: {accepted}. The panel shows auto."]

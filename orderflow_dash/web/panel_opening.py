@@ -1,0 +1,56 @@
+"""Opening the panel that an address names, on whichever page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from dash.development.base_component import Component
+
+from ..hub import Hub, Unavailable, UnknownSymbol
+from .panel import new_panel_id, panel
+from .panel_options import parse_options
+from .query import QueryError, parse_view_query, view_args
+
+
+class Opened(NamedTuple):
+    """A panel, or why there is none; ``is_later`` tells that it may be had by asking again."""
+
+    panel: Component | None
+    cause: str = ""
+    is_later: bool = False
+
+
+def open_panel(
+    hub: Hub,
+    query: Mapping[str, str],
+    theme: str,
+    notices: Sequence[str] = (),
+    *,
+    panel_id: str | None = None,
+    has_clock: bool = True,
+) -> Opened:
+    """Open the panel that the names and values of a query name; what it options lack is put right in it."""
+    try:
+        key = parse_view_query(view_args(query), hub).key
+        options, corrected = parse_options(query)
+        opened = panel(
+            hub,
+            panel_id or new_panel_id(),
+            key,
+            theme,
+            options,
+            [*notices, *corrected],
+            has_clock=has_clock,
+        )
+        return Opened(opened)
+    except (QueryError, Unavailable, UnknownSymbol) as error:
+        is_later = isinstance(error, Unavailable) or getattr(error, "code", "") == "unavailable"
+        return Opened(None, str(error), is_later)
+
+
+def panel_ids(open_panels: object) -> list[str]:
+    """The ids of a page's panels, out of what a browser says."""
+    panels = open_panels if isinstance(open_panels, list) else []
+    ids = [each.get("panel") for each in panels if isinstance(each, dict)]
+    return [each for each in ids if isinstance(each, str)]

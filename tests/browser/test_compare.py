@@ -1,0 +1,132 @@
+"""The page ``/compare``: panels side by side."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlsplit
+
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from ..conftest import Served
+from .conftest import Page
+
+TWO = "panel=demo:BTCUSDT:1m:0.5:units=quote&panel=demo:ETHUSDT:5m:0.5"
+
+
+def compared(page: Page, query: str = TWO) -> None:
+    """Load the page and wait for candles in every panel."""
+    page.driver.get(f"{page.root}/compare?{query}")
+    page.wait(lambda: symbols(page), "panels")
+    page.wait(
+        lambda: all(page.chart(f".compare-cell:nth-child({n})")[0] for n in range(1, len(symbols(page)) + 1)),
+        "candles",
+    )
+
+
+def symbols(page: Page) -> list[str]:
+    """The panels from first to last."""
+    return page.texts(".panel-symbol")
+
+
+def named(page: Page, name: str = "panel") -> list[str]:
+    """What the address names."""
+    return [value for each, value in parse_qsl(urlsplit(page.driver.current_url).query) if each == name]
+
+
+def test_each_panel_has_settings_of_its_own_and_all_live(page: Page) -> None:
+    """The address names both with their options; a change of one leaves the other; a reload restores."""
+    compared(page)
+    assert symbols(page) == ["BTCUSDT", "ETHUSDT"]
+    page.wait(lambda: "volumes in USDT" in page.text(".compare-cell:nth-child(1) .table-section"))
+    assert "volumes in ETH" in page.text(".compare-cell:nth-child(2) .table-section")
+    page.click(".compare-cell:nth-child(2) .timeframe-choice .form-check:nth-child(1) label")
+    page.wait(lambda: named(page)[1].startswith("demo:ETHUSDT:1m"), "the address follows")
+    assert named(page)[0] == "demo:BTCUSDT:1m:0.5:units=quote"
+    before = [page.footprint(f".compare-cell:nth-child({n})") for n in (1, 2)]
+    for n in (1, 2):
+        page.wait(lambda n=n: page.footprint(f".compare-cell:nth-child({n})") != before[n - 1], "it moves")
+    page.driver.refresh()
+    page.wait(lambda: symbols(page) == ["BTCUSDT", "ETHUSDT"], "both are back")
+    assert named(page)[1].startswith("demo:ETHUSDT:1m")
+
+
+def test_panels_are_added_and_removed_and_history_follows(page: Page, market: Served) -> None:
+    """A symbol alone is enough; the back button brings back what was removed; leases are given back."""
+    compared(page)
+    page.driver.find_element(By.ID, "compare-add").send_keys("solusdt", Keys.ENTER)
+    page.wait(lambda: symbols(page) == ["BTCUSDT", "ETHUSDT", "SOLUSDT"], "added")
+    page.wait(lambda: len(named(page)) == 3, "named")
+    page.wait(lambda: market.hub.health()["leases"] == 3, "three leases")
+    page.click(".compare-cell:nth-child(1) .compare-remove")
+    page.wait(lambda: symbols(page) == ["ETHUSDT", "SOLUSDT"], "removed")
+    page.wait(lambda: len(named(page)) == 2, "forgotten")
+    before = page.footprint(".compare-cell:nth-child(1)")
+    page.wait(lambda: page.footprint(".compare-cell:nth-child(1)") != before, "the others go on")
+    page.driver.back()
+    page.wait(lambda: symbols(page) == ["BTCUSDT", "ETHUSDT", "SOLUSDT"], "back")
+    page.driver.find_element(By.ID, "compare-add").send_keys("nosuch", Keys.ENTER)
+    page.wait(lambda: "nosuch" in page.text(".notice"), "the notice")
+
+
+def test_one_request_refreshes_all_panels(page: Page) -> None:
+    """However many there are."""
+    compared(page, TWO + "&panel=demo:SOLUSDT&panel=demo:XRPUSDT")
+    seconds = 3
+    page.js("performance.clearResourceTimings()")
+    asked = (
+        "return performance.getEntriesByType('resource').filter(e => e.name.includes('_dash-update')).length"
+    )
+    page.wait(lambda: page.js(asked) >= seconds, "some seconds pass")
+    started = page.js("return performance.getEntriesByType('resource').map(e => e.startTime)")
+    assert max(started) - min(started) > 1000 * (seconds - 1) * 0.7
+
+
+def test_a_panel_that_cannot_be_had_keeps_its_place(page: Page) -> None:
+    """It says why, the others live, the address still names it, and it can be removed."""
+    compared(page, TWO + "&panel=demo:NOSUCH:1m")
+    assert "NOSUCH" in page.text(".compare-cell .notice")
+    page.wait(lambda: named(page)[2:] == ["demo:NOSUCH:1m"], "named")
+    page.click(".compare-cell:nth-child(3) .compare-remove")
+    page.wait(lambda: len(named(page)) == 2, "removed")
+
+
+def test_the_crosshair_is_linked_on_demand(page: Page) -> None:
+    """Each chart shows a line where its own pointer is; linked, where another's is."""
+    compared(page, "panel=demo:BTCUSDT:1m:0.5&panel=demo:ETHUSDT:1m:0.5")
+    lines = "return [...document.querySelectorAll('.crosshair-line')].filter(line => !line.hidden).length"
+    chart = page.driver.find_element(By.CSS_SELECTOR, ".compare-cell:nth-child(1) .cvd-chart")
+    ActionChains(page.driver).move_to_element(chart).perform()
+    page.wait(lambda: page.js(lines) == 1, "a line where the pointer is")
+    page.click("#compare-link .form-check:nth-child(1) input")
+    page.wait(lambda: named(page, "link") == ["crosshair"], "the address says so")
+    ActionChains(page.driver).move_to_element(chart).perform()
+    page.wait(lambda: page.js(lines) == 2, "and in the other chart")
+    assert page.text(".compare-cell:nth-child(2) .crosshair-line")
+    ActionChains(page.driver).move_to_element(
+        page.driver.find_element(By.CSS_SELECTOR, ".product-name")
+    ).perform()
+    page.wait(lambda: page.js(lines) == 0, "gone with the pointer")
+
+
+def test_another_chart_leads_the_crosshair_by_its_event(page: Page) -> None:
+    """Whatever chart of a panel sends the event, the CVD chart shows it with its value."""
+    compared(page)
+    page.js(
+        "const panel = document.querySelector('.orderflow-panel');"
+        "const opens = panel.querySelector('.js-plotly-plot').data[0].x;"
+        "panel.dispatchEvent(new CustomEvent('orderflow:crosshair',"
+        " {detail: {open_ts: opens.at(-1), source: {}}}))"
+    )
+    page.wait(lambda: page.text(".crosshair-line span"), "the value stands at the line")
+
+
+def test_time_is_linked_on_demand(page: Page) -> None:
+    """The first panel's timeframe and lookback are all panels'; then whichever changes leads."""
+    compared(page)
+    page.click("#compare-link .form-check:nth-child(2) input")
+    page.wait(lambda: [text.split(":")[2] for text in named(page)] == ["1m", "1m"], "the first leads")
+    page.click(".compare-cell:nth-child(2) .timeframe-choice .form-check:nth-child(3) label")
+    page.wait(lambda: [text.split(":")[2] for text in named(page)] == ["15m", "15m"], "the changed one leads")
+    page.driver.refresh()
+    page.wait(lambda: page.count("#compare-link .form-check:nth-child(2) input:checked"), "restored")

@@ -1,0 +1,103 @@
+"""The page ``/embed`` alone and in a frame, and the share menu that leads to it."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlsplit
+
+from .conftest import Page
+from .test_themes import brightness
+
+QUERY = "exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5"
+
+
+def embedded(page: Page, query: str = QUERY) -> None:
+    """Load the page and wait for a first candle."""
+    page.driver.get(f"{page.root}/embed?{query}")
+    page.wait(lambda: page.footprint() and page.chart()[0], "a first candle")
+
+
+def test_it_is_one_panel_without_chrome(page: Page) -> None:
+    """No table, head or share menu; it lives, and its address survives a reload with all options."""
+    embedded(page, QUERY + "&theme=light&rows=4&units=quote")
+    assert page.count(".orderflow-panel") == 1
+    assert not page.count(".symbol-table, .page-head, .orderflow-modal")
+    assert page.style(".panel-share", "display") == "none"
+    before = page.footprint()[0]
+    page.wait(lambda: page.footprint()[0] != before, "it moves")
+    page.click(".timeframe-choice .form-check:nth-child(2) label")
+    page.wait(lambda: page.query["tf"] == "5m", "the address follows")
+    page.driver.refresh()
+    page.wait(lambda: page.footprint(), "rows")
+    assert page.query == {
+        **dict(parse_qsl(QUERY)), "tf": "5m", "rows": "4", "units": "quote", "theme": "light",
+    }  # fmt: skip
+
+
+def test_the_theme_is_that_of_the_address_or_of_the_system(page: Page) -> None:
+    """Light, dark, and auto; what the person chose on the front page has no say."""
+    page.open()
+    page.js("localStorage.setItem('theme', JSON.stringify('light'))")
+    for theme, is_dark in (("dark", True), ("light", False)):
+        embedded(page, f"{QUERY}&theme={theme}")
+        assert (brightness(page.style("body", "backgroundColor")) < 60) == is_dark
+    for scheme, is_dark in (("dark", True), ("light", False)):
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+        embedded(page, f"{QUERY}&theme=auto")
+        line = page.js("return document.querySelector('.cvd-chart .js-plotly-plot').data[0].line.color")
+        assert line in ({"#36c48f", "#f46a78"} if is_dark else {"#08704a", "#bb2233"})
+        assert (brightness(page.style("body", "backgroundColor")) < 60) == is_dark
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_bad_addresses_are_told(page: Page) -> None:
+    """An unknown theme opens with a notice; a symbol that is not there says what is."""
+    embedded(page, QUERY + "&theme=neon")
+    assert "dark | light | auto" in page.text(".notice")
+    page.driver.get(f"{page.root}/embed?exchange=demo&symbol=NOSUCH")
+    page.wait(lambda: "NOSUCH" in page.text(".notice"), "the notice")
+
+
+def test_it_tells_the_page_around_it_its_state_and_height(page: Page) -> None:
+    """The snippet of the share menu, put into a page as it is, shows the panel and fits its height."""
+    page.open(QUERY + "&rows=12")
+    page.wait(lambda: len(page.footprint()) > 3, "rows")
+    page.click(".panel-share summary")
+    snippet = page.js("return document.querySelector('.share-embed textarea').value")
+    link = page.js("return document.querySelector('.share-link input').value")
+    assert dict(parse_qsl(urlsplit(link).query)) == page.query
+    page.driver.get(f"{page.root}/help-is-elsewhere-404")
+    page.console_may_complain = True  # of the 404 that this blank page is
+    page.js(
+        "window.told = []; addEventListener('message', e => told.push(e.data));"
+        "document.body.replaceChildren(document.createRange().createContextualFragment(arguments[0]))",
+        snippet,
+    )
+    page.wait(lambda: page.js("return told.some(m => m.type === 'size' && m.height > 300)"), "its height")
+    page.wait(lambda: page.js("return told.some(m => m.type === 'state' && m.state === 'live')"), "its state")
+    state = page.js("return told.findLast(m => m.type === 'state')")
+    assert state["view"] == {**dict(parse_qsl(QUERY)), "rows": "12"}
+    page.wait(
+        lambda: page.js(
+            "const frame = document.querySelector('iframe');"
+            "const panel = frame.contentDocument.querySelector('.embed-page');"
+            "return Math.abs(frame.clientHeight - panel.scrollHeight)"
+        ) <= 2,
+        "as high as its panel",
+    )  # fmt: skip
+
+
+def test_the_link_is_copied(page: Page) -> None:
+    """The button says so."""
+    page.open(QUERY)
+    page.wait(lambda: page.footprint(), "rows")
+    page.driver.execute_cdp_cmd(
+        "Browser.grantPermissions",
+        {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"], "origin": page.root},
+    )
+    page.click(".panel-share summary")
+    page.click(".share-link .share-copy")
+    page.wait(lambda: page.count(".share-copy[data-copied]"), "Copied")
+    assert page.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0])") == page.js(
+        "return document.querySelector('.share-link input').value"
+    )
