@@ -50,7 +50,8 @@
   }
 
   function isOpen(panel) {
-    return !panel.querySelector(".level-section").hidden;
+    const section = panel.querySelector(".level-section");
+    return section !== null && !section.hidden;
   }
 
   function toggle(row) {

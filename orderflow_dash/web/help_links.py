@@ -57,6 +57,8 @@ ANCHORS: Final = {
     "Verified": "verified",
     "Status": "states",
     "CSV": "csv",
+    "Link": "sharing",
+    "Embed": "sharing",
     # marks
     FIRE: "imbalance",
     **{mark: "quality" for mark in MARKS.values() if mark},
