@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import dash_bootstrap_components as dbc
-from dash import ALL, MATCH, Dash, Input, Output, Patch, State, ctx, dcc, get_relative_path, html, no_update
+from dash import ALL, MATCH, Dash, Input, Output, Patch, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from ..hub import Hub
@@ -29,7 +29,6 @@ _HINT: Final = "Name a symbol above to put its panel here: two to six stand side
 def compare_page(hub: Hub, replay: Replay | None = None) -> Component:
     """The layout; the panels come once the page has said what its address names."""
     symbols = [f"{each.venue.value}:{each.symbol}" for each in hub.instruments()]
-    root: str = get_relative_path("/")  # type: ignore[no-untyped-call]
     return html.Div(
         [
             theme_store(),
@@ -41,7 +40,7 @@ def compare_page(hub: Hub, replay: Replay | None = None) -> Component:
                 [
                     html.A(
                         html.H1("Order flow", className="product-name"),
-                        href=root.removesuffix("compare/"),
+                        href="/",
                         className="home-link",
                     ),
                     html.Datalist([html.Option(value=symbol) for symbol in symbols], id="compare-symbols"),

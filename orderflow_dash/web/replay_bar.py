@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import get_relative_path, html
+from dash import html
 from dash.development.base_component import Component
 
 from ..replay import Replay
@@ -19,8 +19,7 @@ def replay_bar(replay: Replay | None) -> Component | None:
         return None
     names = [path.name for path in replay.files]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    url: str = get_relative_path(f"/{PATH}")  # type: ignore[no-untyped-call]
-    data: dict[str, Any] = {"data-url": url}
+    data: dict[str, Any] = {"data-url": f"/{PATH}"}  # the same on every page
     label: dict[str, Any] = {"aria-label": "Replay"}
     return html.Div(
         [
