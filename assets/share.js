@@ -39,7 +39,7 @@
     }
     field.focus();
     field.select();
-    document.execCommand("copy"); // the only way where the connection is not encrypted
+    document.execCommand("copy"); // the only way on a page whose origin is not secure
   }
 
   document.addEventListener("click", async (event) => {

@@ -175,19 +175,30 @@ def test_every_answer_says_who_may_frame_it(serve: Callable[..., Served], path: 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=junk, state=junk)
 def test_the_other_pages_callbacks_survive_any_value(edge: httpx.Client, value: Any, state: Any) -> None:
-    """Opening an embedded panel, and all panels of a comparison."""
+    """Opening an embedded panel, and all panels of a comparison, and adding one to it."""
     view = {"id": {"panel": "p", "type": "panel-view"}, "property": "id", "value": state}
     theme = {"id": "theme", "property": "data", "value": state}
     wish = [{"id": "address", "property": "data", "value": value}]
-    for page, output, inputs, rest in (
-        ("embed", "..embed-panel.children...embed-retry.disabled..", wish, [[view], theme]),
+    cells = {"id": {"panel": "p", "type": "compare-cell"}, "property": "id", "value": state}
+    click = {"id": "compare-add-button", "property": "n_clicks", "value": 1}
+    typed = {"id": "compare-add", "property": "value", "value": value}
+    added = callback(
+        "..compare-grid.children@x...notice.children@x...compare-add.value..",
+        [click, {**click, "id": "compare-add", "property": "n_submit"}],
+        [typed, [cells], theme],
+    )
+    outputs = json.loads(edge.get("/compare/_dash-dependencies").text)
+    name = next(each["output"] for each in outputs if "compare-add.value" in each["output"])
+    bodies = [
+        ("embed", callback("..embed-panel.children...embed-retry.disabled..", wish, [[view], theme])),
         (
             "compare",
-            "..compare-grid.children...compare-link.value...notice.children..",
-            wish,
-            [[view], theme],
+            callback(
+                "..compare-grid.children...compare-link.value...notice.children..", wish, [[view], theme]
+            ),
         ),
-    ):
-        body = callback(output, inputs, rest)
+        ("compare", json.dumps({**json.loads(added), "output": name}).encode()),
+    ]
+    for page, body in bodies:
         answer = edge.post(f"/{page}/_dash-update-component", content=body, headers=JSON)
         assert answer.status_code < 500
