@@ -18,6 +18,12 @@
     return encodeURIComponent(text).replaceAll("%3A", ":").replaceAll("%3D", "=");
   }
 
+  /* What the panel's charts show, as a table. */
+  function exported({ exchange, symbol, tf, step, lookback }, rows) {
+    const query = { exchange, symbol, tf, step, ...(lookback && { lookback }), rows };
+    return `${root()}api/export.csv?${new URLSearchParams(query)}`;
+  }
+
   const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
 
   /* The frame, and the line that lets it be as high as its panel. */
@@ -65,6 +71,8 @@
         `${root()}?${new URLSearchParams(view)}`,
         snippet(view, theme === "light" ? "light" : "dark"),
         `${root()}compare?panel=${panelText(view)}`,
+        exported(view, "candles"),
+        exported(view, "levels"),
       ],
     },
   });

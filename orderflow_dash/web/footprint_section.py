@@ -12,6 +12,7 @@ import dash_bootstrap_components as dbc
 from dash import html
 from dash.development.base_component import Component
 
+from .help_links import help_link
 from .panel_options import PanelOptions, offered, option_text
 
 _CHOICES: Final = (
@@ -28,6 +29,7 @@ def footprint_section(panel_id: str, mount_id: dict[str, Any], options: PanelOpt
             html.Div(
                 [
                     html.H3("Footprint chart"),
+                    help_link("Footprint chart"),
                     *(_choice(panel_id, options, *choice) for choice in _CHOICES),
                 ],
                 className="section-head",

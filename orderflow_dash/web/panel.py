@@ -22,6 +22,7 @@ from ..view import View, ViewKey
 from .cvd_chart import Figure, cvd_chart, cvd_figure
 from .footprint_section import footprint_section
 from .footprint_table import FIRE, Row, Tooltip, footprint_rows, footprint_table, footprint_tooltips
+from .help_links import help_link
 from .in_browser import in_browser
 from .level_table import LEGEND, LevelContent, level_content, level_section
 from .number_text import clock, day_clock, grouped
@@ -344,6 +345,7 @@ def _chart_section(panel_id: str, content: PanelContent) -> Component:
             html.Div(
                 [
                     html.H3("CVD"),
+                    help_link("CVD"),
                     html.Span(content.since, id=_id("since", panel_id), className="section-note"),
                 ],
                 className="section-head",
@@ -360,6 +362,7 @@ def _table_section(panel_id: str, content: PanelContent, options: PanelOptions) 
             html.Div(
                 [
                     html.H3("Footprint"),
+                    help_link("Footprint"),
                     html.Span(content.units, id=_id("units", panel_id), className="section-note"),
                     html.Span("a row opens its levels", className="section-note hint"),
                 ],

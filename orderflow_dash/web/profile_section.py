@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 from ..footprint.profile import Profile
 from ..view import View
 from .cvd_chart import CONFIG
+from .help_links import help_link
 from .panel_controls import option_buttons
 from .panel_options import PanelOptions
 from .profile_chart import NO_TEXTS, Figure, ProfileTexts, profile_figure, profile_texts
@@ -65,6 +66,7 @@ def profile_section(panel_id: str, view: View, theme: str, options: PanelOptions
             html.Div(
                 [
                     html.H3("Volume profile"),
+                    help_link("Volume profile"),
                     html.Span(
                         content.texts.known,
                         id=_id("known", panel_id),

@@ -1,4 +1,4 @@
-"""Sharing a panel: its link, the snippet that embeds it, and the way to compare it."""
+"""Sharing a panel: its link, the snippet that embeds it, its export, and the way to compare it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,14 @@ def share_menu(panel_id: str) -> Component:
                         "Embed",
                         dbc.Textarea(id=_id("snippet", panel_id), readonly=True, rows=4),
                     ),
-                    html.A("Compare with others", id=_id("compare", panel_id), className="compare-link"),
+                    html.Div(
+                        [
+                            html.A("Compare with others", id=_id("compare", panel_id)),
+                            html.A("CSV of candles", id=_id("candles", panel_id), className="export-candles"),
+                            html.A("CSV of levels", id=_id("levels", panel_id), className="export-levels"),
+                        ],
+                        className="share-links",
+                    ),
                 ],
                 className="share-box",
             ),
@@ -43,6 +50,8 @@ def register_share(app: Dash) -> None:
         Output(_id("link", MATCH), "value"),
         Output(_id("snippet", MATCH), "value"),
         Output(_id("compare", MATCH), "href"),
+        Output(_id("candles", MATCH), "href"),
+        Output(_id("levels", MATCH), "href"),
         Input({"type": "panel-view", "panel": MATCH}, "data"),
         Input("theme", "data"),
     )
