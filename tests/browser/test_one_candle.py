@@ -119,14 +119,14 @@ def test_a_closed_modal_leaves_no_socket_behind(page: Page, market: Served) -> N
     page.wait(lambda: market.hub.health()["views"] == 0, "nobody looks any more")
 
 
-def test_the_share_menu_exports_what_the_panel_shows(page: Page, market: Served) -> None:
+def test_the_share_menu_exports_what_the_panel_shows(page: Page) -> None:
     """Its links are those of the view, with its lookback."""
     page.open(f"{QUERY}&lookback=60")
     page.click(".panel-share summary")
     for rows in ("candles", "levels"):
-        css = f".export-{rows}"
-        page.wait(lambda css=css: page.js("return document.querySelector(arguments[0]).href", css), "the link")
-        href = page.js("return document.querySelector(arguments[0]).href", css)
+        link = "return document.querySelector(arguments[0]).href", f".export-{rows}"
+        page.wait(lambda link=link: page.js(*link), "the link")
+        href = page.js(*link)
         answer = httpx.get(href, trust_env=False).raise_for_status()
         assert f"rows={rows}" in href
         assert "lookback=60" in href
