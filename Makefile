@@ -8,8 +8,9 @@ run: .venv/run
 	@$(BIN)/orderflow-dash serve
 
 # Every check and every test, browser tests included, from a bare clone.
+# Two at a time, a file at a stretch: most tests wait for sockets, clocks and pages.
 test: .venv/test browser postgres lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile
 
 # Branch coverage of the core, without the browser: tracing halves the speed, so it is no part of `make test`.
 coverage: .venv/test
