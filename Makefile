@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint coverage faults bench bench-browser lock browser postgres clean
+.PHONY: run test lint coverage faults bench bench-browser screenshots lock browser postgres clean
 
 # The app on http://127.0.0.1:8050 (PORT overrides), from a bare clone.
 run: .venv/run
@@ -34,6 +34,10 @@ bench: .venv/run
 MINUTES ?= 1
 bench-browser: .venv/test browser
 	$(BIN)/python -m benchmarks.footprint_chart --minutes $(MINUTES)
+
+# The pictures of the README, of the app as it is.
+screenshots: .venv/test browser
+	$(BIN)/python docs/screenshots.py
 
 # Pins everything again, to the newest that pyproject.toml allows.
 lock: .venv/test
