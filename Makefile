@@ -33,6 +33,7 @@ bench: .venv/run
 # Redraws and heap of the footprint chart in a headless Chromium; MINUTES is how long the heap is watched.
 MINUTES ?= 1
 bench-browser: .venv/test browser
+	$(BIN)/python -m benchmarks.panel_page
 	$(BIN)/python -m benchmarks.footprint_chart --minutes $(MINUTES)
 
 # The pictures of the README, of the app as it is.

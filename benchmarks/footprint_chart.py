@@ -86,10 +86,10 @@ _NEWEST = "const shown = window.chart.readout(); return shown ? shown.open_ts : 
 
 
 @contextmanager
-def _app(speed: int) -> Iterator[str]:
-    """The app with a fast simulated market, as a process of its own; its root."""
+def app(speed: int) -> Iterator[str]:
+    """The app with a simulated market at a speed, as a process of its own; its root."""
     command = [sys.executable, "-m", "orderflow_dash", "serve", "--demo", "--port", str(PORT)]
-    environment = {**os.environ, "ORDERFLOW_DEMO_SPEED": str(speed)}
+    environment = {**os.environ, "ORDERFLOW_DEMO_SPEED": str(speed), "DATABASE_URL": "off"}
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)  # noqa: S603
     root = f"http://127.0.0.1:{PORT}"
     try:
@@ -109,8 +109,8 @@ def _app(speed: int) -> Iterator[str]:
 
 
 @contextmanager
-def _chart_page(root: str) -> Iterator[Chrome]:
-    """A browser on an empty page of the app's own origin that has the chart's files and no others."""
+def chrome() -> Iterator[Chrome]:
+    """A headless browser."""
     chromedriver = shutil.which("chromedriver")
     if chromedriver is None:
         sys.exit("chromedriver is not on PATH: install the packages chromium and chromium-driver")
@@ -120,6 +120,13 @@ def _chart_page(root: str) -> Iterator[Chrome]:
         options.add_argument(argument)
     options.add_argument("--window-size=2600,2000")
     with Chrome(options=options, service=Service(chromedriver)) as driver:
+        yield driver
+
+
+@contextmanager
+def _chart_page(root: str) -> Iterator[Chrome]:
+    """A browser on an empty page of the app's own origin that has the chart's files and no others."""
+    with chrome() as driver:
         driver.set_script_timeout(60)
         driver.get(f"{root}/health")
         _load(driver, "10-tokens.css", "footprint/chart.css")
@@ -232,7 +239,7 @@ def main() -> None:
     parser.add_argument("--speed", type=int, default=60, help="market seconds per second (60)")
     asked = parser.parse_args()
     failed = False
-    with _app(asked.speed) as root, _chart_page(root) as driver:
+    with app(asked.speed) as root, _chart_page(root) as driver:
         for candles, levels, width, height, bar in SIZES:
             for cause, figures in _measure(driver, candles, levels, width, height).items():
                 failed = failed or (bar is not None and figures.median > bar)

@@ -1,0 +1,112 @@
+"""``make bench-browser``: what the page costs a browser: its first load, opening a panel, a panel at rest.
+
+In a headless Chromium, on the simulated market at life's pace. Opening is from the click on a row to the
+frame that paints the first candles of the footprint chart, on a stream that runs already. The main thread's
+share is what Chromium itself counts as task time while a panel with all of its charts is open. Ends with 1
+where a bar is not met.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+
+from selenium.webdriver import Chrome
+
+from benchmarks.footprint_chart import app, chrome
+
+LOAD_BAR_MB = 2.2
+OPEN_BAR_MS = 500.0
+BUSY_BAR = 0.06
+_OPENINGS = 7
+_WATCH_S = 20.0
+_VIEW = "exchange=demo&symbol=BTCUSDT&tf=1m&step=10"
+
+# From the click to the first picture of the chart: `painted` counts in the chart's own data.
+_OPEN = """
+const done = arguments[0];
+const row = document.querySelector('.symbol-table .ag-row[row-id="demo:BTCUSDT"] [col-id="symbol"]');
+const begun = performance.now();
+row.click();
+const look = () => {
+  const candle = document.querySelector('.footprint-readout dd');
+  const canvas = document.querySelector('.footprint-mount canvas');
+  if (canvas && canvas.width && candle && /[0-9]/.test(candle.textContent)) {
+    requestAnimationFrame(() => done(performance.now() - begun));
+  } else requestAnimationFrame(look);
+};
+look();
+"""
+
+
+def loaded_mb(driver: Chrome, root: str) -> float:
+    """Bytes over the wire of the first load of ``/``, nothing cached."""
+    driver.execute_cdp_cmd("Network.enable", {})
+    driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+    driver.get(root)
+    _wait(driver, ".symbol-table .ag-row")
+    time.sleep(2)
+    script = (
+        "return [...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]"
+        ".reduce((sum, each) => sum + each.transferSize, 0)"
+    )
+    return float(driver.execute_script(script)) / 1e6
+
+
+def opening_ms(driver: Chrome, root: str) -> list[float]:
+    """From the click on a row to the first painted candles, time after time."""
+    driver.set_script_timeout(30)
+    driver.get(f"{root}?{_VIEW}")  # the stream runs from here on
+    _wait(driver, ".footprint-readout")
+    times = []
+    for _ in range(_OPENINGS):
+        driver.get(root)
+        _wait(driver, '.symbol-table .ag-row[row-id="demo:BTCUSDT"]')
+        time.sleep(1)
+        times.append(float(driver.execute_async_script(_OPEN)))
+    return times
+
+
+def busy_share(driver: Chrome, root: str) -> float:
+    """What part of the time the main thread works while a panel is open."""
+    driver.get(f"{root}?{_VIEW}")
+    _wait(driver, ".footprint-readout")
+    time.sleep(3)
+    driver.execute_cdp_cmd("Performance.enable", {})
+    before, begun = _task_s(driver), time.monotonic()
+    time.sleep(_WATCH_S)
+    return (_task_s(driver) - before) / (time.monotonic() - begun)
+
+
+def _task_s(driver: Chrome) -> float:
+    metrics = driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+    return float(next(each["value"] for each in metrics if each["name"] == "TaskDuration"))
+
+
+def _wait(driver: Chrome, css: str) -> None:
+    deadline = time.monotonic() + 30
+    while not driver.execute_script("return document.querySelector(arguments[0])", css):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no {css} within 30 s")
+        time.sleep(0.05)
+
+
+def main() -> None:
+    """Print the figures."""
+    with app(speed=1) as root, chrome() as driver:
+        driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": 1400, "height": 1000, "deviceScaleFactor": 1, "mobile": False},
+        )
+        load = loaded_mb(driver, root)
+        opening = statistics.median(opening_ms(driver, root))
+        busy = busy_share(driver, root)
+    print(f"first load over the wire                  {load:6.2f} MB   bar {LOAD_BAR_MB} MB")
+    print(f"click on a row to first painted candles   {opening:6.0f} ms   bar {OPEN_BAR_MS:.0f} ms")
+    print(f"main thread with a panel open             {busy:6.1%}      bar {BUSY_BAR:.0%}")
+    sys.exit(load > LOAD_BAR_MB or opening > OPEN_BAR_MS or busy > BUSY_BAR)
+
+
+if __name__ == "__main__":
+    main()
