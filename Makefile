@@ -11,7 +11,7 @@ run: .venv/run
 # Two files at a time, for most tests wait for sockets, clocks and pages; those that race an accelerated market have
 # the machine to themselves.
 test: .venv/test browser postgres lint
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile --ignore=tests/faults --ignore=tests/feeds
+	$(BIN)/pytest --numprocesses=2 --dist=worksteal --ignore=tests/faults --ignore=tests/feeds
 	$(BIN)/pytest tests/faults tests/feeds
 
 # Branch coverage of the core, without the browser: tracing halves the speed, so it is no part of `make test`.

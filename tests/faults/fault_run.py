@@ -169,6 +169,8 @@ def is_settled(venue: str, reader: CandleReader, end: int) -> bool:
     if not candles or max(reader.candles) <= end:
         return False
     proved = [candle["verified"] is True for candle in candles]
+    if venue == "binance":
+        proved.append(candles[-1]["open_ts"] == end)
     if venue == "bybit":
         proved = [is_true or each["quality"] == "gap" for is_true, each in zip(proved, candles, strict=True)]
         proved[0] |= candles[0]["quality"] == "partial"
@@ -199,7 +201,11 @@ def compare(reader: CandleReader, minutes: Truth, end: int) -> Counter[str]:
         counts["absent"] += lost
         told = f"{lost} lost before {after['open_ts']}: {before['quality']}, {after['quality']}"
         assert not lost or after["quality"] == "gap", told
-    assert candles[-1]["open_ts"] == end
+    last = candles[-1]["open_ts"]
+    following = min(open_ts for open_ts in reader.candles if open_ts > last)
+    assert last == end or reader.candles[following]["quality"] == "gap", (
+        f"lost between {last} and {following}"
+    )
     return counts
 
 
