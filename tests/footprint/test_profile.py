@@ -12,16 +12,11 @@ from orderflow_dash.footprint.profile import turnover, value_area
 from .reference import poc_of, rows
 
 volumes = st.integers(0, 6)
-ladders = st.dictionaries(
-    st.integers(1, 60),
-    st.tuples(volumes, volumes, st.just(1)).filter(lambda row: row[0] + row[1]),
-    min_size=1,
-)
+# A level exists only by a trade, and a trade has volume.
+levels = st.tuples(volumes, volumes, st.just(1)).filter(lambda row: row[0] + row[1])
+ladders = st.dictionaries(st.integers(1, 60), levels, min_size=1)
 sparse_ladders = st.dictionaries(
-    st.one_of(st.integers(1, 20), st.integers(1, 2_000)),
-    st.tuples(volumes, volumes, st.just(1)),
-    min_size=1,
-    max_size=12,
+    st.one_of(st.integers(1, 20), st.integers(1, 2_000)), levels, min_size=1, max_size=12
 )
 
 
