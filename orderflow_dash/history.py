@@ -94,7 +94,7 @@ class History:
     ) -> list[Candle]:
         """Stored candles that open from ``since`` and before ``until`` (ms), old to new. May take long."""
         load = self._store.load_hours if timeframe is Timeframe.H1 else self._store.load
-        return stored_candles(load(instrument, since, until), timeframe, step)
+        return stored_candles(load(instrument, since, until, hollow=True), timeframe, step)
 
     def read_older(
         self,

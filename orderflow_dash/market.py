@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -60,6 +61,12 @@ class Quality(StrEnum):
     REPAIRED = "repaired"
     PARTIAL = "partial"
     GAP = "gap"
+
+    @staticmethod
+    def worst(qualities: Collection[Quality]) -> Quality:
+        """The worst of at least one: gap, then partial, then repaired, then complete."""
+        order = (Quality.GAP, Quality.PARTIAL, Quality.REPAIRED, Quality.COMPLETE)
+        return next(quality for quality in order if quality in qualities)
 
 
 Trade = tuple[int, int, int, int]

@@ -15,7 +15,7 @@ from .footprint.minute import Minute
 from .footprint.series import Series
 from .footprint.session_cvd import SessionBegins, session_begins
 from .footprint.shelf import Shelf, ShelfHour
-from .market import Instrument, State, Timeframe, Trade, Venue
+from .market import Instrument, Quality, State, Timeframe, Trade, Venue
 from .minute_book import MinuteBook
 from .session import SessionProfiles
 from .wire import Encoder, encode_status
@@ -298,12 +298,29 @@ class View:
             older: dict[int, _Entry] = {}
             if oldest is not None:
                 first = oldest.candle
-                before = [candle for candle in candles if candle.open_ts < first.open_ts]
+                before = self._as_whole_as_known(
+                    [candle for candle in candles if candle.open_ts < first.open_ts]
+                )
                 counted = _with_quote_cvd(before, first.quote_cvd - first.quote_delta)
                 older = {candle.open_ts: _Entry(candle) for candle in counted}
             self._entries = {**older, **self._entries}
             self.depth += bool(older)
             self.is_reading = False
+
+    def _as_whole_as_known(self, candles: Sequence[Candle]) -> list[Candle]:
+        """Stored candles with what only the series knows: where it begins, and holes up to its minutes."""
+        series, tf = self._stream.series, self.key.timeframe.ms
+        told = []
+        with self._stream.lock:
+            for candle in candles:
+                span = candle.open_ts, candle.open_ts + tf
+                if series.lacks(*span):
+                    told.append(candle.no_better_than(Quality.GAP))
+                elif series.begins_within(*span):
+                    told.append(candle.no_better_than(Quality.PARTIAL))
+                else:
+                    told.append(candle)
+        return told
 
     def _refresh(self, asked: int = 0) -> None:
         """Derive again what changed since the last time, and drop what is old and not asked for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -15,7 +15,6 @@ from .minute import Ints, Levels, Minute
 from .series import Series
 
 _SUMMABLE: Final = 1 << 56  # turnovers of an hour's minutes below it add up in 64 bits
-_WORST_FIRST = (Quality.GAP, Quality.PARTIAL, Quality.REPAIRED, Quality.COMPLETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,13 @@ class Candle:
     def quote_delta(self) -> int:
         """Ask less bid volume in quote, ticks x lots."""
         return self.quote_ask - self.quote_bid
+
+    def no_better_than(self, quality: Quality) -> Candle:
+        """The same, known to be less whole than it looked: nothing proves it then; a difference stays one."""
+        worst = Quality.worst({self.quality, quality})
+        if worst is self.quality:
+            return self
+        return replace(self, quality=worst, verified=self.verified and None)
 
 
 def level_of(price: Ints, step: int) -> Ints:
@@ -115,8 +121,9 @@ class CandleBuilder:
         first, last = minutes[0], minutes[-1]
         opening, closing = first.path(), last.path()
         running = min_delta = max_delta = 0
-        # A minute of which all trades are missing is not there to say so.
-        qualities = {Quality.GAP} if series.lacks(open_ts, end) else set()
+        lacks, is_cut = series.lacks(open_ts, end), series.begins_within(open_ts, end)
+        # A minute of which all trades are missing, or that came before the stream, is not here to say so.
+        qualities = {Quality.GAP} if lacks else {Quality.PARTIAL} if is_cut else set()
         for minute in minutes:
             path = minute.path()
             min_delta = min(min_delta, running + path.min_delta)
@@ -128,7 +135,7 @@ class CandleBuilder:
         _, bid, ask, n = levels.sum(axis=0).tolist()
         newest = series.newest
         closed = newest is not None and newest.open_ts >= end
-        verified = self._verified(minutes, closed=closed)
+        verified = self._verified(minutes, whole=closed and not lacks and not is_cut)
         return Candle(
             open_ts=open_ts,
             open=opening.open,
@@ -144,7 +151,7 @@ class CandleBuilder:
             poc=point_of_control(levels),
             levels=levels,
             closed=closed,
-            quality=next(quality for quality in _WORST_FIRST if quality in qualities),
+            quality=Quality.worst(qualities),
             rev=last.revision,  # the highest: revisions never fall towards the newer minute
             verified=verified,
             difference=None if verified is not False else self._difference(minutes),
@@ -152,16 +159,16 @@ class CandleBuilder:
             quote_cvd=last.quote_before + last.quote_delta,
         )
 
-    def _verified(self, minutes: list[Minute], *, closed: bool) -> bool | None:
+    def _verified(self, minutes: list[Minute], *, whole: bool) -> bool | None:
         """True where every minute equals its kline, False where one differs.
 
         A minute is only compared once it is over, so it needs no newer one to be true; a longer candle
-        does, because minutes of it may be to come.
+        does, because minutes of it may be to come, and none of its minutes may be unknown.
         """
         told = {minute.verified for minute in minutes}
         if False in told:
             return False
-        return True if told == {True} and (closed or self._timeframe is Timeframe.M1) else None
+        return True if told == {True} and (whole or self._timeframe is Timeframe.M1) else None
 
     def _difference(self, minutes: list[Minute]) -> Difference | None:
         found = (self._series.differences.get(minute.open_ts) for minute in minutes)

@@ -47,9 +47,9 @@ def value_area(levels: Levels, step: int, rows: int = 2) -> tuple[int, int]:
     """Lowest and highest row (ticks) around the POC that hold 70 % of the volume.
 
     ``levels``: shape (k, 4), k > 0, on multiples of ``step``, each with volume > 0; the rows without
-    trades between them have volume 0. From the POC the larger of the next ``rows`` rows above or below is added, both rows of a
-    pair at a time, until 70 % are reached. Tie: the side that reaches less far from the POC, then the
-    lower. At the end of the range what is left of a pair counts as one.
+    trades between them have volume 0. From the POC the larger of the next ``rows`` rows above or below is
+    added, both rows of a pair at a time, until 70 % are reached. Tie: the side that reaches less far from
+    the POC, then the lower. At the end of the range what is left of a pair counts as one.
     """
     volume = levels[:, 1] + levels[:, 2]
     poc = point_of_control(levels)

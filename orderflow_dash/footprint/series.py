@@ -206,6 +206,10 @@ class Series:
             oldest = open_ts
         return oldest
 
+    def begins_within(self, start: int, end: int) -> bool:
+        """Whether what is known begins after ``start`` and before ``end`` (ms)."""
+        return self.first_open is not None and start < self.first_open < end
+
     def lacks(self, start: int, end: int) -> bool:
         """Whether trades are missing from ``start`` on and before ``end`` (ms)."""
         return any(after < end and before >= start for after, before in self.holes)

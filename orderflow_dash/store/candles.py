@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 import numpy as np
 
 from ..footprint.candle import Candle, level_of, with_turnover
 from ..footprint.measures import point_of_control
 from ..footprint.minute import Ints, Levels
-from ..market import Timeframe
+from ..market import MINUTE_MS, Quality, Timeframe
 from .minutes import StoredMinute, combine
 
 
 def stored_candles(kept: Sequence[StoredMinute], timeframe: Timeframe, step: int) -> list[Candle]:
-    """Closed candles, old to new, from minutes, or for ``1h`` from hours; ``step`` in ticks."""
-    groups = groupby(kept, key=lambda minute: minute.open_ts // timeframe.ms * timeframe.ms)
-    return [_candle(open_ts, list(group), step) for open_ts, group in groups]
+    """Closed candles, old to new, from minutes, or for ``1h`` from hours, hollow ones too; ``step`` in ticks.
+
+    A candle is only as whole as what is kept tells: one whose end is not there is a gap where what comes
+    next begins with one, because trades are missing all the way up to that.
+    """
+    groups = [
+        (open_ts, list(group))
+        for open_ts, group in groupby(kept, key=lambda each: each.open_ts // timeframe.ms * timeframe.ms)
+    ]
+    candles = []
+    for (open_ts, parts), (_, after) in zip_longest(groups, groups[1:], fillvalue=(0, [])):
+        whole = parts[0] if len(parts) == 1 else combine(parts)
+        if whole.hollow:
+            continue
+        candle = _candle(open_ts, whole, step)
+        goes_on = whole.last[0] >= open_ts + timeframe.ms - MINUTE_MS
+        lacks_end = not goes_on and bool(after) and after[0].quality is Quality.GAP
+        candles.append(candle.no_better_than(Quality.GAP) if lacks_end else candle)
+    return candles
 
 
-def _candle(open_ts: int, parts: list[StoredMinute], step: int) -> Candle:
-    whole = parts[0] if len(parts) == 1 else combine(parts)
+def _candle(open_ts: int, whole: StoredMinute, step: int) -> Candle:
     rows = _rows(whole.levels, step)
     levels: Levels = rows[:, :4].astype(np.int64, copy=False)
     bid, ask, n = (int(column.sum()) for column in levels.T[1:])

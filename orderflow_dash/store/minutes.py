@@ -13,8 +13,6 @@ from ..market import HOUR_MS, Quality
 
 NO_LEVELS: Levels = np.empty((0, 4), dtype=np.int64)
 
-_WORST_FIRST = (Quality.GAP, Quality.PARTIAL, Quality.REPAIRED, Quality.COMPLETE)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredMinute:
@@ -126,7 +124,7 @@ def combine(minutes: Sequence[StoredMinute]) -> StoredHour:
         max_delta=max_delta,
         first=minutes[0].first,
         last=minutes[-1].last,
-        quality=next(quality for quality in _WORST_FIRST if quality in qualities),
+        quality=Quality.worst(qualities),
         verified=False if False in checks else None if None in checks else True,
         cvd_before=minutes[0].cvd_before,
         minutes=len(minutes) - sum(minute.hollow for minute in minutes),

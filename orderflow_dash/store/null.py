@@ -40,7 +40,14 @@ class NullStore:
         """Nothing."""
         return []
 
-    def load_hours(self, instrument: Instrument, since: int = 0, until: int = EVER) -> list[StoredHour]:  # noqa: ARG002
+    def load_hours(
+        self,
+        instrument: Instrument,  # noqa: ARG002
+        since: int = 0,  # noqa: ARG002
+        until: int = EVER,  # noqa: ARG002
+        *,
+        hollow: bool = False,  # noqa: ARG002
+    ) -> list[StoredHour]:
         """Nothing."""
         return []
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..market import HOUR_MS, Instrument, Venue
+from ..market import HOUR_MS, MINUTE_MS, Instrument, Venue
 from . import schema
 from .database import Database
 from .minutes import StoredHour, StoredMinute, combine
@@ -104,6 +104,12 @@ class Store:
             if minute.open_ts >= series.dropped_to:
                 row["series_id"] = series.id
                 (hollow if minute.hollow else whole)[minute.open_ts] = row
+        begin = batch.cvd_from
+        moved = begin is not None and begin != series.cvd_from and begin > series.dropped_to
+        if begin is not None and moved and self._reaches_before(connection, series.id, begin):
+            # The stream began without its past: what lies between must not look like a time without trades.
+            unknown = damaged_minute(begin - MINUTE_MS, 0, 0)
+            hollow[unknown.open_ts] = {**row_of(unknown), "series_id": series.id}
         if not whole and not hollow:
             return 0
         before = self._newest_open(connection, series.id)
@@ -231,6 +237,10 @@ class Store:
     def _newest_open(self, connection: sa.Connection, series_id: int) -> int | None:
         newest = sa.select(sa.func.max(_minute.c.open_ts)).where(_minute.c.series_id == series_id)
         return connection.execute(newest).scalar()
+
+    def _reaches_before(self, connection: sa.Connection, series_id: int, open_ts: int) -> bool:
+        older = sa.exists().where(_minute.c.series_id == series_id, _minute.c.open_ts < open_ts)
+        return bool(connection.execute(sa.select(older)).scalar())
 
     def _minutes(
         self, connection: sa.Connection, series_id: int, since: int, until: int, cvd: int = 0

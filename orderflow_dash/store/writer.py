@@ -113,7 +113,9 @@ class StoreWriter:
         merged = run_on(overlaid(kept, waiting, until), kept)
         return [minute for minute in merged if minute.open_ts >= since and (hollow or not minute.hollow)]
 
-    def load_hours(self, instrument: Instrument, since: int = 0, until: int = EVER) -> list[StoredHour]:
+    def load_hours(
+        self, instrument: Instrument, since: int = 0, until: int = EVER, *, hollow: bool = False
+    ) -> list[StoredHour]:
         """Hours that open at ``since`` (ms, floored to an hour) or later and before ``until``, old to new."""
         since = since // HOUR_MS * HOUR_MS
         waiting, _ = self._backlog.of(instrument)
@@ -125,7 +127,7 @@ class StoreWriter:
             if open_ts < until:
                 hours[open_ts] = self._hour(instrument, open_ts, waiting)
         merged = run_on([hours[open_ts] for open_ts in sorted(hours)], kept)
-        return [hour for hour in merged if hour.open_ts >= since and not hour.hollow]
+        return [hour for hour in merged if hour.open_ts >= since and (hollow or not hour.hollow)]
 
     def resume(self, instrument: Instrument) -> ResumePoint | None:
         """Where a series ended; None where nothing of it is kept in this tick and lot, or can be read."""

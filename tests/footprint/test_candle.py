@@ -78,6 +78,32 @@ def test_a_candle_is_as_good_as_its_worst_minute(qualities, expected):
     assert CandleBuilder(series, Timeframe.M5, 1).build(START).quality is expected
 
 
+def test_a_candle_that_begins_before_the_stream_is_partial_and_never_verified():
+    """Its first minutes are not known, however whole and proven the rest is; the next one is whole."""
+    series = Series()
+    series.apply([(START + n * MINUTE_MS + 1, n, 100, 1) for n in range(2, 11)])
+    series.minutes()[0].partial = False  # history reached back to the begin of this minute
+    series.verify({START + n * MINUTE_MS: True for n in range(2, 10)})
+    first, second = (CandleBuilder(series, Timeframe.M5, 1).build(START + n * MINUTE_MS) for n in (0, 5))
+    assert (first.quality, first.verified) == (Quality.PARTIAL, None)
+    assert (second.quality, second.verified) == (Quality.COMPLETE, True)
+    minute = CandleBuilder(series, Timeframe.M1, 1).build(START + 2 * MINUTE_MS)
+    assert (minute.quality, minute.verified) == (Quality.COMPLETE, True)
+    series.apply([(START + 1, 1, 100, 1)])  # a late trade from before: now its first minute is here
+    again = CandleBuilder(series, Timeframe.M5, 1).build(START)
+    assert (again.quality, again.n) == (Quality.PARTIAL, 4)
+
+
+def test_a_candle_that_a_hole_reaches_into_is_never_verified():
+    """Also where every minute of it that is here equals its kline."""
+    series = Series()
+    series.apply([(START + n * MINUTE_MS + 1, n, 100, 1) for n in (0, 1, 7)])
+    series.open_hole(START + 2 * MINUTE_MS, START + 7 * MINUTE_MS + 1)
+    series.verify({START: True, START + MINUTE_MS: True})
+    candle = CandleBuilder(series, Timeframe.M5, 1).build(START)
+    assert (candle.quality, candle.verified) == (Quality.GAP, None)
+
+
 def test_a_candle_closes_with_the_first_trade_after_it():
     """A candle without trades in its last minutes is closed by the next one's first trade, not before."""
     series = Series()

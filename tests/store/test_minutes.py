@@ -71,6 +71,29 @@ def test_stored_candles_are_the_live_candles(
         assert (candle.min_delta, candle.max_delta) == (live_candle.min_delta, live_candle.max_delta)
 
 
+def test_a_candle_that_lacks_its_end_is_a_gap() -> None:
+    """An absence goes up to the next minute that is kept, which says that trades before it are missing."""
+    before = [minute(index, verified=True) for index in (0, 1)]
+    after = minute(70, quality=Quality.GAP)
+    cut, missing = stored_candles([*before, after], Timeframe.M5, 1)
+    assert (cut.quality, cut.verified, missing.quality) == (Quality.GAP, None, Quality.GAP)
+    hours = [combine(before), combine([after])]
+    assert stored_candles(hours, Timeframe.H1, 1)[0].quality is Quality.GAP
+    quiet = stored_candles([*before, minute(70)], Timeframe.M5, 1)[0]
+    assert (quiet.quality, quiet.verified) == (Quality.COMPLETE, True)
+    full = stored_candles([*before, minute(4, verified=False), after], Timeframe.M5, 1)[0]
+    assert (full.quality, full.verified) == (Quality.COMPLETE, False)
+
+
+def test_a_candle_tells_of_levels_that_were_lost() -> None:
+    """A minute of which only the delta is left counts in CVD and as a gap; alone it is no candle."""
+    kept = [minute(0), hollowed(minute(1)), hollowed(minute(5)), minute(10)]
+    first, last = stored_candles(kept, Timeframe.M5, 1)
+    assert (first.quality, last.quality) == (Quality.GAP, Quality.COMPLETE)
+    assert first.open_ts == START
+    assert first.cvd == minute(0).cvd_before + minute(0).delta + minute(1).delta
+
+
 def test_an_hour_is_as_whole_as_its_worst_minute() -> None:
     """Quality and verification of an hour never claim more than its minutes do."""
     good = [minute(0, verified=True), minute(1, verified=True)]

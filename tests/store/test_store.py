@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orderflow_dash.market import HOUR_MS, MINUTE_MS, Quality
+from orderflow_dash.market import HOUR_MS, MINUTE_MS, Quality, Timeframe
 from orderflow_dash.store import schema
+from orderflow_dash.store.candles import stored_candles
 from orderflow_dash.store.minutes import StoredMinute, combine, hollowed
 from orderflow_dash.store.store import Batch, ResumePoint, Store, open_store
 
@@ -115,6 +116,19 @@ def test_older_minutes_that_come_later_do_not_shift_cvd(store: Store) -> None:
     assert loaded[0].cvd_before == -sum(each.delta for each in loaded[:100])
     store.save([Batch(BTC, [saved[-1]], START)])
     assert [each.cvd for each in store.load(BTC)] == [each.cvd for each in minutes(0, 170)]
+
+
+def test_a_stream_that_begins_without_its_past_leaves_a_gap(store: Store) -> None:
+    """What lies between the minutes that are kept and its own is told as missing, not as a quiet time."""
+    store.save([Batch(BTC, minutes(0, 65), START)])
+    store.save([Batch(BTC, minutes(150, 160), START + 150 * MINUTE_MS)])
+    kept = store.load(BTC, hollow=True)
+    assert [each.open_ts for each in kept if each.hollow] == [START + 149 * MINUTE_MS]
+    quarters = {each.open_ts: each for each in stored_candles(kept, Timeframe.M15, 1)}
+    told = [quarters[START + index * MINUTE_MS].quality for index in (0, 45, 60, 150)]
+    assert told == [Quality.COMPLETE, Quality.COMPLETE, Quality.GAP, Quality.COMPLETE]
+    hours = stored_candles(store.load_hours(BTC, hollow=True), Timeframe.H1, 1)
+    assert [each.quality for each in hours] == [Quality.COMPLETE, Quality.GAP, Quality.GAP]
 
 
 def test_a_new_tick_begins_a_new_series(store: Store) -> None:
