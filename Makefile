@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint coverage faults bench bench-browser screenshots lock browser postgres clean
+.PHONY: run test lint coverage faults bench bench-browser load soak screenshots lock browser postgres clean
 
 # The app on http://127.0.0.1:8050 (PORT overrides), from a bare clone.
 run: .venv/run
@@ -31,6 +31,14 @@ lint: .venv/test
 
 bench: .venv/run
 	$(BIN)/python -m benchmarks
+
+# A team's load on one process, and half an hour of an accelerated market with clients that come and go.
+load: .venv/run
+	$(BIN)/python -m benchmarks.load
+
+soak: MINUTES = 30
+soak: .venv/run
+	$(BIN)/python -m benchmarks.soak $(MINUTES)
 
 # Redraws and heap of the footprint chart in a headless Chromium; MINUTES is how long the heap is watched.
 MINUTES ?= 1

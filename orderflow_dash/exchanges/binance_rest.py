@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ..market import MINUTE_MS, Instrument, Kline, Ticker, Trade, Venue, parse_decimal
-from .protocol import EARLIEST_MS, LARGEST, checked_kline, optional_decimal
+from .protocol import EARLIEST_MS, LARGEST, checked_kline, optional_decimal, readable_klines
 
 INSTRUMENTS_PATH = "/fapi/v1/exchangeInfo"
 TICKERS_PATH = "/fapi/v1/ticker/24hr"
@@ -124,14 +124,7 @@ def parse_klines(body: bytes, instrument: Instrument) -> list[Kline]:
     rows = orjson.loads(body)
     if not isinstance(rows, list):
         raise ValueError("a body without klines")
-    klines = {}
-    for row in rows:
-        try:
-            kline = _kline(row, instrument)
-        except (IndexError, KeyError, TypeError, ValueError):
-            continue
-        klines[kline.open_ts] = kline
-    return [klines[open_ts] for open_ts in sorted(klines)]
+    return readable_klines(rows, instrument, _kline)
 
 
 def parse_agg_volumes(body: bytes, instrument: Instrument) -> list[AggVolume]:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from ..market import MINUTE_MS, Instrument, Kline, Ticker, Trade, Venue, parse_decimal
-from .protocol import EARLIEST_MS, LARGEST, TradeBatch, checked_kline, optional_decimal
+from .protocol import EARLIEST_MS, LARGEST, TradeBatch, checked_kline, optional_decimal, readable_klines
 
 INSTRUMENTS_PATH = "/v5/market/instruments-info"
 TICKERS_PATH = "/v5/market/tickers"
@@ -91,14 +91,7 @@ def parse_klines(body: bytes, instrument: Instrument) -> list[Kline]:
     rows = result.get("list")
     if not isinstance(rows, list) or result.get("symbol") != instrument.symbol:
         raise ValueError("a body without klines of the symbol")
-    klines = {}
-    for row in rows:
-        try:
-            kline = _kline(row, instrument)
-        except (IndexError, KeyError, TypeError, ValueError):
-            continue
-        klines[kline.open_ts] = kline
-    return [klines[open_ts] for open_ts in sorted(klines)]
+    return readable_klines(rows, instrument, _kline)
 
 
 def _kline(row: Any, instrument: Instrument) -> Kline:  # noqa: ANN401 - checked here

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 
@@ -145,6 +145,20 @@ def checked_kline(kline: Kline) -> Kline:
     if not held or kline.low <= 0 or not 0 <= (kline.buy_volume or 0) <= kline.volume:
         raise ValueError(f"a kline that cannot be: {kline}")
     return kline
+
+
+def readable_klines(
+    rows: Iterable[object], instrument: Instrument, read: Callable[[Any, Instrument], Kline]
+) -> list[Kline]:
+    """Klines old to new, without the rows that ``read`` cannot make sense of."""
+    klines = {}
+    for row in rows:
+        try:
+            kline = read(row, instrument)
+        except (IndexError, KeyError, TypeError, ValueError):
+            continue
+        klines[kline.open_ts] = kline
+    return [klines[open_ts] for open_ts in sorted(klines)]
 
 
 def optional_decimal(value: object) -> Decimal | None:

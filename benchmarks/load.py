@@ -1,0 +1,251 @@
+"""``make load``: the app under a team's load, its clients and its venue on the same machine.
+
+Every figure is of the app's own process, as ``orderflow-dash serve`` runs it, on a venue that sends trades at
+an even pace. Ends with 1 where a bar is not met.
+"""
+
+from __future__ import annotations
+
+import os
+import socket as tcp
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import orjson
+from websockets.sync.client import connect
+
+from benchmarks.load_venue import symbols
+
+SOCKETS = 500
+EMIT_MS = 300
+VIEWERS = 1_000
+_WATCH_S = 100.0
+_PAGES = 40
+_PATIENCE_S = 90.0
+
+Row = tuple[str, float, float, str]  # figure, value, most that it may be, unit
+
+
+@dataclass
+class App:
+    """A running app."""
+
+    root: str
+    process: int  # the serving one
+
+    def health(self) -> dict[str, object]:
+        """What ``/health`` tells."""
+        with urlopen(f"{self.root}/health", timeout=30) as answer:  # noqa: S310 - our own server
+            told: dict[str, object] = orjson.loads(answer.read())
+        return told
+
+    def feed(self, name: str) -> float:
+        """A figure of Binance's feed."""
+        feeds = self.health()["feeds"]
+        return float(feeds["binance"][name] or 0)  # type: ignore[index]
+
+    def cpu_s(self) -> float:
+        """Processor time used so far."""
+        fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def resident_mb(self) -> float:
+        """Memory held now."""
+        return int(Path(f"/proc/{self.process}/statm").read_text().split()[1]) * 4096 / 1e6
+
+
+@contextmanager
+def running(count: int, every_ms: int, **settings: str) -> Iterator[App]:
+    """An app on a venue of ``count`` perpetuals, each with a trade every ``every_ms``."""
+    with ExitStack() as stack:
+        venue = stack.enter_context(_process("benchmarks.load_venue", str(count), str(every_ms)))
+        at = f"127.0.0.1:{int(_line(venue))}"
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        environment = {
+            "BINANCE_FUTURES_WS": f"ws://{at}",
+            "BINANCE_FUTURES_REST": f"http://{at}",
+            "BYBIT_WS_LINEAR": f"ws://{at}",  # no venue: nobody asks for it
+            "BYBIT_REST": f"http://{at}",
+            "DATABASE_URL": f"sqlite:///{folder}/history.sqlite3",
+            "ORDERFLOW_HISTORY": "0",
+            "ORDERFLOW_MAX_SOCKETS": str(SOCKETS),
+            "ORDERFLOW_LOG_LEVEL": "ERROR",
+        }
+        yield stack.enter_context(server(None, **{**environment, **settings}))
+
+
+@contextmanager
+def server(log: Path | None, **settings: str) -> Iterator[App]:
+    """An app with these settings and without the demo, that can serve; what it logs goes to a file."""
+    with tcp.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = ("orderflow_dash", "serve", "--no-demo", "--port", str(port))
+    with _process(*command, log=log, **settings) as arbiter:
+        root = f"http://127.0.0.1:{port}"
+        _wait_for(f"{root}/ready")
+        children = Path(f"/proc/{arbiter.pid}/task/{arbiter.pid}/children").read_text().split()
+        yield App(root, int(children[0]))
+
+
+@contextmanager
+def _process(
+    module: str, *arguments: str, log: Path | None = None, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
+    with ExitStack() as stack:
+        errors = None if log is None else stack.enter_context(log.open("w"))
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", module, *arguments],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+def _wait_for(url: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            urlopen(url, timeout=5).close()  # noqa: S310
+        except (URLError, OSError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    line = process.stdout.readline().strip() if process.stdout is not None else ""
+    if not line:
+        raise RuntimeError("a process of the load test ended without a word")
+    return line
+
+
+def sockets() -> list[Row]:
+    """500 clients of 10 symbols that trade 2,000 times a second in all."""
+    count, every_ms = 10, 5
+    with running(count, every_ms) as app:
+        root = app.root.replace("http", "ws")
+        place = (root, str(SOCKETS), str(count), str(every_ms), str(EMIT_MS), str(_WATCH_S))
+        with ExitStack() as stack:
+            for name in symbols(count):  # the series run, so that what is added is the sockets' own
+                stack.enter_context(_one(root, name))
+            time.sleep(5)
+            before = app.resident_mb()
+        time.sleep(1)
+        with _process("benchmarks.load_clients", *place) as clients:
+            _expect(_line(clients), "ready")
+            per_socket = (app.resident_mb() - before) * 1000 / SOCKETS
+            refusal, pages = _beyond(app, root)
+            _expect(_line(clients), "listening")
+            began, used = time.monotonic(), app.cpu_s()
+            seen = orjson.loads(_line(clients))
+            share = (app.cpu_s() - used) / (time.monotonic() - began)
+    if not seen["finals"]:
+        raise RuntimeError("no candle was told as final")
+    return [
+        (f"{SOCKETS} sockets, 10 symbols: lateness of a delta, p99", seen["p99_ms"], EMIT_MS + 100, "ms"),
+        ("  the same, median", seen["median_ms"], EMIT_MS + 100, "ms"),
+        ("  of one core", 100 * share, 60, "%"),
+        ("  resident memory of a socket", per_socket, 100, "KB"),
+        (f"  final candles missed, of {seen['finals'] + seen['missed']:,}", seen["missed"], 0, ""),
+        (
+            f"  socket {SOCKETS + 1} not refused as too_many_clients",
+            float(refusal != "too_many_clients"),
+            0,
+            "",
+        ),
+        ("  a page meanwhile, median", statistics.median(pages), 50, "ms"),
+        ("  a page meanwhile, slowest of 40", max(pages), 50, "ms"),
+    ]
+
+
+@contextmanager
+def _one(root: str, symbol: str) -> Iterator[None]:
+    with connect(f"{root}/ws/orderflow?exchange=binance&symbol={symbol}", max_size=None) as client:
+        client.recv(timeout=30)
+        yield
+
+
+def _beyond(app: App, root: str) -> tuple[str, list[float]]:
+    """How one client too many is refused, and how long pages take while all places are taken, ms."""
+    with connect(f"{root}/ws/orderflow?exchange=binance&symbol=BTCUSDT") as client:
+        told = orjson.loads(client.recv(timeout=30))
+    times = []
+    for _ in range(_PAGES):
+        begun = time.monotonic()
+        urlopen(app.root, timeout=30).close()  # noqa: S310
+        times.append((time.monotonic() - begun) * 1000)
+    return str(told.get("code", told["type"])), times
+
+
+def _expect(line: str, wanted: str) -> None:
+    if line != wanted:
+        raise RuntimeError(f"the clients said {line!r} instead of {wanted!r}")
+
+
+def many_symbols() -> list[Row]:
+    """200 symbols that trade 20,000 times a second in all, each with somebody who watches."""
+    count, every_ms = 200, 10
+    with running(count, every_ms, ORDERFLOW_MAX_SERIES=str(count)) as app:
+        root = app.root.replace("http", "ws")
+        place = (root, str(count), str(count), str(every_ms), "1000", str(_WATCH_S))
+        with _process("benchmarks.load_clients", *place) as clients:
+            _expect(_line(clients), "ready")
+            _expect(_line(clients), "listening")
+            began, used, trades = time.monotonic(), app.cpu_s(), app.feed("trades")
+            ages = []
+            while time.monotonic() < began + _WATCH_S - 5:
+                ages.append(app.feed("age_ms"))
+                time.sleep(0.5)
+            took = time.monotonic() - began
+            share, pace = (app.cpu_s() - used) / took, (app.feed("trades") - trades) / took
+            resident, gaps, differing = app.resident_mb(), app.feed("gaps"), _differing(app)
+            seen = orjson.loads(_line(clients))
+    return [
+        (f"{count} symbols: trades a second lacking to 20,000", max(0.0, 20_000 - pace), 400, ""),
+        ("  age of the feed, worst", max(ages), 1_000, "ms"),
+        ("  lateness of a delta at emit_ms 1000, p99", seen["p99_ms"], 2_000, "ms"),
+        ("  of one core", 100 * share, 90, "%"),
+        ("  resident memory", resident, 700, "MB"),
+        ("  gaps, and minutes that differ from the venue's", gaps + differing, 0, ""),
+        (f"  final candles missed, of {seen['finals'] + seen['missed']:,}", seen["missed"], 0, ""),
+    ]
+
+
+def _differing(app: App) -> float:
+    """Minutes that were found to differ; RuntimeError where none was found equal."""
+    minutes = app.health()["feeds"]["binance"]["klines"]  # type: ignore[index]
+    if not minutes["verified"]:
+        raise RuntimeError("no minute was compared with the venue's")
+    return float(minutes["differing"])
+
+
+def main() -> None:
+    """Print the table."""
+    print(f"{'figure':64}{'measured':>14}{'bar':>14}", flush=True)
+    failed = False
+    for part in (sockets, many_symbols):
+        for name, value, most, unit in part():
+            failed |= value > most
+            print(f"{name:64}{value:>10,.0f} {unit:3}{most:>10,.0f} {unit:3}", flush=True)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
