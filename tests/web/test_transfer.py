@@ -171,11 +171,13 @@ def test_a_version_is_of_the_content(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_pages_share_their_files(client: httpx.Client) -> None:
-    """A file of ours has one address on all pages."""
+    """A file of ours has one address on all pages; the grid is loaded only where the symbol table is."""
     front, embed, compare = (set(files_of(client, page)) for page in ("/", "/embed", "/compare"))
     assets = {each for each in front if each.startswith("/assets/")}
     assert len(assets) > 40
     assert assets == {each for each in embed | compare if "/assets/" in each}
+    assert any("dash_ag_grid" in each for each in front)
+    assert not any("dash_ag_grid" in each for each in embed | compare)
 
 
 def test_a_part_of_a_file_is_sent_as_it_is(client: httpx.Client) -> None:
