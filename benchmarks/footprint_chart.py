@@ -27,7 +27,7 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
 from benchmarks.footprints import Footprints
-from orderflow_dash.web.app import assets_folder
+from orderflow_dash.web.assets import assets_folder
 
 PORT = 18_051
 BATCHES = 3

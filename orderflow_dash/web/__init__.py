@@ -16,6 +16,7 @@ from .help_page import register_help
 from .metrics import register_metrics
 from .replay_api import register_replay_api
 from .socket import register_socket
+from .transfer import spare_bytes
 
 
 def create_server(
@@ -23,6 +24,7 @@ def create_server(
 ) -> Flask:
     """The whole web side as one WSGI application."""
     server: Flask = create_dash(hub, settings, replay, days).server
+    spare_bytes(server)
     guard_edge(server, frame_ancestors=settings.frame_ancestors)
     register_socket(server, hub, settings)
     register_health(server, hub)

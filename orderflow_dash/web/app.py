@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final, cast
 
 from dash import Dash
+from dash.development.base_component import ComponentRegistry
+from dash.resources import Scripts
 from flask import Flask
 
 from ..feeds.days import DayLines
 from ..hub import Hub
 from ..replay import Replay
 from ..settings import Settings
+from .assets import assets_folder, with_versions
 from .compare_page import compare_page, register_compare_page
 from .embed_page import embed_page, register_embed_page
 from .front_page import front_page, register_front_page
@@ -20,16 +22,14 @@ from .symbol_table import register_symbol_table
 from .theme import register_theme
 from .ticker_journal import TickerJournal
 
-_HERE: Final = Path(__file__).resolve()
-
 _DOCUMENT: Final = """<!DOCTYPE html>
 <html lang="en" data-bs-theme="dark" data-page="PAGE">
   <head>
     {%metas%}
     <title>{%title%}</title>
-    <link rel="icon" type="image/svg+xml" href="FAVICON">
+    <link rel="icon" type="image/svg+xml" href="/assets/favicon.svg">
     {%css%}
-    <script src="THEME_SCRIPT"></script>
+    <script src="/assets/theme.js"></script>
   </head>
   <body>
     {%app_entry%}
@@ -43,10 +43,23 @@ _DOCUMENT: Final = """<!DOCTYPE html>
 """
 
 
-def assets_folder() -> Path:
-    """Where the CSS and JavaScript lie: beside the package in a checkout, inside it when installed."""
-    checkout = _HERE.parents[2] / "assets"
-    return checkout if checkout.is_dir() else _HERE.parents[1] / "assets"
+class _Page(Dash):
+    """The application of one page."""
+
+    def interpolate_index(self, *args: str, **parts: str) -> str:
+        """Its document."""
+        document: str = super().interpolate_index(*args, **parts)  # type: ignore[no-untyped-call]
+        return with_versions(document)
+
+
+class _PanelScripts(Scripts):
+    """The scripts of a page without the symbol table: its grid is a fifth of what the page would weigh."""
+
+    def get_all_scripts(self, dev_bundles: bool = False) -> list[dict[str, Any]]:
+        """What Dash lists in such a page."""
+        others = [name for name in ComponentRegistry.registry if name != "dash_ag_grid"]
+        scripts = self.get_library_scripts(others, dev_bundles)  # type: ignore[no-untyped-call]
+        return cast(list[dict[str, Any]], scripts)
 
 
 def create_dash(
@@ -81,11 +94,12 @@ def create_dash(
 def _new_dash(page: str = "", server: Flask | None = None) -> Dash:
     """The application of one page; beside the front page on the server of that one."""
     path = f"/{page}/" if page else "/"
-    app = Dash(
+    app = _Page(
         "orderflow_dash",
         server=cast(Any, server or True),
         url_base_pathname=path,
         assets_folder=str(assets_folder()),
+        assets_external_path="/",  # one address for all pages: what one has loaded, the others have
         assets_ignore=r"^(theme\.js|help\.css)$",  # one is loaded in the head, the other is of another page
         title="Order flow",
         update_title=cast(str, None),  # what Dash takes for "leave the title alone"
@@ -93,8 +107,8 @@ def _new_dash(page: str = "", server: Flask | None = None) -> Dash:
         suppress_callback_exceptions=True,  # a panel's parts exist once it is opened
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
-    document = _DOCUMENT.replace("THEME_SCRIPT", app.get_asset_url("theme.js"))
-    app.index_string = document.replace("FAVICON", app.get_asset_url("favicon.svg")).replace("PAGE", page)
+    app.index_string = _DOCUMENT.replace("PAGE", page)
     if page:
+        app.scripts = _PanelScripts(serve_locally=True, eager=False)  # type: ignore[no-untyped-call]
         app.server.add_url_rule(f"/{page}", endpoint=f"page-{page}", view_func=app.index)
     return app

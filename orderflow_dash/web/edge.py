@@ -7,33 +7,52 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort, redirect, request, send_from_directory
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from .assets import assets_folder
+from .help_links import PATH as HELP
 
 log = logging.getLogger(__name__)
 
 _LARGEST_BODY = 1 << 20  # bytes; a page's own requests are a few kilobytes
 _LONGEST_CAUSE = 200
+_ICON_S = 24 * 3600  # its address names no version
 PAGES: Final = ("embed", "compare")  # beside the front page
 _PACKAGE = str(Path(__file__).parents[1])
 
 
 def guard_edge(server: Flask, prefix: str = "/", frame_ancestors: str = "'self'") -> None:
-    """Bound request bodies, refuse unknown paths, and answer what cannot be understood with 400.
+    """Bound request bodies, give each page one address, and answer what is unknown or malformed.
 
+    Unknown paths are 404, malformed requests 400; a page's address with a slash too many leads to the page.
     ``frame_ancestors``: whom browsers let show the app in a frame.
     """
-    roots = tuple(f"{prefix}{page}" for page in ("", *(f"{name}/" for name in PAGES)))
-    own = tuple(f"{root}{start}" for root in roots for start in ("_", "assets/"))
+    roots = (prefix, *(f"{prefix}{page}/" for page in PAGES))
+    anything = {f"{root}<path:path>" for root in roots}
+    slashed = {f"{prefix}{page}/": f"{prefix}{page}" for page in (*PAGES, HELP)}
     server.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
 
     @server.before_request
+    def lead_to_the_one_address() -> AnyResponse | None:
+        page = slashed.get(request.path)
+        if page is None:
+            return None
+        query = request.query_string.decode(errors="replace")
+        return redirect(f"{page}?{query}" if query else page, 308)
+
+    @server.before_request
     def refuse_unknown_paths() -> None:
-        # Dash answers every path with the page; monitors and typing errors deserve a 404.
-        rule = request.url_rule
-        is_any = rule is not None and rule.rule.endswith("<path:path>") and rule.rule.count("<") == 1
-        if is_any and request.path != prefix and not request.path.startswith(own):
+        # Dash has a rule for each of its own paths and one more that answers any other with the page:
+        # monitors and typing errors deserve a 404.
+        if request.url_rule is not None and request.url_rule.rule in anything:
             abort(404)
+
+    @server.get("/favicon.ico")
+    def favicon() -> Response:
+        """Where browsers look for the icon of an answer that names none."""
+        return send_from_directory(assets_folder(), "favicon.svg", max_age=_ICON_S)
 
     @server.after_request
     def tell_who_may_frame(response: Response) -> Response:

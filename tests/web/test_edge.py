@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orderflow_dash.web.assets import assets_folder
 from tests.conftest import Served
 
 JSON = {"Content-Type": "application/json"}
@@ -129,11 +131,52 @@ def test_our_callbacks_survive_any_value(edge: httpx.Client, value: Any, state: 
         "/health/x",
         "/assets/nope.css",
         "/../etc/passwd",
+        "/_nope",
+        "/_dash-nope",
+        "/_dash-layout/",
+        "/_dash-update-component",  # by GET
+        "/embed/_x",
+        "/compare/_dash-layout/x",
+        "/embed//",
+        "/help/x",
+        "/favicon.ico/x",
     ],
 )
 def test_an_unknown_path_is_a_404(edge: httpx.Client, path: str) -> None:
     """A monitor that asks for what is not there is not fooled by the page."""
     assert edge.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("page", ["/", "/embed/", "/compare/"])
+def test_what_a_page_asks_dash_for_is_answered(edge: httpx.Client, page: str) -> None:
+    """Every path of Dash's own, of every page: its layout, its callbacks, its scripts."""
+    document = edge.get(page, follow_redirects=True).text
+    scripts = re.findall(rf'src="({re.escape(page)}_dash-component-suites/[^"]+)"', document)
+    assert len(scripts) > 5
+    for path in (
+        *scripts,
+        *(f"{page}_{name}" for name in ("dash-layout", "dash-dependencies", "reload-hash")),
+    ):
+        answer = edge.get(path)
+        assert (answer.status_code, "<html" in answer.text[:200]) == (200, False), path
+
+
+@pytest.mark.parametrize("page", ["/embed", "/compare", "/help"])
+def test_a_page_has_one_address(edge: httpx.Client, page: str) -> None:
+    """With a slash more it leads to the page, with the query as it came, and to no other host."""
+    assert edge.get(page).status_code == 200
+    query = "panel=demo%3ABTCUSDT%3A1m%3A10&panel=x&theme=%22%3E&u=%C3%A4"
+    for asked, location in ((f"{page}/", page), (f"{page}/?{query}", f"{page}?{query}")):
+        answer = edge.get(asked)
+        assert (answer.status_code, answer.headers["Location"]) == (308, location)
+
+
+def test_a_browser_finds_an_icon_where_it_looks_by_itself(edge: httpx.Client) -> None:
+    """An answer without a page of ours, as a 404 is, names none: then ``/favicon.ico`` is asked for."""
+    answer = edge.get("/favicon.ico")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/svg+xml; charset=utf-8")
+    assert answer.content == (assets_folder() / "favicon.svg").read_bytes()
+    assert "max-age=" in answer.headers["Cache-Control"]
 
 
 def test_a_plain_request_of_the_socket_says_what_it_is(edge: httpx.Client) -> None:

@@ -20,7 +20,7 @@ from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import Instrument, Timeframe, Trade, Venue
 from orderflow_dash.view import ViewKey
 from orderflow_dash.web import help_example as example
-from orderflow_dash.web.app import assets_folder
+from orderflow_dash.web.assets import assets_folder
 from orderflow_dash.web.footprint_table import FIRE
 from orderflow_dash.web.help_links import ANCHORS, help_href, help_link
 from orderflow_dash.web.help_page import help_html, register_help

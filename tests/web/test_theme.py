@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from orderflow_dash.web.app import assets_folder
+from orderflow_dash.web.assets import assets_folder
 from orderflow_dash.web.theme import BLUE_ORANGE, DARK, LIGHT, PALETTES, palette
 
 TOKENS = (assets_folder() / "10-tokens.css").read_text()
