@@ -57,6 +57,12 @@ def panel_args(text: str) -> dict[str, str]:
     return args
 
 
+def unreadable(text: str) -> str:
+    """The sentence for a panel's text that names neither a venue nor a symbol."""
+    shown = f"“{text[:_LONGEST]}”" if text.strip() else "An empty text"
+    return f"{shown} names no panel. Write venue:symbol:timeframe:step, such as binance:BTCUSDT:1m:0.5."
+
+
 def completed(text: str, hub: Hub) -> str:
     """A panel as a person types it: a symbol alone stands for the first venue that lists it."""
     text = text.strip()
