@@ -14,33 +14,40 @@
   };
   const VERIFIED_WORDS = { true: " ✓", false: " ≠ kline", null: "" };
 
-  /* A level of a candle at a row as exact texts; all zero where nothing was traded. */
-  function levelFigures(candle, flags, price, decimals) {
+  /* The row of a candle that holds a level, as exact texts; all zero where nothing was traded. `to` is the highest of
+     its levels where it has more than one. */
+  function levelFigures(candle, rows, level, decimals) {
+    const { low, high } = rows.span(level);
     const { levels } = candle;
-    const index = levels.p.indexOf(price);
-    const at = (column) => (index < 0 ? 0 : levels[column][index]);
-    const flag = index < 0 ? 0 : flags[index];
+    const sum = { bid: 0, ask: 0, n: 0 };
+    for (let index = 0; index < levels.p.length; index++) {
+      const isIn = levels.p[index] >= low * rows.step && levels.p[index] <= high * rows.step;
+      if (isIn) for (const name of Object.keys(sum)) sum[name] += levels[name][index];
+    }
+    const flag = rows.flags(candle, level);
     const volume = (lots) => text(lots, decimals.quantity);
+    const price = (row) => text(row * rows.step, decimals.price);
     return {
-      p: text(price, decimals.price),
-      bid: volume(at("bid")),
-      ask: volume(at("ask")),
-      delta: volume(at("ask") - at("bid")),
-      volume: volume(at("bid") + at("ask")),
-      n: at("n"),
+      p: price(low),
+      to: high > low ? price(high) : null,
+      bid: volume(sum.bid),
+      ask: volume(sum.ask),
+      delta: volume(sum.ask - sum.bid),
+      volume: volume(sum.bid + sum.ask),
+      n: sum.n,
       buyImbalance: Boolean(flag & BUY),
       sellImbalance: Boolean(flag & SELL),
       stacked: Boolean(flag & (STACKED_BUY | STACKED_SELL)),
     };
   }
 
-  /* The figures of a candle, and of its level at `row` unless that is null, as exact texts. Null without one. */
-  function readoutOf(series, figures, candle, row) {
+  /* The figures of a candle, and of its row that holds `level` unless that is null, as exact texts. Null without one. */
+  function readoutOf(series, rows, candle, level) {
     if (!candle) return null;
     const { decimals } = series;
     const price = (units) => text(units, decimals.price);
     const volume = (lots) => text(lots, decimals.quantity);
-    const { flags, valueArea } = figures.of(candle);
+    const { valueArea } = rows.exact.of(candle);
     return {
       open_ts: candle.open_ts,
       rev: candle.rev,
@@ -64,7 +71,7 @@
       quality: candle.quality,
       verified: candle.verified,
       closed: candle.closed,
-      level: row === null ? null : levelFigures(candle, flags, row * series.step, decimals),
+      level: level === null ? null : levelFigures(candle, rows, level, decimals),
     };
   }
 
@@ -101,7 +108,7 @@
     ["VA low", ({ valueAreaLow }) => grouped(valueAreaLow), null, true],
   ];
   const LEVEL_FIGURES = [
-    ["Level", ({ p }) => grouped(p)],
+    ["Level", ({ p, to }) => (to ? `${grouped(p)} to ${grouped(to)}` : grouped(p))],
     ["Bid", ({ bid }) => grouped(bid), ({ bid }) => side("bid")(bid)],
     ["Ask", ({ ask }) => grouped(ask), ({ ask }) => side("ask")(ask)],
     ["Delta", ({ delta }) => plus(delta), ({ delta }) => sign(delta)],

@@ -50,6 +50,7 @@ class PanelOptions:
     cells: Cells = "bid-ask"  # what a cell of the footprint chart tells
     colour: Colouring = "delta"  # what its colour tells
     scale: Scale = "candle"  # what has the full colour: the strongest cell of it, or of all in sight
+    group: bool = True  # rows of the footprint chart that are too low for text hold several levels
     candle: int | None = None  # open (ms) of the candle whose levels are shown
 
     @property
@@ -90,6 +91,7 @@ ACCEPTED: Final[Mapping[str, _Accepts]] = {
     "cells": _Accepts({"bid-ask": "bid × ask", "delta": "delta", "volume": "volume", "trades": "trades"}),
     "colour": _Accepts({"delta": "delta", "volume": "volume", "imbalance": "imbalance"}),
     "scale": _Accepts({"candle": "candle", "visible": "in sight"}),
+    "group": _Accepts({"1": "readable", "0": "every level"}),
     "candle": _Accepts({}, "the open of a candle in milliseconds"),
 }
 
@@ -157,7 +159,7 @@ def _value(name: str, text: str) -> object:
     if text not in ACCEPTED[name].offered:
         raise ValueError(text)
     match name:
-        case "zero" | "swap":
+        case "zero" | "swap" | "group":
             return text == "1"
         case "va":
             return int(text)
