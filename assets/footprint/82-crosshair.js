@@ -4,6 +4,7 @@
   "use strict";
 
   const parts = window.orderflow.footprint;
+  const { grouped, text } = parts.decimal;
   const EVENT = "orderflow:crosshair";
 
   /* Paint the crosshair of `hover` {open_ts, level}; level is null where another chart leads. */
@@ -39,7 +40,7 @@
     context.lineWidth = 1;
     const height = Math.max(2, scene.top(row - 1) - top);
     context.strokeRect(left + 0.5, top + 0.5, right - left - 1, height - 1);
-    const label = parts.decimal.text(level * rows.step, series.decimals.price);
+    const label = grouped(text(level * rows.step, series.decimals.price));
     const reach = Math.round(scene.fontSize * 1.4); // or half of an axis label would look out from under the tag
     context.fillStyle = colours.surface;
     context.fillRect(scene.axis.x + 1, Math.max(0, y - reach), scene.width - scene.axis.x, 2 * reach);

@@ -9,10 +9,10 @@
   const QUALITY_WORDS = {
     complete: "Complete",
     partial: "◐ Partial",
-    gap: "⚠\ufe0e Trades missing",
+    gap: "⚠\ufe0e Gap",
     repaired: "↻ Repaired",
   };
-  const VERIFIED_WORDS = { true: " ✓", false: " ≠ kline", null: "" };
+  const VERIFIED_WORDS = { true: " ✓", false: " ≠", null: "" };
 
   /* The row of a candle that holds a level, as exact texts; all zero where nothing was traded. `to` is the highest of
      its levels where it has more than one. */
@@ -51,7 +51,8 @@
     return {
       open_ts: candle.open_ts,
       rev: candle.rev,
-      time: parts.dayClock(candle.open_ts),
+      time: parts.clock(candle.open_ts),
+      day: parts.day(candle.open_ts),
       open: price(candle.open),
       high: price(candle.high),
       low: price(candle.low),
@@ -88,8 +89,9 @@
 
   /* [name, text, colour, whether a narrow chart leaves it out: its statistics rows have it too] */
   const CANDLE_FIGURES = [
-    ["Candle", ({ time, closed }) => `${time}${closed ? "" : " ·"}`],
+    ["Candle", ({ time, closed }) => `${time}${closed ? "" : " open"}`],
     ["Quality", ({ quality, verified }) => QUALITY_WORDS[quality] + VERIFIED_WORDS[verified]],
+    ["Day", ({ day }) => day, null, true],
     ["Open", ({ open }) => grouped(open), null, true],
     ["High", ({ high }) => grouped(high)],
     ["Low", ({ low }) => grouped(low)],
@@ -107,13 +109,14 @@
     ["VA high", ({ valueAreaHigh }) => grouped(valueAreaHigh), null, true],
     ["VA low", ({ valueAreaLow }) => grouped(valueAreaLow), null, true],
   ];
+  const WIDE = "Level"; // of a row of several levels it names two prices
   const LEVEL_FIGURES = [
     ["Level", ({ p, to }) => (to ? `${grouped(p)} to ${grouped(to)}` : grouped(p))],
     ["Bid", ({ bid }) => grouped(bid), ({ bid }) => side("bid")(bid)],
     ["Ask", ({ ask }) => grouped(ask), ({ ask }) => side("ask")(ask)],
     ["Delta", ({ delta }) => plus(delta), ({ delta }) => sign(delta)],
     ["Volume", ({ volume }) => grouped(volume), null, true],
-    ["Trades", ({ n }) => grouped(String(n))],
+    ["Trades", ({ n }) => grouped(String(n)), null, true],
     ["Imbalance", imbalanceWord],
   ];
 
@@ -129,6 +132,7 @@
         const value = document.createElement("dd");
         term.textContent = name;
         item.classList.toggle("is-spare", Boolean(isSpare));
+        item.classList.toggle("is-wide", name === WIDE);
         item.append(term, value);
         this.element.append(item);
         return value;

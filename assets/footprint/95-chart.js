@@ -3,7 +3,7 @@
   "use strict";
 
   const parts = window.orderflow.footprint;
-  const { text } = parts.decimal;
+  const { grouped, text } = parts.decimal;
 
   const CHANGED = "orderflow:footprint-options"; // told on the element where a key changed an option
 
@@ -238,7 +238,7 @@
 
     _axisWidth() {
       const { series } = this;
-      const price = series.last ? text(series.last.high, series.decimals.price) : "";
+      const price = series.last ? grouped(text(series.last.high, series.decimals.price)) : "";
       const names = this.options.statistics ? parts.STATISTIC_LABELS : [];
       const widest = Math.max(...[price, ...names].map((label) => this._ruler.em(label)));
       return Math.ceil(widest * parts.FONT) + 14;

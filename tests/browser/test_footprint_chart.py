@@ -385,7 +385,7 @@ def test_a_candle_that_is_not_whole_looks_different(chart: ChartPage, quality: Q
     whole = chart.pixels()
     chart.take(Source().snapshot(candle(0), candle(1, quality=quality)))
     assert chart.pixels() != whole
-    word = {Quality.GAP: "Trades missing", Quality.PARTIAL: "Partial", Quality.REPAIRED: "Repaired"}[quality]
+    word = {Quality.GAP: "Gap", Quality.PARTIAL: "Partial", Quality.REPAIRED: "Repaired"}[quality]
     assert word in chart.page.texts(".footprint-readout dd")[1]
 
 

@@ -34,7 +34,7 @@ def test_the_current_value_stands_top_right(candle, instrument) -> None:
     """Exact, signed, grouped, in the colour of the line."""
     figure = cvd_figure([candle(cvd=-1_234_567)], VolumeUnits(instrument), Timeframe.M1, COLOURS)
     (note,) = figure["layout"]["annotations"]
-    assert note["text"] == "<b>-1,234.567</b>"
+    assert note["text"] == "<b>−1,234.567</b>"
     assert (note["x"], note["y"], note["xanchor"], note["yanchor"]) == (1, 1, "right", "bottom")
     assert note["font"]["color"] == COLOURS.bid
 
