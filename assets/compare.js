@@ -10,10 +10,17 @@
 
   const timeOf = (view) => `${view.tf} ${view.lookback ?? ""}`;
 
-  function address(views, missing) {
-    const { panelText } = window.dash_clientside.share;
-    const texts = [...views.map(panelText), ...missing.map(encodeURIComponent)];
-    const parts = texts.map((text) => `panel=${text}`);
+  /* Panels, and the texts of those that cannot be had, by their ids. */
+  function byCell(values, ids) {
+    return new Map(ids.map(({ panel }, index) => [panel, values[index]]));
+  }
+
+  /* The address of the panels in the order of their cells, each by its view or, where it has none, its text. */
+  function address(order, views, missing) {
+    const { panelText, encoded } = window.dash_clientside.share;
+    const parts = order
+      .filter((panel) => views.has(panel) || missing.has(panel))
+      .map((panel) => `panel=${views.has(panel) ? panelText(views.get(panel)) : encoded(missing.get(panel))}`);
     if (links.length) parts.push(`link=${links.join(",")}`);
     return parts.length ? "?" + parts.join("&") : "";
   }
@@ -29,23 +36,22 @@
   }
 
   /* Which panel leads: the one whose time was changed, or the first where linking begins. */
-  function leader(views, ids, begins) {
-    const changed = ids.findIndex(
-      ({ panel }, index) => times.has(panel) && times.get(panel) !== timeOf(views[index])
-    );
-    if (changed >= 0) return changed;
-    const apart = new Set(views.map(timeOf)).size > 1;
-    return apart && (begins || ids.some(({ panel }) => !times.has(panel))) ? 0 : -1;
+  function leader(panels, begins) {
+    const changed = panels.find(([panel, view]) => times.has(panel) && times.get(panel) !== timeOf(view));
+    if (changed) return changed[1];
+    const apart = new Set(panels.map(([, view]) => timeOf(view))).size > 1;
+    return apart && (begins || panels.some(([panel]) => !times.has(panel))) ? panels[0][1] : null;
   }
 
-  function linkTime(views, ids, begins, byDefault) {
-    const lead = links.includes("time") ? leader(views, ids, begins) : -1;
+  /* `panels`: [id, view] in the order of the cells. */
+  function linkTime(panels, begins, byDefault) {
+    const lead = links.includes("time") ? leader(panels, begins) : null;
     times.clear();
-    ids.forEach(({ panel }, index) => times.set(panel, timeOf(views[lead < 0 ? index : lead])));
-    if (lead < 0) return;
-    const { tf, lookback } = views[lead];
-    ids.forEach(({ panel }, index) => {
-      if (timeOf(views[index]) === timeOf(views[lead])) return;
+    panels.forEach(([panel, view]) => times.set(panel, timeOf(lead || view)));
+    if (!lead) return;
+    const { tf, lookback } = lead;
+    panels.forEach(([panel, view]) => {
+      if (timeOf(view) === timeOf(lead)) return;
       const { set_props } = window.dash_clientside;
       set_props({ type: "panel-timeframe", panel }, { value: tf });
       set_props({ type: "panel-option", panel, option: "lookback" }, { value: lookback ?? byDefault });
@@ -66,16 +72,19 @@
 
   window.dash_clientside = Object.assign(window.dash_clientside || {}, {
     compare: {
-      follow: (views, missing, chosen, ids, defaults, wish) => {
+      follow: (viewed, texts, chosen, viewIds, textIds, cellIds, defaults, wish) => {
         if (!wish) return window.dash_clientside.no_update;
+        const [views, missing] = [byCell(viewed, viewIds), byCell(texts, textIds)];
+        // What Dash hands over is in the order in which it appeared.
+        const order = cellIds.map(({ panel }) => panel);
+        const panels = order.filter((panel) => views.has(panel)).map((panel) => [panel, views.get(panel)]);
         const begins = !links.includes("time") && (chosen || []).includes("time");
         links = ["crosshair", "time"].filter((link) => (chosen || []).includes(link));
-        linkTime(views, ids, begins, defaults[0]?.lookback);
-        if (views.length + missing.length || shownPanels !== null) {
-          write(address(views, missing), views.length + missing.length);
-        }
-        document.title = views.length
-          ? `${views.map(({ symbol }) => symbol).join(", ")} · Order flow`
+        linkTime(panels, begins, defaults[0]?.lookback);
+        const count = views.size + missing.size;
+        if (count || shownPanels !== null) write(address(order, views, missing), count);
+        document.title = panels.length
+          ? `${panels.map(([, { symbol }]) => symbol).join(", ")} · Order flow`
           : "Compare · Order flow";
         return window.location.search;
       },

@@ -10,6 +10,7 @@
     cells: ["content", String],
     colour: ["colouring", String],
     scale: ["scale", String],
+    group: ["grouping", (text) => text === "1"],
     ratio: ["ratio", Number],
     min: ["minNotional", Number],
     zero: ["zeroOpposite", (text) => text === "1"],

@@ -131,7 +131,9 @@
 
   function writeHead(place, content) {
     write(place.querySelector(".level-title"), `Levels ${content.title}`);
-    write(place.querySelector(".level-note"), `${content.unit}, ${content.note}`);
+    const note = place.querySelector(".level-note");
+    write(note, `${content.unit}, ${content.note}`);
+    if (note.title !== content.tip) note.title = content.tip;
     const order = ordered(content.swap);
     if (place.dataset.swap === String(content.swap)) return;
     place.dataset.swap = String(content.swap);
@@ -168,7 +170,7 @@
     mark(cell("bid"), bid, names, "sell");
     mark(cell("ask"), ask, names, "buy");
     write(cell("delta"), delta);
-    cell("delta").dataset.side = delta.startsWith("-") ? "bid" : delta.startsWith("+") ? "ask" : "";
+    cell("delta").dataset.side = delta.startsWith("−") ? "bid" : delta.startsWith("+") ? "ask" : "";
     write(cell("n"), n);
     const [bidStrip, askStrip] = cell("bar").children;
     for (const [strip, share] of [

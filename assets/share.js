@@ -11,11 +11,13 @@
     return window.location.origin + prefix;
   }
 
+  /* A value of an address; what may stand in it as it is stays readable. */
+  const encoded = (text) => encodeURIComponent(text).replaceAll("%3A", ":").replaceAll("%3D", "=");
+
   /* A view as one value of the address `/compare`: venue, symbol, timeframe, step, then its options. */
   function panelText({ exchange, symbol, tf, step, ...options }) {
     const more = Object.entries(options).map(([name, value]) => `${name}=${value}`);
-    const text = [exchange, symbol, tf, step, ...more].join(":");
-    return encodeURIComponent(text).replaceAll("%3A", ":").replaceAll("%3D", "=");
+    return encoded([exchange, symbol, tf, step, ...more].join(":"));
   }
 
   /* What the panel's charts show, as a table. */
@@ -65,6 +67,7 @@
 
   window.dash_clientside = Object.assign(window.dash_clientside || {}, {
     share: {
+      encoded,
       panelText,
 
       fill: (view, theme) => [

@@ -10,6 +10,8 @@
   const ROW_HEIGHT = { wide: 28, narrow: 44 };
   const HEADER_HEIGHT = { wide: 30, narrow: 38 };
   const NARROW_FIGURES = 280; // px of the star and the narrow layout's figures
+  const SYMBOL_LEAST = 200; // px of the symbol's column in the wide layout
+  const SYMBOL_AIR = 50; // px of its cell beside name and pair
   const SORT_ANEW_MS = 10000;
 
   const choice = window.symbolChoice;
@@ -99,12 +101,33 @@
     }
   }
 
+  /* px that the longest name and pair take in the symbol's cell. */
+  function longestSymbol() {
+    const context = document.createElement("canvas").getContext("2d");
+    const family = window.getComputedStyle(document.body).fontFamily;
+    let longest = 0;
+    grid.forEachNode(({ data }) => {
+      context.font = `600 13px ${family}`;
+      const name = context.measureText(data.symbol).width;
+      context.font = `11px ${family}`;
+      longest = Math.max(longest, name + context.measureText(data.pair).width);
+    });
+    return Math.ceil(longest) + SYMBOL_AIR;
+  }
+
+  /* As wide as its names, where the other columns leave so much. */
+  function symbolWidth(width) {
+    const others = grid.getAllGridColumns().filter((each) => each.getColId() !== "symbol" && each.isVisible());
+    const taken = others.reduce((sum, each) => sum + (each.isPinned() ? each.getActualWidth() : each.getMinWidth()), 0);
+    return Math.max(SYMBOL_LEAST, Math.min(longestSymbol(), width - taken));
+  }
+
   /* The table's width decides the layout, and each layout has columns of its own. */
   function fit() {
     const width = document.querySelector(".symbol-table").clientWidth;
     if (!width) return;
     const fitting = width >= WIDE_FROM ? "wide" : "narrow";
-    const symbol = fitting === "wide" ? 200 : Math.max(112, Math.min(150, width - NARROW_FIGURES));
+    const symbol = fitting === "wide" ? symbolWidth(width) : Math.max(112, Math.min(150, width - NARROW_FIGURES));
     grid.setColumnWidths([{ key: "symbol", newWidth: symbol }]);
     if (fitting === layout) return;
     layout = fitting;
@@ -157,6 +180,7 @@
       grid.setGridOption("isExternalFilterPresent", isFiltered);
       grid.setGridOption("doesExternalFilterPass", passes);
       grid.addEventListener("gridSizeChanged", fit);
+      grid.addEventListener("rowDataUpdated", fit);
       grid.addEventListener("modelUpdated", showCount);
       choice.follow(followChoice);
       fit();

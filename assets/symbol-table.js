@@ -10,6 +10,8 @@
   ];
   const NOTHING = "–";
 
+  const withMinus = (text) => text.replace("-", "−");
+
   /* Three significant digits with k, M, B or T. */
   function compact(value) {
     if (value === null || value === undefined) return NOTHING;
@@ -18,16 +20,16 @@
       if (size >= unit * 0.9995) {
         const scaled = value / unit;
         const decimals = Math.abs(scaled) < 9.995 ? 2 : Math.abs(scaled) < 99.95 ? 1 : 0;
-        return scaled.toFixed(decimals) + letter;
+        return withMinus(scaled.toFixed(decimals)) + letter;
       }
     }
-    return value.toFixed(size < 10 ? 2 : size < 100 ? 1 : 0);
+    return withMinus(value.toFixed(size < 10 ? 2 : size < 100 ? 1 : 0));
   }
 
   function percent(value, decimals, signed) {
     if (value === null || value === undefined) return NOTHING;
     const text = value.toFixed(decimals);
-    return signed && Number(text) > 0 ? "+" + text : text;
+    return signed && Number(text) > 0 ? "+" + text : withMinus(text);
   }
 
   function byPrice(_textA, _textB, nodeA, nodeB) {

@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 from .feeds.board import TickerBoard
 from .market import Instrument, Venue
 from .minute_book import MinuteBook
+from .refusal import quoted
 from .view import Past, SeriesStream, TradeSource, View, ViewKey
 
 log = logging.getLogger(__name__)
@@ -144,6 +145,18 @@ class Hub:
             VenueStatus(v, link.listing.reachable, link.listing.detail) for v, link in self._links.items()
         ]
 
+    def default_venue(self) -> VenueStatus:
+        """The venue of a view that names none: the first that can be reached; where none can, the first.
+
+        Waits for the venues' first answers, some seconds at most.
+        """
+        until = time.monotonic() + _FIRST_ANSWER_S
+        for place, link in enumerate(self._links.values()):
+            link.listing.answered.wait(max(0.0, until - time.monotonic()))
+            if link.listing.reachable:
+                return self.venues()[place]
+        return self.venues()[0]
+
     def history_detail(self) -> str:
         """What is wrong with the storing of history, as a sentence; empty where nothing is."""
         health = {} if self._history is None else self._history.health()
@@ -160,7 +173,8 @@ class Hub:
         """
         link = self._links.get(venue)
         if link is None:
-            raise Unavailable(f"{venue} is not served here; served: {', '.join(self._links)}")
+            served = ", ".join(each.label for each in self._links)
+            raise Unavailable(f"{venue.label} is not served here; served: {served}")
         with self._lock:
             stream = self._streams.get((venue, symbol))
         if stream is not None:
@@ -170,10 +184,12 @@ class Hub:
             listing.answered.wait(_FIRST_ANSWER_S)
         instrument = listing.instruments.get(symbol)
         if instrument is None and not listing.instruments:
-            raise Unavailable(f"{venue} cannot be reached: {listing.detail}")
+            raise Unavailable(f"{venue.label} cannot be reached: {listing.detail}")
         if instrument is None:
             some = ", ".join(sorted(listing.instruments, key=lambda each: (each != "BTCUSDT", each))[:3])
-            raise UnknownSymbol(f"{venue} lists no perpetual {symbol[:40]!r}; it lists {some} and others")
+            raise UnknownSymbol(
+                f"{venue.label} lists no perpetual {quoted(symbol)}; it lists {some} and others"
+            )
         return instrument
 
     def price(self, instrument: Instrument) -> int | None:

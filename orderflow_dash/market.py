@@ -55,7 +55,7 @@ class State(StrEnum):
 
 
 class Quality(StrEnum):
-    """How whole a candle is: every trade seen, fetched later and whole, begun inside, or missing some."""
+    """How whole a candle is: every trade seen, fetched afterwards, begun inside, or missing some."""
 
     COMPLETE = "complete"
     REPAIRED = "repaired"

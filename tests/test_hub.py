@@ -395,11 +395,11 @@ def test_what_is_not_there_is_told_in_words(setting):
     """Unknown symbol, venue out of reach, venue not served: three different answers."""
     hub = setting.hub
     assert hub.instrument(Venue.BINANCE, "BTCUSDT") == BTC
-    with pytest.raises(UnknownSymbol, match="binance lists no perpetual 'NOPE'"):
+    with pytest.raises(UnknownSymbol, match="Binance lists no perpetual “NOPE”; it lists BTCUSDT"):
         hub.instrument(Venue.BINANCE, "NOPE")
-    with pytest.raises(Unavailable, match="bybit cannot be reached: connection refused"):
+    with pytest.raises(Unavailable, match="Bybit cannot be reached: connection refused"):
         hub.instrument(Venue.BYBIT, "BTCUSDT")
-    with pytest.raises(Unavailable, match="demo is not served here; served: binance, bybit"):
+    with pytest.raises(Unavailable, match=r"Demo \(simulated\) is not served here; served: Binance, Bybit"):
         hub.instrument(Venue.DEMO, "BTCUSDT")
     with pytest.raises(UnknownSymbol), hub.watch(key("NOPE")):
         pytest.fail("nothing to watch")

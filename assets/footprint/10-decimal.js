@@ -12,6 +12,7 @@
     [1e3, "k"],
   ];
   const NOTHING = "–";
+  const MINUS = "−"; // before what a person reads; exact texts have a hyphen
 
   /* Decimals of a number as JSON prints it: 1 of "0.5", 5 of "2e-5". */
   function places(token) {
@@ -40,7 +41,7 @@
 
   /* The same digits, thousands marked. */
   function grouped(decimalText) {
-    const [whole, fraction] = decimalText.split(".");
+    const [whole, fraction] = decimalText.replace("-", MINUS).split(".");
     const marked = whole.replace(/\B(?=(\d{3})+$)/g, ",");
     return fraction === undefined ? marked : `${marked}.${fraction}`;
   }
@@ -58,18 +59,18 @@
       if (size >= unit * 0.9995) {
         const scaled = size / unit;
         const shown = scaled.toFixed(scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0) + letter;
-        return value < 0 ? "-" + shown : shown;
+        return value < 0 ? MINUS + shown : shown;
       }
     }
     const wanted = size < 9.995 ? (size < 0.9995 ? 2 - Math.floor(Math.log10(size)) : 2) : size < 99.95 ? 1 : 0;
-    return value.toFixed(Math.min(wanted, decimals, 20));
+    return value.toFixed(Math.min(wanted, decimals, 20)).replace("-", MINUS);
   }
 
   /* A share in per cent with one decimal. */
   function percent(part, whole) {
     if (!whole) return NOTHING;
     const shown = ((100 * part) / whole).toFixed(1);
-    return Number(shown) === 0 ? "0.0" : shown;
+    return Number(shown) === 0 ? "0.0" : shown.replace("-", MINUS);
   }
 
   parts.decimal = { places, units, text, grouped, signed, compact, percent, NOTHING };

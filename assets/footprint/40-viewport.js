@@ -6,8 +6,8 @@
   const parts = window.orderflow.footprint;
 
   const COLUMN = { least: 2, usual: 84, most: 420 };
-  const ROW = { least: 0.25, readable: 15, usual: 20, most: 64 };
-  const AIR = 0.02; // of what is fitted, above and below it; at least a row
+  const ROW = { least: 0.001, readable: 15, usual: 20, most: 64 };
+  const AIR = { share: 0.02, least: 20 }; // above and below what is fitted; at least so many px, and a row
   const BEHIND = 0.35; // columns of air after the newest candle
 
   const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
@@ -56,7 +56,8 @@
       }
       if (low > high) return; // nothing in sight: price stays where it was
       const rows = [high, low].map((price) => Math.floor(price / series.step + 0.5));
-      const air = Math.max(1, (rows[0] - rows[1]) * AIR);
+      const range = rows[0] - rows[1] + 1;
+      const air = Math.max(1, range * AIR.share, (range * AIR.least) / Math.max(1, this.height - 2 * AIR.least));
       const [top, bottom] = [rows[0] + air, rows[1] - air];
       this.rowHeight = clamp(this.height / (top - bottom + 1), ROW.least, ROW.usual);
       this.middle = (top + bottom) / 2;
@@ -131,6 +132,11 @@
       else if (slot + 1 > this.right) this.right = slot + 1;
       else return;
       this.follow = false;
+    }
+
+    /* All prices in sight. */
+    fit() {
+      this.price = "fit";
     }
 
     /* Rows high enough for text around the last price, or back to fitted. */

@@ -3,7 +3,7 @@
   "use strict";
 
   const parts = window.orderflow.footprint;
-  const { text } = parts.decimal;
+  const { grouped, text } = parts.decimal;
 
   const MINUTE = 60000;
   const DAY = 1440 * MINUTE;
@@ -15,8 +15,7 @@
 
   /* "14:05", or the day at midnight. */
   function timeLabel(ms) {
-    const time = new Date(ms);
-    return ms % DAY ? clock(ms) : `${time.getUTCDate()} ${MONTHS[time.getUTCMonth()]}`;
+    return ms % DAY ? clock(ms) : day(ms);
   }
 
   function clock(ms) {
@@ -24,10 +23,12 @@
     return `${two(time.getUTCHours())}:${two(time.getUTCMinutes())}`;
   }
 
-  function dayClock(ms) {
+  function day(ms) {
     const time = new Date(ms);
-    return `${time.getUTCDate()} ${MONTHS[time.getUTCMonth()]} ${clock(ms)}`;
+    return `${time.getUTCDate()} ${MONTHS[time.getUTCMonth()]}`;
   }
+
+  const dayClock = (ms) => `${day(ms)} ${clock(ms)}`;
 
   /* Rows between two labels of the price axis: 1, 2 or 5 times a power of ten. */
   function rowsBetween(rowHeight) {
@@ -88,7 +89,7 @@
       const isFree = Math.abs(y - lastY) >= size * 1.4 && y > size / 2 && y < plot.height - size / 2;
       if (isFree) {
         const place = axis.x + px(7);
-        texts.add("400", "left", colours.muted, text(row * series.step, decimals), place, parts.baseline(y, y, size));
+        texts.add("400", "left", colours.muted, grouped(text(row * series.step, decimals)), place, parts.baseline(y, y, size));
       }
     }
     for (const slot of labelledSlots(scene)) {
@@ -114,7 +115,7 @@
     context.globalAlpha = 0.7;
     for (let x = 0; x < scene.axis.x; x += px(5)) context.fillRect(x, y, px(2), Math.max(1, px(0.5)));
     context.globalAlpha = 1;
-    tag(context, scene, text(last.close, series.decimals.price), y, colour, colours.surface);
+    tag(context, scene, grouped(text(last.close, series.decimals.price)), y, colour, colours.surface);
   }
 
   /* A label with a ground of its own on the price axis. */
@@ -131,5 +132,5 @@
     context.fillText(label, axis.x + px(7), parts.baseline(middle, middle, size));
   }
 
-  Object.assign(parts, { paintGrid, paintAxes, paintLastPrice, tag, clock, dayClock });
+  Object.assign(parts, { paintGrid, paintAxes, paintLastPrice, tag, clock, day, dayClock });
 })();

@@ -4,9 +4,10 @@
   "use strict";
 
   const parts = window.orderflow.footprint;
+  const { grouped, text } = parts.decimal;
   const EVENT = "orderflow:crosshair";
 
-  /* Paint the crosshair of `hover` {open_ts, row}; row is null where another chart leads. */
+  /* Paint the crosshair of `hover` {open_ts, level}; level is null where another chart leads. */
   function paintCrosshair(context, scene, hover) {
     context.clearRect(0, 0, scene.width, scene.height);
     parts.paintLastPrice(context, scene);
@@ -18,25 +19,28 @@
     if (right <= 0 || left >= plot.width) return;
     context.fillStyle = colours.column;
     context.fillRect(left, 0, right - left, scene.height);
-    if (hover.row !== null) paintRow(context, scene, hover.row, left, right);
+    if (hover.level !== null) paintLevel(context, scene, hover.level, left, right);
     paintTime(context, scene, slot * series.tf_ms, Math.round((left + right) / 2), px);
   }
 
-  function paintRow(context, scene, row, left, right) {
-    const { view, ratio, colours, plot, px, series } = scene;
-    const y = Math.round(view.y(row) * ratio);
+  /* A line at the level, and a frame around the row that holds it. */
+  function paintLevel(context, scene, level, left, right) {
+    const { view, ratio, colours, plot, px, series, rows } = scene;
+    const y = Math.round(view.y(level / rows.count) * ratio);
     if (y < 0 || y > plot.height) return;
     context.fillStyle = colours.faint;
     const dash = px(3); // dashed, so that the figures it crosses stay readable
     for (let x = 0; x < scene.axis.x; x += 2 * dash) {
       if (x < left || x >= right) context.fillRect(x, y, dash, 1);
     }
+    const { low, high } = rows.span(level);
+    const row = (low + high) / 2 / rows.count;
     const top = scene.top(row);
     context.strokeStyle = colours.accent;
     context.lineWidth = 1;
     const height = Math.max(2, scene.top(row - 1) - top);
     context.strokeRect(left + 0.5, top + 0.5, right - left - 1, height - 1);
-    const label = parts.decimal.text(row * series.step, series.decimals.price);
+    const label = grouped(text(level * rows.step, series.decimals.price));
     const reach = Math.round(scene.fontSize * 1.4); // or half of an axis label would look out from under the tag
     context.fillStyle = colours.surface;
     context.fillRect(scene.axis.x + 1, Math.max(0, y - reach), scene.width - scene.axis.x, 2 * reach);

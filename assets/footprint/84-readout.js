@@ -9,42 +9,50 @@
   const QUALITY_WORDS = {
     complete: "Complete",
     partial: "◐ Partial",
-    gap: "⚠\ufe0e Trades missing",
+    gap: "⚠\ufe0e Gap",
     repaired: "↻ Repaired",
   };
-  const VERIFIED_WORDS = { true: " ✓", false: " ≠ kline", null: "" };
+  const VERIFIED_WORDS = { true: " ✓", false: " ≠", null: "" };
 
-  /* A level of a candle at a row as exact texts; all zero where nothing was traded. */
-  function levelFigures(candle, flags, price, decimals) {
+  /* The row of a candle that holds a level, as exact texts; all zero where nothing was traded. `to` is the highest of
+     its levels where it has more than one. */
+  function levelFigures(candle, rows, level, decimals) {
+    const { low, high } = rows.span(level);
     const { levels } = candle;
-    const index = levels.p.indexOf(price);
-    const at = (column) => (index < 0 ? 0 : levels[column][index]);
-    const flag = index < 0 ? 0 : flags[index];
+    const sum = { bid: 0, ask: 0, n: 0 };
+    for (let index = 0; index < levels.p.length; index++) {
+      const isIn = levels.p[index] >= low * rows.step && levels.p[index] <= high * rows.step;
+      if (isIn) for (const name of Object.keys(sum)) sum[name] += levels[name][index];
+    }
+    const flag = rows.flags(candle, level);
     const volume = (lots) => text(lots, decimals.quantity);
+    const price = (row) => text(row * rows.step, decimals.price);
     return {
-      p: text(price, decimals.price),
-      bid: volume(at("bid")),
-      ask: volume(at("ask")),
-      delta: volume(at("ask") - at("bid")),
-      volume: volume(at("bid") + at("ask")),
-      n: at("n"),
+      p: price(low),
+      to: high > low ? price(high) : null,
+      bid: volume(sum.bid),
+      ask: volume(sum.ask),
+      delta: volume(sum.ask - sum.bid),
+      volume: volume(sum.bid + sum.ask),
+      n: sum.n,
       buyImbalance: Boolean(flag & BUY),
       sellImbalance: Boolean(flag & SELL),
       stacked: Boolean(flag & (STACKED_BUY | STACKED_SELL)),
     };
   }
 
-  /* The figures of a candle, and of its level at `row` unless that is null, as exact texts. Null without one. */
-  function readoutOf(series, figures, candle, row) {
+  /* The figures of a candle, and of its row that holds `level` unless that is null, as exact texts. Null without one. */
+  function readoutOf(series, rows, candle, level) {
     if (!candle) return null;
     const { decimals } = series;
     const price = (units) => text(units, decimals.price);
     const volume = (lots) => text(lots, decimals.quantity);
-    const { flags, valueArea } = figures.of(candle);
+    const { valueArea } = rows.exact.of(candle);
     return {
       open_ts: candle.open_ts,
       rev: candle.rev,
-      time: parts.dayClock(candle.open_ts),
+      time: parts.clock(candle.open_ts),
+      day: parts.day(candle.open_ts),
       open: price(candle.open),
       high: price(candle.high),
       low: price(candle.low),
@@ -64,7 +72,7 @@
       quality: candle.quality,
       verified: candle.verified,
       closed: candle.closed,
-      level: row === null ? null : levelFigures(candle, flags, row * series.step, decimals),
+      level: level === null ? null : levelFigures(candle, rows, level, decimals),
     };
   }
 
@@ -81,8 +89,9 @@
 
   /* [name, text, colour, whether a narrow chart leaves it out: its statistics rows have it too] */
   const CANDLE_FIGURES = [
-    ["Candle", ({ time, closed }) => `${time}${closed ? "" : " ·"}`],
+    ["Candle", ({ time, closed }) => `${time}${closed ? "" : " open"}`],
     ["Quality", ({ quality, verified }) => QUALITY_WORDS[quality] + VERIFIED_WORDS[verified]],
+    ["Day", ({ day }) => day, null, true],
     ["Open", ({ open }) => grouped(open), null, true],
     ["High", ({ high }) => grouped(high)],
     ["Low", ({ low }) => grouped(low)],
@@ -100,13 +109,14 @@
     ["VA high", ({ valueAreaHigh }) => grouped(valueAreaHigh), null, true],
     ["VA low", ({ valueAreaLow }) => grouped(valueAreaLow), null, true],
   ];
+  const WIDE = "Level"; // of a row of several levels it names two prices
   const LEVEL_FIGURES = [
-    ["Level", ({ p }) => grouped(p)],
+    ["Level", ({ p, to }) => (to ? `${grouped(p)} to ${grouped(to)}` : grouped(p))],
     ["Bid", ({ bid }) => grouped(bid), ({ bid }) => side("bid")(bid)],
     ["Ask", ({ ask }) => grouped(ask), ({ ask }) => side("ask")(ask)],
     ["Delta", ({ delta }) => plus(delta), ({ delta }) => sign(delta)],
     ["Volume", ({ volume }) => grouped(volume), null, true],
-    ["Trades", ({ n }) => grouped(String(n))],
+    ["Trades", ({ n }) => grouped(String(n)), null, true],
     ["Imbalance", imbalanceWord],
   ];
 
@@ -122,6 +132,7 @@
         const value = document.createElement("dd");
         term.textContent = name;
         item.classList.toggle("is-spare", Boolean(isSpare));
+        item.classList.toggle("is-wide", name === WIDE);
         item.append(term, value);
         this.element.append(item);
         return value;

@@ -25,11 +25,12 @@
       chart.view.zoomPrice(key === "]" ? ZOOM : 1 / ZOOM, chart.view.height / 2)],
     [["f", "End"], "f  End", "Follow the last candle, fit the price", (chart) => chart.followLast()],
     [["Home"], "Home", "First candle", (chart) => chart.view.showFirst(chart.series)],
-    [["a"], "a", "Fit the price to what is in sight", (chart) => (chart.view.price = "fit")],
+    [["a"], "a", "Fit the price to what is in sight", (chart) => chart.view.fit()],
+    [["e"], "e", "Rows grouped so that they can be read, or every level", (chart) => flip(chart, "grouping")],
     [["r"], "r", "Readable rows around the last price, or fitted", (chart) => chart.view.toggleReadable()],
     [["h", "l"], "h l", "Crosshair one candle back, on", (chart, key) =>
       chart.moveHover(key === "h" ? -1 : 1, 0)],
-    [["k", "j"], "k j", "Crosshair one level up, down", (chart, key) =>
+    [["k", "j"], "k j", "Crosshair one row up, down", (chart, key) =>
       chart.moveHover(0, key === "k" ? 1 : -1)],
     [["c"], "c", "Content: bid × ask, delta, volume, trades", (chart) => cycle(chart, "content", parts.CONTENTS)],
     [["g"], "g", "Colouring: delta, volume, imbalance", (chart) => cycle(chart, "colouring", parts.COLOURINGS)],

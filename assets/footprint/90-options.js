@@ -24,6 +24,7 @@
     zeroOpposite: [false, ...yesOrNo],
     valueAreaRows: [2, ...oneOf(1, 2)],
     units: ["base", ...oneOf("base", "quote")],
+    grouping: [true, ...yesOrNo], // rows too low for text hold several levels
     sideSwap: [false, ...yesOrNo], // ask on the left
     palette: ["red-green", ...oneOf(...parts.PALETTE_NAMES)],
     valueArea: [true, ...yesOrNo],

@@ -8,6 +8,16 @@
   const STATE_WORDS = { connecting: "Connecting", stale: "Stale", repairing: "Repairing", disconnected: "Disconnected" };
   const MINUTE = 60000;
 
+  /* What rows of several levels hold, such as "Rows of 10 = 20 × 0.5"; empty where each is one level. */
+  function rowWords({ count, step, decimals }) {
+    if (count === 1) return "";
+    const size = (units) => {
+      const digits = grouped(text(units, decimals.price));
+      return digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits;
+    };
+    return `Rows of ${size(count * step)} = ${count} × ${size(step)}`;
+  }
+
   const clock = (time) => new Date(time).toISOString().slice(11, 19);
 
   /* What a person must know of a feed: [words, whether it is an alarm]; null where all is well. */
@@ -39,5 +49,5 @@
     );
   }
 
-  Object.assign(parts, { notice, description });
+  Object.assign(parts, { notice, description, rowWords });
 })();

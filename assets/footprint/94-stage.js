@@ -31,15 +31,16 @@
       crosshair: made("canvas", "footprint-crosshair", { "aria-hidden": "true" }),
       badge: made("div", "footprint-badge", { role: "status" }),
       buttons: made("div", "footprint-buttons"),
-      readable: button("footprint-readable", "Readable", "Readable rows around the last price, or all in sight (r)"),
+      rows: button("footprint-rows-held", "", "Rows grouped so that they can be read, or every level of the step (e)"),
+      readable: button("footprint-readable", "Readable", "Readable rows around the last price (r), or all in sight (a)"),
       follow: button("footprint-follow", "Follow", "Follow the last candle (f)"),
       help: button("footprint-help", "?", "Keys (?)"),
       keys: parts.keysOverlay(),
     };
     stage.help.setAttribute("aria-expanded", "false");
-    stage.buttons.append(stage.readable, stage.follow, stage.help);
-    stage.stage.append(stage.cells, stage.crosshair, stage.badge, stage.buttons, stage.keys);
-    stage.root.append(stage.readout.element, stage.stage);
+    stage.buttons.append(stage.rows, stage.readable, stage.follow, stage.help);
+    stage.stage.append(stage.cells, stage.crosshair, stage.badge, stage.keys);
+    stage.root.append(stage.readout.element, stage.buttons, stage.stage);
     return stage;
   }
 

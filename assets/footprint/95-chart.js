@@ -3,7 +3,7 @@
   "use strict";
 
   const parts = window.orderflow.footprint;
-  const { text } = parts.decimal;
+  const { grouped, text } = parts.decimal;
 
   const CHANGED = "orderflow:footprint-options"; // told on the element where a key changed an option
 
@@ -13,7 +13,7 @@
       this.view = new parts.Viewport();
       this.painted = { cells: 0, crosshair: 0, columns: 0, textSize: 0, milliseconds: 0 };
       this._element = element;
-      this._hover = null; // {open_ts, row}; row is null where another chart leads
+      this._hover = null; // {open_ts, level}; level is null where another chart leads
       this._frame = 0;
       this._isDirty = false;
       this._size = { width: 0, height: 0 }; // device pixels
@@ -41,9 +41,11 @@
       this._parts.follow.addEventListener("click", () => this.followLast());
       this._parts.help.addEventListener("click", () => this.toggleKeys());
       this._parts.readable.addEventListener("click", () => {
-        this.view.toggleReadable();
+        if (this.view.price === "fit") this.view.toggleReadable();
+        else this.view.fit();
         this.invalidate();
       });
+      this._parts.rows.addEventListener("click", () => this.choose({ grouping: !this.options.grouping }));
       this._parts.stage.addEventListener("keydown", (event) => {
         if (!parts.pressed(this, event)) return;
         event.preventDefault();
@@ -68,7 +70,7 @@
       const { feed } = this.options;
       this._source = feed ? { feed, release: () => {} } : parts.openFeed(this.options);
       this._unsubscribe = this._source.feed.subscribe(() => this.invalidate());
-      this._figures = null;
+      this._rows = null;
       this.view.restart();
       this.invalidate();
     }
@@ -98,7 +100,7 @@
         this._hover = null;
         this._open();
       }
-      this._figures = null;
+      this._rows = null;
       if (before.palette !== this.options.palette) this._recolour();
       this.invalidate();
     }
@@ -124,6 +126,7 @@
         highest: text(price(0), series.decimals.price),
         columnWidth: view.columnWidth,
         rowHeight: view.rowHeight,
+        levelsPerRow: this._rows ? this._rows.count : 1,
         follow: view.follow,
         price: view.price,
         painted: { ...this.painted },
@@ -134,7 +137,7 @@
       const { series } = this;
       if (!series.last) return null;
       const candle = this._hover ? series.at(this._hover.open_ts) : series.last;
-      return parts.readoutOf(series, this._figuresNow(), candle, this._hover ? this._hover.row : null);
+      return parts.readoutOf(series, this._rowsNow(), candle, this._hover ? this._hover.level : null);
     }
 
     // -- what a person does --------------------------------------------------------------------
@@ -158,7 +161,7 @@
         this.leave();
         return;
       }
-      this._setHover({ open_ts: slot * series.tf_ms, row: y < view.height ? view.rowAt(y) : null });
+      this._setHover({ open_ts: slot * series.tf_ms, level: y < view.height ? view.rowAt(y) : null });
       this._shared.tell(this._hover.open_ts);
     }
 
@@ -167,28 +170,29 @@
       this._shared.tell(null);
     }
 
-    /* Move the crosshair by candles and levels; it begins at the last price. */
+    /* Move the crosshair by candles and rows; it begins at the last price. */
     moveHover(candles, rows) {
       const { series, view } = this;
       if (!series.last) return;
-      const from = this._hover || { open_ts: series.last.open_ts, row: null };
+      const from = this._hover || { open_ts: series.last.open_ts, level: null };
       const candle = series.at(from.open_ts) || series.last;
-      const row = from.row ?? Math.floor(candle.close / series.step + 0.5);
+      const level = from.level ?? Math.floor(candle.close / series.step + 0.5);
       const place = series.find(from.open_ts) + (this._hover ? candles : 0);
       const target = series.candles[Math.min(Math.max(place, 0), series.candles.length - 1)];
       view.reveal(series.slot(target.open_ts));
-      this._setHover({ open_ts: target.open_ts, row: row + (this._hover ? rows : 0) });
+      const moved = this._hover ? rows * this._rowsNow().count : 0;
+      this._setHover({ open_ts: target.open_ts, level: level + moved });
       this._shared.tell(target.open_ts);
     }
 
     /* Another chart of the panel leads the crosshair. */
     _lead(openTs) {
-      this._setHover(openTs === null ? null : { open_ts: openTs, row: null });
+      this._setHover(openTs === null ? null : { open_ts: openTs, level: null });
     }
 
     _setHover(hover) {
       const before = this._hover;
-      const same = before && hover && before.open_ts === hover.open_ts && before.row === hover.row;
+      const same = before && hover && before.open_ts === hover.open_ts && before.level === hover.level;
       if (same || (!before && !hover)) return;
       this._hover = hover;
       this._request();
@@ -225,18 +229,16 @@
       this._paint(); // at once: a canvas of another size is empty
     }
 
-    _figuresNow() {
+    /* What is drawn of the series; kept until series or options are others. */
+    _rowsNow() {
       const { series } = this;
-      if (!this._figures || this._measuredFor !== series.decimals || this._figures.step !== series.step) {
-        this._figures = new parts.Figures(series, this.options);
-        this._measuredFor = series.decimals;
-      }
-      return this._figures;
+      if (!this._rows || !this._rows.standsFor(series)) this._rows = new parts.Rows(series, this.options);
+      return this._rows;
     }
 
     _axisWidth() {
       const { series } = this;
-      const price = series.last ? text(series.last.high, series.decimals.price) : "";
+      const price = series.last ? grouped(text(series.last.high, series.decimals.price)) : "";
       const names = this.options.statistics ? parts.STATISTIC_LABELS : [];
       const widest = Math.max(...[price, ...names].map((label) => this._ruler.em(label)));
       return Math.ceil(widest * parts.FONT) + 14;
@@ -265,8 +267,11 @@
       }
       const place = parts.areas(width / ratio, height / ratio, this._axisWidth(), options);
       view.arrange(series, place.plotWidth, place.plotHeight);
-      const [figures, colours, ruler] = [this._figuresNow(), this._colours, this._ruler];
-      const scene = parts.sceneOf({ series, figures, view, options, colours, ruler, ratio, place });
+      const rows = this._rowsNow();
+      const drawn = { view: rows.arrange(view), series: rows.series, figures: rows.figures };
+      const [colours, ruler] = [this._colours, this._ruler];
+      const scene = parts.sceneOf({ ...drawn, options, colours, ruler, ratio, place });
+      scene.rows = rows;
       scene.profileOf = this._profileOf;
       scene.picture = this._picture;
       const context = this._context;
@@ -280,18 +285,10 @@
         parts.paintAxes(context, scene);
       } else context.clearRect(0, 0, width, height);
       this._scene = series.last ? scene : null;
-      this._placeButtons(place);
       this._isDirty = false;
       this.painted.cells += 1;
       this.painted.milliseconds = performance.now() - begun;
       this._tell();
-    }
-
-    /* In the lower right corner of the plot. */
-    _placeButtons({ width, height, plotWidth, plotHeight }) {
-      const { style } = this._parts.buttons;
-      style.right = `${Math.round(width - plotWidth) + 6}px`;
-      style.bottom = `${Math.round(height - plotHeight) + 6}px`;
     }
 
     // -- words ---------------------------------------------------------------------------------
@@ -305,9 +302,19 @@
       }
       this._parts.root.dataset.connection = this._source.feed.connection.state;
       this._parts.follow.hidden = this.view.follow && this.view.price !== "free";
-      this._parts.readable.hidden = this.painted.textSize > 0 && this.view.price !== "readable";
-      this._parts.readable.textContent = this.view.price === "readable" ? "Fit" : "Readable";
+      const { price } = this.view;
+      this._parts.readable.hidden = price === "fit" && this.painted.textSize > 0;
+      this._parts.readable.textContent = price === "fit" ? "Readable" : "Fit";
+      this._tellRows();
       this._parts.cells.setAttribute("aria-label", parts.description(this.series, this.options));
+    }
+
+    /* That rows hold several levels, or that they could. */
+    _tellRows() {
+      const words = parts.rowWords(this._rowsNow());
+      this._parts.rows.hidden = this.options.grouping && !words;
+      const label = words || "Group rows";
+      if (this._parts.rows.textContent !== label) this._parts.rows.textContent = label;
     }
   }
 

@@ -14,10 +14,11 @@ from dash.development.base_component import Component
 
 from ..hub import Hub
 from ..replay import Replay
-from .compare_query import LINKS, MOST_PANELS, completed, panel_args, parse_compare_query
+from .compare_query import LINKS, MOST_PANELS, completed, panel_args, parse_compare_query, unreadable
 from .in_browser import in_browser
 from .panel import REFRESH_MS, new_panel_id
-from .panel_opening import open_panel, panel_ids
+from .panel_opening import Opened, open_panel, panel_ids
+from .query import NAMES
 from .replay_bar import replay_bar
 from .theme import theme_store, theme_switch
 
@@ -52,6 +53,7 @@ def compare_page(hub: Hub, replay: Replay | None = None) -> Component:
                         class_name="compare-link",
                         inline=True,
                     ),
+                    html.A("Help", href="/help", target="_blank", rel="noopener", className="head-link"),
                     theme_switch(),
                 ],
                 className="page-head",
@@ -82,6 +84,8 @@ def _register_address(app: Dash, hub: Hub) -> None:
         Input(_cell("text", ALL), "data"),
         Input("compare-link", "value"),
         State(_VIEWS, "id"),
+        State(_cell("text", ALL), "id"),
+        State(_cell("cell", ALL), "id"),
         State({"type": "panel-defaults", "panel": ALL}, "data"),
         State("address", "data"),
     )
@@ -123,7 +127,7 @@ def _register_cells(app: Dash, hub: Hub) -> None:
         if len(cells if isinstance(cells, list) else []) >= MOST_PANELS:
             return no_update, _notice(f"{MOST_PANELS} panels are as many as one page holds."), no_update
         panel_id = new_panel_id()
-        opened = open_panel(hub, panel_args(text), str(theme), panel_id=panel_id, has_clock=False)
+        opened = _opened(hub, text, str(theme), panel_id)
         if opened.panel is None:
             return no_update, _notice(opened.cause), no_update
         grid = Patch()
@@ -156,14 +160,22 @@ def _register_cells(app: Dash, hub: Hub) -> None:
     )
     def retry(_ticks: object, text: object, cell: object, theme: object) -> Any:  # noqa: ANN401
         (panel_id,) = panel_ids([cell]) or ("",)
-        opened = open_panel(hub, panel_args(str(text)), str(theme), panel_id=panel_id, has_clock=False)
+        opened = _opened(hub, str(text), str(theme), panel_id)
         return no_update if opened.panel is None else _filled(panel_id, opened.panel)
+
+
+def _opened(hub: Hub, text: str, theme: str, panel_id: str) -> Opened:
+    """The panel that a text names; none where it names nothing, for no venue is asked for that."""
+    args = panel_args(text)
+    if not NAMES & args.keys():
+        return Opened(None, unreadable(text))
+    return open_panel(hub, args, theme, panel_id=panel_id, has_clock=False)
 
 
 def _new_cell(hub: Hub, text: str, theme: str) -> Component:
     """The cell of a panel, or of why there is none: that keeps its text, and asks again where it helps."""
     panel_id = new_panel_id()
-    opened = open_panel(hub, panel_args(text), theme, panel_id=panel_id, has_clock=False)
+    opened = _opened(hub, text, theme, panel_id)
     if opened.panel is not None:
         return _cell_of(panel_id, opened.panel)
     retry = dcc.Interval(id=_cell("retry", panel_id), interval=_RETRY_MS) if opened.is_later else None

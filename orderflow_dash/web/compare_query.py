@@ -6,12 +6,12 @@ from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from ..hub import Hub
+from ..refusal import either, not_accepted, quoted
 from .panel_options import NAMES
 
 MOST_PANELS: Final = 6
 LINKS: Final = ("crosshair", "time")
 _PLACES: Final = ("exchange", "symbol", "tf", "step")
-_LONGEST: Final = 40
 
 
 class CompareQuery(NamedTuple):
@@ -28,9 +28,7 @@ def parse_compare_query(search: str) -> CompareQuery:
     panels = [value for name, value in pairs if name == "panel"]
     named = [link for name, value in pairs if name == "link" for link in value.split(",")]
     notices = [
-        f"link={link[:_LONGEST]!r} is not accepted: {' | '.join(LINKS)}. It is left out."
-        for link in named
-        if link not in LINKS
+        f"{not_accepted('link', link, either(LINKS))}. It is left out." for link in named if link not in LINKS
     ]
     if len(panels) > MOST_PANELS:
         notices.append(
@@ -57,11 +55,17 @@ def panel_args(text: str) -> dict[str, str]:
     return args
 
 
+def unreadable(text: str) -> str:
+    """The sentence for a panel's text that names neither a venue nor a symbol."""
+    shown = quoted(text) if text.strip() else "An empty text"
+    return f"{shown} names no panel. Write venue:symbol:timeframe:step, such as binance:BTCUSDT:1m:0.5."
+
+
 def completed(text: str, hub: Hub) -> str:
     """A panel as a person types it: a symbol alone stands for the first venue that lists it."""
     text = text.strip()
     name, colon, rest = text.partition(":")
-    if any(name == status.venue.value for status in hub.venues()):
+    if any(name.lower() == status.venue.value for status in hub.venues()):
         return text
     for instrument in hub.instruments():
         if instrument.symbol == name.upper():

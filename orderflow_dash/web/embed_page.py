@@ -13,6 +13,7 @@ from dash import ALL, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from ..hub import Hub
+from ..refusal import either, not_accepted
 from ..replay import Replay
 from .in_browser import in_browser
 from .panel_opening import open_panel, panel_ids
@@ -22,7 +23,6 @@ from .theme import DARK
 
 THEMES: Final = ("dark", "light", "auto")
 _RETRY_MS: Final = 2000
-_LONGEST: Final = 40
 _VIEWS: Final = {"type": "panel-view", "panel": ALL}
 
 
@@ -85,5 +85,4 @@ def theme_notice(theme: str | None) -> list[str]:
     """The sentence for a theme of an address that is not accepted."""
     if theme is None or theme in THEMES:
         return []
-    accepted = " | ".join(THEMES)
-    return [f"theme={theme[:_LONGEST]!r} is not accepted: {accepted}. The panel shows auto."]
+    return [f"{not_accepted('theme', theme, either(THEMES))}. The panel shows auto."]

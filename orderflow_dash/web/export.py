@@ -56,7 +56,7 @@ _MEANINGS: Final = {
     "cvd": "running sum of delta since cvd_from",
     "n": "trade records of the venue",
     f"quality {Quality.COMPLETE}": "every trade was seen",
-    f"quality {Quality.REPAIRED}": "fetched later and whole",
+    f"quality {Quality.REPAIRED}": "fetched from the venue afterwards and whole",
     f"quality {Quality.PARTIAL}": "the feed began inside it",
     f"quality {Quality.GAP}": "trades are missing and known to be",
     "verified": "true where a closed candle equals the venue's own klines - false where it differs -"

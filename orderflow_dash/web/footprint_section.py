@@ -19,6 +19,7 @@ _CHOICES: Final = (
     ("cells", "Cells", "What a cell tells"),
     ("colour", "Colour by", "What the colour of a cell tells"),
     ("scale", "Scale", "What has the full colour: the strongest cell of the candle, or of all in sight"),
+    ("group", "Rows", "Where levels are too low for text: some of them in a row, or every level a row"),
 )
 
 

@@ -39,11 +39,11 @@ LOT: Final = "0.1"
 STEP: Final = "0.5"
 
 TRADES: Final = (
-    ExampleTrade(2, "sold", "100.2", "4.0", "-4.0"),
-    ExampleTrade(5, "sold", "100.7", "2.0", "-6.0"),
-    ExampleTrade(9, "bought", "99.9", "1.0", "-5.0"),
+    ExampleTrade(2, "sold", "100.2", "4.0", "−4.0"),
+    ExampleTrade(5, "sold", "100.7", "2.0", "−6.0"),
+    ExampleTrade(9, "bought", "99.9", "1.0", "−5.0"),
     ExampleTrade(14, "bought", "100.6", "6.0", "+1.0"),
-    ExampleTrade(20, "sold", "101.0", "2.0", "-1.0"),
+    ExampleTrade(20, "sold", "101.0", "2.0", "−1.0"),
     ExampleTrade(23, "bought", "101.1", "8.0", "+7.0"),
     ExampleTrade(31, "sold", "101.4", "2.0", "+5.0"),
     ExampleTrade(36, "bought", "101.6", "9.0", "+14.0"),
@@ -72,7 +72,7 @@ FIGURES: Final = {
     "volume": "50.0",
     "trades": "12",
     "delta": "+26.0",
-    "min_delta": "-6.0",
+    "min_delta": "−6.0",
     "max_delta": "+27.0",
     "ratio": "3.17",
     "poc": "102.0",
@@ -87,7 +87,7 @@ FIGURES: Final = {
     "vwap": "101.36",
 }
 
-CVD: Final = (("+26.0", "+26.0"), ("-9.0", "+17.0"), ("+3.0", "+20.0"))
+CVD: Final = (("+26.0", "+26.0"), ("−9.0", "+17.0"), ("+3.0", "+20.0"))
 """Delta and CVD of three candles, old to new."""
 
 STEPS: Final = (("95,000", "0.1", "0.5"), ("3,400", "0.01", "0.5"), ("0.21", "0.00001", "0.0001"))
@@ -101,8 +101,8 @@ MOMENTUM: Final = (
 """Buyers in control, old to new, from a CVD of 0."""
 
 ABSORPTION: Final = (
-    ExampleRow("85.2", "18.3", "-66.9", "-120.5", fire=True),
-    ExampleRow("12.1", "55.8", "+43.7", "-76.8", fire=True),
-    ExampleRow("5.2", "72.4", "+67.2", "-9.6", fire=True),
+    ExampleRow("85.2", "18.3", "−66.9", "−120.5", fire=True),
+    ExampleRow("12.1", "55.8", "+43.7", "−76.8", fire=True),
+    ExampleRow("5.2", "72.4", "+67.2", "−9.6", fire=True),
 )
 """A seller is absorbed, old to new, from a CVD of -53.6."""

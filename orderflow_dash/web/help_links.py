@@ -23,6 +23,7 @@ ANCHORS: Final = {
     "Cells": "footprint-chart",
     "Colour by": "footprint-chart",
     "Scale": "footprint-chart",
+    "Rows": "chart-rows",
     "Bid Vol": "bid-ask",
     "Ask Vol": "bid-ask",
     "Bid": "bid-ask",

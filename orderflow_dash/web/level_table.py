@@ -32,6 +32,7 @@ class LevelContent(TypedDict):
     open_ts: int
     title: str
     note: str  # state of the candle, and what is left out
+    tip: str  # what its quality means
     unit: str
     swap: bool
     rows: list[list[Any]]  # price, bid, ask, delta, n, bid and ask bar in per cent, marks; high to low
@@ -51,12 +52,12 @@ def level_content(
     title = f"{clock(options.candle)} to {clock(options.candle + key.timeframe.ms)} UTC"
     if candle is None or not len(candle.levels):
         note = "No trades of this candle are at hand at this timeframe."
-        return _content(options, title, note, units.name, [])
+        return _content(options, title, note, "", units.name, [])
     rows = _rows(candle, key.step, instrument, units, options)
     first = _first_shown(candle)
     shown = rows[first : first + MOST_LEVELS]
     note = _note(candle, len(rows) - len(shown))
-    return _content(options, title, note, units.name, shown)
+    return _content(options, title, note, quality_note(candle.quality), units.name, shown)
 
 
 def level_section(section_id: dict[str, Any], data_id: dict[str, Any], content: Any) -> Component:  # noqa: ANN401
@@ -73,11 +74,14 @@ def level_section(section_id: dict[str, Any], data_id: dict[str, Any], content: 
     )
 
 
-def _content(options: PanelOptions, title: str, note: str, unit: str, rows: list[list[Any]]) -> LevelContent:
+def _content(
+    options: PanelOptions, title: str, note: str, tip: str, unit: str, rows: list[list[Any]]
+) -> LevelContent:
     return {
         "open_ts": options.candle or 0,
         "title": title,
         "note": note,
+        "tip": tip,
         "unit": unit,
         "swap": options.swap,
         "rows": rows,
@@ -140,7 +144,7 @@ def _first_shown(candle: Candle) -> int:
 def _note(candle: Candle, left_out: int) -> str:
     parts = [
         "closed" if candle.closed else "still open",
-        f"{MARKS[candle.quality]} {quality_note(candle.quality)}".strip(),
+        f"{mark} {candle.quality}" if (mark := MARKS[candle.quality]) else "",
         f"{left_out:,} levels far from the POC are left out" if left_out else "",
     ]
     return " · ".join(part for part in parts if part)

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from fractions import Fraction
+from typing import Final
+
+MINUS: Final = "−"
+"""Before every figure below zero that a person reads, as wide as the plus; machines get a hyphen."""
 
 
 def grouped(text: str) -> str:
-    """``"-12345.670"`` as ``"-12,345.670"``: the same digits, thousands marked."""
-    sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
+    """``"-12345.670"`` as ``"−12,345.670"``: the same digits, thousands marked."""
+    sign, digits = (MINUS, text[1:]) if text.startswith("-") else ("", text)
     whole, point, fraction = digits.partition(".")
     return f"{sign}{int(whole):,}{point}{fraction}"
 
@@ -19,7 +23,7 @@ def grouped(text: str) -> str:
 def signed(text: str) -> str:
     """``grouped`` with a plus before what is above zero; zero has no sign."""
     body = grouped(text)
-    if body.startswith("-") or not text.strip("0."):
+    if body.startswith(MINUS) or not text.strip("0."):
         return body
     return f"+{body}"
 

@@ -32,6 +32,7 @@ def open_panel(
 ) -> Opened:
     """Open the panel that the names and values of a query name; what it options lack is put right in it."""
     try:
+        query, elsewhere = _with_venue(hub, query)
         key = parse_view_query(view_args(query), hub).key
         options, corrected = parse_options(query)
         opened = panel(
@@ -40,13 +41,27 @@ def open_panel(
             key,
             theme,
             options,
-            [*notices, *corrected],
+            [*notices, *elsewhere, *corrected],
             has_clock=has_clock,
         )
         return Opened(opened)
     except (QueryError, Unavailable, UnknownSymbol) as error:
         is_later = isinstance(error, Unavailable) or getattr(error, "code", "") == "unavailable"
         return Opened(None, str(error), is_later)
+
+
+def _with_venue(hub: Hub, query: Mapping[str, str]) -> tuple[Mapping[str, str], list[str]]:
+    """The query with a venue where it names none, and a sentence where that is not the usual one."""
+    if "exchange" in query:
+        return query, []
+    chosen, usual = hub.default_venue(), hub.venues()[0]
+    sentences = []
+    if chosen.venue is not usual.venue:
+        sentences = [
+            f"{usual.venue.label} cannot be reached: {usual.detail.rstrip('.')}. "
+            f"{chosen.venue.label} is shown."
+        ]
+    return {**query, "exchange": chosen.venue.value}, sentences
 
 
 def panel_ids(open_panels: object) -> list[str]:

@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Final, Literal, NamedTuple
 
 from ..market import parse_decimal
+from ..refusal import either, not_accepted
 from ..session import ProfileKind, Rows
 
 Units = Literal["base", "quote"]
@@ -26,7 +27,6 @@ Scale = Literal["candle", "visible"]
 
 MOST_ROWS: Final = 60
 MOST_CANDLES: Final = 500
-_LONGEST: Final = 40  # characters of a value that are told back
 _RATIO: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,2})?", re.ASCII)
 _WHOLE: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _LATEST: Final = 4_102_444_800_000  # ms, 2100: no candle opens later
@@ -50,6 +50,7 @@ class PanelOptions:
     cells: Cells = "bid-ask"  # what a cell of the footprint chart tells
     colour: Colouring = "delta"  # what its colour tells
     scale: Scale = "candle"  # what has the full colour: the strongest cell of it, or of all in sight
+    group: bool = True  # rows of the footprint chart that are too low for text hold several levels
     candle: int | None = None  # open (ms) of the candle whose levels are shown
 
     @property
@@ -90,6 +91,7 @@ ACCEPTED: Final[Mapping[str, _Accepts]] = {
     "cells": _Accepts({"bid-ask": "bid × ask", "delta": "delta", "volume": "volume", "trades": "trades"}),
     "colour": _Accepts({"delta": "delta", "volume": "volume", "imbalance": "imbalance"}),
     "scale": _Accepts({"candle": "candle", "visible": "in sight"}),
+    "group": _Accepts({"1": "readable", "0": "every level"}),
     "candle": _Accepts({}, "the open of a candle in milliseconds"),
 }
 
@@ -108,9 +110,7 @@ def parse_options(args: Mapping[str, object]) -> tuple[PanelOptions, list[str]]:
         try:
             found[name] = _value(name, text)
         except ValueError:
-            sentences.append(
-                f"{name}={text[:_LONGEST]!r} is not accepted: {_accepted(name)}. {_instead(name)}"
-            )
+            sentences.append(f"{not_accepted(name, text, _accepted(name))}. {_instead(name)}")
     return PanelOptions(**found), sentences  # type: ignore[arg-type]  # each was made for its field
 
 
@@ -157,7 +157,7 @@ def _value(name: str, text: str) -> object:
     if text not in ACCEPTED[name].offered:
         raise ValueError(text)
     match name:
-        case "zero" | "swap":
+        case "zero" | "swap" | "group":
             return text == "1"
         case "va":
             return int(text)
@@ -174,7 +174,7 @@ def _whole(text: str, least: int, most: int) -> int:
 
 def _accepted(name: str) -> str:
     accepted = ACCEPTED[name]
-    return accepted.beyond or " | ".join(accepted.offered)
+    return accepted.beyond or either(accepted.offered)
 
 
 def _instead(name: str) -> str:

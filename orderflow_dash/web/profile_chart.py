@@ -19,6 +19,7 @@ WAITING: Final = "Waiting for the first trade…"
 
 _OUTSIDE: Final = 0.4  # opacity of a bar outside the value area
 _INSIDE: Final = 0.9
+_NOTE_HEIGHT: Final = 30  # px below the bars
 
 Figure = dict[str, Any]
 
@@ -118,6 +119,7 @@ def profile_figure(profile: Profile | None, instrument: Instrument, palette: Pal
     ]
     if step != profile.step:
         layout["annotations"] = [_bars_note(step, profile.step, instrument, palette)]
+        layout["margin"]["b"] = _NOTE_HEIGHT
     return {"data": bars, "layout": layout}
 
 
@@ -125,7 +127,9 @@ def _bars_note(step: int, own: int, instrument: Instrument, palette: Palette) ->
     """That the bars are coarser than the rows: so the POC need not lie on the longest bar."""
     price = instrument.price.text
     return {
-        "text": f"bars of {_plain(price(step))}, figures at {_plain(price(own))}",
+        "text": f"Each bar adds up {_plain(price(step))} {instrument.quote} of prices;"
+        f"<br>POC, VAH and VAL keep the step of {_plain(price(own))}",
+        "align": "right",
         "xref": "paper",
         "yref": "paper",
         "x": 1,

@@ -25,7 +25,8 @@ _NOTES: Final = {
     Quality.COMPLETE: "",
     Quality.PARTIAL: "Partial: the feed began inside this candle, so its earlier trades are not counted.",
     Quality.GAP: "Gap: trades are known to be missing here, so volumes, delta and CVD are incomplete.",
-    Quality.REPAIRED: "Repaired: trades were missed live and fetched later; the candle is whole.",
+    Quality.REPAIRED: "Repaired: fetched from the venue afterwards (from before the stream began, or missed "
+    "by it); the candle is whole.",
 }
 
 
@@ -75,7 +76,7 @@ def quality_legend() -> list[tuple[str, str]]:
     return [
         (MARKS[Quality.PARTIAL], "feed began inside"),
         (MARKS[Quality.GAP], "trades missing"),
-        (MARKS[Quality.REPAIRED], "fetched later, whole"),
+        (MARKS[Quality.REPAIRED], "fetched afterwards, whole"),
         (VERIFIED_MARKS[True], "equals the exchange's kline"),
         (VERIFIED_MARKS[False], "differs from it"),
     ]

@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl, urlencode
 from ..footprint.measures import default_step
 from ..hub import Hub, Unavailable, UnknownSymbol
 from ..market import Instrument, Timeframe, Venue, parse_decimal
+from ..refusal import either, not_accepted
 from ..view import ViewKey
 
 ErrorCode = Literal["bad_parameter", "unknown_symbol", "unavailable"]
 
 NAMES = frozenset({"exchange", "symbol", "tf", "step"})  # what an address must name to open a panel
-_LONGEST = 40  # characters of a value that are told back
 
 
 class QueryError(ValueError):
@@ -36,9 +36,10 @@ class ViewQuery(NamedTuple):
 
 
 def parse_view_query(args: Mapping[str, str], hub: Hub) -> ViewQuery:
-    """Check a query against what is served. Raises QueryError."""
+    """Check a query against what is served; names of venues and symbols in any case. Raises QueryError."""
     served = [status.venue.value for status in hub.venues()]
-    exchange = one_of(args, "exchange", served, Venue.BINANCE.value)
+    named = {"exchange": args["exchange"].lower()} if "exchange" in args else {}
+    exchange = one_of(named, "exchange", served, Venue.BINANCE.value)
     timeframe = one_of(args, "tf", [timeframe.value for timeframe in Timeframe], Timeframe.M1.value)
     lookback = _integer(args, "lookback", 30, 1, 500)
     emit_ms = _integer(args, "emit_ms", 300, 50, 10_000)
@@ -79,9 +80,7 @@ def one_of(args: Mapping[str, str], name: str, accepted: list[str], default: str
     """The value of a name, one of those accepted. Raises QueryError."""
     value = args.get(name, default)
     if value not in accepted:
-        raise QueryError(
-            "bad_parameter", name, f"{name}={value[:_LONGEST]!r} is not accepted: {' | '.join(accepted)}"
-        )
+        raise QueryError("bad_parameter", name, not_accepted(name, value, either(accepted)))
     return value
 
 
@@ -95,7 +94,7 @@ def _integer(args: Mapping[str, str], name: str, default: int, least: int, most:
     raise QueryError(
         "bad_parameter",
         name,
-        f"{name}={text[:_LONGEST]!r} is not accepted: a whole number from {least} to {most}",
+        not_accepted(name, text, f"a whole number from {least} to {most}"),
     )
 
 
@@ -113,8 +112,11 @@ def _step(args: Mapping[str, str], instrument: Instrument, price: int | None) ->
         raise QueryError(
             "bad_parameter",
             "step",
-            f"step={text[:_LONGEST]!r} is not accepted for {instrument.symbol}: a whole multiple of its tick "
-            f"{instrument.price.text(1)}, at most its price, for example "
-            f"{instrument.price.text(default_step(instrument, price))}",
+            not_accepted(
+                "step",
+                text,
+                f"for {instrument.symbol} a whole multiple of its tick {instrument.price.text(1)}, at most "
+                f"its price, for example {instrument.price.text(default_step(instrument, price))}",
+            ),
         )
     return ticks

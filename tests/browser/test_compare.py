@@ -8,6 +8,9 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from orderflow_dash.hub import Unavailable
+from orderflow_dash.market import Instrument, Venue
+
 from ..conftest import Served
 from .conftest import Page
 
@@ -83,12 +86,48 @@ def test_one_request_refreshes_all_panels(page: Page) -> None:
 
 
 def test_a_panel_that_cannot_be_had_keeps_its_place(page: Page) -> None:
-    """It says why, the others live, the address still names it, and it can be removed."""
-    compared(page, TWO + "&panel=demo:NOSUCH:1m")
-    assert "NOSUCH" in page.text(".compare-cell .notice")
-    page.wait(lambda: named(page)[2:] == ["demo:NOSUCH:1m"], "named")
-    page.click(".compare-cell:nth-child(3) .compare-remove")
-    page.wait(lambda: len(named(page)) == 2, "removed")
+    """It says why, the address names all in the order of the cells, and it can be removed."""
+    first, second = TWO.split("&")
+    page.driver.get(f"{page.root}/compare?panel=::::&{first}&panel=demo:NOSUCH:1m&{second}")
+    page.wait(lambda: len(symbols(page)) == 2, "panels")
+    assert "“::::” names no panel" in page.text(".compare-cell:nth-child(1) .notice")
+    assert "NOSUCH" in page.text(".compare-cell:nth-child(3) .notice")
+    order = ["::::", "demo:BTCUSDT:1m:0.5:units=quote", "demo:NOSUCH:1m", "demo:ETHUSDT:5m:0.5"]
+    page.click(".compare-cell:nth-child(4) .timeframe-choice .form-check:nth-child(3) label")
+    page.wait(lambda: named(page) == [*order[:3], "demo:ETHUSDT:15m:0.5"], "the address in the cells' order")
+    heights = page.js("return [...document.querySelectorAll('.compare-cell')].map(e => e.offsetHeight)")
+    assert heights[0] < 120 < heights[1], "a cell that has only a cause to tell is not stretched"
+    page.js("window.scrollTo(0, 0)")
+    page.click(".compare-cell:nth-child(1) .compare-remove")
+    page.wait(lambda: named(page)[0] == order[1], "removed")
+    assert len(named(page)) == 3
+
+
+def test_a_panel_that_comes_later_keeps_its_place(page: Page, market: Served, monkeypatch) -> None:
+    """A venue that answers at last fills the cell that waited, and the address stays in the cells' order."""
+    waiting, known = {"ADAUSDT"}, market.hub.instrument
+
+    def instrument(venue: Venue, symbol: str) -> Instrument:
+        if symbol in waiting:
+            raise Unavailable("not yet")
+        return known(venue, symbol)
+
+    monkeypatch.setattr(market.hub, "instrument", instrument)
+    page.driver.get(f"{page.root}/compare?panel=demo:ADAUSDT&panel=demo:ETHUSDT")
+    page.wait(lambda: symbols(page) == ["ETHUSDT"], "the other one")
+    assert page.text(".compare-cell:nth-child(1) .notice") == "not yet"
+    waiting.clear()
+    page.wait(lambda: symbols(page) == ["ADAUSDT", "ETHUSDT"], "it came")
+    page.wait(lambda: named(page)[0].startswith("demo:ADAUSDT:1m:"), "named in its place")
+
+
+def test_help_is_a_click_away(page: Page) -> None:
+    """The head leads to the front page and to the help."""
+    page.driver.get(f"{page.root}/compare")
+    page.wait(lambda: page.count(".page-head .head-link"), "the head")
+    assert (
+        page.driver.find_element(By.CSS_SELECTOR, ".head-link").get_attribute("href") == f"{page.root}/help"
+    )
 
 
 def test_the_crosshair_is_linked_on_demand(page: Page) -> None:

@@ -53,7 +53,7 @@ def test_the_theme_is_that_of_the_address_or_of_the_system(page: Page) -> None:
 def test_bad_addresses_are_told(page: Page) -> None:
     """An unknown theme opens with a notice; a symbol that is not there says what is."""
     embedded(page, QUERY + "&theme=neon")
-    assert "dark | light | auto" in page.text(".notice")
+    assert "dark, light or auto" in page.text(".notice")
     page.driver.get(f"{page.root}/embed?exchange=demo&symbol=NOSUCH")
     page.wait(lambda: "NOSUCH" in page.text(".notice"), "the notice")
 

@@ -109,9 +109,10 @@ def test_the_readout_is_what_the_socket_says(chart: ChartPage, market: Served) -
         ):
             assert Decimal(readout[name]) == said[names.get(name, name)], name
         level = readout["level"]
-        said_level = next((each for each in said["levels"] if each["p"] == Decimal(level["p"])), None)
+        low, high = Decimal(level["p"]), Decimal(level["to"] or level["p"])
+        held = [each for each in said["levels"] if low <= each["p"] <= high]
         for name in ("bid", "ask", "n"):
-            assert Decimal(level[name]) == (said_level[name] if said_level else 0)
+            assert Decimal(level[name]) == sum(each[name] for each in held)
     assert len({readout["open_ts"] for readout in shown}) == 3
 
 
@@ -384,7 +385,7 @@ def test_a_candle_that_is_not_whole_looks_different(chart: ChartPage, quality: Q
     whole = chart.pixels()
     chart.take(Source().snapshot(candle(0), candle(1, quality=quality)))
     assert chart.pixels() != whole
-    word = {Quality.GAP: "Trades missing", Quality.PARTIAL: "Partial", Quality.REPAIRED: "Repaired"}[quality]
+    word = {Quality.GAP: "Gap", Quality.PARTIAL: "Partial", Quality.REPAIRED: "Repaired"}[quality]
     assert word in chart.page.texts(".footprint-readout dd")[1]
 
 

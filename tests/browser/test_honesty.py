@@ -144,6 +144,18 @@ def test_an_address_waits_for_its_venue(page: Page, market: Served, monkeypatch:
     assert not page.count(".notice")
 
 
+@pytest.mark.parametrize("place", ["/?symbol=ETHUSDT", "/embed?symbol=ETHUSDT", "/embed"])
+def test_an_address_without_a_venue_opens_where_one_can_be_reached(page: Page, place: str) -> None:
+    """The demo while nothing else answers; it says so, and the address then names it."""
+    page.driver.get(page.root + place)
+    page.wait(lambda: page.count(".orderflow-panel"), "a panel")
+    assert "Binance cannot be reached: 127.0.0.1: connection refused" in page.text(
+        ".orderflow-panel > .notice"
+    )
+    page.wait(lambda: page.query.get("exchange") == "demo", "the address")
+    assert page.query["symbol"] == ("ETHUSDT" if "ETHUSDT" in place else "BTCUSDT")
+
+
 def test_a_page_that_lost_its_server_says_so(page: Page, short_lived) -> None:
     """Frozen figures do not look live."""
     url, end = short_lived

@@ -13,7 +13,7 @@ from .conftest import Page
 PANEL = "exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5"
 ROWS = (
     "return [...document.querySelectorAll('.level-table tbody tr')]"
-    ".map(r => [...r.cells].slice(0, 5).map(c => c.textContent.replace(/[▸, ]/g, '')))"
+    ".map(r => [...r.cells].slice(0, 5).map(c => c.textContent.replace(/[▸, ]/g, '').replace('−', '-')))"
 )
 
 

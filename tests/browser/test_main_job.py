@@ -13,14 +13,14 @@ from selenium.webdriver.common.keys import Keys
 from orderflow_dash.footprint.candle import Candle
 from orderflow_dash.market import Instrument, Timeframe, Venue
 from orderflow_dash.view import ViewKey
-from orderflow_dash.web.number_text import clock
+from orderflow_dash.web.number_text import MINUS, clock
 
 from ..conftest import Served, wait_until
 from .conftest import Page
 
 
 def decimal(text: str) -> Decimal:
-    return Decimal(text.replace(",", ""))
+    return Decimal(text.replace(",", "").replace(MINUS, "-"))
 
 
 def candles_of(
@@ -204,7 +204,7 @@ def test_an_address_that_names_nothing_is_told_and_the_table_works(page: Page, q
         (99_960, "100k"),
         (4_470_000_000, "4.47B"),
         (1.5e12, "1.50T"),
-        (-2_500_000, "-2.50M"),
+        (-2_500_000, "−2.50M"),
     ],
 )
 def test_large_figures_have_three_digits(

@@ -8,6 +8,8 @@ from collections import defaultdict
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from orderflow_dash.web.number_text import MINUS
+
 from ..conftest import Served
 from .conftest import SPEED, Page
 
@@ -19,7 +21,9 @@ FIGURES = ("poc", "value-high", "value-low", "vwap", "volume", "delta")
 def shown(page: Page) -> list[Decimal]:
     """The figures beside the bars."""
     texts = [page.text(f".profile-{name} dd") for name in FIGURES]
-    return [Decimal(text.replace(",", "")) if text != "–" else Decimal(0) for text in texts]
+    return [
+        Decimal(text.replace(",", "").replace(MINUS, "-")) if text != "–" else Decimal(0) for text in texts
+    ]
 
 
 def hours_of(market: Served) -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ def test_the_current_value_stands_top_right(candle, instrument) -> None:
     """Exact, signed, grouped, in the colour of the line."""
     figure = cvd_figure([candle(cvd=-1_234_567)], VolumeUnits(instrument), Timeframe.M1, COLOURS)
     (note,) = figure["layout"]["annotations"]
-    assert note["text"] == "<b>-1,234.567</b>"
+    assert note["text"] == "<b>−1,234.567</b>"
     assert (note["x"], note["y"], note["xanchor"], note["yanchor"]) == (1, 1, "right", "bottom")
     assert note["font"]["color"] == COLOURS.bid
 
@@ -79,7 +79,7 @@ def test_candles_that_are_not_whole_are_told(candle, instrument) -> None:
     assert "Partial" in notes[0]
     assert notes[1] == ""
     assert "missing" in notes[2]
-    assert "fetched later" in notes[3]
+    assert "from before the stream began, or missed by it" in notes[3]
     (band,) = figure["layout"]["shapes"]
     assert (band["x0"], band["x1"]) == (NOON + 2 * MINUTE - 30_000, NOON + 2 * MINUTE + 30_000)
 

@@ -202,11 +202,11 @@ def test_the_answer_is_a_download_that_nobody_keeps(setting: Setting) -> None:
 @pytest.mark.parametrize(
     ("query", "status", "said"),
     [
-        ({"rows": "ticks"}, 400, "candles | levels"),
-        ({"tf": "2m"}, 400, "1m | 5m | 15m | 1h"),
+        ({"rows": "ticks"}, 400, "candles or levels"),
+        ({"tf": "2m"}, 400, "1m, 5m, 15m or 1h"),
         ({"step": "0.07"}, 400, "multiple of its tick 0.1"),
         ({"lookback": "501"}, 400, "1 to 500"),
-        ({"exchange": "nowhere"}, 400, "binance | bybit"),
+        ({"exchange": "nowhere"}, 400, "binance or bybit"),
         ({"symbol": "NOSUCH\r\nX"}, 404, "lists no perpetual"),
         ({"exchange": "bybit"}, 503, "cannot be reached: connection refused"),
     ],
@@ -218,6 +218,7 @@ def test_what_cannot_be_served_is_told_in_a_line(
     answer = client_of(setting).get(URL, query_string={**QUERY, **query})
     assert answer.status_code == status
     assert said in answer.text
+    assert answer.text.count("\n") == 1
     assert answer.text.count("\n") == 1
     assert answer.mimetype == "text/plain"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"

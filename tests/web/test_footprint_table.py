@@ -29,7 +29,7 @@ def test_figures_are_exact(candle, instrument) -> None:
         [candle(bid=85_200, ask=1_018_300, cvd=-120_500, levels=42)], VolumeUnits(instrument)
     )
     assert (row["bid"], row["ask"]) == ("85.200", "1,018.300")
-    assert (row["delta"], row["cvd"], row["levels"]) == ("+933.100", "-120.500", "42")
+    assert (row["delta"], row["cvd"], row["levels"]) == ("+933.100", "−120.500", "42")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_quote_units_are_sums_of_what_was_paid(candle, instrument) -> None:
     """Rounded where they are written, halves up, and not before."""
     paid = candle(bid=3, ask=5, turnover=[[4_999, 10_000], [1, 5_000]], quote_cvd=-15_000)
     (row,) = rows_with([paid], instrument, units="quote")
-    assert (row["bid"], row["ask"], row["delta"], row["cvd"]) == ("1", "2", "+1", "-2")
+    assert (row["bid"], row["ask"], row["delta"], row["cvd"]) == ("1", "2", "+1", "−2")
 
 
 def test_swapping_exchanges_two_columns_and_nothing_else() -> None:

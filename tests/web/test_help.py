@@ -24,7 +24,7 @@ from orderflow_dash.web.assets import assets_folder
 from orderflow_dash.web.footprint_table import FIRE
 from orderflow_dash.web.help_links import ANCHORS, help_href, help_link
 from orderflow_dash.web.help_page import help_html, register_help
-from orderflow_dash.web.number_text import grouped, signed
+from orderflow_dash.web.number_text import MINUS, grouped, signed
 from orderflow_dash.web.panel import panel
 from orderflow_dash.web.quality import quality_legend
 from orderflow_dash.web.status import WORDS
@@ -207,11 +207,16 @@ def test_what_the_words_calculate_is_right(page: Document) -> None:
         assert sentence in page.text
 
 
+def plain(text: str) -> str:
+    """A figure of the page as a machine writes it."""
+    return text.lstrip("+").replace(MINUS, "-")
+
+
 def test_the_example_s_candles_and_steps_are_the_product_s(page: Document) -> None:
     """CVD adds up, fires follow the ratio, and steps are those that are chosen."""
     series = Series()
     for minute, (delta, _) in enumerate(example.CVD):
-        series.apply([(START + 60_000 * minute, minute, 1_000, ABC.quantity.units(delta.lstrip("+")))])
+        series.apply([(START + 60_000 * minute, minute, 1_000, ABC.quantity.units(plain(delta)))])
     sums = [signed(ABC.quantity.text(minute.cvd)) for minute in series.minutes()]
     assert sums == [cvd for _, cvd in example.CVD]
     assert page.rows("example-cvd") == [list(row) for row in example.CVD]

@@ -59,15 +59,15 @@ def test_the_defaults_need_no_address():
         ("lookback", "0", "from 1 to 500"),
         ("lookback", "٣", "from 1 to 500"),
         ("rows", "-8", "from 1 to 60. The panel shows 8."),
-        ("units", "btc", "base | quote. The panel shows base."),
+        ("units", "btc", "base or quote. The panel shows base."),
         ("ratio", "0.5", "from 1 to 100"),
         ("ratio", "1e1", "from 1 to 100"),
         ("ratio", "nan", "from 1 to 100"),
         ("min", "1.5", "a whole number of the quote currency"),
-        ("zero", "yes", "0 | 1"),
-        ("va", "3", "2 | 1"),
-        ("profile", "week", "session | 24h"),
-        ("palette", "pink", "red-green | blue-orange"),
+        ("zero", "yes", "0 or 1"),
+        ("va", "3", "2 or 1"),
+        ("profile", "week", "session or 24h"),
+        ("palette", "pink", "red-green or blue-orange"),
         ("candle", "now", "the open of a candle in milliseconds. No candle is open."),
     ],
 )
@@ -76,7 +76,7 @@ def test_a_bad_value_is_the_default_and_one_sentence(name, value, said):
     options, sentences = parse_options({name: value, "swap": "1"})
     assert options == PanelOptions(swap=True)
     (sentence,) = sentences
-    assert sentence.startswith(f"{name}={value!r} is not accepted: ")
+    assert sentence.startswith(f"{name} “{value}” is not accepted: ")
     assert said in sentence
 
 

@@ -89,7 +89,7 @@ def test_many_rows_are_drawn_as_fewer_bars_and_it_is_said(profile, instrument) -
     assert len(rows) <= MOST_BARS
     assert rows[:, 1:].sum(axis=0).tolist() == shown.levels[:, 1:].sum(axis=0).tolist()
     (note,) = profile_figure(shown, instrument, COLOURS)["layout"]["annotations"]
-    assert note["text"] == "bars of 10, figures at 0.5"
+    assert note["text"] == "Each bar adds up 10 USDT of prices;<br>POC, VAH and VAL keep the step of 0.5"
     assert profile_texts(shown, instrument, ProfileKind.SESSION).poc == "97,000.0"
 
 
