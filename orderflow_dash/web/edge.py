@@ -10,6 +10,8 @@ from typing import Final
 from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException
 
+from ..logs import redacted
+
 log = logging.getLogger(__name__)
 
 _LARGEST_BODY = 1 << 20  # bytes; a page's own requests are a few kilobytes
@@ -18,11 +20,8 @@ PAGES: Final = ("embed", "compare")  # beside the front page
 _PACKAGE = str(Path(__file__).parents[1])
 
 
-def guard_edge(server: Flask, prefix: str = "/", frame_ancestors: str = "'self'") -> None:
-    """Bound request bodies, refuse unknown paths, and answer what cannot be understood with 400.
-
-    ``frame_ancestors``: whom browsers let show the app in a frame.
-    """
+def guard_edge(server: Flask, prefix: str = "/") -> None:
+    """Bound request bodies, refuse unknown paths, and answer what cannot be understood with 400."""
     roots = tuple(f"{prefix}{page}" for page in ("", *(f"{name}/" for name in PAGES)))
     own = tuple(f"{root}{start}" for root in roots for start in ("_", "assets/"))
     server.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
@@ -35,24 +34,15 @@ def guard_edge(server: Flask, prefix: str = "/", frame_ancestors: str = "'self'"
         if is_any and request.path != prefix and not request.path.startswith(own):
             abort(404)
 
-    @server.after_request
-    def tell_who_may_frame(response: Response) -> Response:
-        own = response.headers.get("Content-Security-Policy")
-        parts = [own] if own else []
-        response.headers["Content-Security-Policy"] = "; ".join(
-            [*parts, f"frame-ancestors {frame_ancestors}"]
-        )
-        return response
-
     @server.errorhandler(Exception)
     def answer(error: Exception) -> Response | HTTPException:
         if isinstance(error, HTTPException):
             return error
         files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
         if any(file.startswith(_PACKAGE) and file != __file__ for file in files):
-            log.exception("%s failed on a defect", request.path[:_LONGEST_CAUSE])
+            log.exception("%s failed on a defect", redacted(request.path)[:_LONGEST_CAUSE])
             return Response("internal error", 500, mimetype="text/plain")
         # The page's framework could not make sense of it: the request is malformed.
         cause = f"{type(error).__name__}: {str(error)[:_LONGEST_CAUSE]!r}"
-        log.warning("malformed request to %s: %s", request.path[:_LONGEST_CAUSE], cause)
+        log.warning("malformed request to %s: %s", redacted(request.path)[:_LONGEST_CAUSE], cause)
         return Response("malformed request", 400, mimetype="text/plain")
