@@ -27,6 +27,16 @@
     tell({ type: "size", height });
   }
 
+  /* Opened by a token that has come to its end: the page that the server has instead says so, here and around. */
+  if ("locked" in document.documentElement.dataset) {
+    const { fetch } = window;
+    window.fetch = async (...request) => {
+      const response = await fetch(...request);
+      if (response.headers.has("X-Orderflow-Embed")) window.location.reload();
+      return response;
+    };
+  }
+
   if (isEmbed) {
     prefersLight.addEventListener("change", () => {
       window.dash_clientside.set_props("theme", { data: shown() });

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import click
 
 from . import __version__
-from .settings import SettingsError, load_settings
+from .access.embed_token import LONGEST_MINUTES, EmbedTokens
+from .market import Venue
+from .settings import Settings, SettingsError, load_settings
+
+_SHORT_PASSWORD = 12
 
 
 @click.group()
@@ -33,13 +38,17 @@ def serve(host: str, port: int | None, demo: bool | None) -> None:
 def _serve(host: str, port: int | None) -> None:
     if port is not None:
         os.environ["PORT"] = str(port)
-    try:
-        settings = load_settings()
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from error
+    settings = _settings()
     from .serving import run_server
 
     run_server(f"{host}:{settings.port}")
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command()
@@ -84,4 +93,55 @@ def exchange(host: str, port: int, speed: float, files: tuple[Path, ...]) -> Non
     try:
         run_exchange(host, port, speed, files)
     except (ValueError, OSError) as error:  # a file that is no good, a port that is taken
+        raise click.ClickException(str(error)) from error
+
+
+@main.command("hash-password")
+@click.argument("name", required=False)
+def hash_password(name: str | None) -> None:
+    """Print what ORDERFLOW_USERS needs of a password: NAME:HASH, or without NAME the hash alone.
+
+    The password is asked for; where there is no terminal it is the first line of standard input.
+    """
+    from .access.logins import hash_password as hashed
+    from .access.users import written_entry
+
+    if sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        raise click.ClickException("a password is needed")
+    if len(password) < _SHORT_PASSWORD:
+        click.echo(f"Fewer than {_SHORT_PASSWORD} characters are easily guessed.", err=True)
+    try:
+        click.echo(written_entry(name, hashed(password)))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command("embed-token")
+@click.option(
+    "--exchange", type=click.Choice([each.value for each in Venue]), required=True, help="The only venue."
+)
+@click.option("--symbol", "symbols", multiple=True, required=True, help="A symbol; repeat it for more.")
+@click.option(
+    "--minutes",
+    type=click.IntRange(1, LONGEST_MINUTES),
+    default=60,
+    show_default=True,
+    help="How long it opens anything.",
+)
+def embed_token(exchange: str, symbols: tuple[str, ...], minutes: int) -> None:
+    """Print a token that opens one panel, for /embed?token=..., signed with ORDERFLOW_SECRET_KEY."""
+    settings = _settings()
+    if "secret_key" not in settings.model_fields_set:
+        raise click.ClickException(
+            "ORDERFLOW_SECRET_KEY is not set: the server would know nothing of a token that is signed now."
+            " Give both the same one"
+        )
+    tokens = EmbedTokens(settings.secret_key.get_secret_value())
+    try:
+        click.echo(tokens.sign(Venue(exchange), symbols, minutes * 60))
+    except ValueError as error:
         raise click.ClickException(str(error)) from error

@@ -6,6 +6,7 @@ A second worker would be a second aggregator, and threads do not survive a prelo
 from __future__ import annotations
 
 import gc
+import logging
 import signal
 import sys
 from socket import SO_RCVTIMEO, SOL_SOCKET
@@ -15,8 +16,12 @@ from types import FrameType
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
+from .access.exposure import open_to_strangers
 from .logs import configure_logging
+from .request_log import RequestLogger
 from .settings import SettingsError, load_settings
+
+log = logging.getLogger(__name__)
 
 _REQUEST_S = 10
 
@@ -36,6 +41,7 @@ graceful_timeout = 5  # well below the 30 s after which a Heroku-style host kill
 keepalive = 95  # above the router's 90 s
 control_socket_disable = True
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - a heartbeat file that must not wait for a disk
+logger_class = RequestLogger
 loglevel = _settings.log_level.lower()
 
 
@@ -43,9 +49,13 @@ def when_ready(server: Arbiter) -> None:
     """Bound how long a request may take to arrive: one that stops half-way would keep its thread.
 
     The kernel's timeout is inherited by the connections. A websocket's reader waits for data elsewhere.
+    Also says so where strangers may come in: only here the addresses are known.
     """
     for listener in server.LISTENERS:
         listener.sock.setsockopt(SOL_SOCKET, SO_RCVTIMEO, pack("ll", _REQUEST_S, 0))
+    addresses = [listener.sock.getsockname() for listener in server.LISTENERS]
+    if warning := open_to_strangers(addresses, _settings.access):
+        log.warning("%s", warning)
 
 
 def _end_application() -> None:

@@ -10,7 +10,7 @@ import secrets
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -56,6 +56,49 @@ def _frame_ancestors(value: str) -> str:
     raise ValueError(
         "'none', or a list of 'self', https: and hosts such as https://portal.example, by spaces"
     )
+
+
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}", re.ASCII)  # servers drop names with underscores
+_SHORTEST_KEY = 16
+
+
+def _user_header(value: str) -> str:
+    if not _HEADER.fullmatch(value) or value.lower() in ("host", "cookie", "authorization"):
+        raise ValueError("the name of a header that your proxy sets, letters, digits and hyphens")
+    return value
+
+
+def _users(value: SecretStr, info: ValidationInfo) -> SecretStr:
+    from .access.users import parse_users
+
+    if not parse_users(value.get_secret_value()) and info.data.get("access") == "basic":
+        raise ValueError(
+            "ORDERFLOW_ACCESS=basic needs users, as `orderflow-dash hash-password NAME` prints them"
+        )
+    return value
+
+
+def _trusted_proxies(value: str, info: ValidationInfo) -> str:
+    from .access.trusted_proxy import parse_proxies
+
+    parse_proxies(value)
+    if not value.strip() and info.data.get("access") == "proxy":
+        raise ValueError("ORDERFLOW_ACCESS=proxy needs the networks of your proxies, such as 10.1.2.0/24")
+    return value
+
+
+def _allowed_origins(value: str) -> str:
+    from .access.origins import Origins
+
+    Origins(value)
+    return value
+
+
+def _secret_key(value: SecretStr) -> SecretStr:
+    keys = value.get_secret_value().split()
+    if not keys or min(map(len, keys)) < _SHORTEST_KEY:
+        raise ValueError(f"a random text of {_SHORTEST_KEY} characters or more, without spaces")
+    return value
 
 
 class Settings(BaseSettings):
@@ -204,16 +247,60 @@ class Settings(BaseSettings):
             description="who may show the app in a frame: `'none'`, or `'self'` and hosts, by spaces",
         ),
     ] = "'self'"
+    access: Annotated[
+        Literal["none", "basic", "proxy"],
+        Field(
+            alias="ORDERFLOW_ACCESS",
+            description="who may come in: `none` (everybody), `basic` (a name and a password)"
+            " or `proxy` (whom a proxy has let in)",
+        ),
+    ] = "none"
+    users: Annotated[
+        SecretStr,
+        AfterValidator(_users),
+        Field(
+            alias="ORDERFLOW_USERS",
+            validate_default=True,
+            description="who may log in with `basic`: `NAME:HASH`"
+            " as `orderflow-dash hash-password NAME` prints it, by spaces",
+        ),
+    ] = SecretStr("")
+    user_header: Annotated[
+        str,
+        AfterValidator(_user_header),
+        Field(alias="ORDERFLOW_USER_HEADER", description="header in which a trusted proxy names the user"),
+    ] = "X-Forwarded-User"
+    trusted_proxies: Annotated[
+        str,
+        AfterValidator(_trusted_proxies),
+        Field(
+            alias="ORDERFLOW_TRUSTED_PROXIES",
+            validate_default=True,
+            description="networks whose peers may name the user with `proxy`, by spaces;"
+            " `unix` for peers of a unix socket",
+        ),
+    ] = ""
+    allowed_origins: Annotated[
+        str,
+        AfterValidator(_allowed_origins),
+        Field(
+            alias="ORDERFLOW_ALLOWED_ORIGINS",
+            description="further pages that may open the socket, such as `https://portal.example`, by spaces;"
+            " `null` for sandboxed frames",
+        ),
+    ] = ""
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         Field(alias="ORDERFLOW_LOG_LEVEL", description="least level that is logged"),
     ] = "INFO"
     secret_key: Annotated[
         SecretStr,
+        AfterValidator(_secret_key),
         Field(
             default_factory=lambda: SecretStr(secrets.token_urlsafe(32)),
             alias="ORDERFLOW_SECRET_KEY",
-            description="signs what the page hands back; random at each start where unset",
+            description="signs embed tokens and what the page hands back; random at each start where unset;"
+            " older keys that are still believed follow by spaces",
         ),
     ]
 
@@ -234,6 +321,8 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - pydantic checks e
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
+        if name in Settings.model_fields:  # what is wrong is a default, beside another setting
+            name = str(Settings.model_fields[name].alias)
         accepted = first["msg"].removeprefix("Value error, ")
         value = _shown(name, first["input"])
         raise SettingsError(f"{name}={value} is not accepted: {accepted}") from None
@@ -243,4 +332,4 @@ def _shown(name: str, value: object) -> str:
     """A value as an error may tell it: a database's address may hold a password."""
     if name == "DATABASE_URL":
         return f"{str(value).partition('://')[0]}://..." if "://" in str(value) else "(hidden)"
-    return "(hidden)" if "SECRET" in name else repr(value)
+    return "(hidden)" if "SECRET" in name or "USERS" in name else repr(value)

@@ -32,7 +32,7 @@ def test_the_readme_tells_every_setting_with_its_default() -> None:
     for field in Settings.model_fields.values():
         default, meaning = table[str(field.alias)]
         value = "random" if field.default_factory is not None else f"`{shown(field.default)}`"
-        value = "unset" if field.default == "" else value
+        value = "unset" if str(field.default) == "" else value
         assert default == value, field.alias
         assert meaning == field.description, field.alias
 
@@ -54,6 +54,17 @@ def test_the_readme_tells_every_setting_with_its_default() -> None:
         ("ORDERFLOW_FRAME_ANCESTORS", "https://portal.example; script-src *"),
         ("ORDERFLOW_FRAME_ANCESTORS", "https://portal.example/path"),
         ("ORDERFLOW_FRAME_ANCESTORS", "portal.example\r\nX: y"),
+        ("ORDERFLOW_ACCESS", "password"),
+        ("ORDERFLOW_USER_HEADER", "X_Forwarded_User"),
+        ("ORDERFLOW_USER_HEADER", "X-User: y"),
+        ("ORDERFLOW_USER_HEADER", "Authorization"),
+        ("ORDERFLOW_USER_HEADER", ""),
+        ("ORDERFLOW_TRUSTED_PROXIES", "10.1.2.3/24"),
+        ("ORDERFLOW_TRUSTED_PROXIES", "0.0.0.0/0"),
+        ("ORDERFLOW_TRUSTED_PROXIES", "proxy.internal"),
+        ("ORDERFLOW_ALLOWED_ORIGINS", "portal.example"),
+        ("ORDERFLOW_ALLOWED_ORIGINS", "https://portal.example/path"),
+        ("ORDERFLOW_ALLOWED_ORIGINS", "*"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_it(
@@ -112,7 +123,43 @@ def test_a_databases_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """The secret key appears in no text form of the settings."""
-    monkeypatch.setenv("ORDERFLOW_SECRET_KEY", "do-not-tell")
+    monkeypatch.setenv("ORDERFLOW_SECRET_KEY", "do-not-tell-anybody")
     settings = load_settings()
-    assert "do-not-tell" not in f"{settings!r} {settings}"
-    assert settings.secret_key.get_secret_value() == "do-not-tell"
+    assert "do-not-tell-anybody" not in f"{settings!r} {settings}"
+    assert settings.secret_key.get_secret_value() == "do-not-tell-anybody"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("ORDERFLOW_SECRET_KEY", "short"), ("ORDERFLOW_USERS", "alice:swordfish")]
+)
+def test_a_bad_secret_is_refused_without_telling_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """The line names the variable and what is accepted alone."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert str(error.value).startswith(f"{name}=(hidden) is not accepted: ")
+    assert value not in str(error.value)
+    assert "swordfish" not in f"{error.value!r} {error.value.__cause__!r}"
+
+
+@pytest.mark.parametrize(
+    ("access", "missing"), [("basic", "ORDERFLOW_USERS"), ("proxy", "ORDERFLOW_TRUSTED_PROXIES")]
+)
+def test_a_mode_without_what_it_needs_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, access: str, missing: str
+) -> None:
+    """Else nobody could come in, or everybody."""
+    monkeypatch.setenv("ORDERFLOW_ACCESS", access)
+    with pytest.raises(SettingsError, match=f"^{missing}=.*ORDERFLOW_ACCESS={access} needs"):
+        load_settings()
+
+
+def test_users_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither names nor hashes stand in a text form of the settings."""
+    hashed = f"scrypt:32768:8:1.{'salt' * 4}.{'ab' * 64}"
+    monkeypatch.setenv("ORDERFLOW_USERS", f"alice:{hashed}")
+    settings = load_settings()
+    assert "alice" not in f"{settings!r} {settings}"
+    assert "salt" not in f"{settings!r} {settings}"

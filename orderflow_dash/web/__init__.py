@@ -8,9 +8,11 @@ from ..feeds.days import DayLines
 from ..hub import Hub
 from ..replay import Replay
 from ..settings import Settings
+from .access import guard_access
 from .app import create_dash
 from .edge import guard_edge
 from .export import register_export
+from .headers import send_headers
 from .health import register_health
 from .help_page import register_help
 from .metrics import register_metrics
@@ -23,13 +25,17 @@ def create_server(
     hub: Hub, settings: Settings, replay: Replay | None = None, days: DayLines | None = None
 ) -> Flask:
     """The whole web side as one WSGI application."""
-    server: Flask = create_dash(hub, settings, replay, days).server
+    app = create_dash(hub, settings, replay, days)
+    server: Flask = app.server
+    is_guarded = settings.access != "none"
     spare_bytes(server)
-    guard_edge(server, frame_ancestors=settings.frame_ancestors)
+    send_headers(server, app.csp_hashes(), settings.frame_ancestors, is_guarded=is_guarded)
+    guard_edge(server)
     register_socket(server, hub, settings)
     register_health(server, hub)
     register_metrics(server, hub)
     register_help(server)
     register_export(server, hub, is_replay=replay is not None)
     register_replay_api(server, replay)
+    guard_access(server, settings)  # last: it gives routes that are there to holders of tokens
     return server

@@ -11,6 +11,7 @@ from flask import Flask, Response, abort, redirect, request, send_from_directory
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
+from ..logs import redacted
 from .assets import assets_folder
 from .help_links import PATH as HELP
 
@@ -23,11 +24,10 @@ PAGES: Final = ("embed", "compare")  # beside the front page
 _PACKAGE = str(Path(__file__).parents[1])
 
 
-def guard_edge(server: Flask, prefix: str = "/", frame_ancestors: str = "'self'") -> None:
+def guard_edge(server: Flask, prefix: str = "/") -> None:
     """Bound request bodies, give each page one address, and answer what is unknown or malformed.
 
     Unknown paths are 404, malformed requests 400; a page's address with a slash too many leads to the page.
-    ``frame_ancestors``: whom browsers let show the app in a frame.
     """
     roots = (prefix, *(f"{prefix}{page}/" for page in PAGES))
     anything = {f"{root}<path:path>" for root in roots}
@@ -54,24 +54,15 @@ def guard_edge(server: Flask, prefix: str = "/", frame_ancestors: str = "'self'"
         """Where browsers look for the icon of an answer that names none."""
         return send_from_directory(assets_folder(), "favicon.svg", max_age=_ICON_S)
 
-    @server.after_request
-    def tell_who_may_frame(response: Response) -> Response:
-        own = response.headers.get("Content-Security-Policy")
-        parts = [own] if own else []
-        response.headers["Content-Security-Policy"] = "; ".join(
-            [*parts, f"frame-ancestors {frame_ancestors}"]
-        )
-        return response
-
     @server.errorhandler(Exception)
     def answer(error: Exception) -> Response | HTTPException:
         if isinstance(error, HTTPException):
             return error
         files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
         if any(file.startswith(_PACKAGE) and file != __file__ for file in files):
-            log.exception("%s failed on a defect", request.path[:_LONGEST_CAUSE])
+            log.exception("%s failed on a defect", redacted(request.path)[:_LONGEST_CAUSE])
             return Response("internal error", 500, mimetype="text/plain")
         # The page's framework could not make sense of it: the request is malformed.
         cause = f"{type(error).__name__}: {str(error)[:_LONGEST_CAUSE]!r}"
-        log.warning("malformed request to %s: %s", request.path[:_LONGEST_CAUSE], cause)
+        log.warning("malformed request to %s: %s", redacted(request.path)[:_LONGEST_CAUSE], cause)
         return Response("malformed request", 400, mimetype="text/plain")

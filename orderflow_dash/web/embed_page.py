@@ -15,6 +15,7 @@ from dash.development.base_component import Component
 from ..hub import Hub
 from ..refusal import either, not_accepted
 from ..replay import Replay
+from .grant import current_lock
 from .in_browser import in_browser
 from .panel_opening import open_panel, panel_ids
 from .query import query_args
@@ -35,7 +36,7 @@ def embed_page(replay: Replay | None = None) -> Component:
             dcc.Store(id="address-shown"),
             dcc.Interval(id="embed-retry", interval=_RETRY_MS, disabled=True),
             html.Div(id="server-lost", className="server-lost", role="alert"),
-            replay_bar(replay),
+            replay_bar(replay, is_steered=current_lock() is None),
             html.Main(id="embed-panel", className="embed-panel"),
         ],
         className="embed-page",

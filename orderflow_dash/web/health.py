@@ -9,6 +9,7 @@ from flask import Flask, Response
 
 from .. import __version__
 from ..hub import Hub
+from . import grant
 
 
 def register_health(server: Flask, hub: Hub, prefix: str = "/") -> None:
@@ -17,7 +18,9 @@ def register_health(server: Flask, hub: Hub, prefix: str = "/") -> None:
 
     @server.get(prefix + "health")
     def health() -> Response:
-        """200 while the process lives, whatever the venues do."""
+        """200 while the process lives, whatever the venues do. Strangers get no details."""
+        if grant.is_stranger():
+            return _json({"status": "ok"}, 200)
         body = {
             "status": "ok",
             "version": __version__,
@@ -28,10 +31,11 @@ def register_health(server: Flask, hub: Hub, prefix: str = "/") -> None:
 
     @server.get(prefix + "ready")
     def ready() -> Response:
-        """200 once a venue has told what it lists, else 503 with the causes."""
+        """200 once a venue has told what it lists, else 503 with the causes, which strangers do not get."""
         venues = {status.venue.value: status.detail or "reachable" for status in hub.venues()}
         is_ready = bool(hub.instruments())
-        return _json({"ready": is_ready, "venues": venues}, 200 if is_ready else 503)
+        causes = {} if grant.is_stranger() else {"venues": venues}
+        return _json({"ready": is_ready, **causes}, 200 if is_ready else 503)
 
 
 def _json(body: object, status: int) -> Response:

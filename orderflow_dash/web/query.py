@@ -12,6 +12,7 @@ from ..hub import Hub, Unavailable, UnknownSymbol
 from ..market import Instrument, Timeframe, Venue, parse_decimal
 from ..refusal import either, not_accepted
 from ..view import ViewKey
+from .grant import current_lock
 
 ErrorCode = Literal["bad_parameter", "unknown_symbol", "unavailable"]
 
@@ -36,7 +37,12 @@ class ViewQuery(NamedTuple):
 
 
 def parse_view_query(args: Mapping[str, str], hub: Hub) -> ViewQuery:
-    """Check a query against what is served; names of venues and symbols in any case. Raises QueryError."""
+    """Check a query against what is served, and against what the request may see. Raises QueryError.
+
+    Names of venues and symbols are taken in any case. Every view that is shown, sent or exported comes
+    through here.
+    """
+    args = _within_lock(args)
     served = [status.venue.value for status in hub.venues()]
     named = {"exchange": args["exchange"].lower()} if "exchange" in args else {}
     exchange = one_of(named, "exchange", served, Venue.BINANCE.value)
@@ -53,6 +59,17 @@ def parse_view_query(args: Mapping[str, str], hub: Hub) -> ViewQuery:
     return ViewQuery(
         ViewKey(instrument.venue, instrument.symbol, Timeframe(timeframe), step), lookback, emit_ms
     )
+
+
+def _within_lock(args: Mapping[str, str]) -> Mapping[str, str]:
+    """A query with what the request's lock leaves no choice of. Raises QueryError where it goes beyond."""
+    lock = current_lock()
+    if lock is None:
+        return args
+    beyond = lock.refusal(args)
+    if beyond is not None:
+        raise QueryError("bad_parameter", *beyond)
+    return {"exchange": lock.venue.value, "symbol": lock.symbols[0], **args}
 
 
 def view_args(args: Mapping[str, str]) -> dict[str, str]:

@@ -13,8 +13,11 @@ from .replay_api import PATH
 _SHOWN = 2  # file names before "and n more"
 
 
-def replay_bar(replay: Replay | None) -> Component | None:
-    """The bar; None where nothing is replayed. It may stand any number of times on a page."""
+def replay_bar(replay: Replay | None, *, is_steered: bool = True) -> Component | None:
+    """The bar; None where nothing is replayed. It may stand any number of times on a page.
+
+    ``is_steered``: with the controls; else it only says what is shown.
+    """
     if replay is None:
         return None
     names = [path.name for path in replay.files]
@@ -33,7 +36,7 @@ def replay_bar(replay: Replay | None) -> Component | None:
                 ],
                 className="replay-banner",
             ),
-            html.Div(className="replay-controls", **data),
+            html.Div(className="replay-controls", **data) if is_steered else None,
         ],
         className="replay-bar",
         role="group",

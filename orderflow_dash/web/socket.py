@@ -17,6 +17,7 @@ from ..market import State
 from ..settings import Settings
 from ..view import View
 from ..wire import encode_error
+from . import grant
 from .first_look import await_history
 from .query import QueryError, ViewQuery, parse_view_query
 
@@ -88,6 +89,9 @@ def _serve(websocket: Server, hub: Hub) -> None:
     try:
         with hub.watch(query.key) as view:
             _stream(websocket, hub, view, query)
+            if grant.is_over():
+                websocket.close(_POLICY_VIOLATION, "the access has expired")
+                return
             reason = "the replay was moved" if view.is_over else "the server is going down"
     except Unavailable as error:
         _refuse(websocket, QueryError("unavailable", None, str(error)))
@@ -119,7 +123,7 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
     tell_again = 0.0
     period = query.emit_ms / 1000
     next_emit = time.monotonic()
-    while not hub.stopping.is_set() and not view.is_over:
+    while not hub.stopping.is_set() and not view.is_over and not grant.is_over():
         status = view.status()
         now = time.monotonic()
         if told is None or status.state is not told[0] or (status.detail != told[1] and now >= tell_again):

@@ -136,7 +136,8 @@ def spare_bytes(server: Flask) -> None:
     @server.after_request
     def tell_how_long_it_lasts(response: Response) -> Response:
         if response.status_code in (200, 304) and _names_its_version():
-            response.headers["Cache-Control"] = f"max-age={_YEAR_S}, immutable"
+            keep = response.cache_control  # who else may keep it is told elsewhere
+            keep.no_cache, keep.max_age, keep.immutable = None, _YEAR_S, True
         return response
 
 

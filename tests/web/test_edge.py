@@ -205,16 +205,6 @@ def test_any_query_of_the_page_is_answered(edge: httpx.Client, query: dict[str, 
     assert edge.get("/", params=query).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/embed", "/embed/", "/compare", "/health", "/nope", "/assets/panel.js"]
-)
-def test_every_answer_says_who_may_frame_it(serve: Callable[..., Served], path: str) -> None:
-    """The header is the setting's list."""
-    url = serve(frame_ancestors="'self' https://portal.example").url
-    answer = httpx.get(f"{url}{path}", trust_env=False)
-    assert answer.headers["Content-Security-Policy"] == "frame-ancestors 'self' https://portal.example"
-
-
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=junk, state=junk)
 def test_the_other_pages_callbacks_survive_any_value(edge: httpx.Client, value: Any, state: Any) -> None:

@@ -1,0 +1,1 @@
+"""Who may come in: passwords, trusted proxies, origins, embed tokens. Knows no web framework."""

@@ -1,0 +1,97 @@
+"""Checking a name and a password: the same effort for everybody, one at a time, remembered for a while.
+
+A hash costs some 70 ms and 32 MB on purpose. A page asks every second, so a login that was right is
+remembered, under a keyed hash that is worth nothing outside this process.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from .attempts import Attempts
+from .users import METHOD
+
+log = logging.getLogger(__name__)
+
+REMEMBERED_S: Final = 300.0
+MOST_REMEMBERED: Final = 1024
+_PATIENCE_S: Final = 5.0
+
+
+class Verdict(NamedTuple):
+    """Whether a login is right; ``wait_s`` > 0 tells that it was not looked at, and when to try again."""
+
+    is_right: bool
+    wait_s: int = 0
+
+
+class Logins:
+    """The users and who of them has been here lately. Thread-safe."""
+
+    def __init__(
+        self,
+        users: Mapping[str, str],
+        attempts: Attempts | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._users = dict(users)
+        self._attempts = attempts or Attempts(clock=clock)
+        self._clock = clock
+        self._key = secrets.token_bytes(32)
+        self._nobody = hash_password(secrets.token_urlsafe(16))
+        self._remembered: OrderedDict[bytes, float] = OrderedDict()  # until when
+        self._memory = threading.Lock()
+        self._one_at_a_time = threading.Lock()  # a flood costs one core and the memory of one hash
+
+    def check(self, name: str, password: str, address: str) -> Verdict:
+        """Look at a login of the client at an address."""
+        login = hmac.digest(self._key, f"{name}\0{password}".encode(), "sha256")
+        if self._knows(login):
+            return Verdict(True)
+        if wait := self._attempts.wait_s(address):
+            return Verdict(False, wait)
+        if not self._one_at_a_time.acquire(timeout=_PATIENCE_S):
+            return Verdict(False, 1)
+        try:
+            # Again: what was asked before this one may have settled it.
+            if self._knows(login):
+                return Verdict(True)
+            if wait := self._attempts.wait_s(address):
+                return Verdict(False, wait)
+            is_right = (
+                check_password_hash(self._users.get(name, self._nobody), password) and name in self._users
+            )
+            if is_right:
+                self._remember(login)
+            else:
+                self._attempts.failed(address)
+                if wait := self._attempts.wait_s(address):
+                    log.warning("too many wrong logins from %s: refused for %d s", address, wait)
+            return Verdict(is_right)
+        finally:
+            self._one_at_a_time.release()
+
+    def _knows(self, login: bytes) -> bool:
+        with self._memory:
+            return self._remembered.get(login, 0.0) > self._clock()
+
+    def _remember(self, login: bytes) -> None:
+        with self._memory:
+            self._remembered[login] = self._clock() + REMEMBERED_S
+            self._remembered.move_to_end(login)
+            while len(self._remembered) > MOST_REMEMBERED:
+                self._remembered.popitem(last=False)
+
+
+def hash_password(password: str) -> str:
+    """A password's hash as werkzeug writes it, with a salt of its own."""
+    return generate_password_hash(password, METHOD)

@@ -1,0 +1,54 @@
+"""The one guard in front of everything: pages, callbacks, assets, exports, metrics and the socket alike.
+
+It stands before every other handler of the server, so a route that is added later is behind it too; what is
+unknown is refused like what is there. ``/health`` and ``/ready`` alone are open, because whoever asks them,
+a load balancer, has no login; strangers are told no more than that the process lives and is ready.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Flask, Request, Response, request
+
+from ..access.embed_token import EmbedTokens
+from ..access.origins import Origins
+from ..settings import Settings
+from . import grant
+from .embed_frame import EmbedFrames
+from .gates import gate_of, refused
+
+OPEN: Final = frozenset({"health", "ready"})  # endpoints
+
+_HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def guard_access(server: Flask, settings: Settings, prefix: str = "/") -> None:
+    """Guard a server whose routes are all there, and give its embeddable panel routes for tokens."""
+    gate = gate_of(settings)
+    origins = Origins(settings.allowed_origins)
+    is_key_set = "secret_key" in settings.model_fields_set
+    tokens = EmbedTokens(settings.secret_key.get_secret_value())
+    frames = EmbedFrames(server, tokens, prefix, is_key_set=is_key_set)
+
+    def guard() -> Response | None:
+        if _does_something(request) and not _is_ours(request, origins):
+            return refused(403, "this page may not do that here")
+        if frames.is_meant(request):
+            return frames.answer(request)
+        if request.endpoint in OPEN and not gate.is_tried(request):
+            grant.mark_stranger()
+            return None
+        return gate.refusal(request)
+
+    server.before_request_funcs.setdefault(None, []).insert(0, guard)
+
+
+def _does_something(request: Request) -> bool:
+    """Whether somebody else's page must not lead a browser to it: it changes something, or is a socket."""
+    return request.method not in _HARMLESS or "websocket" in request.headers.get("Upgrade", "").lower()
+
+
+def _is_ours(request: Request, origins: Origins) -> bool:
+    headers = request.headers
+    return origins.accept(headers.get("Origin"), request.host, headers.get("Sec-Fetch-Site"))

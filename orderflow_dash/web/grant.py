@@ -1,0 +1,46 @@
+"""What the guard has found out about the request that is being answered."""
+
+from __future__ import annotations
+
+import time
+
+from flask import g, has_request_context
+
+from ..access.embed_token import Lock
+
+
+def lock_request(lock: Lock) -> None:
+    """This request may see what the lock opens and nothing else."""
+    g.orderflow_lock = lock
+
+
+def current_lock() -> Lock | None:
+    """What this request may see alone; None where it may see everything, and outside of a request."""
+    lock: Lock | None = g.get("orderflow_lock") if has_request_context() else None
+    return lock
+
+
+def is_over() -> bool:
+    """Whether what let this request in has expired since."""
+    lock = current_lock()
+    return lock is not None and time.time() >= lock.expires
+
+
+def mark_token() -> None:
+    """This request carries a token, good or not: its address must go nowhere."""
+    g.orderflow_token = True
+
+
+def has_token() -> bool:
+    """Whether the address of this request holds a token."""
+    return bool(g.get("orderflow_token", False))
+
+
+def mark_stranger() -> None:
+    """This request is let in without access, to what is open to everybody."""
+    g.orderflow_stranger = True
+
+
+def is_stranger() -> bool:
+    """Whether this request was let in without access."""
+    return bool(g.get("orderflow_stranger", False))
