@@ -49,6 +49,9 @@ _SOURCE = re.compile(
 )
 
 
+_PREFIX = re.compile(r"/|(/[a-z0-9_-]+(\.[a-z0-9_-]+)*)+/?", re.ASCII | re.IGNORECASE)
+
+
 def _frame_ancestors(value: str) -> str:
     sources = value.split()
     if sources == ["'none'"] or (sources and all(_SOURCE.fullmatch(each) for each in sources)):
@@ -56,6 +59,12 @@ def _frame_ancestors(value: str) -> str:
     raise ValueError(
         "'none', or a list of 'self', https: and hosts such as https://portal.example, by spaces"
     )
+
+
+def _prefix(value: str) -> str:
+    if _PREFIX.fullmatch(value):
+        return value if value.endswith("/") else f"{value}/"
+    raise ValueError("a path such as /flow/, of letters, digits, _, - and dots inside a name")
 
 
 class Settings(BaseSettings):
@@ -204,6 +213,13 @@ class Settings(BaseSettings):
             description="who may show the app in a frame: `'none'`, or `'self'` and hosts, by spaces",
         ),
     ] = "'self'"
+    prefix: Annotated[
+        str,
+        AfterValidator(_prefix),
+        Field(
+            alias="ORDERFLOW_PREFIX", description="path under which everything is served, such as `/flow/`"
+        ),
+    ] = "/"
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         Field(alias="ORDERFLOW_LOG_LEVEL", description="least level that is logged"),

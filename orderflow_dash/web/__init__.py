@@ -23,11 +23,12 @@ def create_server(
 ) -> Flask:
     """The whole web side as one WSGI application."""
     server: Flask = create_dash(hub, settings, replay, days).server
-    guard_edge(server, frame_ancestors=settings.frame_ancestors)
-    register_socket(server, hub, settings)
-    register_health(server, hub)
-    register_metrics(server, hub)
-    register_help(server)
-    register_export(server, hub, is_replay=replay is not None)
-    register_replay_api(server, replay)
+    prefix = settings.prefix
+    guard_edge(server, prefix, settings.frame_ancestors)
+    register_socket(server, hub, settings, prefix)
+    register_health(server, hub, prefix)
+    register_metrics(server, hub, prefix)
+    register_help(server, prefix)
+    register_export(server, hub, is_replay=replay is not None, prefix=prefix)
+    register_replay_api(server, replay, prefix)
     return server

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from dash import Dash
-from flask import Flask
+from flask import Flask, redirect, request
+from werkzeug.wrappers import Response
 
 from ..feeds.days import DayLines
 from ..hub import Hub
@@ -58,7 +59,7 @@ def create_dash(
     own layout, so that none carries the callbacks or waits for the layout of another.
     """
     days = days or DayLines()
-    app = _new_dash()
+    app = _new_dash(settings.prefix)
     app.server.secret_key = settings.secret_key.get_secret_value()
     journal = TickerJournal()
     app.layout = lambda: front_page(hub, journal, days, replay)
@@ -66,11 +67,11 @@ def create_dash(
     register_symbol_table(app)
     register_panel(app, hub)
     register_front_page(app, hub, journal, days)
-    embed = _new_dash("embed", app.server)
+    embed = _new_dash(settings.prefix, "embed", app.server)
     embed.layout = lambda: embed_page(replay)
     register_panel(embed, hub)
     register_embed_page(embed, hub)
-    compare = _new_dash("compare", app.server)
+    compare = _new_dash(settings.prefix, "compare", app.server)
     compare.layout = lambda: compare_page(hub, replay)
     register_theme(compare)
     register_panel(compare, hub, together=True)
@@ -78,9 +79,9 @@ def create_dash(
     return app
 
 
-def _new_dash(page: str = "", server: Flask | None = None) -> Dash:
-    """The application of one page; beside the front page on the server of that one."""
-    path = f"/{page}/" if page else "/"
+def _new_dash(root: str, page: str = "", server: Flask | None = None) -> Dash:
+    """The application of one page under a path prefix; beside the front page on the server of that one."""
+    path = f"{root}{page}/" if page else root
     app = Dash(
         "orderflow_dash",
         server=cast(Any, server or True),
@@ -96,5 +97,13 @@ def _new_dash(page: str = "", server: Flask | None = None) -> Dash:
     document = _DOCUMENT.replace("THEME_SCRIPT", app.get_asset_url("theme.js"))
     app.index_string = document.replace("FAVICON", app.get_asset_url("favicon.svg")).replace("PAGE", page)
     if page:
-        app.server.add_url_rule(f"/{page}", endpoint=f"page-{page}", view_func=app.index)
+        app.server.add_url_rule(f"{root}{page}", endpoint=f"page-{page}", view_func=app.index)
+        # Links on the pages are relative, so each page has one address, at the root.
+        app.server.view_functions[path] = _without_slash
     return app
+
+
+def _without_slash() -> Response:
+    """The way to a page whose address has a slash too many."""
+    query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
+    return redirect(request.path.rstrip("/") + query, 308)
