@@ -35,6 +35,8 @@ timeout = 60
 graceful_timeout = 5  # well below the 30 s after which a Heroku-style host kills
 keepalive = 95  # above the router's 90 s
 control_socket_disable = True
+secure_scheme_headers: dict[str, str] = {}  # what proxies say is web/proxy.py's to believe, and nobody else's
+forwarder_headers = ""
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - a heartbeat file that must not wait for a disk
 loglevel = _settings.log_level.lower()
 

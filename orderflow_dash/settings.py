@@ -220,6 +220,15 @@ class Settings(BaseSettings):
             alias="ORDERFLOW_PREFIX", description="path under which everything is served, such as `/flow/`"
         ),
     ] = "/"
+    proxy_hops: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10,
+            alias="ORDERFLOW_PROXY_HOPS",
+            description="reverse proxies in front whose `X-Forwarded-*` headers are believed; 0: none",
+        ),
+    ] = 0
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         Field(alias="ORDERFLOW_LOG_LEVEL", description="least level that is logged"),

@@ -61,6 +61,8 @@ def test_the_readme_tells_every_setting_with_its_default() -> None:
         ("ORDERFLOW_PREFIX", "/<string:x>/"),
         ("ORDERFLOW_PREFIX", "/flow?/"),
         ("ORDERFLOW_PREFIX", "/flow/\n"),
+        ("ORDERFLOW_PROXY_HOPS", "-1"),
+        ("ORDERFLOW_PROXY_HOPS", "many"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_it(

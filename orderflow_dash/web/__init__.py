@@ -14,6 +14,7 @@ from .export import register_export
 from .health import register_health
 from .help_page import register_help
 from .metrics import register_metrics
+from .proxy import believe_proxies
 from .replay_api import register_replay_api
 from .socket import register_socket
 
@@ -24,6 +25,7 @@ def create_server(
     """The whole web side as one WSGI application."""
     server: Flask = create_dash(hub, settings, replay, days).server
     prefix = settings.prefix
+    believe_proxies(server, settings.proxy_hops)
     guard_edge(server, prefix, settings.frame_ancestors)
     register_socket(server, hub, settings, prefix)
     register_health(server, hub, prefix)
