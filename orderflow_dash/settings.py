@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from .limit_settings import LimitSettings
 
 
 class SettingsError(Exception):
@@ -67,7 +69,7 @@ def _prefix(value: str) -> str:
     raise ValueError("a path such as /flow/, of letters, digits, _, - and dots inside a name")
 
 
-class Settings(BaseSettings):
+class Settings(LimitSettings):
     """Where to connect, what to serve and how long to keep things."""
 
     model_config = SettingsConfigDict(case_sensitive=False, extra="ignore", populate_by_name=True)
@@ -156,10 +158,6 @@ class Settings(BaseSettings):
             description="a page that is not heard of is forgotten after, s",
         ),
     ] = 15.0
-    max_sockets: Annotated[
-        int,
-        Field(ge=1, le=2000, alias="ORDERFLOW_MAX_SOCKETS", description="most clients of /ws/orderflow"),
-    ] = 100
     history: Annotated[
         int,
         Field(
@@ -169,14 +167,6 @@ class Settings(BaseSettings):
             description="fetched before a symbol's first trade, minutes",
         ),
     ] = 30
-    max_panels: Annotated[
-        int,
-        Field(ge=1, le=10_000, alias="ORDERFLOW_MAX_PANELS", description="most panels open on pages"),
-    ] = 1000
-    max_series: Annotated[
-        int,
-        Field(ge=1, le=2000, alias="ORDERFLOW_MAX_SERIES", description="most symbols streamed at once"),
-    ] = 200
     stall: Annotated[
         float,
         Field(
