@@ -15,6 +15,15 @@ class LimitSettings(BaseSettings):
         int,
         Field(ge=1, le=2000, alias="ORDERFLOW_MAX_SOCKETS", description="most clients of /ws/orderflow"),
     ] = 100
+    max_sockets_per_client: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=2000,
+            alias="ORDERFLOW_MAX_SOCKETS_PER_CLIENT",
+            description="most of them from one client address",
+        ),
+    ] = 80
     max_panels: Annotated[
         int,
         Field(ge=1, le=10_000, alias="ORDERFLOW_MAX_PANELS", description="most panels open on pages"),
