@@ -1,4 +1,7 @@
-"""How much one client address, and all of them together, may ask: part of the one table of settings."""
+"""How much one client address, and all of them together, may ask: part of the one table of settings.
+
+A rate counts requests of one client address; an office of many people is one address.
+"""
 
 from __future__ import annotations
 
@@ -50,3 +53,39 @@ class LimitSettings(BaseSettings):
             description="most views derived at once: each timeframe and step of a symbol that is watched",
         ),
     ] = 300
+    callback_rate: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1_000_000,
+            alias="ORDERFLOW_CALLBACK_RATE",
+            description="updates of pages for one client address, per second; an open panel asks for 2",
+        ),
+    ] = 300
+    page_rate: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1_000_000,
+            alias="ORDERFLOW_PAGE_RATE",
+            description="pages loaded by one client address, per minute",
+        ),
+    ] = 600
+    socket_rate: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1_000_000,
+            alias="ORDERFLOW_SOCKET_RATE",
+            description="connections to /ws/orderflow that one client address may begin, per minute",
+        ),
+    ] = 1200
+    export_rate: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1_000_000,
+            alias="ORDERFLOW_EXPORT_RATE",
+            description="exports for one client address, per minute",
+        ),
+    ] = 120

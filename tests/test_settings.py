@@ -63,6 +63,7 @@ def test_the_readme_tells_every_setting_with_its_default() -> None:
         ("ORDERFLOW_PREFIX", "/flow/\n"),
         ("ORDERFLOW_PROXY_HOPS", "-1"),
         ("ORDERFLOW_PROXY_HOPS", "many"),
+        ("ORDERFLOW_CALLBACK_RATE", "0"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_it(

@@ -15,6 +15,7 @@ from .health import register_health
 from .help_page import register_help
 from .metrics import register_metrics
 from .proxy import believe_proxies
+from .rate_limits import limit_rates
 from .replay_api import register_replay_api
 from .socket import register_socket
 
@@ -26,6 +27,7 @@ def create_server(
     server: Flask = create_dash(hub, settings, replay, days).server
     prefix = settings.prefix
     believe_proxies(server, settings.proxy_hops)
+    limit_rates(server, settings)
     guard_edge(server, prefix, settings.frame_ancestors)
     register_socket(server, hub, settings, prefix)
     register_health(server, hub, prefix)
