@@ -1,29 +1,35 @@
-/* Says so when the page has lost its server: figures that no longer move must not look live.
+/* Says so when the page has lost its server, or is refused by it: figures that no longer move must not look live.
    Every answer of an interval callback is a beat; a page without beats is frozen. */
 (function () {
   "use strict";
 
   const LOST_AFTER_MS = 5000;
+  const WORDS = {
+    lost: (time) => `No answer from the server since ${time} UTC. Everything below is frozen at that time. Retrying.`,
+    paused: (time) =>
+      `Your network address asks this server more often than it may; other pages and people at it count too. ` +
+      `Everything below is frozen since ${time} UTC and goes on by itself. Closing pages and panels helps.`,
+  };
   let lastBeat = Date.now();
   let visibleSince = Date.now();
-  let lost = false;
+  let pausedUntil = 0;
+  let told = "";
 
   const clock = (time) => new Date(time).toISOString().slice(11, 19);
 
-  function tell(isLost) {
-    if (!document.getElementById("server-lost")) return;
-    lost = isLost;
-    document.documentElement.toggleAttribute("data-server-lost", isLost);
-    window.dash_clientside.set_props("server-lost", {
-      children: isLost
-        ? `No answer from the server since ${clock(lastBeat)} UTC. Everything below is frozen at that time. Retrying.`
-        : "",
-    });
+  /* `state` is "lost", "paused" or nothing. */
+  function tell(state) {
+    if (state === told || !document.getElementById("server-lost")) return;
+    told = state;
+    if (state) document.documentElement.setAttribute("data-server-lost", state);
+    else document.documentElement.removeAttribute("data-server-lost");
+    window.dash_clientside.set_props("server-lost", { children: state ? WORDS[state](clock(lastBeat)) : "" });
   }
 
   function beat() {
     lastBeat = Date.now();
-    if (lost) tell(false);
+    pausedUntil = 0;
+    tell("");
   }
 
   /* A hidden tab's timers sleep, so its silence is no sign; it gets its time again once it is seen. */
@@ -32,14 +38,20 @@
   });
 
   window.setInterval(() => {
-    const silent = Date.now() - Math.max(lastBeat, visibleSince);
-    if (!lost && !document.hidden && silent > LOST_AFTER_MS) tell(true);
+    const silent = Date.now() - Math.max(lastBeat, visibleSince, pausedUntil);
+    if (!document.hidden && silent > LOST_AFTER_MS) tell("lost");
   }, 500);
 
   window.dash_clientside = Object.assign(window.dash_clientside || {}, {
     server: {
       beat: () => {
         beat();
+      },
+
+      /* The server answers, but has enough of this address until then (ms since the epoch). */
+      paused: (until) => {
+        pausedUntil = until;
+        tell("paused");
       },
     },
   });

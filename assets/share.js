@@ -4,12 +4,8 @@
 
   const COPIED_MS = 1500;
 
-  /* Where the application lives, whichever of its pages this is. */
-  function root() {
-    const config = JSON.parse(document.getElementById("_dash-config").textContent);
-    const prefix = config.requests_pathname_prefix.replace(/(embed|compare)\/$/, "");
-    return window.location.origin + prefix;
-  }
+  /* Where the application lives: each of its pages lies at its root. */
+  const root = () => new URL("./", window.location.href).href;
 
   /* A value of an address; what may stand in it as it is stays readable. */
   const encoded = (text) => encodeURIComponent(text).replaceAll("%3A", ":").replaceAll("%3D", "=");

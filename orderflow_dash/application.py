@@ -86,6 +86,8 @@ class Application:
             coalesce_s=_COALESCE_S,
             max_series=settings.max_series,
             max_leases=settings.max_panels,
+            max_leases_per_client=settings.max_panels_per_client,
+            max_views=settings.max_views,
         )
         self.server: Flask = create_server(self.hub, settings, self.replay, self._days)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import gc
 import logging
 import signal
+import socket
 import sys
-from socket import SO_RCVTIMEO, SOL_SOCKET
 from struct import pack
 from types import FrameType
 
@@ -24,6 +24,7 @@ from .settings import SettingsError, load_settings
 log = logging.getLogger(__name__)
 
 _REQUEST_S = 10
+_LEAST_STALL_S = 5  # a network may be away for so long, whatever the ping
 
 try:
     _settings = load_settings()
@@ -40,19 +41,25 @@ timeout = 60
 graceful_timeout = 5  # well below the 30 s after which a Heroku-style host kills
 keepalive = 95  # above the router's 90 s
 control_socket_disable = True
+secure_scheme_headers: dict[str, str] = {}  # what proxies say is web/proxy.py's to believe, and nobody else's
+forwarder_headers = ""
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - a heartbeat file that must not wait for a disk
 logger_class = RequestLogger
 loglevel = _settings.log_level.lower()
 
 
 def when_ready(server: Arbiter) -> None:
-    """Bound how long a request may take to arrive: one that stops half-way would keep its thread.
+    """Bound how long a client may be half-way: one that stops sending or taking would keep its thread.
 
-    The kernel's timeout is inherited by the connections. A websocket's reader waits for data elsewhere.
+    The kernel's timeouts are inherited by the connections. A websocket's reader waits for data elsewhere.
+    What a client is sent and takes nothing of blocks the ping too; the kernel ends such a connection.
     Also says so where strangers may come in: only here the addresses are known.
     """
+    stall_ms = int(1000 * max(_LEAST_STALL_S, _settings.ping_interval))
     for listener in server.LISTENERS:
-        listener.sock.setsockopt(SOL_SOCKET, SO_RCVTIMEO, pack("ll", _REQUEST_S, 0))
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, pack("ll", _REQUEST_S, 0))
+        if hasattr(socket, "TCP_USER_TIMEOUT") and listener.sock.family != socket.AF_UNIX:
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, stall_ms)
     addresses = [listener.sock.getsockname() for listener in server.LISTENERS]
     if warning := open_to_strangers(addresses, _settings.access):
         log.warning("%s", warning)

@@ -93,6 +93,7 @@ class VenueLink:
 class _Lease(NamedTuple):
     key: ViewKey
     until: float
+    client: str
 
 
 class Hub:
@@ -110,6 +111,8 @@ class Hub:
         coalesce_s: float = 0.0,
         max_series: int = 200,
         max_leases: int = 1_000,
+        max_leases_per_client: int = 1_000,
+        max_views: int = 1_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._links = dict(links)
@@ -121,6 +124,8 @@ class Hub:
         self._coalesce_s = coalesce_s
         self._max_series = max_series
         self._max_leases = max_leases
+        self._max_leases_per_client = max_leases_per_client
+        self._max_views = max_views
         self._clock = clock
         self._lock = threading.Lock()
         self._streams: dict[tuple[Venue, str], SeriesStream] = {}
@@ -226,26 +231,24 @@ class Hub:
         finally:
             self._drop(key)
 
-    def lease(self, holder: str, key: ViewKey) -> View:
+    def lease(self, holder: str, key: ViewKey, client: str = "") -> View:
         """Begin or renew a holder's lease: without a renewal it ends by itself.
 
-        A holder has one lease; asking for another key gives the old one back. Raises as ``instrument``
-        does, and Unavailable where all places are taken.
+        A holder has one lease; asking for another key gives the old one back. ``client`` is the address
+        that it counts for. Raises as ``instrument`` does, and Unavailable where all places are taken.
         """
         until = self._clock() + self._lease_s
         with self._lock:
             held = self._leases.get(holder)
             if held is not None and held.key == key:
-                self._leases[holder] = _Lease(key, until)
+                self._leases[holder] = _Lease(key, until, client)
                 return self._streams[key.venue, key.symbol].views[key.timeframe, key.step]
-            if held is None and len(self._leases) >= self._max_leases:
-                raise Unavailable(
-                    f"all {self._max_leases} places for panels are taken; close some and try again"
-                )
-        view = self._acquire(key)
+            if held is None:
+                self._refuse_beyond_places(client)
+        view = self._acquire(key, None if held is None else held.key)
         with self._lock:
             held = self._leases.get(holder)
-            self._leases[holder] = _Lease(key, until)
+            self._leases[holder] = _Lease(key, until, client)
         if held is not None:
             self._drop(held.key)
         return view
@@ -299,9 +302,30 @@ class Hub:
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _acquire(self, key: ViewKey) -> View:
+    def _refuse_beyond_places(self, client: str) -> None:
+        """Raise Unavailable where nobody, or not this client, may have one panel more."""
+        most, most_each = self._max_leases, self._max_leases_per_client
+        if len(self._leases) >= most:
+            raise Unavailable(
+                f"too many panels are open: all {most} places are taken. Close one and try again"
+            )
+        if sum(lease.client == client for lease in self._leases.values()) >= most_each:
+            raise Unavailable(
+                f"too many panels are open from your address{f' ({client})' if client else ''}:"
+                f" it has all {most_each} places that one address may have. Close one and try again"
+            )
+
+    def _acquire(self, key: ViewKey, instead_of: ViewKey | None = None) -> View:
+        """A reference to a view; the one that is given back for it, if any, makes room for it."""
         instrument = self.instrument(key.venue, key.symbol)
         with self._lock:
+            if key not in self._view_references:
+                leaving = instead_of is not None and self._view_references.get(instead_of) == 1
+                if len(self._view_references) - leaving >= self._max_views:
+                    raise Unavailable(
+                        f"too many views are open: all {self._max_views} places for another timeframe or step"
+                        " of a symbol are taken. Take one that is watched already, or close a panel"
+                    )
             stream = self._streams.get((key.venue, key.symbol))
             if stream is None and len(self._streams) >= self._max_series:
                 raise Unavailable(

@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from .limit_settings import LimitSettings
 
 
 class SettingsError(Exception):
@@ -47,6 +49,9 @@ _SOURCE = re.compile(
     r"\*|'self'|https?:|(https?://)?(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:(\*|[0-9]{1,5}))?",
     re.ASCII | re.IGNORECASE,
 )
+
+
+_PREFIX = re.compile(r"/|(/[a-z0-9_-]+(\.[a-z0-9_-]+)*)+/?", re.ASCII | re.IGNORECASE)
 
 
 def _frame_ancestors(value: str) -> str:
@@ -101,7 +106,13 @@ def _secret_key(value: SecretStr) -> SecretStr:
     return value
 
 
-class Settings(BaseSettings):
+def _prefix(value: str) -> str:
+    if _PREFIX.fullmatch(value):
+        return value if value.endswith("/") else f"{value}/"
+    raise ValueError("a path such as /flow/, of letters, digits, _, - and dots inside a name")
+
+
+class Settings(LimitSettings):
     """Where to connect, what to serve and how long to keep things."""
 
     model_config = SettingsConfigDict(case_sensitive=False, extra="ignore", populate_by_name=True)
@@ -190,10 +201,6 @@ class Settings(BaseSettings):
             description="a page that is not heard of is forgotten after, s",
         ),
     ] = 15.0
-    max_sockets: Annotated[
-        int,
-        Field(ge=1, le=2000, alias="ORDERFLOW_MAX_SOCKETS", description="most clients of /ws/orderflow"),
-    ] = 100
     history: Annotated[
         int,
         Field(
@@ -203,14 +210,6 @@ class Settings(BaseSettings):
             description="fetched before a symbol's first trade, minutes",
         ),
     ] = 30
-    max_panels: Annotated[
-        int,
-        Field(ge=1, le=10_000, alias="ORDERFLOW_MAX_PANELS", description="most panels open on pages"),
-    ] = 1000
-    max_series: Annotated[
-        int,
-        Field(ge=1, le=2000, alias="ORDERFLOW_MAX_SERIES", description="most symbols streamed at once"),
-    ] = 200
     stall: Annotated[
         float,
         Field(
@@ -289,6 +288,22 @@ class Settings(BaseSettings):
             " `null` for sandboxed frames",
         ),
     ] = ""
+    prefix: Annotated[
+        str,
+        AfterValidator(_prefix),
+        Field(
+            alias="ORDERFLOW_PREFIX", description="path under which everything is served, such as `/flow/`"
+        ),
+    ] = "/"
+    proxy_hops: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10,
+            alias="ORDERFLOW_PROXY_HOPS",
+            description="reverse proxies in front whose `X-Forwarded-*` headers are believed; 0: none",
+        ),
+    ] = 0
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         Field(alias="ORDERFLOW_LOG_LEVEL", description="least level that is logged"),

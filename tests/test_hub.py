@@ -584,3 +584,51 @@ def test_no_more_panels_open_than_may() -> None:
     setting.hub.release("two")
     setting.hub.lease("three", key())
     assert setting.counts == (2, 2, 2)
+
+
+def test_no_client_has_more_panels_than_one_may() -> None:
+    """The refusal names the address and what to do; another address has places, and so has a closed panel."""
+    setting = Setting(max_leases=10, max_leases_per_client=2)
+    setting.hub.lease("one", key(), "192.0.2.1")
+    setting.hub.lease("two", key("ETHUSDT"), "192.0.2.1")
+    with pytest.raises(Unavailable, match=r"from your address \(192\.0\.2\.1\): it has all 2 .* Close one"):
+        setting.hub.lease("three", key(), "192.0.2.1")
+    setting.hub.lease("one", key(step=5), "192.0.2.1")
+    setting.hub.lease("three", key(), "192.0.2.2")
+    setting.hub.release("two")
+    setting.hub.lease("four", key(), "192.0.2.1")
+    setting.later(16)
+    assert setting.counts[1:] == (0, 0)
+    setting.hub.lease("five", key(), "192.0.2.1")
+
+
+def test_no_more_views_are_derived_than_may_be() -> None:
+    """Many steps of one symbol end at the bound; views that are there are shared beyond it."""
+    setting = Setting(max_views=3)
+    for step in (1, 2, 3):
+        setting.hub.lease(f"step {step}", key(step=step))
+    for refused in (key(step=4), key(timeframe=Timeframe.H1), key("ETHUSDT")):
+        with pytest.raises(Unavailable, match="all 3 places for another timeframe or step"):
+            setting.hub.lease("another", refused)
+        with pytest.raises(Unavailable, match="Take one that is watched already"), setting.hub.watch(refused):
+            pass
+    assert setting.counts == (1, 3, 3)
+    with setting.hub.watch(key(step=2)):
+        setting.hub.lease("another", key(step=3))
+    setting.hub.release("step 1")
+    with setting.hub.watch(key(step=4)):
+        assert setting.counts == (1, 3, 3)
+    assert setting.counts == (1, 2, 3)
+
+
+def test_a_panel_changes_its_step_where_every_view_is_taken() -> None:
+    """What it leaves makes room for what it takes, unless others watch that too."""
+    setting = Setting(max_views=2)
+    setting.hub.lease("one", key(step=1))
+    setting.hub.lease("two", key(step=2))
+    setting.hub.lease("two", key(step=3))
+    assert setting.counts == (1, 2, 2)
+    setting.hub.lease("three", key(step=3))
+    with pytest.raises(Unavailable, match="too many views"):
+        setting.hub.lease("two", key(step=4))
+    assert setting.counts == (1, 2, 3)

@@ -65,6 +65,16 @@ def test_the_readme_tells_every_setting_with_its_default() -> None:
         ("ORDERFLOW_ALLOWED_ORIGINS", "portal.example"),
         ("ORDERFLOW_ALLOWED_ORIGINS", "https://portal.example/path"),
         ("ORDERFLOW_ALLOWED_ORIGINS", "*"),
+        ("ORDERFLOW_PREFIX", ""),
+        ("ORDERFLOW_PREFIX", "flow/"),
+        ("ORDERFLOW_PREFIX", "//flow/"),
+        ("ORDERFLOW_PREFIX", "/flow/../"),
+        ("ORDERFLOW_PREFIX", "/<string:x>/"),
+        ("ORDERFLOW_PREFIX", "/flow?/"),
+        ("ORDERFLOW_PREFIX", "/flow/\n"),
+        ("ORDERFLOW_PROXY_HOPS", "-1"),
+        ("ORDERFLOW_PROXY_HOPS", "many"),
+        ("ORDERFLOW_CALLBACK_RATE", "0"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_it(
@@ -109,6 +119,21 @@ def test_frame_ancestors_are_a_list_of_sources(monkeypatch: pytest.MonkeyPatch, 
     """As the header of that name takes them."""
     monkeypatch.setenv("ORDERFLOW_FRAME_ANCESTORS", f"  {value} ")
     assert load_settings().frame_ancestors == value
+
+
+@pytest.mark.parametrize(
+    ("value", "prefix"),
+    [
+        ("/", "/"),
+        ("/flow", "/flow/"),
+        ("/flow/", "/flow/"),
+        ("/desk-1/Order_flow.v2/", "/desk-1/Order_flow.v2/"),
+    ],
+)
+def test_a_prefix_ends_with_a_slash(monkeypatch: pytest.MonkeyPatch, value: str, prefix: str) -> None:
+    """With or without one at its end it is the same prefix."""
+    monkeypatch.setenv("ORDERFLOW_PREFIX", value)
+    assert load_settings().prefix == prefix
 
 
 def test_a_databases_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,8 @@ from .headers import send_headers
 from .health import register_health
 from .help_page import register_help
 from .metrics import register_metrics
+from .proxy import believe_proxies
+from .rate_limits import limit_rates
 from .replay_api import register_replay_api
 from .socket import register_socket
 from .transfer import spare_bytes
@@ -25,17 +27,20 @@ def create_server(
     hub: Hub, settings: Settings, replay: Replay | None = None, days: DayLines | None = None
 ) -> Flask:
     """The whole web side as one WSGI application."""
+    prefix = settings.prefix
     app = create_dash(hub, settings, replay, days)
     server: Flask = app.server
     is_guarded = settings.access != "none"
+    believe_proxies(server, settings.proxy_hops)
+    limit_rates(server, settings)
     spare_bytes(server)
     send_headers(server, app.csp_hashes(), settings.frame_ancestors, is_guarded=is_guarded)
-    guard_edge(server)
-    register_socket(server, hub, settings)
-    register_health(server, hub)
-    register_metrics(server, hub)
-    register_help(server)
-    register_export(server, hub, is_replay=replay is not None)
-    register_replay_api(server, replay)
-    guard_access(server, settings)  # last: it gives routes that are there to holders of tokens
+    guard_edge(server, prefix)
+    register_socket(server, hub, settings, prefix)
+    register_health(server, hub, prefix)
+    register_metrics(server, hub, prefix)
+    register_help(server, prefix)
+    register_export(server, hub, is_replay=replay is not None, prefix=prefix)
+    register_replay_api(server, replay, prefix)
+    guard_access(server, settings, prefix)  # last: it gives routes that are there to holders of tokens
     return server

@@ -27,9 +27,9 @@ _DOCUMENT: Final = """<!DOCTYPE html>
   <head>
     {%metas%}
     <title>{%title%}</title>
-    <link rel="icon" type="image/svg+xml" href="/assets/favicon.svg">
+    <link rel="icon" type="image/svg+xml" href="ROOTassets/favicon.svg">
     {%css%}
-    <script src="/assets/theme.js"></script>
+    <script src="ROOTassets/theme.js"></script>
   </head>
   <body>
     {%app_entry%}
@@ -71,7 +71,7 @@ def create_dash(
     own layout, so that none carries the callbacks or waits for the layout of another.
     """
     days = days or DayLines()
-    app = _new_dash()
+    app = _new_dash(settings.prefix)
     app.server.secret_key = settings.secret_key.get_secret_value()
     journal = TickerJournal()
     app.layout = lambda: front_page(hub, journal, days, replay)
@@ -79,11 +79,11 @@ def create_dash(
     register_symbol_table(app)
     register_panel(app, hub)
     register_front_page(app, hub, journal, days)
-    embed = _new_dash("embed", app.server)
+    embed = _new_dash(settings.prefix, "embed", app.server)
     embed.layout = lambda: embed_page(replay)
     register_panel(embed, hub)
     register_embed_page(embed, hub)
-    compare = _new_dash("compare", app.server)
+    compare = _new_dash(settings.prefix, "compare", app.server)
     compare.layout = lambda: compare_page(hub, replay)
     register_theme(compare)
     register_panel(compare, hub, together=True)
@@ -91,15 +91,15 @@ def create_dash(
     return app
 
 
-def _new_dash(page: str = "", server: Flask | None = None) -> Dash:
-    """The application of one page; beside the front page on the server of that one."""
-    path = f"/{page}/" if page else "/"
+def _new_dash(root: str, page: str = "", server: Flask | None = None) -> Dash:
+    """The application of one page under a path prefix; beside the front page on the server of that one."""
+    path = f"{root}{page}/" if page else root
     app = _Page(
         "orderflow_dash",
         server=cast(Any, server or True),
         url_base_pathname=path,
         assets_folder=str(assets_folder()),
-        assets_external_path="/",  # one address for all pages: what one has loaded, the others have
+        assets_external_path=root,  # one address for all pages: what one has loaded, the others have
         assets_ignore=r"^(theme\.js|help\.css)$",  # one is loaded in the head, the other is of another page
         title="Order flow",
         update_title=cast(str, None),  # what Dash takes for "leave the title alone"
@@ -107,8 +107,8 @@ def _new_dash(page: str = "", server: Flask | None = None) -> Dash:
         suppress_callback_exceptions=True,  # a panel's parts exist once it is opened
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
-    app.index_string = _DOCUMENT.replace("PAGE", page)
+    app.index_string = _DOCUMENT.replace("PAGE", page).replace("ROOT", root)
     if page:
         app.scripts = _PanelScripts(serve_locally=True, eager=False)  # type: ignore[no-untyped-call]
-        app.server.add_url_rule(f"/{page}", endpoint=f"page-{page}", view_func=app.index)
+        app.server.add_url_rule(f"{root}{page}", endpoint=f"page-{page}", view_func=app.index)
     return app

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Final
 
 _HERE: Final = Path(__file__).resolve()
-_ADDRESS: Final = re.compile(r'"(/assets/([^"?]+))(?:\?m=[0-9.]+)?"')  # with or without what Dash adds
+_ADDRESS: Final = re.compile(
+    r'"(/(?:[^"?]*/)?assets/([^"?]+))(?:\?m=[0-9.]+)?"'
+)  # with or without what Dash adds
 
 
 def assets_folder() -> Path:

@@ -41,7 +41,7 @@ def compare_page(hub: Hub, replay: Replay | None = None) -> Component:
                 [
                     html.A(
                         html.H1("Order flow", className="product-name"),
-                        href="/",
+                        href="./",
                         className="home-link",
                     ),
                     html.Datalist([html.Option(value=symbol) for symbol in symbols], id="compare-symbols"),

@@ -22,6 +22,7 @@ from .gates import refused
 
 log = logging.getLogger(__name__)
 
+HELD: Final = "embed/t/<frame_token>/"  # where all is that a token opens
 TOKEN: Final = "token"  # noqa: S105 - the name of the parameter
 OVER: Final = "X-Orderflow-Embed"  # header of a refusal that asking again does not change
 
@@ -83,7 +84,7 @@ class EmbedFrames:
         return request.args.get(TOKEN) if request.endpoint in self._by_query else None
 
     def _add_routes(self, server: Flask) -> None:
-        held, files = f"{self._prefix}embed/t/<frame_token>/", f"{self._prefix}embed/f/<frame_pass>/"
+        held, files = self._prefix + HELD, f"{self._prefix}embed/f/<frame_pass>/"
         for rule in list(server.url_map.iter_rules()):
             page_path = rule.rule.removeprefix(f"{self._prefix}embed/")
             root_path = rule.rule.removeprefix(self._prefix)
@@ -105,7 +106,9 @@ class EmbedFrames:
         held, files = f"{page}t/{g.frame_token}/", f"{page}f/{self._tokens.files_pass}/"
         html = str(self._open_page()).replace("<html ", "<html data-locked ", 1)
         for folder in (f"{page}_dash-component-suites/", f"{self._prefix}assets/"):
-            html = html.replace(f'"{folder}', f'"{files}{folder.removeprefix(page).removeprefix(self._prefix)}')
+            html = html.replace(
+                f'"{folder}', f'"{files}{folder.removeprefix(page).removeprefix(self._prefix)}'
+            )
         return html.replace(f'"{_in_script(page)}"', f'"{_in_script(held)}"')
 
     def _to_page(self, request: Request, token: str) -> Response:

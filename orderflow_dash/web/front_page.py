@@ -51,8 +51,8 @@ def front_page(hub: Hub, journal: TickerJournal, days: DayLines, replay: Replay 
                 [
                     html.H1("Order flow", className="product-name"),
                     symbol_search(),
-                    html.A("Help", href="/help", target="_blank", rel="noopener", className="head-link"),
-                    html.A("Compare", href="/compare", className="head-link"),
+                    html.A("Help", href="help", target="_blank", rel="noopener", className="head-link"),
+                    html.A("Compare", href="compare", className="head-link"),
                     theme_switch(),
                 ],
                 className="page-head",

@@ -78,17 +78,17 @@ ANCHORS: Final = {
 """Label as it is shown, and the id on the help page."""
 
 
-def help_href(label: str, prefix: str = "/") -> str:
-    """The address that explains a label; KeyError for one that nothing explains."""
-    return f"{prefix}{PATH}#{ANCHORS[label]}"
+def help_href(label: str) -> str:
+    """The address that explains a label, relative to any page; KeyError for one that nothing explains."""
+    return f"{PATH}#{ANCHORS[label]}"
 
 
-def help_link(label: str, prefix: str = "/") -> Component:
+def help_link(label: str) -> Component:
     """A small question mark that opens the explanation of a label in a new tab. KeyError as ``help_href``."""
     named: dict[str, Any] = {"aria-label": f"Help on {label} (opens in a new tab)"}
     return html.A(
         "?",
-        href=help_href(label, prefix),
+        href=help_href(label),
         target="_blank",
         rel="noopener",
         title=f"What is {label}?",

@@ -29,6 +29,7 @@ from .number_text import clock, day_clock, grouped
 from .panel_controls import option_id, panel_controls
 from .panel_options import DEFAULTS, NAMES, PanelOptions, option_args, option_text, parse_options
 from .profile_section import profile_cursor, profile_outputs, profile_refreshed, profile_section
+from .proxy import client_address
 from .quality import quality_legend
 from .query import QueryError, parse_view_query, query_args, view_args, view_query_string
 from .share import register_share, share_menu
@@ -102,7 +103,7 @@ def panel(
     ``notices``: sentences that stand above it until they are dismissed. ``has_clock``: it refreshes itself;
     else the page has an interval for all of its panels. Raises what ``hub.lease`` raises.
     """
-    view = hub.lease(panel_id, key)
+    view = hub.lease(panel_id, key, client_address())
     content = panel_content(view, theme, options)
     wanted = query_args(view_query_string(key, view.instrument)) | option_args(options)
     defaults = {name: option_text(DEFAULTS, name) for name in NAMES}
@@ -200,7 +201,7 @@ def leased(hub: Hub, holder: str, wanted: object) -> tuple[View, PanelOptions]:
     fields = wanted if isinstance(wanted, dict) else {}
     args = {str(name): str(value) for name, value in fields.items()}
     query = parse_view_query(view_args(args), hub)
-    return hub.lease(holder, query.key), parse_options(args)[0]
+    return hub.lease(holder, query.key, client_address()), parse_options(args)[0]
 
 
 def refreshed(

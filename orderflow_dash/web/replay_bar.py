@@ -22,7 +22,7 @@ def replay_bar(replay: Replay | None, *, is_steered: bool = True) -> Component |
         return None
     names = [path.name for path in replay.files]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    data: dict[str, Any] = {"data-url": f"/{PATH}"}  # the same on every page
+    data: dict[str, Any] = {"data-url": PATH}  # relative: each page lies at the root
     label: dict[str, Any] = {"aria-label": "Replay"}
     return html.Div(
         [

@@ -18,7 +18,10 @@ from ..settings import Settings
 from ..view import View
 from ..wire import encode_error
 from . import grant
+from .client_places import ClientPlaces, NoPlace
+from .client_socket import ClientSocket
 from .first_look import await_history
+from .proxy import client_address
 from .query import QueryError, ViewQuery, parse_view_query
 
 PATH = "ws/orderflow"
@@ -29,6 +32,11 @@ _SERVICE_RESTART = 1012
 _DETAIL_EVERY_S = 5.0  # a cause that changes while the state stands, seconds counting down, is told so often
 _GOODBYE_S = 1.0
 _LARGEST_MESSAGE = 1024  # nothing that a client sends means anything
+_CONNECTIONS = ("gunicorn.socket", "werkzeug.socket")  # where a server puts the connection of a request
+
+
+class _Flood(Exception):
+    """The client says more than anybody needs to."""
 
 
 def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "/") -> None:
@@ -39,12 +47,17 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
         "thread_class": partial(threading.Thread, daemon=True),  # a reader must not hold up the exit
     }
     sock = Sock(server)
-    places = threading.BoundedSemaphore(settings.max_sockets)
+    places = ClientPlaces(settings.max_sockets, settings.max_sockets_per_client)
 
     @server.before_request
-    def refuse_deflate() -> None:
+    def prepare_connection() -> None:
         # One string goes to all clients; compressing it once per client would cost more than all the rest.
         request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+        if request.url_rule is None or not request.url_rule.websocket:
+            return
+        for name in _CONNECTIONS:
+            if name in request.environ:
+                request.environ[name] = ClientSocket(request.environ[name])
 
     @server.get(prefix + PATH)
     def no_upgrade() -> Response:
@@ -53,15 +66,15 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
     @sock.route(prefix + PATH)  # type: ignore[untyped-decorator]
     def orderflow(websocket: Server) -> None:
         try:
-            if not places.acquire(blocking=False):
-                most = f"all {settings.max_sockets} places are taken; try again later"
-                websocket.send(encode_error("too_many_clients", None, most))
-                websocket.close(_TRY_AGAIN_LATER, "too many clients")
-                return
-            try:
+            with places.taken(client_address()):
                 _serve(websocket, hub)
-            finally:
-                places.release()
+        except NoPlace as error:
+            with suppress(ConnectionClosed, OSError):
+                websocket.send(encode_error("too_many_clients", None, str(error)))
+                websocket.close(_TRY_AGAIN_LATER, "too many clients")
+        except _Flood:
+            with suppress(ConnectionClosed, OSError):
+                websocket.close(_POLICY_VIOLATION, "too many messages")
         except (ConnectionClosed, OSError):
             pass  # the client has gone; the close of its file races with a send
         finally:
@@ -143,8 +156,10 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
 
 
 def _wait(websocket: Server, hub: Hub, until: float) -> None:
-    """Wait, and notice at once where the client closes. What it says is of no interest."""
+    """Wait, and notice at once where the client closes. What it says is of no interest, if it is little."""
     while not hub.stopping.is_set():
+        if websocket.sock.is_flooding:
+            raise _Flood
         left = until - time.monotonic()
         if left <= 0:
             return

@@ -1,0 +1,89 @@
+"""Clients that ask and then take nothing, on the real server: they keep neither place nor thread."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+from tests.conftest import wait_until
+from tests.test_commands import Program, running
+
+STALL_S = 5  # how long the server waits for a client that takes nothing
+FULL = 150_000  # bytes that fill what little buffers there are
+QUERY = "exchange=demo&lookback=500&step=0.1&emit_ms=50"
+UPGRADE = (
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    f"Sec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}\r\n"
+)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """The app with one place on its socket, a fast market, and pings as rare as it waits."""
+    serve = [sys.executable, "-m", "orderflow_dash", "serve", "--port", "0"]
+    log = tmp_path_factory.mktemp("stalled") / "log"
+    settings = {"ORDERFLOW_MAX_SOCKETS": "1", "WS_PING_INTERVAL": str(STALL_S), "ORDERFLOW_DEMO_SPEED": "60"}
+    with running(serve, log, **settings) as program:
+        wait_until(program.ready, 15)
+        yield program
+
+
+def stalled(program: Program, path: str, headers: str = "") -> socket.socket:
+    """A client that asks and reads no byte of the answer; little fits into the buffers between."""
+    port = int(program.url.rpartition(":")[2])
+    connection = socket.socket()
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    connection.connect(("127.0.0.1", port))
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n".encode())
+    return connection
+
+
+def holding_the_place(program: Program) -> socket.socket:
+    """A websocket client that got the place, and reads no more than the begin of its snapshot."""
+    while True:
+        connection = stalled(program, f"/ws/orderflow?{QUERY}", UPGRADE)
+        begin = b""
+        while b"snapshot" not in begin and b"too_many_clients" not in begin:
+            begin += connection.recv(64)
+        if b"snapshot" in begin:
+            return connection
+        connection.close()
+
+
+def first_message(program: Program) -> str:
+    """What a client that reads is told first."""
+    with connect(f"{program.url.replace('http', 'ws')}/ws/orderflow?{QUERY}", proxy=None) as client:
+        return str(client.recv(timeout=5))
+
+
+def is_served(program: Program) -> bool:
+    """Whether the socket has a place."""
+    return json.loads(first_message(program))["type"] == "snapshot"
+
+
+def test_a_websocket_client_that_stops_reading_loses_its_place(program: Program) -> None:
+    """Although its buffers are so full that not even a ping can be sent."""
+    wait_until(lambda: len(first_message(program)) > FULL, 30, "a large snapshot")
+    with closing(holding_the_place(program)):
+        assert not is_served(program)
+        wait_until(lambda: is_served(program), 4 * STALL_S)
+    assert "Traceback" not in program.output
+
+
+def test_readers_that_stall_do_not_keep_the_pages_threads(program: Program) -> None:
+    """As many as there are threads ask for the largest file: the next request is answered after a while."""
+    with ExitStack() as held:
+        for _ in range(29):
+            held.enter_context(closing(stalled(program, "/assets/00-plotly-cartesian.min.js")))
+        answer = httpx.get(f"{program.url}/health", trust_env=False, timeout=4 * STALL_S)
+        assert answer.status_code == 200
+    assert "Traceback" not in program.output
