@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 from .feeds.board import TickerBoard
 from .market import Instrument, Venue
 from .minute_book import MinuteBook
+from .supervised import SupervisedThread
 from .view import Past, SeriesStream, TradeSource, View, ViewKey
 
 log = logging.getLogger(__name__)
@@ -126,7 +127,7 @@ class Hub:
         self._view_references: dict[ViewKey, int] = {}
         self._leases: dict[str, _Lease] = {}
         self.stopping = threading.Event()
-        self._sweeper = threading.Thread(target=self._sweep_on, name="hub-sweeper", daemon=True)
+        self._sweeper = SupervisedThread(self._sweep_on, name="hub-sweeper", stopping=self.stopping)
 
     def start(self) -> None:
         """Begin to release what nobody watches."""
@@ -325,10 +326,7 @@ class Hub:
 
     def _sweep_on(self) -> None:
         while not self.stopping.wait(_SWEEP_S):
-            try:
-                self.sweep()
-            except Exception:  # a defect must not keep streams alive unseen
-                log.exception("releasing idle streams failed")
+            self.sweep()
 
     def sweep(self) -> None:
         """Release expired leases, then streams that nobody watched for the grace period."""

@@ -12,6 +12,7 @@ from ..exchanges import binance_rest, bybit_rest
 from ..exchanges.binance import BinanceProtocol, market_stream_url
 from ..exchanges.protocol import Event, TickerBatch
 from ..market import Instrument, Ticker, Venue
+from ..supervised import SupervisedThread
 from .backoff import Backoff
 from .board import TickerBoard
 from .connection import Connection, ConnectionPolicy
@@ -196,7 +197,14 @@ class Directory:
         self._backoff = backoff
         self._stop = threading.Event()
         self._interest_until = 0.0
-        self._thread = threading.Thread(target=self._run, name=f"{venue}-directory", daemon=True)
+        self._watched = False
+        self._thread = SupervisedThread(
+            self._run,
+            name=f"{venue}-directory",
+            stopping=self._stop,
+            backoff=backoff,
+            on_crash=self._crashed,
+        )
 
     def start(self) -> None:
         """Begin to load."""
@@ -213,8 +221,14 @@ class Directory:
         self._interest_until = time.monotonic() + _INTEREST_S
 
     def _run(self) -> None:
+        try:
+            self._keep_fresh()
+        finally:
+            if self._stop.is_set():  # else it begins again
+                self._listing.close()
+
+    def _keep_fresh(self) -> None:
         refresh_at = 0.0
-        watched = False
         while not self._stop.is_set():
             now = time.monotonic()
             try:
@@ -222,9 +236,9 @@ class Directory:
                     self._load()
                     refresh_at = now + _REFRESH_S
                 looked_at = now < self._interest_until
-                if looked_at != watched:
+                if looked_at != self._watched:
                     self._listing.watch(self._report if looked_at else None)
-                    watched = looked_at
+                    self._watched = looked_at
                 if looked_at:
                     self._listing.poll(self._report)
                 wait = self._listing.poll_s
@@ -232,13 +246,12 @@ class Directory:
             except (RestError, ValueError) as error:
                 wait, refresh_at = self._backoff.next(), 0.0
                 self._note_failure(str(error))
-            except Exception:  # a defect of ours must not end the directory unseen
-                wait, refresh_at = self._backoff.next(), 0.0
-                log.exception("%s: directory failed on a defect", self.venue)
-                self._note_failure("internal error")
             self.answered.set()
             self._stop.wait(wait)
-        self._listing.close()
+
+    def _crashed(self, _error: BaseException, _wait: float) -> None:
+        self._note_failure("internal error")
+        self.answered.set()
 
     def _load(self) -> None:
         listed = self._listing.load()

@@ -24,6 +24,7 @@ _HANDOVER_S = 20.0  # longest overlap of a connection with its planned successor
 _LOG_EVERY_S = 60.0
 _LATE_MS = 60_000  # no venue sends a trade so long after it was made
 _ASK_AGAIN_S = 60.0
+_STANDS_STILL_S = 5.0  # a connection's thread comes round several times a second
 # One live stream shows that the feed works; else the worst state tells.
 _TELLING = (State.LIVE, State.DISCONNECTED, State.REPAIRING, State.CONNECTING, State.STALE)
 
@@ -190,8 +191,12 @@ class Feed:
             self._streamed[symbol] = instrument
             self._streams[symbol] = stream
             # Connections that carried it in other units remember those.
-            room = self._roomy_connection(stream.topic) if is_known else None
-            stream.connection = room or self._new_connection()
+            try:
+                room = self._roomy_connection(stream.topic) if is_known else None
+                stream.connection = room or self._new_connection()
+            except RuntimeError:  # no thread is to be had: whoever asks again must find the place free
+                del self._streams[symbol]
+                raise
             stream.connection.add([stream.topic])
 
     def unsubscribe(self, symbol: str) -> None:
@@ -243,6 +248,9 @@ class Feed:
         if link is Link.CONNECTING:
             again = f"trying again after: {detail}" if detail else "opening the connection"
             return StreamStatus(State.CONNECTING, again, age_ms)
+        still = now - stream.connection.turned_at
+        if still > _STANDS_STILL_S:
+            return StreamStatus(State.STALE, f"its thread stands still for {still:.0f} s", age_ms)
         if last is None or age_ms is None:
             return StreamStatus(State.CONNECTING, "connected, waiting for the first trade", None)
         if self._repairer is not None and self._repairer.busy(stream):
@@ -416,8 +424,8 @@ class Feed:
     def _new_connection(self) -> Connection:
         name = f"{self.venue}-trades"
         connection = Connection(self._url, self._protocol, self, self._policy, name=name)
-        self._connections.append(connection)
         connection.start()
+        self._connections.append(connection)
         return connection
 
     def _forget(self, connections: list[Connection]) -> None:

@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ..hub import Hub
+from ..supervised import CRASHES
 
 _COUNTED: Final = {
     "trades": "Trade records that were counted",
@@ -60,6 +61,7 @@ class HubCollector(Collector):
             yield gauge
         yield _ages(feeds)
         yield _minutes(feeds)
+        yield _crashes()
         store: Mapping[str, Any] | None = health["store"]
         if store is not None:
             yield from _single(store, _STORED, "orderflow_store_")
@@ -93,6 +95,15 @@ def _minutes(feeds: Mapping[str, Mapping[str, Any]]) -> Metric:
             if feed["klines"] is not None:
                 gauge.add_metric([venue, outcome], feed["klines"][outcome])
     return gauge
+
+
+def _crashes() -> Metric:
+    counter = CounterMetricFamily(
+        "orderflow_crashes", "Threads that failed on a defect and began again", labels=["thread"]
+    )
+    for thread, count in CRASHES.health()["threads"].items():
+        counter.add_metric([thread], count)
+    return counter
 
 
 def register_metrics(server: Flask, hub: Hub, prefix: str = "/") -> None:
