@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from functools import partial
 
 from flask import Flask
 
+from . import __version__
 from .exchanges.binance import BinanceProtocol, market_stream_url
 from .exchanges.bybit import BybitProtocol
 from .feeds.backoff import Backoff
@@ -23,13 +25,16 @@ from .feeds.repair import BinanceRepair, BybitRepair, Repairer, RepairMethod
 from .feeds.rest import RestClient
 from .history import History
 from .hub import Hub, VenueLink
+from .logs import fields
 from .market import MINUTE_MS, Instrument, Venue
 from .replay import Replay, replay_files
 from .settings import Settings
 from .simulator import SimulatedExchange, SyntheticMarket
-from .store.null import OFF, open_history
+from .store.null import OFF, history_place, open_history
 from .store.retention import Retention
 from .web import create_server
+
+log = logging.getLogger(__name__)
 
 _LISTING_BACKOFF = 2.0, 60.0  # s
 _DEMO_HISTORY = 35  # minutes that the simulated market has behind it when it opens, at most
@@ -54,6 +59,7 @@ class Application:
         self._repairers: list[Repairer] = []
         # A replay shows what it has played since it was last sought, and nothing before.
         self._history_ms = 0 if self.replay is not None else settings.history * MINUTE_MS
+        self._settings = settings
         store = open_history(
             self._store_place(settings), Retention(days=settings.keep_days, megabytes=settings.keep_mb)
         )
@@ -91,6 +97,7 @@ class Application:
 
     def start(self) -> None:
         """Open the store, begin to reach the venues and to release what nobody watches."""
+        self._log_start()
         self.history.start()
         for directory in self._directories:
             directory.start()
@@ -125,6 +132,15 @@ class Application:
             self.exchange.stop()
         if self.replay is not None:
             self.replay.stop()
+
+    def _log_start(self) -> None:
+        settings = self._settings
+        names = "max_sockets", "max_panels", "max_series", "window", "history", "keep_days", "keep_mb"
+        limits = {name: getattr(settings, name) for name in names}
+        place = history_place(self._store_place(settings))
+        log.info("starting", extra=fields(version=__version__, port=settings.port, store=place, **limits))
+        for feed in self._feeds:
+            log.info("venue", extra=fields(venue=feed.venue.value, stream=feed.url))
 
     def _store_place(self, settings: Settings) -> str:
         """Where history is kept. Not in the user's own file where a venue's place is taken by something else:

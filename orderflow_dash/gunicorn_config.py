@@ -6,6 +6,7 @@ A second worker would be a second aggregator, and threads do not survive a prelo
 from __future__ import annotations
 
 import gc
+import logging
 import signal
 import sys
 from socket import SO_RCVTIMEO, SOL_SOCKET
@@ -13,9 +14,12 @@ from struct import pack
 from types import FrameType
 
 from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
-from .logs import configure_logging
+from . import __version__
+from .logs import configure_logging, fields
 from .settings import SettingsError, load_settings
 
 _REQUEST_S = 10
@@ -25,7 +29,20 @@ try:
 except SettingsError as error:
     sys.exit(f"orderflow-dash: {error}")
 
-configure_logging(_settings.log_level)
+configure_logging(_settings.log_level, _settings.log_format, _settings.secrets())
+log = logging.getLogger(__name__)
+
+
+class OurLines(Logger):  # type: ignore[misc]
+    """gunicorn's own lines in our form."""
+
+    def setup(self, cfg: Config) -> None:
+        """As ever, but what would go to standard error goes the way of all lines."""
+        super().setup(cfg)
+        if cfg.errorlog == "-":
+            self.error_log.handlers.clear()
+            self.error_log.propagate = True
+
 
 bind = f"0.0.0.0:{_settings.port}"
 workers = 1
@@ -37,6 +54,7 @@ keepalive = 95  # above the router's 90 s
 control_socket_disable = True
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - a heartbeat file that must not wait for a disk
 loglevel = _settings.log_level.lower()
+logger_class = OurLines
 
 
 def when_ready(server: Arbiter) -> None:
@@ -46,6 +64,8 @@ def when_ready(server: Arbiter) -> None:
     """
     for listener in server.LISTENERS:
         listener.sock.setsockopt(SOL_SOCKET, SO_RCVTIMEO, pack("ll", _REQUEST_S, 0))
+    addresses = " ".join(str(listener) for listener in server.LISTENERS)
+    log.info("serving", extra=fields(version=__version__, address=addresses))
 
 
 def _end_application() -> None:

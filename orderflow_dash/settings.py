@@ -208,6 +208,14 @@ class Settings(BaseSettings):
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         Field(alias="ORDERFLOW_LOG_LEVEL", description="least level that is logged"),
     ] = "INFO"
+    log_format: Annotated[
+        Literal["text", "json"],
+        Field(alias="ORDERFLOW_LOG_FORMAT", description="form of log lines: `text` (logfmt) or `json`"),
+    ] = "text"
+    access_log: Annotated[
+        bool,
+        Field(alias="ORDERFLOW_ACCESS_LOG", description="log each request with its duration and status"),
+    ] = False
     secret_key: Annotated[
         SecretStr,
         Field(
@@ -216,6 +224,13 @@ class Settings(BaseSettings):
             description="signs what the page hands back; random at each start where unset",
         ),
     ]
+
+    def secrets(self) -> list[str]:
+        """What no log line may tell: keys, and the passwords in addresses."""
+        values = [value for _, value in self]
+        keys = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        addresses = [urlsplit(value) for value in values if isinstance(value, str) and "://" in value]
+        return [*keys, *(address.password for address in addresses if address.password)]
 
     @property
     def venues_are_their_own(self) -> bool:

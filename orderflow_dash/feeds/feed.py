@@ -157,7 +157,7 @@ class Feed:
         self.venue = venue
         self._repairer = repairer
         self.counters: Counter[str] = Counter()
-        self._url = url
+        self.url = url
         self._listed = instruments
         # A venue may change a tick or lot, or end a listing, while a symbol streams: its trades go on
         # in the units that the stream began with.
@@ -423,7 +423,7 @@ class Feed:
 
     def _new_connection(self) -> Connection:
         name = f"{self.venue}-trades"
-        connection = Connection(self._url, self._protocol, self, self._policy, name=name)
+        connection = Connection(self.url, self._protocol, self, self._policy, name=name)
         connection.start()
         self._connections.append(connection)
         return connection

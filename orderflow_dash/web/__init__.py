@@ -15,6 +15,7 @@ from .health import register_health
 from .help_page import register_help
 from .metrics import register_metrics
 from .replay_api import register_replay_api
+from .request_trace import RequestTrace
 from .socket import register_socket
 
 
@@ -30,4 +31,5 @@ def create_server(
     register_help(server)
     register_export(server, hub, is_replay=replay is not None)
     register_replay_api(server, replay)
+    server.wsgi_app = RequestTrace(server.wsgi_app, is_logged=settings.access_log)  # type: ignore[method-assign]
     return server
