@@ -14,6 +14,7 @@ from .exchanges.binance import BinanceProtocol, market_stream_url
 from .exchanges.bybit import BybitProtocol
 from .feeds.backoff import Backoff
 from .feeds.board import TickerBoard
+from .feeds.clock import VenueClock
 from .feeds.connection import ConnectionPolicy
 from .feeds.continuity import ContiguousIds, UniqueIds
 from .feeds.days import DayLines
@@ -82,6 +83,7 @@ class Application:
             self.exchange = SimulatedExchange(market)
             self.exchange.start()  # its port is known only then
             links[Venue.DEMO] = self._binance(Venue.DEMO, self.exchange.ws_root, self.exchange.rest_root)
+            self._feeds[-1].is_timely = settings.demo_speed == 1
         self.hub = Hub(
             links,
             self._board,
@@ -163,31 +165,32 @@ class Application:
 
     def _binance(self, venue: Venue, ws_root: str, rest_root: str) -> VenueLink:
         instruments: dict[str, Instrument] = {}
-        rest = RestClient(rest_root)
+        rest, clock = RestClient(rest_root), VenueClock()
         url, repairer = market_stream_url(ws_root), self._repairer(BinanceRepair(rest), venue)
-        feed = self._feed(venue, url, BinanceProtocol, ContiguousIds, instruments, self._policy, repairer)
-        listing = BinanceListing(venue, rest, ws_root, self._policy, instruments)
-        return self._link(
-            feed, self._directory(venue, listing, instruments), BinanceKlines(rest), refetches=True
+        feed = self._feed(
+            venue, url, BinanceProtocol, ContiguousIds, instruments, self._policy, repairer, clock
         )
+        listing = BinanceListing(venue, rest, ws_root, self._policy, instruments)
+        directory = self._directory(venue, listing, instruments, clock)
+        return self._link(feed, directory, BinanceKlines(rest), refetches=True)
 
     def _bybit(self, ws_url: str, rest_root: str) -> VenueLink:
         instruments: dict[str, Instrument] = {}
-        rest = RestClient(rest_root)
+        rest, clock = RestClient(rest_root), VenueClock()
         repairer = self._repairer(BybitRepair(rest), Venue.BYBIT)
-        feed = self._feed(Venue.BYBIT, ws_url, BybitProtocol, UniqueIds, instruments, self._policy, repairer)
-        listing = BybitListing(Venue.BYBIT, rest)
-        return self._link(
-            feed, self._directory(Venue.BYBIT, listing, instruments), BybitKlines(rest), refetches=False
+        feed = self._feed(
+            Venue.BYBIT, ws_url, BybitProtocol, UniqueIds, instruments, self._policy, repairer, clock
         )
+        directory = self._directory(Venue.BYBIT, BybitListing(Venue.BYBIT, rest), instruments, clock)
+        return self._link(feed, directory, BybitKlines(rest), refetches=False)
 
     def _directory(
-        self, venue: Venue, listing: VenueListing, instruments: dict[str, Instrument]
+        self, venue: Venue, listing: VenueListing, instruments: dict[str, Instrument], clock: VenueClock
     ) -> Directory:
         backoff = Backoff(*_LISTING_BACKOFF)
         if self.replay is not None:
             listing, backoff = self.replay.listing(venue, listing), Backoff(*_LOADING_BACKOFF)
-        return Directory(venue, listing, self._board, instruments, backoff)
+        return Directory(venue, listing, self._board, instruments, backoff, clock)
 
     def _repairer(self, method: RepairMethod, venue: Venue) -> Repairer:
         repairer = Repairer(method, str(venue), self._history_ms)

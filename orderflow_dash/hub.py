@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from .feeds.board import TickerBoard
+from .feeds.lag import LagMeter
 from .market import Instrument, Venue
 from .minute_book import MinuteBook
 from .supervised import SupervisedThread
@@ -257,6 +258,10 @@ class Hub:
                 for place, old in list(self._streams.items()):
                     self._streams[place] = stream = old.begun_anew(self._window, self._coalesce_s)
                     stream.begin()
+
+    def lags(self) -> dict[Venue, LagMeter | None]:
+        """How late the trades of each venue have come; None where that cannot be told."""
+        return {venue: link.trades.lags() for venue, link in self._links.items()}
 
     def health(self) -> dict[str, object]:
         """What is watched, and each venue's feed, for ``/health``."""

@@ -191,6 +191,7 @@ class Replay:
         """A feed that tells a pause from a silence."""
         feed = _ReplayFeed(*arguments)
         feed.replay = self
+        feed.is_timely = False
         return feed
 
     def listing(self, venue: Venue, listing: VenueListing) -> VenueListing:
@@ -233,6 +234,10 @@ class _ReplayListing:
     def watch(self, report: Report | None) -> None:
         """Live ones."""
         self._listing.watch(None if report is None else lambda tickers: report(_recorded(tickers)))
+
+    def time(self) -> int:
+        """The clock of a recording tells nothing."""
+        raise ValueError("recorded trades have no clock of now")
 
     def close(self) -> None:
         """Release what it holds."""

@@ -86,6 +86,7 @@ class Connection:
         self.detail = ""
         self.reconnects = 0
         self.retry_at = 0.0  # monotonic, while lost
+        self.received_ms = 0  # when the newest frame was received, by our clock
         self.turned_at = 0.0  # monotonic: when its thread last came round, while connected
         self._new_protocol = protocol
         self._handler = handler
@@ -243,8 +244,9 @@ class _Session:
 
     def _receive(self, frame: bytes) -> bool:
         """Whether a frame was data: an acknowledgement or a pong is none."""
+        received = self._connection.received_ms = int(time.time() * 1000)
         try:
-            event = self._protocol.receive(frame, int(time.time() * 1000))
+            event = self._protocol.receive(frame, received)
         except FrameError as error:
             self._handler.on_malformed(str(error))
             return False

@@ -12,6 +12,7 @@ from ..feeds.days import DayLines
 from ..hub import Hub
 from ..replay import Replay
 from ..settings import Settings
+from .callback_timing import time_callbacks
 from .compare_page import compare_page, register_compare_page
 from .embed_page import embed_page, register_embed_page
 from .front_page import front_page, register_front_page
@@ -95,6 +96,7 @@ def _new_dash(page: str = "", server: Flask | None = None) -> Dash:
     )
     document = _DOCUMENT.replace("THEME_SCRIPT", app.get_asset_url("theme.js"))
     app.index_string = document.replace("FAVICON", app.get_asset_url("favicon.svg")).replace("PAGE", page)
+    time_callbacks(app)
     if page:
         app.server.add_url_rule(f"/{page}", endpoint=f"page-{page}", view_func=app.index)
     return app

@@ -15,6 +15,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from werkzeug.wsgi import ClosingIterator
 
 from ..logs import REQUEST_ID, fields
+from ..telemetry import REQUESTS
 from .panel_options import NAMES
 
 log = logging.getLogger("orderflow_dash.access")
@@ -28,6 +29,7 @@ _TOLD: Final = frozenset(
 _MOST_PARAMETERS: Final = 40
 _LONGEST_VALUE: Final = 80
 _LONGEST_PATH: Final = 200
+_CLASSES: Final = {number: REQUESTS.labels(f"{number}xx") for number in range(1, 6)}
 _SWITCHED: Final = 101  # a websocket answers the handshake by itself
 
 
@@ -77,6 +79,7 @@ class _Request:
     def end(self) -> None:
         """Write the line, and forget the id: the thread goes on to another request."""
         try:
+            _CLASSES[self.status // 100].inc()
             if self._is_logged:
                 self._write()
         finally:

@@ -15,6 +15,7 @@ from simple_websocket import ConnectionClosed, Server
 from ..hub import Hub, Unavailable
 from ..market import State
 from ..settings import Settings
+from ..telemetry import CONFLATIONS, DELTAS_SENT, SNAPSHOTS_SENT, SOCKET_REFUSALS, SOCKETS
 from ..view import View
 from ..wire import encode_error
 from .first_look import await_history
@@ -53,12 +54,14 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
     def orderflow(websocket: Server) -> None:
         try:
             if not places.acquire(blocking=False):
+                SOCKET_REFUSALS.labels("too_many_clients").inc()
                 most = f"all {settings.max_sockets} places are taken; try again later"
                 websocket.send(encode_error("too_many_clients", None, most))
                 websocket.close(_TRY_AGAIN_LATER, "too many clients")
                 return
             try:
-                _serve(websocket, hub)
+                with SOCKETS.track_inprogress():
+                    _serve(websocket, hub)
             finally:
                 places.release()
         except (ConnectionClosed, OSError):
@@ -96,6 +99,7 @@ def _serve(websocket: Server, hub: Hub) -> None:
 
 
 def _refuse(websocket: Server, error: QueryError) -> None:
+    SOCKET_REFUSALS.labels(error.code).inc()
     websocket.send(encode_error(error.code, error.param, str(error)))
     websocket.close(_POLICY_VIOLATION, error.code)
 
@@ -115,6 +119,7 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
     begun = view.cvd_from, view.depth
     snapshot, revision, oldest = view.snapshot(query.lookback)
     websocket.send(snapshot)
+    SNAPSHOTS_SENT.inc()
     told: tuple[State, str] | None = None
     tell_again = 0.0
     period = query.emit_ms / 1000
@@ -130,10 +135,15 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
             # Older candles have come, or what CVD counts from is another: only a snapshot tells it.
             snapshot, revision, oldest = view.snapshot(query.lookback)
             websocket.send(snapshot)
+            SNAPSHOTS_SENT.inc()
             begun = begins
         deltas, revision = view.deltas(revision, oldest)
         for delta in deltas:
             websocket.send(delta)
+        if deltas:
+            DELTAS_SENT.inc(len(deltas))
+        if time.monotonic() > next_emit + period:
+            CONFLATIONS.inc()
         next_emit = max(next_emit + period, time.monotonic())
         _wait(websocket, hub, next_emit)
 
