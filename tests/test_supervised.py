@@ -27,20 +27,21 @@ class Defect(Exception):
 
 
 class Once:
-    """A method that fails the next time it is called, and then does what it did."""
+    """A method that fails the next time a thread calls it, and then does what it did."""
 
-    def __init__(self, owner: object, name: str) -> None:
+    def __init__(self, owner: object, name: str, thread: str) -> None:
         self.calls_after = 0
+        self._thread = thread
         self._fails = True
         self._owner, self._name = owner, name
         self._method = getattr(owner, name)
         setattr(owner, name, self)
 
     def __call__(self, *arguments: object, **options: object) -> object:
-        if self._fails:
+        if self._fails and threading.current_thread().name == self._thread:
             self._fails = False
             raise Defect("do-not-tell")
-        self.calls_after += 1
+        self.calls_after += not self._fails
         return self._method(*arguments, **options)
 
     def undo(self) -> None:
@@ -183,16 +184,16 @@ def demo(app: Served, parts: str) -> object:
 
 
 INJECTIONS = {
-    "demo-trades": lambda app: Once(demo(app, "_feeds"), "on_event"),
-    "demo-tickers": lambda app: Once(demo(app, "_directories")._listing, "on_event"),
-    "demo-directory": lambda app: Once(demo(app, "_directories")._listing, "watch"),
-    "demo-repair": lambda app: Once(demo(app, "_repairers"), "_next"),
-    "demo-reconcile": lambda app: Once(demo(app, "_reconcilers"), "turn"),
-    "demo-days": lambda app: Once(app.application._days, "_next"),
-    "hub-sweeper": lambda app: Once(app.hub, "sweep"),
-    "history-keeper": lambda app: Once(app.application.history, "keep"),
-    "store-writer": lambda app: Once(app.application.history._store, "_attempt"),
-    "simulated-exchange": lambda app: Once(app.application.exchange, "_turn"),
+    "demo-trades": lambda app: (demo(app, "_feeds"), "on_event"),
+    "demo-tickers": lambda app: (demo(app, "_directories")._listing, "on_event"),
+    "demo-directory": lambda app: (demo(app, "_directories")._listing, "watch"),
+    "demo-repair": lambda app: (demo(app, "_repairers"), "_next"),
+    "demo-reconcile": lambda app: (demo(app, "_reconcilers"), "turn"),
+    "demo-days": lambda app: (app.application._days, "_next"),
+    "hub-sweeper": lambda app: (app.hub, "sweep"),
+    "history-keeper": lambda app: (app.application.history, "keep"),
+    "store-writer": lambda app: (app.application.history._store, "_attempt"),
+    "simulated-exchange": lambda app: (app.application.exchange, "_turn"),
 }
 WAKES = {
     "demo-directory": lambda app: setattr(demo(app, "_directories"), "_interest_until", 0),
@@ -207,7 +208,7 @@ def test_every_thread_survives_a_defect(
 ) -> None:
     """It does its work again, /health and /metrics have counted it, and the page is live in the end."""
     before = CRASHES.health()["threads"].get(thread, 0)
-    once = INJECTIONS[thread](app)
+    once = Once(*INJECTIONS[thread](app), thread)
 
     def goes_on() -> bool:
         WAKES.get(thread, lambda _: None)(app)
@@ -246,7 +247,7 @@ def test_a_repair_that_fails_ends_so_that_its_symbol_is_not_repairing_for_ever(a
     """The job is given up; the thread takes the next one."""
     repairer = demo(app, "_repairers")
     before = CRASHES.health()["threads"].get("demo-repair", 0)
-    once = Once(repairer._method, "step")
+    once = Once(repairer._method, "step", "demo-repair")
     try:
         with app.hub.watch(BTC._replace(symbol="SOLUSDT", step=1)) as view:
             wait_until(lambda: CRASHES.health()["threads"].get("demo-repair", 0) == before + 1, 20)
