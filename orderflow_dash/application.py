@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from functools import partial
 
 from flask import Flask
 
+from . import __version__
 from .exchanges.binance import BinanceProtocol, market_stream_url
 from .exchanges.bybit import BybitProtocol
 from .feeds.backoff import Backoff
 from .feeds.board import TickerBoard
+from .feeds.clock import VenueClock
 from .feeds.connection import ConnectionPolicy
 from .feeds.continuity import ContiguousIds, UniqueIds
 from .feeds.days import DayLines
@@ -23,13 +26,16 @@ from .feeds.repair import BinanceRepair, BybitRepair, Repairer, RepairMethod
 from .feeds.rest import RestClient
 from .history import History
 from .hub import Hub, VenueLink
+from .logs import fields
 from .market import MINUTE_MS, Instrument, Venue
 from .replay import Replay, replay_files
 from .settings import Settings
 from .simulator import SimulatedExchange, SyntheticMarket
-from .store.null import OFF, open_history
+from .store.null import OFF, history_place, open_history
 from .store.retention import Retention
 from .web import create_server
+
+log = logging.getLogger(__name__)
 
 _LISTING_BACKOFF = 2.0, 60.0  # s
 _DEMO_HISTORY = 35  # minutes that the simulated market has behind it when it opens, at most
@@ -54,6 +60,7 @@ class Application:
         self._repairers: list[Repairer] = []
         # A replay shows what it has played since it was last sought, and nothing before.
         self._history_ms = 0 if self.replay is not None else settings.history * MINUTE_MS
+        self._settings = settings
         store = open_history(
             self._store_place(settings), Retention(days=settings.keep_days, megabytes=settings.keep_mb)
         )
@@ -76,6 +83,7 @@ class Application:
             self.exchange = SimulatedExchange(market)
             self.exchange.start()  # its port is known only then
             links[Venue.DEMO] = self._binance(Venue.DEMO, self.exchange.ws_root, self.exchange.rest_root)
+            self._feeds[-1].is_timely = settings.demo_speed == 1
         self.hub = Hub(
             links,
             self._board,
@@ -93,6 +101,7 @@ class Application:
 
     def start(self) -> None:
         """Open the store, begin to reach the venues and to release what nobody watches."""
+        self._log_start()
         self.history.start()
         for directory in self._directories:
             directory.start()
@@ -128,6 +137,15 @@ class Application:
         if self.replay is not None:
             self.replay.stop()
 
+    def _log_start(self) -> None:
+        settings = self._settings
+        names = "max_sockets", "max_panels", "max_series", "window", "history", "keep_days", "keep_mb"
+        limits = {name: getattr(settings, name) for name in names}
+        place = history_place(self._store_place(settings))
+        log.info("starting", extra=fields(version=__version__, port=settings.port, store=place, **limits))
+        for feed in self._feeds:
+            log.info("venue", extra=fields(venue=feed.venue.value, stream=feed.url))
+
     def _store_place(self, settings: Settings) -> str:
         """Where history is kept. Not in the user's own file where a venue's place is taken by something else:
 
@@ -149,31 +167,32 @@ class Application:
 
     def _binance(self, venue: Venue, ws_root: str, rest_root: str) -> VenueLink:
         instruments: dict[str, Instrument] = {}
-        rest = RestClient(rest_root)
+        rest, clock = RestClient(rest_root), VenueClock()
         url, repairer = market_stream_url(ws_root), self._repairer(BinanceRepair(rest), venue)
-        feed = self._feed(venue, url, BinanceProtocol, ContiguousIds, instruments, self._policy, repairer)
-        listing = BinanceListing(venue, rest, ws_root, self._policy, instruments)
-        return self._link(
-            feed, self._directory(venue, listing, instruments), BinanceKlines(rest), refetches=True
+        feed = self._feed(
+            venue, url, BinanceProtocol, ContiguousIds, instruments, self._policy, repairer, clock
         )
+        listing = BinanceListing(venue, rest, ws_root, self._policy, instruments)
+        directory = self._directory(venue, listing, instruments, clock)
+        return self._link(feed, directory, BinanceKlines(rest), refetches=True)
 
     def _bybit(self, ws_url: str, rest_root: str) -> VenueLink:
         instruments: dict[str, Instrument] = {}
-        rest = RestClient(rest_root)
+        rest, clock = RestClient(rest_root), VenueClock()
         repairer = self._repairer(BybitRepair(rest), Venue.BYBIT)
-        feed = self._feed(Venue.BYBIT, ws_url, BybitProtocol, UniqueIds, instruments, self._policy, repairer)
-        listing = BybitListing(Venue.BYBIT, rest)
-        return self._link(
-            feed, self._directory(Venue.BYBIT, listing, instruments), BybitKlines(rest), refetches=False
+        feed = self._feed(
+            Venue.BYBIT, ws_url, BybitProtocol, UniqueIds, instruments, self._policy, repairer, clock
         )
+        directory = self._directory(Venue.BYBIT, BybitListing(Venue.BYBIT, rest), instruments, clock)
+        return self._link(feed, directory, BybitKlines(rest), refetches=False)
 
     def _directory(
-        self, venue: Venue, listing: VenueListing, instruments: dict[str, Instrument]
+        self, venue: Venue, listing: VenueListing, instruments: dict[str, Instrument], clock: VenueClock
     ) -> Directory:
         backoff = Backoff(*_LISTING_BACKOFF)
         if self.replay is not None:
             listing, backoff = self.replay.listing(venue, listing), Backoff(*_LOADING_BACKOFF)
-        return Directory(venue, listing, self._board, instruments, backoff)
+        return Directory(venue, listing, self._board, instruments, backoff, clock)
 
     def _repairer(self, method: RepairMethod, venue: Venue) -> Repairer:
         repairer = Repairer(method, str(venue), self._history_ms)

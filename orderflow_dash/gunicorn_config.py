@@ -14,14 +14,14 @@ from struct import pack
 from types import FrameType
 
 from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
+from . import __version__
 from .access.exposure import open_to_strangers
-from .logs import configure_logging
-from .request_log import RequestLogger
+from .logs import TextLines, configure_logging, fields
 from .settings import SettingsError, load_settings
-
-log = logging.getLogger(__name__)
 
 _REQUEST_S = 10
 _LEAST_STALL_S = 5  # a network may be away for so long, whatever the ping
@@ -31,7 +31,23 @@ try:
 except SettingsError as error:
     sys.exit(f"orderflow-dash: {error}")
 
-configure_logging(_settings.log_level)
+configure_logging(_settings.log_level, _settings.log_format, _settings.secrets())
+log = logging.getLogger(__name__)
+
+
+class OurLines(Logger):  # type: ignore[misc]
+    """gunicorn's own lines in our form."""
+
+    def setup(self, cfg: Config) -> None:
+        """As ever, but what would go to standard error goes the way of all lines."""
+        super().setup(cfg)
+        for own, place in ((self.error_log, cfg.errorlog), (self.access_log, cfg.accesslog)):
+            if place == "-":
+                own.handlers.clear()
+                own.propagate = True
+            for handler in own.handlers:  # in a file there are no secrets either
+                handler.setFormatter(TextLines())
+
 
 bind = f"0.0.0.0:{_settings.port}"
 workers = 1
@@ -44,8 +60,8 @@ control_socket_disable = True
 secure_scheme_headers: dict[str, str] = {}  # what proxies say is web/proxy.py's to believe, and nobody else's
 forwarder_headers = ""
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - a heartbeat file that must not wait for a disk
-logger_class = RequestLogger
 loglevel = _settings.log_level.lower()
+logger_class = OurLines
 
 
 def when_ready(server: Arbiter) -> None:
@@ -60,6 +76,8 @@ def when_ready(server: Arbiter) -> None:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, pack("ll", _REQUEST_S, 0))
         if hasattr(socket, "TCP_USER_TIMEOUT") and listener.sock.family != socket.AF_UNIX:
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, stall_ms)
+    told = " ".join(str(listener) for listener in server.LISTENERS)
+    log.info("serving", extra=fields(version=__version__, address=told))
     addresses = [listener.sock.getsockname() for listener in server.LISTENERS]
     if warning := open_to_strangers(addresses, _settings.access):
         log.warning("%s", warning)

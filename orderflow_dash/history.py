@@ -21,6 +21,7 @@ from .store.candles import stored_candles
 from .store.minutes import StoredMinute, combine, restore
 from .store.null import History as Store
 from .store.store import EVER
+from .supervised import CRASHES, SupervisedThread
 from .view import Kept, SeriesStream
 
 log = logging.getLogger(__name__)
@@ -48,10 +49,10 @@ class History:
         self._stopping = threading.Event()
         # Daemons: a read that hangs must not hold up the exit.
         self._readers = [
-            threading.Thread(target=self._read_on, name=f"store-reader-{number}", daemon=True)
-            for number in range(_READERS)
+            SupervisedThread(self._read_on, name="store-reader", stopping=self._stopping)
+            for _ in range(_READERS)
         ]
-        self._keeper = threading.Thread(target=self._keep_on, name="history-keeper", daemon=True)
+        self._keeper = SupervisedThread(self._keep_on, name="history-keeper", stopping=self._stopping)
 
     def start(self) -> None:
         """Open the store and begin to keep."""
@@ -125,7 +126,8 @@ class History:
         def run() -> None:
             try:
                 task()
-            except Exception:  # a stream must begin, whatever is wrong with its past
+            except Exception as error:  # a stream must begin, whatever is wrong with its past
+                CRASHES.note("store-reader", error)
                 log.exception("stored history could not be used")
                 instead()
 
@@ -177,11 +179,8 @@ class History:
 
     def _keep_on(self) -> None:
         while not self._stopping.wait(_SWEEP_S):
-            try:
-                self._lose_patience()
-                self.keep()
-            except Exception:  # a defect must not end it unseen
-                log.exception("closed minutes could not be handed to the store")
+            self.keep()
+            self._lose_patience()
 
     def _lose_patience(self) -> None:
         now = time.monotonic()

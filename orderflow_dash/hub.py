@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from .feeds.board import TickerBoard
+from .feeds.lag import LagMeter
 from .market import Instrument, Venue
 from .minute_book import MinuteBook
 from .refusal import quoted
+from .supervised import SupervisedThread
 from .view import Past, SeriesStream, TradeSource, View, ViewKey
 
 log = logging.getLogger(__name__)
@@ -132,7 +134,7 @@ class Hub:
         self._view_references: dict[ViewKey, int] = {}
         self._leases: dict[str, _Lease] = {}
         self.stopping = threading.Event()
-        self._sweeper = threading.Thread(target=self._sweep_on, name="hub-sweeper", daemon=True)
+        self._sweeper = SupervisedThread(self._sweep_on, name="hub-sweeper", stopping=self.stopping)
 
     def start(self) -> None:
         """Begin to release what nobody watches."""
@@ -276,6 +278,10 @@ class Hub:
                     self._streams[place] = stream = old.begun_anew(self._window, self._coalesce_s)
                     stream.begin()
 
+    def lags(self) -> dict[Venue, LagMeter | None]:
+        """How late the trades of each venue have come; None where that cannot be told."""
+        return {venue: link.trades.lags() for venue, link in self._links.items()}
+
     def health(self) -> dict[str, object]:
         """What is watched, and each venue's feed, for ``/health``."""
         with self._lock:
@@ -365,10 +371,7 @@ class Hub:
 
     def _sweep_on(self) -> None:
         while not self.stopping.wait(_SWEEP_S):
-            try:
-                self.sweep()
-            except Exception:  # a defect must not keep streams alive unseen
-                log.exception("releasing idle streams failed")
+            self.sweep()
 
     def sweep(self) -> None:
         """Release expired leases, then streams that nobody watched for the grace period."""

@@ -20,6 +20,7 @@ from .feeds.directory import Report, VenueListing
 from .feeds.feed import Feed, StreamStatus
 from .market import Instrument, State, Ticker, Venue
 from .simulator import DamagedFile, Loading, RecordedMarket, SimulatedExchange, probe
+from .supervised import CRASHES
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ class Replay:
             if reels:
                 self.market.adopt(reels)
         except Exception as error:  # a defect of ours must not leave the page at "loading"
+            CRASHES.note(self._thread.name, error)
             log.exception("loading the replay failed on a defect")
             self._loading.files[0].error = f"internal error: {type(error).__name__}"
         for file in self._loading.files:
@@ -189,6 +191,7 @@ class Replay:
         """A feed that tells a pause from a silence."""
         feed = _ReplayFeed(*arguments)
         feed.replay = self
+        feed.is_timely = False
         return feed
 
     def listing(self, venue: Venue, listing: VenueListing) -> VenueListing:
@@ -231,6 +234,10 @@ class _ReplayListing:
     def watch(self, report: Report | None) -> None:
         """Live ones."""
         self._listing.watch(None if report is None else lambda tickers: report(_recorded(tickers)))
+
+    def time(self) -> int:
+        """The clock of a recording tells nothing."""
+        raise ValueError("recorded trades have no clock of now")
 
     def close(self) -> None:
         """Release what it holds."""

@@ -308,6 +308,14 @@ class Settings(LimitSettings):
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         Field(alias="ORDERFLOW_LOG_LEVEL", description="least level that is logged"),
     ] = "INFO"
+    log_format: Annotated[
+        Literal["text", "json"],
+        Field(alias="ORDERFLOW_LOG_FORMAT", description="form of log lines: `text` (logfmt) or `json`"),
+    ] = "text"
+    access_log: Annotated[
+        bool,
+        Field(alias="ORDERFLOW_ACCESS_LOG", description="log each request with its duration and status"),
+    ] = False
     secret_key: Annotated[
         SecretStr,
         AfterValidator(_secret_key),
@@ -318,6 +326,18 @@ class Settings(LimitSettings):
             " older keys that are still believed follow by spaces",
         ),
     ]
+
+    def secrets(self) -> list[str]:
+        """What no log line may tell: keys, and the passwords in addresses."""
+        values = [value for _, value in self]
+        keys = [
+            key
+            for value in values
+            if isinstance(value, SecretStr)
+            for key in value.get_secret_value().split()
+        ]
+        addresses = [urlsplit(value) for value in values if isinstance(value, str) and "://" in value]
+        return [*keys, *(address.password for address in addresses if address.password)]
 
     @property
     def venues_are_their_own(self) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from .feeds.continuity import Hole, Known, TradeSink
-from .feeds.feed import StreamStatus
+from .feeds.feed import StreamStatus, Timeliness
+from .feeds.lag import LagMeter
 from .footprint.candle import Candle, CandleBuilder
 from .footprint.minute import Minute
 from .footprint.series import Series
@@ -18,9 +20,11 @@ from .footprint.shelf import Shelf, ShelfHour
 from .market import Instrument, Quality, State, Timeframe, Trade, Venue
 from .minute_book import MinuteBook
 from .session import SessionProfiles
+from .telemetry import ENCODE_SECONDS, SNAPSHOT_SECONDS
 from .wire import Encoder, encode_status
 
 _PORTION = 250  # fetched trades that are counted at a stretch
+_SENT_KEPT = 32
 
 
 class ViewKey(NamedTuple):
@@ -43,6 +47,12 @@ class TradeSource(Protocol):
 
     def status(self, symbol: str) -> StreamStatus:
         """How they are."""
+
+    def timeliness(self, symbol: str) -> Timeliness | None:
+        """How late they come; None where that cannot be told."""
+
+    def lags(self) -> LagMeter | None:
+        """How late all of them have come; None where that cannot be told."""
 
     def health(self) -> dict[str, object]:
         """Counters for ``/health``."""
@@ -74,6 +84,13 @@ class Past(Protocol):
 
 
 _READING = StreamStatus(State.CONNECTING, "reading what is stored", None)
+
+
+class Sent(NamedTuple):
+    """A new trade's way out: when it was encoded for the clients, and how old it was then, by our clock."""
+
+    server_ts: int  # ms, as the delta tells it
+    age_ms: int  # since the exchange's own time of the trade
 
 
 class SeriesStream:
@@ -121,6 +138,10 @@ class SeriesStream:
     def status(self) -> StreamStatus:
         """How its trades are."""
         return self._trades.status(self.instrument.symbol) if self.begun else _READING
+
+    def timeliness(self) -> Timeliness | None:
+        """How late its trades come; None where that cannot be told."""
+        return self._trades.timeliness(self.instrument.symbol)
 
     def begun_anew(self, window: int, coalesce_s: float) -> SeriesStream:
         """The same stream with an empty series, for the same watchers; the views of before are over."""
@@ -191,6 +212,9 @@ class View:
         self._revision = -1
         self._cvd_from: int | None = None
         self._entries: dict[int, _Entry] = {}  # by open, old to new
+        self._last_trade: int | None = None  # time (ms) of the newest trade that is in them
+        self._last_sent: int | None = None  # of the newest one that was encoded
+        self._sent: deque[Sent] = deque(maxlen=_SENT_KEPT)
 
     def revision(self) -> int:
         """Rises with every change of the candles."""
@@ -217,6 +241,15 @@ class View:
         """How the symbol's trades are."""
         return self._stream.status()
 
+    def timeliness(self) -> Timeliness | None:
+        """How late the symbol's trades come; None where that cannot be told."""
+        return self._stream.timeliness()
+
+    def sent(self, since: int) -> list[Sent]:
+        """How old the newest trade was in each of the deltas since a ``server_ts`` (ms), old to new."""
+        with self._lock:
+            return [each for each in self._sent if each.server_ts >= since]
+
     def status_message(self, status: StreamStatus) -> str:
         """A status as the socket tells it."""
         return encode_status(self.key.venue, self.key.symbol, status.state, status.detail, _now_ms())
@@ -238,11 +271,14 @@ class View:
     def snapshot(self, lookback: int) -> tuple[str, int, int]:
         """The ``snapshot`` message of the newest candles, its revision, and its oldest open (ms)."""
         with self._lock:
+            begun = time.perf_counter()
             self._refresh(lookback)
             entries = self._newest(lookback)
             texts = [self._text(entry) for entry in entries]
             oldest = entries[0].candle.open_ts if entries else 0
-            return self._encoder.snapshot(texts, self._cvd_from, _now_ms()), self._revision, oldest
+            text = self._encoder.snapshot(texts, self._cvd_from, _now_ms())
+            SNAPSHOT_SECONDS.observe(time.perf_counter() - begun)
+            return text, self._revision, oldest
 
     def deltas(self, since: int, oldest: int) -> tuple[list[str], int]:
         """The ``delta`` messages of what changed after a revision, old to new, and the new revision.
@@ -257,15 +293,26 @@ class View:
             if now >= self._next_build:
                 self._next_build = now + self._coalesce_s
                 self._refresh()
-            changed = []
+            changed, is_news, begun, server_ts = [], False, time.perf_counter(), _now_ms()
             for open_ts in reversed(self._entries):
                 entry = self._entries[open_ts]
                 if entry.candle.rev <= since or open_ts < oldest:
                     break
                 if entry.delta is None:
-                    entry.delta = self._encoder.delta(self._text(entry), _now_ms())
+                    is_news = True
+                    entry.delta = self._encoder.delta(self._text(entry), server_ts)
                 changed.append(entry.delta)
+            if is_news:
+                self._note_sending(server_ts)
+                ENCODE_SECONDS.observe(time.perf_counter() - begun)
             return changed[::-1], self._revision
+
+    def _note_sending(self, server_ts: int) -> None:
+        """Remember how old the newest trade is, unless what is sent tells of no new one."""
+        newest, before = self._last_trade, self._last_sent
+        self._last_sent = newest
+        if newest is not None and before is not None and newest > before:
+            self._sent.append(Sent(server_ts, server_ts - newest))
 
     def _text(self, entry: _Entry) -> str:
         if entry.text is None:
@@ -335,6 +382,8 @@ class View:
             changed -= changed % tf
             opens = dict.fromkeys(minute.open_ts - minute.open_ts % tf for minute in series.minutes(changed))
             built = [(open_ts, self._builder.build(open_ts)) for open_ts in opens]
+            if series.newest is not None:
+                self._last_trade = series.newest.runs[-1].last_time
             oldest = series.oldest_open
         newest = next(reversed(self._entries), -1)
         # A late trade may have told of a candle that was not there: the order of the dict is at stake.

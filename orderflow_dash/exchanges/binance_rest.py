@@ -17,6 +17,7 @@ FUNDING_PATH = "/fapi/v1/premiumIndex"
 OPEN_INTEREST_PATH = "/fapi/v1/openInterest"
 KLINES_PATH = "/fapi/v1/klines"
 AGG_TRADES_PATH = "/fapi/v1/aggTrades"
+TIME_PATH = "/fapi/v1/time"
 
 
 class AggVolume(NamedTuple):
@@ -43,6 +44,15 @@ def parse_instruments(venue: Venue, body: bytes) -> dict[str, Instrument]:
                 continue
             instruments[instrument.symbol] = instrument
     return instruments
+
+
+def parse_time(body: bytes) -> int:
+    """The venue's clock, ms. ValueError for a wrong body."""
+    answer = orjson.loads(body)
+    time = answer.get("serverTime") if isinstance(answer, dict) else None
+    if type(time) is not int or time < EARLIEST_MS:
+        raise ValueError("a body without the venue's time")
+    return time
 
 
 def parse_tickers(body: bytes) -> list[Ticker]:

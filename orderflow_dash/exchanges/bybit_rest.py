@@ -14,6 +14,7 @@ INSTRUMENTS_PATH = "/v5/market/instruments-info"
 TICKERS_PATH = "/v5/market/tickers"
 RECENT_TRADES_PATH = "/v5/market/recent-trade"
 KLINES_PATH = "/v5/market/kline"
+TIME_PATH = "/v5/market/time"
 
 
 def parse_instruments(venue: Venue, body: bytes) -> tuple[dict[str, Instrument], str]:
@@ -31,6 +32,17 @@ def parse_instruments(venue: Venue, body: bytes) -> tuple[dict[str, Instrument],
                 continue
             instruments[instrument.symbol] = instrument
     return instruments, str(result.get("nextPageCursor") or "")
+
+
+def parse_time(body: bytes) -> int:
+    """The venue's clock, ms. ValueError for a wrong body."""
+    nanoseconds = _result(body).get("timeNano")
+    if not isinstance(nanoseconds, str) or not nanoseconds.isdecimal():
+        raise ValueError("a body without the venue's time")
+    time = int(nanoseconds) // 1_000_000
+    if time < EARLIEST_MS:
+        raise ValueError("a body without the venue's time")
+    return time
 
 
 def parse_tickers(body: bytes) -> list[Ticker]:

@@ -22,6 +22,7 @@ from ..exchanges.protocol import (
     TickerBatch,
     TradeBatch,
 )
+from ..supervised import SupervisedThread
 from .backoff import Backoff
 from .failure import describe_failure
 
@@ -85,6 +86,8 @@ class Connection:
         self.detail = ""
         self.reconnects = 0
         self.retry_at = 0.0  # monotonic, while lost
+        self.received_ms = 0  # when the newest frame was received, by our clock
+        self.turned_at = 0.0  # monotonic: when its thread last came round, while connected
         self._new_protocol = protocol
         self._handler = handler
         self._policy = policy
@@ -94,7 +97,9 @@ class Connection:
         self._changed = threading.Event()
         self._stop = threading.Event()
         self._fruitless = 0  # sessions in a row without data
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = SupervisedThread(
+            self._run, name=name, stopping=self._stop, backoff=self._backoff, on_crash=self._crashed
+        )
 
     def start(self) -> None:
         """Begin; topics can be added before and after."""
@@ -137,18 +142,23 @@ class Connection:
                 self._session()
             except (OSError, WebSocketException, TimeoutError, EOFError) as error:
                 self.detail = describe_failure(error, self.url)
-            except Exception as error:  # a defect of ours must not end the stream unseen
-                log.exception("connection to %s failed on a defect", self.url)
-                self.detail = f"internal error: {type(error).__name__}"
             if self._stop.is_set():
                 return
-            self.link = Link.LOST
-            self.reconnects += 1
             wait = self._backoff.next()
-            self.retry_at = time.monotonic() + wait
             log.info("connection lost: %s; next attempt in %.1f s", self.detail, wait)
-            self._handler.on_lost(self)
+            self._lose(wait)
             self._stop.wait(wait)
+
+    def _crashed(self, error: BaseException, wait: float) -> None:
+        self.detail = f"internal error: {type(error).__name__}"
+        self._lose(wait)
+
+    def _lose(self, wait: float) -> None:
+        """Say so; the next attempt is in so many seconds."""
+        self.link = Link.LOST
+        self.reconnects += 1
+        self.retry_at = time.monotonic() + wait
+        self._handler.on_lost(self)
 
     def _session(self) -> None:
         loopback = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
@@ -161,6 +171,7 @@ class Connection:
             max_queue=_QUEUE_FRAMES,
             proxy=None if loopback else True,
         ) as websocket:
+            self.turned_at = time.monotonic()
             self.link = Link.CONNECTED
             self.detail = ""
             _Session(self, websocket, self._new_protocol(), self._handler, self._policy).run()
@@ -211,7 +222,7 @@ class _Session:
         renew_at = begun + self._policy.life
         connection._changed.set()
         while not connection._stopping():
-            now = time.monotonic()
+            now = connection.turned_at = time.monotonic()
             if connection._changed.is_set() or self._alone:
                 self._request(now)
             if protocol.heartbeat_s is not None and now - last_heartbeat >= protocol.heartbeat_s:
@@ -233,8 +244,9 @@ class _Session:
 
     def _receive(self, frame: bytes) -> bool:
         """Whether a frame was data: an acknowledgement or a pong is none."""
+        received = self._connection.received_ms = int(time.time() * 1000)
         try:
-            event = self._protocol.receive(frame, int(time.time() * 1000))
+            event = self._protocol.receive(frame, received)
         except FrameError as error:
             self._handler.on_malformed(str(error))
             return False

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from ..market import HOUR_MS, Instrument, Kline, Venue
+from ..supervised import SupervisedThread
 from .backoff import Backoff
 from .rest import RestError
 
@@ -72,7 +73,7 @@ class DayLines:
         self._in_view: dict[Key, float] = {}  # until when
         self._due: dict[Key, float] = {}  # when what was asked for is old
         self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._threads: list[SupervisedThread] = []
 
     @property
     def has_venues(self) -> bool:
@@ -82,8 +83,9 @@ class DayLines:
     def add(self, venue: Venue, source: HourSource, instruments: Mapping[str, Instrument]) -> None:
         """Ask a venue too; before ``start``. ``instruments`` is what it lists, always the present state."""
         self._listed[venue] = instruments
-        ask = threading.Thread(target=self._run, args=(venue, source), name=f"{venue}-days", daemon=True)
-        self._threads.append(ask)
+        self._threads.append(
+            SupervisedThread(lambda: self._run(venue, source), name=f"{venue}-days", stopping=self._stop)
+        )
 
     def start(self) -> None:
         """Begin to ask."""
@@ -146,6 +148,3 @@ class DayLines:
             except RestError as error:
                 wait = backoff.next()
                 log.info("%s: no line of the day: %s", venue, error)
-            except Exception:  # a defect of ours must not end the lines unseen
-                wait = backoff.next()
-                log.exception("%s: the line of a day failed on a defect", venue)

@@ -12,8 +12,10 @@ from ..exchanges import binance_rest, bybit_rest
 from ..exchanges.binance import BinanceProtocol, market_stream_url
 from ..exchanges.protocol import Event, TickerBatch
 from ..market import Instrument, Ticker, Venue
+from ..supervised import SupervisedThread
 from .backoff import Backoff
 from .board import TickerBoard
+from .clock import VenueClock
 from .connection import Connection, ConnectionPolicy
 from .rest import RestClient, RestError
 
@@ -23,6 +25,7 @@ _REFRESH_S = 1_800.0  # new listings
 _INTEREST_S = 30.0  # tickers are kept live this long after somebody looked at them
 _MOST_PAGES = 20
 _BAD_REQUEST = 400
+_CLOCK_S = 60.0
 Report = Callable[[list[Ticker]], None]
 
 
@@ -39,6 +42,9 @@ class VenueListing(Protocol):
 
     def watch(self, report: Report | None) -> None:
         """Begin (or with None end) live tickers, where the venue has them for all symbols at once."""
+
+    def time(self) -> int:
+        """The venue's clock now, ms."""
 
     def close(self) -> None:
         """Release what it holds; nothing is asked after that."""
@@ -111,6 +117,10 @@ class BinanceListing:
             self._connection.stop(wait=0)
             self._connection = None
 
+    def time(self) -> int:
+        """One request of weight 1."""
+        return binance_rest.parse_time(self._rest.get(binance_rest.TIME_PATH))
+
     def close(self) -> None:
         """End the live tickers and the REST client."""
         self.watch(None)
@@ -167,6 +177,10 @@ class BybitListing:
     def watch(self, report: Report | None) -> None:
         """Polling is live enough."""
 
+    def time(self) -> int:
+        """One request."""
+        return bybit_rest.parse_time(self._rest.get(bybit_rest.TIME_PATH))
+
     def close(self) -> None:
         """End the REST client."""
         self._rest.close()
@@ -176,6 +190,7 @@ class Directory:
     """One venue's instruments, reachability and tickers, kept fresh by its own thread.
 
     ``instruments`` is one dict for life: it is filled in place, so whoever holds it sees new listings.
+    ``clock`` gets the venue's time once a minute.
     """
 
     def __init__(
@@ -185,6 +200,7 @@ class Directory:
         board: TickerBoard,
         instruments: dict[str, Instrument],
         backoff: Backoff,
+        clock: VenueClock | None = None,
     ) -> None:
         self.venue = venue
         self.instruments = instruments
@@ -194,9 +210,18 @@ class Directory:
         self._listing = listing
         self._board = board
         self._backoff = backoff
+        self._clock = clock
+        self._ask_time_at = 0.0
         self._stop = threading.Event()
         self._interest_until = 0.0
-        self._thread = threading.Thread(target=self._run, name=f"{venue}-directory", daemon=True)
+        self._watched = False
+        self._thread = SupervisedThread(
+            self._run,
+            name=f"{venue}-directory",
+            stopping=self._stop,
+            backoff=backoff,
+            on_crash=self._crashed,
+        )
 
     def start(self) -> None:
         """Begin to load."""
@@ -213,8 +238,14 @@ class Directory:
         self._interest_until = time.monotonic() + _INTEREST_S
 
     def _run(self) -> None:
+        try:
+            self._keep_fresh()
+        finally:
+            if self._stop.is_set():  # else it begins again
+                self._listing.close()
+
+    def _keep_fresh(self) -> None:
         refresh_at = 0.0
-        watched = False
         while not self._stop.is_set():
             now = time.monotonic()
             try:
@@ -222,23 +253,25 @@ class Directory:
                     self._load()
                     refresh_at = now + _REFRESH_S
                 looked_at = now < self._interest_until
-                if looked_at != watched:
+                if looked_at != self._watched:
                     self._listing.watch(self._report if looked_at else None)
-                    watched = looked_at
+                    self._watched = looked_at
                 if looked_at:
                     self._listing.poll(self._report)
+                if now >= self._ask_time_at:
+                    self._ask_time_at = now + _CLOCK_S
+                    self._ask_time()
                 wait = self._listing.poll_s
                 self._backoff.reset()
             except (RestError, ValueError) as error:
                 wait, refresh_at = self._backoff.next(), 0.0
                 self._note_failure(str(error))
-            except Exception:  # a defect of ours must not end the directory unseen
-                wait, refresh_at = self._backoff.next(), 0.0
-                log.exception("%s: directory failed on a defect", self.venue)
-                self._note_failure("internal error")
             self.answered.set()
             self._stop.wait(wait)
-        self._listing.close()
+
+    def _crashed(self, _error: BaseException, _wait: float) -> None:
+        self._note_failure("internal error")
+        self.answered.set()
 
     def _load(self) -> None:
         listed = self._listing.load()
@@ -252,6 +285,18 @@ class Directory:
         # The first read of the tickers comes with the listing: a default step needs a price.
         self._listing.poll(self._report)
         self.reachable, self.detail = True, ""
+
+    def _ask_time(self) -> None:
+        """Twice: the first question may have to open the connection, which takes time on our side alone."""
+        if self._clock is None:
+            return
+        try:
+            self._listing.time()
+            asked = time.time() * 1000
+            theirs = self._listing.time()
+            self._clock.note(asked, time.time() * 1000, theirs)
+        except (RestError, ValueError) as error:  # it is not known then, and that is all
+            log.debug("%s: no time: %s", self.venue, error)
 
     def _report(self, tickers: list[Ticker]) -> None:
         self._board.update(self.venue, tickers, self.instruments)

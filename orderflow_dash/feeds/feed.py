@@ -12,18 +12,20 @@ from functools import partial
 
 from ..exchanges.protocol import Event, ReconnectAsked, Rejected, StreamProtocol, TradeBatch
 from ..market import Instrument, State, Venue
+from .clock import ClockReading, VenueClock
 from .connection import Connection, ConnectionPolicy, Link
-from .continuity import Continuity, Hole, Known, TradeSink
+from .continuity import Continuity, Known, TradeSink
+from .lag import LagMeter, LagReading, LagWindow
 from .repair import Repairer
-from .rhythm import Rhythm
+from .stream import TradeStream
 
 log = logging.getLogger(__name__)
 
 _SETTLE_S = 1.0  # both run on after the successor has shown every symbol
 _HANDOVER_S = 20.0  # longest overlap of a connection with its planned successor
 _LOG_EVERY_S = 60.0
-_LATE_MS = 60_000  # no venue sends a trade so long after it was made
 _ASK_AGAIN_S = 60.0
+_STANDS_STILL_S = 5.0  # a connection's thread comes round several times a second
 # One live stream shows that the feed works; else the worst state tells.
 _TELLING = (State.LIVE, State.DISCONNECTED, State.REPAIRING, State.CONNECTING, State.STALE)
 
@@ -37,107 +39,12 @@ class StreamStatus:
     age_ms: int | None
 
 
-class TradeStream:
-    """One symbol's stream: continuity, rhythm and what it has counted."""
+@dataclass(frozen=True, slots=True)
+class Timeliness:
+    """How late a symbol's trades come, and how the venue's clock and ours differ; None where not known."""
 
-    def __init__(
-        self,
-        instrument: Instrument,
-        topic: str,
-        sink: TradeSink,
-        continuity: Callable[[TradeSink], Continuity],
-        repairer: Repairer | None,
-        known: Known | None = None,
-    ) -> None:
-        self.instrument = instrument
-        self.symbol = instrument.symbol
-        self.topic = topic
-        self.ended = False
-        self.repaired = 0  # trades that came by request
-        self.continuity = continuity(self)
-        self._known = known
-        if known is not None:
-            self.continuity.known_until = known.until
-        self.rhythm = Rhythm()
-        self.lock = threading.RLock()  # two connections may carry it during a handover
-        self.trades = 0
-        self.holes = 0
-        self.refused = ""
-        self.outrun = False  # what is known is later than what comes: it is of another source
-        self.connection: Connection | None = None
-        self.asked_at = time.monotonic()
-        self._sink = sink
-        self._repairer = repairer
-
-    def receive(self, batch: TradeBatch, now: float) -> None:
-        """Take a batch; ``now`` is monotonic seconds."""
-        with self.lock:
-            self.refused = ""  # whatever the venue said: here are trades
-            before = self.trades
-            newest = batch.trades[-1][0] if batch.trades else 0
-            self.outrun = self._known is not None and 0 < newest < self._known.until - _LATE_MS
-            self.continuity.receive(batch)
-            if self.trades != before:  # repeats are no sign of life
-                self.rhythm.beat(now)
-                if not before and self._repairer is not None:
-                    self._repairer.begin(self, batch, self._known)
-
-    def interrupted(self) -> None:
-        """Its connection broke."""
-        with self.lock:
-            self.rhythm.rest()
-            self.continuity.interrupted()
-
-    # Fillable: what repair does to it.
-
-    def fill(self, batch: TradeBatch) -> int:
-        """Count trades that were fetched, where they were missing; how many were."""
-        with self.lock:
-            return self.continuity.fill(batch)
-
-    def expect(self, hole: Hole) -> None:
-        """The trades of a hole that continuity did not find itself are about to come."""
-        with self.lock:
-            self.continuity.expect(hole)
-
-    def close(self, hole: Hole) -> None:
-        """Nothing is missing there any more."""
-        with self.lock:
-            self.continuity.close(hole)
-
-    def lose(self, after: int, before: int) -> None:
-        """Trades between two times (ms) are missing, and stay so."""
-        with self.lock:
-            self.holes += 1
-            self._sink.on_hole(Hole(after, before, None))
-
-    # TradeSink: between continuity and the sink it counts.
-
-    def on_trades(self, trades: list[tuple[int, int, int, int]]) -> None:
-        """Pass on."""
-        self.trades += len(trades)
-        self._sink.on_trades(trades)
-
-    def on_fetched(self, trades: list[tuple[int, int, int, int]]) -> None:
-        """Pass on."""
-        self.repaired += len(trades)
-        self._sink.on_fetched(trades)
-
-    def on_hole(self, hole: Hole) -> None:
-        """Pass on; what came before the first trade is no gap."""
-        self._sink.on_hole(hole)
-        if hole.whole_from is not None:
-            return
-        self.holes += 1
-        if self._repairer is not None:
-            self._repairer.hole(self, hole)
-        log.debug("%s: trades are missing between %d and %d ms", self.symbol, hole.after, hole.before)
-
-    def on_filled(self, hole: Hole) -> None:
-        """Pass on. Where nothing was fetched it was only a matter of order: no gap after all."""
-        if hole.whole_from is None and not hole.fetched:
-            self.holes -= 1
-        self._sink.on_filled(hole)
+    lag: LagReading | None
+    clock: ClockReading | None
 
 
 class Feed:
@@ -152,11 +59,15 @@ class Feed:
         instruments: dict[str, Instrument],
         policy: ConnectionPolicy,
         repairer: Repairer | None = None,
+        clock: VenueClock | None = None,
     ) -> None:
         self.venue = venue
+        self.is_timely = True  # its trades are of now: neither recorded ones nor of a market that runs faster
+        self._ended_lags = LagMeter()  # of streams that were released
+        self._clock = clock
         self._repairer = repairer
         self.counters: Counter[str] = Counter()
-        self._url = url
+        self.url = url
         self._listed = instruments
         # A venue may change a tick or lot, or end a listing, while a symbol streams: its trades go on
         # in the units that the stream began with.
@@ -176,6 +87,7 @@ class Feed:
         self._unlogged = 0
         self._next_look = 0.0
         self._ended: Counter[str] = Counter()  # what released streams and connections had counted
+        self._recent_lag = LagWindow(lambda: self._all_lags().count()[0])
 
     # -- who wants what ----------------------------------------------------------------------
 
@@ -190,8 +102,12 @@ class Feed:
             self._streamed[symbol] = instrument
             self._streams[symbol] = stream
             # Connections that carried it in other units remember those.
-            room = self._roomy_connection(stream.topic) if is_known else None
-            stream.connection = room or self._new_connection()
+            try:
+                room = self._roomy_connection(stream.topic) if is_known else None
+                stream.connection = room or self._new_connection()
+            except RuntimeError:  # no thread is to be had: whoever asks again must find the place free
+                del self._streams[symbol]
+                raise
             stream.connection.add([stream.topic])
 
     def unsubscribe(self, symbol: str) -> None:
@@ -199,7 +115,8 @@ class Feed:
         with self._lock:
             stream = self._streams.pop(symbol)
             stream.ended = True
-            self._ended += _stream_counts(stream)
+            self._ended += stream.counts()
+            self._ended_lags.take_over(stream.lag)
             idle = []
             for connection in self._connections:
                 connection.remove([stream.topic])
@@ -243,6 +160,9 @@ class Feed:
         if link is Link.CONNECTING:
             again = f"trying again after: {detail}" if detail else "opening the connection"
             return StreamStatus(State.CONNECTING, again, age_ms)
+        still = now - stream.connection.turned_at
+        if still > _STANDS_STILL_S:
+            return StreamStatus(State.STALE, f"its thread stands still for {still:.0f} s", age_ms)
         if last is None or age_ms is None:
             return StreamStatus(State.CONNECTING, "connected, waiting for the first trade", None)
         if self._repairer is not None and self._repairer.busy(stream):
@@ -252,16 +172,29 @@ class Feed:
             return StreamStatus(State.STALE, f"no trade for {now - last:.0f} s; {usual}", age_ms)
         return StreamStatus(State.LIVE, "", age_ms)
 
+    def lags(self) -> LagMeter | None:
+        """How late all trades have come; None where their times are not of now."""
+        return self._all_lags() if self.is_timely else None
+
+    def timeliness(self, symbol: str) -> Timeliness | None:
+        """How late a symbol's trades come; None where their times are not of now."""
+        stream = self._streams.get(symbol)
+        if stream is None or not self.is_timely:
+            return None
+        return Timeliness(stream.recent_lag.reading(), None if self._clock is None else self._clock.reading())
+
     def health(self) -> dict[str, object]:
         """Counters and ages of the venue's streams, for ``/health``."""
         with self._lock:
             streams, connections = list(self._streams.values()), list(self._connections)
-            counts = sum((_stream_counts(stream) for stream in streams), Counter(self._ended))
+            counts = sum((stream.counts() for stream in streams), Counter(self._ended))
             reconnects = self.counters["reconnects"] + sum(each.reconnects for each in connections)
         now = time.monotonic()
         states = [self.status(stream.symbol).state for stream in streams]
         return {
             "state": next((state.value for state in _TELLING if state in states), "idle"),
+            "lag": _told(self._recent_lag.reading()) if self.is_timely else None,
+            "clock": _told(self._clock.reading()) if self._clock is not None else None,
             "connections": len(connections),
             "age_ms": None if self._last_event is None else int((now - self._last_event) * 1000),
             "reconnects": reconnects,
@@ -282,7 +215,7 @@ class Feed:
             "state": status.state.value,
             "detail": status.detail,
             "age_ms": status.age_ms,
-            **_stream_counts(stream),
+            **stream.counts(),
         }
 
     # -- ConnectionHandler -------------------------------------------------------------------
@@ -298,7 +231,7 @@ class Feed:
             stream = self._streams.get(event.symbol)
             # No stream, or another connection's: it was in flight when the stream was given back.
             if stream is not None and event.trades and self._carries(connection, stream):
-                stream.receive(event, now)
+                stream.receive(event, now, connection.received_ms)
                 handover = self._handovers.get(connection)
                 if handover is not None:
                     handover.waiting.discard(event.symbol)
@@ -310,7 +243,7 @@ class Feed:
         if now >= self._next_look:
             self._next_look = now + 1.0
             self._finish_handovers(now)
-            self._revive(now)
+            self._look_after(now)
 
     def on_malformed(self, reason: str) -> None:
         """Count; log at most once a minute."""
@@ -344,6 +277,14 @@ class Feed:
             self._handovers[successor] = self._handover_from(connection)
 
     # -- inside ------------------------------------------------------------------------------
+
+    def _all_lags(self) -> LagMeter:
+        total = LagMeter()
+        with self._lock:
+            total.take_over(self._ended_lags)
+            for stream in self._streams.values():
+                total.take_over(stream.lag)
+        return total
 
     def _carries(self, connection: Connection, stream: TradeStream) -> bool:
         return connection is stream.connection or connection in self._handovers
@@ -383,9 +324,10 @@ class Feed:
             self.counters["handovers"] += 1
             handover.old.stop(wait=0)
 
-    def _revive(self, now: float) -> None:
+    def _look_after(self, now: float) -> None:
         """Ask again for topics that are silent out of rhythm while their connection is alive."""
         for stream in list(self._streams.values()):
+            stream.lag.count()  # or what was noted would pile up where nobody asks
             silent_since = stream.rhythm.last or stream.asked_at
             patience = max(_ASK_AGAIN_S, 2 * stream.rhythm.patience)
             if stream.connection is None or stream.connection.link is not Link.CONNECTED:
@@ -415,9 +357,9 @@ class Feed:
 
     def _new_connection(self) -> Connection:
         name = f"{self.venue}-trades"
-        connection = Connection(self._url, self._protocol, self, self._policy, name=name)
-        self._connections.append(connection)
+        connection = Connection(self.url, self._protocol, self, self._policy, name=name)
         connection.start()
+        self._connections.append(connection)
         return connection
 
     def _forget(self, connections: list[Connection]) -> None:
@@ -437,12 +379,5 @@ class _Handover:
     settling: bool = False
 
 
-def _stream_counts(stream: TradeStream) -> Counter[str]:
-    continuity = stream.continuity
-    return Counter(
-        trades=stream.trades,
-        gaps=stream.holes,
-        repaired=stream.repaired,
-        repeats=continuity.repeats,
-        impossible=continuity.impossible,
-    )
+def _told(reading: LagReading | ClockReading | None) -> dict[str, int] | None:
+    return None if reading is None else reading._asdict()

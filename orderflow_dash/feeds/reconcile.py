@@ -24,6 +24,7 @@ from typing import Protocol
 import httpx
 
 from ..market import MINUTE_MS, Difference, Instrument, Kline, Venue, Verdict
+from ..supervised import SupervisedThread
 from .backoff import Backoff
 from .kline_rules import may_lack_rpi
 from .klines import REQUESTS_TO_LEARN, TRADES_OF_A_REQUEST, KlineSource
@@ -126,12 +127,12 @@ class Reconciler:
         self._resume_at = 0.0
         self._learn_at = 0.0
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread: SupervisedThread | None = None
 
     def start(self, books: Callable[[], Collection[Minutes]]) -> None:
         """Begin; ``books`` tells what streams now."""
-        self._thread = threading.Thread(
-            target=self._run, args=(books,), name=f"{self.venue}-reconcile", daemon=True
+        self._thread = SupervisedThread(
+            lambda: self._run(books), name=f"{self.venue}-reconcile", stopping=self._stop
         )
         self._thread.start()
 
@@ -155,14 +156,7 @@ class Reconciler:
 
     def _run(self, books: Callable[[], Collection[Minutes]]) -> None:
         while not self._stop.is_set():
-            try:
-                asked = self.turn(books(), time.monotonic(), int(time.time() * 1000))
-            except Exception:  # a defect of ours must not end it unseen
-                if self._stop.is_set():
-                    return
-                asked = False
-                self._resume_at = time.monotonic() + self._backoff.next()
-                log.exception("%s: comparing with klines failed on a defect", self.venue)
+            asked = self.turn(books(), time.monotonic(), int(time.time() * 1000))
             self._stop.wait(self._policy.spacing if asked else _TICK_S)
 
     def turn(self, books: Collection[Minutes], now: float, wall_ms: int) -> bool:

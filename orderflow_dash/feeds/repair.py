@@ -16,6 +16,7 @@ from typing import Protocol
 from ..exchanges import binance_rest, bybit_rest
 from ..exchanges.protocol import TradeBatch
 from ..market import MINUTE_MS, Instrument, Trade
+from ..supervised import CRASHES, SupervisedThread
 from .backoff import Backoff
 from .continuity import Hole, Known
 from .rest import RestClient, RestError
@@ -180,7 +181,7 @@ class Repairer:
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._backoff = Backoff(0.5, 30.0)
-        self._thread = threading.Thread(target=self._run, name=f"{name}-repair", daemon=True)
+        self._thread = SupervisedThread(self._run, name=f"{name}-repair", stopping=self._stop)
 
     def start(self) -> None:
         """Begin."""
@@ -254,7 +255,8 @@ class Repairer:
                 log.info("%s: repair waits %.1f s: %s", job.stream.instrument.symbol, wait, error)
                 self._stop.wait(wait)
                 finished = False
-            except Exception:  # a defect must not end all repairs unseen
+            except Exception as error:  # the job ends with it, or its symbol would be repairing for ever
+                CRASHES.note(self._thread.name, error)
                 log.exception("%s: repair failed on a defect", job.stream.instrument.symbol)
                 finished = True
             if finished:

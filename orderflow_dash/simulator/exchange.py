@@ -18,6 +18,7 @@ from websockets.http11 import Request as HandshakeRequest
 from websockets.http11 import Response
 
 from orderflow_dash.market import Venue
+from orderflow_dash.supervised import SupervisedThread
 
 from . import binance_frames, bybit_protocol
 from .binance_protocol import BinanceSession, address
@@ -96,10 +97,10 @@ class SimulatedExchange:
             wake=lambda: self._wake.set(),
         )
         self._accepted: WeakSet[_Connection] = WeakSet()
-        self._thread: threading.Thread | None = None
+        self._thread: SupervisedThread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
-        self._stopping = False
+        self._stopping = threading.Event()
         self._up = threading.Event()
         self._failure: BaseException | None = None
 
@@ -140,9 +141,10 @@ class SimulatedExchange:
         """Returns when it listens; OSError where it cannot."""
         if self._thread is not None:
             raise RuntimeError("the exchange is already running")
-        self._stopping, self._failure = False, None
+        self._stopping.clear()
+        self._failure = None
         self._up.clear()
-        self._thread = threading.Thread(target=self._run, name="simulated-exchange", daemon=True)
+        self._thread = SupervisedThread(self._run, name="simulated-exchange", stopping=self._stopping)
         self._thread.start()
         self._up.wait()
         if self._failure is not None:
@@ -155,7 +157,7 @@ class SimulatedExchange:
         """Closes every connection and ends the thread, in less than a second; may be repeated."""
         thread, self._thread = self._thread, None
         if thread is not None:
-            self._stopping = True
+            self._stopping.set()
             self._rouse()
             thread.join()
 
@@ -213,7 +215,7 @@ class SimulatedExchange:
         self.source.begin()
         self._up.set()
         try:
-            while not self._stopping:
+            while not self._stopping.is_set():
                 self._turn()
                 await self._sleep()
         finally:

@@ -49,7 +49,7 @@ class SyntheticMarket:
     Args:
         seed: which market.
         speed: market milliseconds per wall millisecond; above 0.
-        start_ms: market time when the exchange starts, ms since the epoch; now where None.
+        start_ms: market time when the exchange starts, ms since the epoch; the clock's where None.
         history_ms: how much was already traded by then (REST tells it, no stream does).
     """
 
@@ -64,6 +64,8 @@ class SyntheticMarket:
             raise ValueError(f"speed must be above 0 and finite, not {speed}")
         self.seed = seed
         self.speed = speed
+        # A market of now is of now when it opens too: to invent its past takes a second or two.
+        self._made = time.monotonic() if start_ms is None else None
         self.start_ms = time.time_ns() // 1_000_000 if start_ms is None else start_ms
         self._origin = self.start_ms - history_ms
         self._began: float | None = None
@@ -132,9 +134,9 @@ class SyntheticMarket:
             yield Emission(listing, event, trade)
 
     def begin(self) -> None:
-        """Lets market time run, from ``start_ms``; it goes on running over a restart of the exchange."""
+        """Lets market time run; it goes on running over a restart of the exchange."""
         if self._began is None:
-            self._began = time.monotonic()
+            self._began = time.monotonic() if self._made is None else self._made
 
     def now(self) -> int:
         """Market time, ms since the epoch; ``start_ms`` until the exchange starts."""

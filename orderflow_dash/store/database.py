@@ -41,6 +41,14 @@ def parse_url(url: str) -> sa.URL:
     raise ValueError(accepted)
 
 
+def place_of(url: sa.URL) -> str:
+    """Where a database is, without a password."""
+    if url.drivername == "sqlite":
+        return str(url.database)
+    port = f":{url.port}" if url.port else ""
+    return f"PostgreSQL at {url.host or 'this machine'}{port}/{url.database or ''}"
+
+
 class Database:
     """Connections and transactions of one database; every failure comes out as a StoreError."""
 
@@ -75,10 +83,7 @@ class Database:
     @property
     def place(self) -> str:
         """Where it is, without a password."""
-        if self.is_sqlite:
-            return str(self.url.database)
-        port = f":{self.url.port}" if self.url.port else ""
-        return f"PostgreSQL at {self.url.host or 'this machine'}{port}/{self.url.database or ''}"
+        return place_of(self.url)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..market import Instrument
-from .database import default_url, parse_url
+from .database import default_url, parse_url, place_of
 from .minutes import StoredHour, StoredMinute
 from .retention import Retention
 from .store import EVER, ResumePoint, open_store
@@ -62,6 +62,11 @@ class NullStore:
 
 
 History = StoreWriter | NullStore
+
+
+def history_place(url: str) -> str:
+    """Where ``open_history`` keeps history, without a password; ``off`` where it keeps none."""
+    return OFF if url == OFF else place_of(parse_url(url or default_url()))
 
 
 def open_history(url: str, retention: Retention | None = None) -> History:

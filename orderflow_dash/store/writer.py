@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ..market import HOUR_MS, Instrument
+from ..supervised import CRASHES, SupervisedThread
 from .backlog import Backlog
 from .failure import StoreError
 from .minutes import StoredHour, StoredMinute, combine
@@ -61,7 +62,9 @@ class StoreWriter:
         self._tried = threading.Event()
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        self._thread = SupervisedThread(
+            self._work, name="store-writer", stopping=self._stopping, on_crash=self._crashed
+        )
 
     def start(self) -> None:
         """Open the database, in the writer's own thread."""
@@ -190,7 +193,8 @@ class StoreWriter:
         except StoreError as error:
             self._degrade(error.reason, str(error))
             return False
-        except Exception as error:  # a defect must not end the writer
+        except Exception as error:  # what waits is written even so, once that works again
+            CRASHES.note(self._thread.name, error)
             log.exception("the store failed")
             self._degrade(f"{type(error).__name__} in the store", str(error))
             return False
@@ -228,6 +232,9 @@ class StoreWriter:
         if self._store is not None and self._clock() >= self._retire_at:
             self._retired += retire(self._store, self._retention, int(time.time() * 1000))
             self._retire_at = self._clock() + self._retire_s
+
+    def _crashed(self, error: BaseException, _wait: float) -> None:
+        self._degrade(f"{type(error).__name__} in the store", str(error))
 
     def _degrade(self, reason: str, line: str) -> None:
         if self._state != "memory" or self._reason != reason:

@@ -19,6 +19,7 @@ from .metrics import register_metrics
 from .proxy import believe_proxies
 from .rate_limits import limit_rates
 from .replay_api import register_replay_api
+from .request_trace import RequestTrace
 from .socket import register_socket
 from .transfer import spare_bytes
 
@@ -43,4 +44,5 @@ def create_server(
     register_export(server, hub, is_replay=replay is not None, prefix=prefix)
     register_replay_api(server, replay, prefix)
     guard_access(server, settings, prefix)  # last: it gives routes that are there to holders of tokens
+    server.wsgi_app = RequestTrace(server.wsgi_app, is_logged=settings.access_log)  # type: ignore[method-assign]
     return server

@@ -14,6 +14,7 @@ from ..hub import Hub
 from ..replay import Replay
 from ..settings import Settings
 from .assets import assets_folder, with_versions
+from .callback_timing import time_callbacks
 from .compare_page import compare_page, register_compare_page
 from .embed_page import embed_page, register_embed_page
 from .front_page import front_page, register_front_page
@@ -108,6 +109,7 @@ def _new_dash(root: str, page: str = "", server: Flask | None = None) -> Dash:
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
     app.index_string = _DOCUMENT.replace("PAGE", page).replace("ROOT", root)
+    time_callbacks(app)
     if page:
         app.scripts = _PanelScripts(serve_locally=True, eager=False)  # type: ignore[no-untyped-call]
         app.server.add_url_rule(f"{root}{page}", endpoint=f"page-{page}", view_func=app.index)

@@ -11,7 +11,7 @@ from flask import Flask, Response, abort, redirect, request, send_from_directory
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..logs import redacted
+from ..redaction import redact
 from .assets import assets_folder
 from .help_links import PATH as HELP
 
@@ -60,9 +60,9 @@ def guard_edge(server: Flask, prefix: str = "/") -> None:
             return error
         files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
         if any(file.startswith(_PACKAGE) and file != __file__ for file in files):
-            log.exception("%s failed on a defect", redacted(request.path)[:_LONGEST_CAUSE])
+            log.exception("%s failed on a defect", redact(request.path)[:_LONGEST_CAUSE])
             return Response("internal error", 500, mimetype="text/plain")
         # The page's framework could not make sense of it: the request is malformed.
         cause = f"{type(error).__name__}: {str(error)[:_LONGEST_CAUSE]!r}"
-        log.warning("malformed request to %s: %s", redacted(request.path)[:_LONGEST_CAUSE], cause)
+        log.warning("malformed request to %s: %s", redact(request.path)[:_LONGEST_CAUSE], cause)
         return Response("malformed request", 400, mimetype="text/plain")

@@ -27,6 +27,7 @@ from flask import Flask, Response, request
 from ..footprint.candle import Candle
 from ..hub import Hub, Unavailable, UnknownSymbol
 from ..market import Instrument, Quality, Venue
+from ..telemetry import EXPORTS
 from ..view import View, ViewKey
 from .first_look import await_history
 from .query import ErrorCode, QueryError, ViewQuery, one_of, parse_view_query
@@ -88,6 +89,8 @@ def register_export(server: Flask, hub: Hub, *, is_replay: bool = False, prefix:
             if not places.acquire(blocking=False):
                 return _refusal(503, f"{MOST_EXPORTS} exports are running; try again in {_RETRY_S} s")
             held.callback(places.release)
+            EXPORTS.inc()
+            held.callback(EXPORTS.dec)
             try:
                 query = parse_export_query(request.args.to_dict(), hub)
                 view = held.enter_context(hub.watch(query.view.key))

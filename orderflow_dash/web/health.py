@@ -9,6 +9,7 @@ from flask import Flask, Response
 
 from .. import __version__
 from ..hub import Hub
+from ..supervised import CRASHES
 from . import grant
 
 
@@ -25,6 +26,7 @@ def register_health(server: Flask, hub: Hub, prefix: str = "/") -> None:
             "status": "ok",
             "version": __version__,
             "uptime_s": round(time.monotonic() - started, 1),
+            "crashes": CRASHES.health(),
             **hub.health(),
         }
         return _json(body, 200)

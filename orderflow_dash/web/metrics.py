@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from flask import Flask, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ..feeds.lag import LagMeter, told_buckets
 from ..hub import Hub
+from ..market import State, Venue
+from ..supervised import CRASHES
+from ..telemetry import REGISTRY
 
 _COUNTED: Final = {
     "trades": "Trade records that were counted",
@@ -19,6 +24,9 @@ _COUNTED: Final = {
     "malformed": "Records that could not be understood or believed",
     "excluded": "Trades made off the book, which klines leave out too",
     "reconnects": "Connections that were opened anew",
+    "handovers": "Connections that were replaced as planned, before the venue's cut",
+    "refused": "Requests on a connection that the venue refused",
+    "late": "Trades that came out of the venue's order",
 }
 _MEASURED: Final = {
     "gaps": "Stretches with missing trades, by now not filled",
@@ -34,6 +42,11 @@ _WATCHED: Final = {
 _STORED: Final = {
     "queued": "Minutes that wait to be stored",
     "lag_ms": "How long the oldest of them has waited, ms",
+}
+_STORE_COUNTED: Final = {
+    "written": "Minutes that were stored",
+    "dropped": "Minutes that lost their levels, or could not be stored at all",
+    "retired": "Minutes that were dropped for their age, or for room",
 }
 
 
@@ -58,11 +71,17 @@ class HubCollector(Collector):
             for venue, feed in feeds.items():
                 gauge.add_metric([venue], feed[name])
             yield gauge
+        yield _lags(self._hub.lags())
+        yield from _clocks(feeds)
+        yield _streams(feeds)
         yield _ages(feeds)
         yield _minutes(feeds)
+        yield _crashes()
         store: Mapping[str, Any] | None = health["store"]
         if store is not None:
             yield from _single(store, _STORED, "orderflow_store_")
+            for name, meaning in _STORE_COUNTED.items():
+                yield CounterMetricFamily(f"orderflow_store_{name}", meaning, store[name])
             failing = "Whether minutes wait in memory because the store fails"
             yield GaugeMetricFamily("orderflow_store_failing", failing, float(store["state"] == "memory"))
 
@@ -70,6 +89,48 @@ class HubCollector(Collector):
 def _single(figures: Mapping[str, Any], names: Mapping[str, str], prefix: str) -> Iterator[Metric]:
     for name, meaning in names.items():
         yield GaugeMetricFamily(prefix + name, meaning, figures[name])
+
+
+def _lags(meters: Mapping[Venue, LagMeter | None]) -> Metric:
+    """Not corrected for the clocks' difference, which ``orderflow_clock_skew_seconds`` tells."""
+    histogram = HistogramMetricFamily(
+        "orderflow_feed_lag_seconds",
+        "From the exchange's own time of a trade to its coming here, by frame",
+        labels=["venue"],
+    )
+    for venue, meter in meters.items():
+        if meter is not None:
+            counts, sum_ms = meter.count()
+            histogram.add_metric([venue.value], told_buckets(counts), sum_ms / 1000)
+    return histogram
+
+
+def _clocks(feeds: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
+    skew = GaugeMetricFamily(
+        "orderflow_clock_skew_seconds", "The venue's clock less this server's", labels=["venue"]
+    )
+    within = GaugeMetricFamily(
+        "orderflow_clock_skew_within_seconds",
+        "How far the skew that is told may be off: half of the round trip that it was measured by",
+        labels=["venue"],
+    )
+    for venue, feed in feeds.items():
+        if feed["clock"] is not None:
+            skew.add_metric([venue], feed["clock"]["skew_ms"] / 1000)
+            within.add_metric([venue], feed["clock"]["within_ms"] / 1000)
+    yield skew
+    yield within
+
+
+def _streams(feeds: Mapping[str, Mapping[str, Any]]) -> Metric:
+    gauge = GaugeMetricFamily(
+        "orderflow_streams", "Symbols that stream, by the state that pages show", labels=["venue", "state"]
+    )
+    for venue, feed in feeds.items():
+        states = Counter(stream["state"] for stream in feed["streams"].values())
+        for state in State:
+            gauge.add_metric([venue, state.value], states[state.value])
+    return gauge
 
 
 def _ages(feeds: Mapping[str, Mapping[str, Any]]) -> Metric:
@@ -95,6 +156,15 @@ def _minutes(feeds: Mapping[str, Mapping[str, Any]]) -> Metric:
     return gauge
 
 
+def _crashes() -> Metric:
+    counter = CounterMetricFamily(
+        "orderflow_crashes", "Threads that failed on a defect and began again", labels=["thread"]
+    )
+    for thread, count in CRASHES.health()["threads"].items():
+        counter.add_metric([thread], count)
+    return counter
+
+
 def register_metrics(server: Flask, hub: Hub, prefix: str = "/") -> None:
     """Serve it under a path prefix."""
     registry = CollectorRegistry()
@@ -102,4 +172,5 @@ def register_metrics(server: Flask, hub: Hub, prefix: str = "/") -> None:
 
     @server.get(prefix + "metrics")
     def metrics() -> Response:
-        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+        text = generate_latest(registry) + generate_latest(REGISTRY)
+        return Response(text, content_type=CONTENT_TYPE_LATEST)

@@ -15,6 +15,7 @@ from simple_websocket import ConnectionClosed, Server
 from ..hub import Hub, Unavailable
 from ..market import State
 from ..settings import Settings
+from ..telemetry import CONFLATIONS, DELTAS_SENT, SNAPSHOTS_SENT, SOCKET_REFUSALS, SOCKETS
 from ..view import View
 from ..wire import encode_error
 from . import grant
@@ -66,13 +67,15 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
     @sock.route(prefix + PATH)  # type: ignore[untyped-decorator]
     def orderflow(websocket: Server) -> None:
         try:
-            with places.taken(client_address()):
+            with places.taken(client_address()), SOCKETS.track_inprogress():
                 _serve(websocket, hub)
         except NoPlace as error:
+            SOCKET_REFUSALS.labels("too_many_clients").inc()
             with suppress(ConnectionClosed, OSError):
                 websocket.send(encode_error("too_many_clients", None, str(error)))
                 websocket.close(_TRY_AGAIN_LATER, "too many clients")
         except _Flood:
+            SOCKET_REFUSALS.labels("too_many_messages").inc()
             with suppress(ConnectionClosed, OSError):
                 websocket.close(_POLICY_VIOLATION, "too many messages")
         except (ConnectionClosed, OSError):
@@ -113,6 +116,7 @@ def _serve(websocket: Server, hub: Hub) -> None:
 
 
 def _refuse(websocket: Server, error: QueryError) -> None:
+    SOCKET_REFUSALS.labels(error.code).inc()
     websocket.send(encode_error(error.code, error.param, str(error)))
     websocket.close(_POLICY_VIOLATION, error.code)
 
@@ -132,6 +136,7 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
     begun = view.cvd_from, view.depth
     snapshot, revision, oldest = view.snapshot(query.lookback)
     websocket.send(snapshot)
+    SNAPSHOTS_SENT.inc()
     told: tuple[State, str] | None = None
     tell_again = 0.0
     period = query.emit_ms / 1000
@@ -147,10 +152,15 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
             # Older candles have come, or what CVD counts from is another: only a snapshot tells it.
             snapshot, revision, oldest = view.snapshot(query.lookback)
             websocket.send(snapshot)
+            SNAPSHOTS_SENT.inc()
             begun = begins
         deltas, revision = view.deltas(revision, oldest)
         for delta in deltas:
             websocket.send(delta)
+        if deltas:
+            DELTAS_SENT.inc(len(deltas))
+        if time.monotonic() > next_emit + period:
+            CONFLATIONS.inc()
         next_emit = max(next_emit + period, time.monotonic())
         _wait(websocket, hub, next_emit)
 

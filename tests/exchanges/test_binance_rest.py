@@ -164,3 +164,11 @@ def test_recorded_answers_are_read(recorded_data):
     assert binance_rest.parse_tickers(orjson.dumps(bodies["/fapi/v1/ticker/24hr"]))[0].last is not None
     assert binance_rest.parse_funding(orjson.dumps(bodies["/fapi/v1/premiumIndex"]))
     assert binance_rest.parse_open_interest(orjson.dumps(bodies["/fapi/v1/openInterest"]))[0].open_interest
+
+
+def test_the_venues_clock_is_read():
+    """Milliseconds since the epoch; anything else is a ValueError."""
+    assert binance_rest.parse_time(b'{"serverTime":1790000000123}') == 1_790_000_000_123
+    for wrong in (b"{}", b"[]", b'{"serverTime":"1790000000123"}', b'{"serverTime":5}', b"null"):
+        with pytest.raises(ValueError, match="time"):
+            binance_rest.parse_time(wrong)

@@ -145,3 +145,12 @@ def test_tickers_of_all_symbols():
         Ticker("B", open_interest=Decimal(5)),
         Ticker("C"),
     ]
+
+
+def test_the_venues_clock_is_read():
+    """Nanoseconds in a text, told in ms; anything else is a ValueError."""
+    body = b'{"retCode":0,"result":{"timeSecond":"1790000000","timeNano":"1790000000123456789"}}'
+    assert bybit_rest.parse_time(body) == 1_790_000_000_123
+    for wrong in (b"{}", b'{"timeNano":5}', b'{"timeNano":"x"}', b'{"timeNano":"5"}'):
+        with pytest.raises(ValueError, match="time"):
+            bybit_rest.parse_time(b'{"retCode":0,"result":' + wrong + b"}")

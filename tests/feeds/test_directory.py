@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ import pytest
 from orderflow_dash.feeds import directory as directory_module
 from orderflow_dash.feeds.backoff import Backoff
 from orderflow_dash.feeds.board import TickerBoard
+from orderflow_dash.feeds.clock import VenueClock
 from orderflow_dash.feeds.directory import BinanceListing, BybitListing, Directory
 from orderflow_dash.feeds.rest import RestClient, RestError
 from orderflow_dash.market import Instrument, Ticker, Venue
@@ -34,6 +36,8 @@ class ListingByHand:
         self.polls = 0
         self.watched: list[bool] = []
         self.closed = False
+        self.times = 0
+        self.clock_ahead: int | None = 0  # ms
 
     def load(self) -> dict[str, Instrument]:
         if self.failure is not None:
@@ -45,6 +49,12 @@ class ListingByHand:
             raise self.failure
         self.polls += 1
         report([Ticker("BTCUSDT", last=Decimal(self.polls)), Ticker("UNLISTED", last=Decimal(1))])
+
+    def time(self) -> int:
+        self.times += 1
+        if self.clock_ahead is None:
+            raise RestError("HTTP 404", 404)
+        return int(time.time() * 1000) + self.clock_ahead
 
     def watch(self, report) -> None:
         self.watched.append(report is not None)
@@ -58,9 +68,10 @@ def start() -> Iterator[Callable[..., Directory]]:
     """Starts directories, and stops them after the test."""
     made: list[Directory] = []
 
-    def begin(listing, board=None, venue=Venue.BINANCE, instruments=None) -> Directory:
+    def begin(listing, board=None, venue=Venue.BINANCE, instruments=None, clock=None) -> Directory:
         instruments = {} if instruments is None else instruments
-        made.append(Directory(venue, listing, board or TickerBoard(), instruments, Backoff(0.01, 0.02)))
+        backoff = Backoff(0.01, 0.02)
+        made.append(Directory(venue, listing, board or TickerBoard(), instruments, backoff, clock))
         made[-1].start()
         return made[-1]
 
@@ -273,3 +284,38 @@ def test_cursors_that_never_end_are_given_up():
     """A venue that goes round in circles does not hang the directory."""
     pages = Pages("again")
     assert len(BybitListing(Venue.BYBIT, pages).load()) == len(pages.asked) == 20
+
+
+@pytest.mark.parametrize("listing_of", [BinanceListing, BybitListing])
+def test_a_venues_time_is_asked_for(exchange, rest, listing_of):
+    """The simulated venues' clock is the machine's own: they differ by no more than is told."""
+    if listing_of is BybitListing:
+        listing = BybitListing(Venue.BYBIT, rest)
+    else:
+        listing = BinanceListing(Venue.BINANCE, rest, exchange.ws_root, QUICK, {})
+    before = exchange.source.now()
+    assert before <= listing.time() <= exchange.source.now()
+
+
+def test_a_directory_measures_the_venues_clock(start):
+    """Once a minute, by the second of two questions."""
+    listing, clock = ListingByHand(), VenueClock()
+    listing.clock_ahead = 7_000
+    start(listing, clock=clock)
+    wait_until(clock.reading)
+    assert listing.times == 2
+    reading = clock.reading()
+    assert reading is not None
+    assert abs(reading.skew_ms - 7_000) <= reading.within_ms + 2
+
+
+def test_a_venue_without_a_clock_is_reachable_even_so(start):
+    """What cannot be told is not known, and that is all."""
+    listing, clock = ListingByHand(), VenueClock()
+    listing.clock_ahead = None
+    directory = start(listing, clock=clock)
+    wait_until(lambda: listing.times)
+    directory.look()
+    wait_until(lambda: listing.polls > 3)
+    assert directory.reachable
+    assert clock.reading() is None

@@ -306,7 +306,7 @@ def test_the_old_connection_stays_until_the_new_one_has_shown_its_symbols(handov
     told(server, 1, 5)
     look_again(feed)
     told(server, 1, 6)
-    wait_until(lambda: feed.counters["handovers"] == 1)
+    wait_until(lambda: feed.counters["handovers"] == 1 and 6 in sink.ids)
     assert sink.ids == [1, 2, 4, 3, 5, 6]
     wait_until(lambda: not old._thread.is_alive())
     assert feed.health()["gaps"] == 0

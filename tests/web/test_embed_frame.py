@@ -14,8 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from orderflow_dash.access.embed_token import EmbedTokens
-from orderflow_dash.logs import redacted
 from orderflow_dash.market import Venue
+from orderflow_dash.redaction import redact
 from tests.conftest import UNREACHABLE, Served, wait_until
 
 from .test_access import BASIC, KEY, client, login, routes
@@ -295,4 +295,4 @@ def test_no_token_is_logged(market: Served, token: str, caplog: pytest.LogCaptur
         f'"GET /embed/t/{token}/?a=b HTTP/1.1" 200 "https://x/embed?a=b&token={token}&c=d" "/x?token={token}"'
     )
     expected = '"GET /embed/t/***/?a=b HTTP/1.1" 200 "https://x/embed?a=b&token=***&c=d" "/x?token=***"'
-    assert redacted(line) == expected
+    assert redact(line) == expected

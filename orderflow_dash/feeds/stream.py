@@ -1,0 +1,138 @@
+"""One symbol's stream of trades: what keeps it whole, how it is, and what it has counted."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from ..exchanges.protocol import TradeBatch
+from ..market import Instrument
+from .connection import Connection
+from .continuity import Continuity, Hole, Known, TradeSink
+from .lag import LagMeter, LagWindow
+from .repair import Repairer
+from .rhythm import Rhythm
+
+log = logging.getLogger(__name__)
+
+_LATE_MS = 60_000  # no venue sends a trade so long after it was made
+
+
+class TradeStream:
+    """Continuity, rhythm, lag and counters of one symbol; between a connection and the sink of its trades."""
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        topic: str,
+        sink: TradeSink,
+        continuity: Callable[[TradeSink], Continuity],
+        repairer: Repairer | None,
+        known: Known | None = None,
+    ) -> None:
+        self.instrument = instrument
+        self.symbol = instrument.symbol
+        self.topic = topic
+        self.ended = False
+        self.repaired = 0  # trades that came by request
+        self.continuity = continuity(self)
+        self._known = known
+        if known is not None:
+            self.continuity.known_until = known.until
+        self.rhythm = Rhythm()
+        self.lock = threading.RLock()  # two connections may carry it during a handover
+        self.trades = 0
+        self.holes = 0
+        self.refused = ""
+        self.outrun = False  # what is known is later than what comes: it is of another source
+        self.connection: Connection | None = None
+        self.asked_at = time.monotonic()
+        self.lag = LagMeter()
+        self.recent_lag = LagWindow(lambda: self.lag.count()[0])
+        self._sink = sink
+        self._repairer = repairer
+
+    def receive(self, batch: TradeBatch, now: float, received_ms: int) -> None:
+        """Take a batch, at ``now`` (monotonic seconds), ``received_ms`` by the clock."""
+        with self.lock:
+            self.refused = ""  # whatever the venue said: here are trades
+            before = self.trades
+            newest = batch.trades[-1][0] if batch.trades else 0
+            self.outrun = self._known is not None and 0 < newest < self._known.until - _LATE_MS
+            self.continuity.receive(batch)
+            if self.trades != before:  # repeats are no sign of life
+                self.rhythm.beat(now)
+                self.lag.note(received_ms - newest)
+                if not before and self._repairer is not None:
+                    self._repairer.begin(self, batch, self._known)
+
+    def interrupted(self) -> None:
+        """Its connection broke."""
+        with self.lock:
+            self.rhythm.rest()
+            self.continuity.interrupted()
+
+    def counts(self) -> Counter[str]:
+        """What it has counted, by name."""
+        continuity = self.continuity
+        return Counter(
+            trades=self.trades,
+            gaps=self.holes,
+            repaired=self.repaired,
+            repeats=continuity.repeats,
+            impossible=continuity.impossible,
+        )
+
+    # Fillable: what repair does to it.
+
+    def fill(self, batch: TradeBatch) -> int:
+        """Count trades that were fetched, where they were missing; how many were."""
+        with self.lock:
+            return self.continuity.fill(batch)
+
+    def expect(self, hole: Hole) -> None:
+        """The trades of a hole that continuity did not find itself are about to come."""
+        with self.lock:
+            self.continuity.expect(hole)
+
+    def close(self, hole: Hole) -> None:
+        """Nothing is missing there any more."""
+        with self.lock:
+            self.continuity.close(hole)
+
+    def lose(self, after: int, before: int) -> None:
+        """Trades between two times (ms) are missing, and stay so."""
+        with self.lock:
+            self.holes += 1
+            self._sink.on_hole(Hole(after, before, None))
+
+    # TradeSink: between continuity and the sink it counts.
+
+    def on_trades(self, trades: list[tuple[int, int, int, int]]) -> None:
+        """Pass on."""
+        self.trades += len(trades)
+        self._sink.on_trades(trades)
+
+    def on_fetched(self, trades: list[tuple[int, int, int, int]]) -> None:
+        """Pass on."""
+        self.repaired += len(trades)
+        self._sink.on_fetched(trades)
+
+    def on_hole(self, hole: Hole) -> None:
+        """Pass on; what came before the first trade is no gap."""
+        self._sink.on_hole(hole)
+        if hole.whole_from is not None:
+            return
+        self.holes += 1
+        if self._repairer is not None:
+            self._repairer.hole(self, hole)
+        log.debug("%s: trades are missing between %d and %d ms", self.symbol, hole.after, hole.before)
+
+    def on_filled(self, hole: Hole) -> None:
+        """Pass on. Where nothing was fetched it was only a matter of order: no gap after all."""
+        if hole.whole_from is None and not hole.fetched:
+            self.holes -= 1
+        self._sink.on_filled(hole)
