@@ -167,10 +167,10 @@ def test_what_is_known_to_be_secret_is_struck_out_in_every_form() -> None:
 
 def test_settings_know_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys and the passwords of addresses, whichever setting holds them."""
-    monkeypatch.setenv("ORDERFLOW_SECRET_KEY", "the-key")
+    monkeypatch.setenv("ORDERFLOW_SECRET_KEY", "the-key-of-this-test")
     monkeypatch.setenv("DATABASE_URL", "postgres://trader:the-word@host/prices")
     monkeypatch.setenv("BYBIT_REST", "https://me:the-other@proxy.example")
-    assert {"the-key", "the-word", "the-other"} <= set(load_settings().secrets())
+    assert {"the-key-of-this-test", "the-word", "the-other"} <= set(load_settings().secrets())
 
 
 # -- requests -------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -236,6 +237,7 @@ class SlowClient:
 
     def __init__(self) -> None:
         self.deltas = 0
+        self.sock = SimpleNamespace(is_flooding=False)
 
     def send(self, text: str) -> None:
         if text.startswith('{"type":"delta"'):
