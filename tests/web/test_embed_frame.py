@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -17,6 +18,7 @@ from orderflow_dash.access.embed_token import EmbedTokens
 from orderflow_dash.logs import redacted
 from orderflow_dash.market import Venue
 from tests.conftest import UNREACHABLE, Served, wait_until
+from tests.test_replay import binance_file, invented_rows
 
 from .test_access import BASIC, KEY, client, login, routes
 from .test_edge import JSON, callback
@@ -57,10 +59,10 @@ def test_the_address_with_a_token_leads_to_the_page_of_that_token(market: Served
         way = asking.get(f"/embed?token={token}&theme=light&symbol=ETHUSDT")
         assert (way.status_code, way.headers["Location"]) == (
             302,
-            f"/embed/t/{token}/?theme=light&symbol=ETHUSDT",
+            f"embed/t/{token}/?theme=light&symbol=ETHUSDT",
         )
-        assert asking.get(f"/embed/?token={token}").status_code == 302
-        page = asking.get(way.headers["Location"])
+        page = asking.get(f"/embed/?token={token}", follow_redirects=True)
+        assert page.url.path == f"/embed/t/{token}/"
         assert page.status_code == 200
         addresses = re.findall(r'(?:src|href)="([^"]+)"', page.text)
         assert len(addresses) > 40
@@ -186,6 +188,20 @@ def test_a_token_opens_nothing_else(market: Served, token: str) -> None:
         "", "_dash-layout", "_dash-dependencies", "_dash-update-component",
         "_dash-component-suites", "assets", "ws/orderflow", "api/export.csv",
     }  # fmt: skip
+
+
+def test_a_frame_says_that_it_shows_a_replay_and_cannot_steer_it(
+    serve: Callable[..., Served], tmp_path: Path
+) -> None:
+    """Whoever sees one panel must not move the market of all others."""
+    token = TOKENS.sign(Venue.BINANCE, ["BTCUSDT"], 60)
+    served = serve(**BASIC, replay=str(binance_file(tmp_path, invented_rows(200))))
+    with client(served) as asking:
+        layout = asking.get(f"/embed/t/{token}/_dash-layout").text
+        assert "recorded trades" in layout
+        assert "replay-controls" not in layout
+        assert asking.post(f"/embed/t/{token}/api/replay", json={"paused": True}).status_code == 401
+        assert "replay-controls" in asking.get("/embed/_dash-layout", headers=login()).text
 
 
 def test_the_pass_for_files_opens_files_alone(market: Served) -> None:
