@@ -105,8 +105,9 @@ class EmbedFrames:
         html = str(self._open_page()).replace("<html ", "<html data-locked ", 1)
         written = re.findall(r'"requests_pathname_prefix":("[^"]+")', html)[0]
         page = json.loads(written)  # where the page itself asks, whatever a proxy does to it
-        for folder in _FILES:
-            html = html.replace(f'"{page}{folder}', f'"{page}f/{self._tokens.files_pass}/{folder}')
+        for start in (page, page.removesuffix("embed/")):  # files of this page, and those that pages share
+            for folder in _FILES:
+                html = html.replace(f'"{start}{folder}', f'"{page}f/{self._tokens.files_pass}/{folder}')
         return html.replace(written, json.dumps(f"{page}t/{g.frame_token}/"))
 
     def _to_page(self, request: Request, token: str) -> Response:
