@@ -44,7 +44,7 @@ class Lock(NamedTuple):
 
     def refusal(self, args: Mapping[str, str]) -> tuple[str, str] | None:
         """The name and the reason of what a query asks for beyond it; None where it stays within."""
-        if args.get("exchange", self.venue.value) != self.venue.value:
+        if args.get("exchange", self.venue.value).lower() != self.venue.value:
             return "exchange", f"this access is for {self.venue.value} alone"
         if args.get("symbol", self.symbols[0]).upper() not in self.symbols:
             return "symbol", f"this access is for {', '.join(self.symbols)} alone"

@@ -17,7 +17,8 @@ from websockets.sync.client import connect
 from orderflow_dash.access.embed_token import EmbedTokens
 from orderflow_dash.logs import redacted
 from orderflow_dash.market import Venue
-from tests.conftest import UNREACHABLE, Served, wait_until
+from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
+from tests.conftest import UNREACHABLE, Served, venues_at, wait_until
 from tests.test_replay import binance_file, invented_rows
 
 from .test_access import BASIC, KEY, client, login, routes
@@ -237,6 +238,16 @@ def test_a_login_does_not_widen_a_token(market: Served, token: str) -> None:
     with client(market, **login()) as asking:
         assert asking.get(f"/embed/t/{token}/api/export.csv?symbol=SOLUSDT").status_code == 403
         assert asking.get("/api/export.csv?exchange=demo&symbol=SOLUSDT").status_code == 200
+
+
+def test_an_address_that_names_nothing_opens_the_tokens_own_venue(serve: Callable[..., Served]) -> None:
+    """Also where another venue can be reached and would come first."""
+    with SimulatedExchange(SyntheticMarket(seed=3)) as exchange:
+        served = serve(**BASIC, **venues_at(exchange))
+        wait_until(lambda: all(venue.reachable for venue in served.hub.venues()))
+        with client(served) as asking:
+            answer = opened(asking, TOKENS.sign(Venue.BYBIT, ["ETHUSDT"], 60), "?tf=5m")
+    assert '"aria-label":"Order flow of ETHUSDT on Bybit"' in answer
 
 
 def test_an_expired_token_is_told_in_the_frame_and_to_the_page_around_it(market: Served) -> None:
