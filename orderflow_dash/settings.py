@@ -10,9 +10,16 @@ import secrets
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
 
+from .access.setting_checks import (
+    check_allowed_origins,
+    check_secret_key,
+    check_trusted_proxies,
+    check_user_header,
+    check_users,
+)
 from .limit_settings import LimitSettings
 
 
@@ -61,49 +68,6 @@ def _frame_ancestors(value: str) -> str:
     raise ValueError(
         "'none', or a list of 'self', https: and hosts such as https://portal.example, by spaces"
     )
-
-
-_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}", re.ASCII)  # servers drop names with underscores
-_SHORTEST_KEY = 16
-
-
-def _user_header(value: str) -> str:
-    if not _HEADER.fullmatch(value) or value.lower() in ("host", "cookie", "authorization"):
-        raise ValueError("the name of a header that your proxy sets, letters, digits and hyphens")
-    return value
-
-
-def _users(value: SecretStr, info: ValidationInfo) -> SecretStr:
-    from .access.users import parse_users
-
-    if not parse_users(value.get_secret_value()) and info.data.get("access") == "basic":
-        raise ValueError(
-            "ORDERFLOW_ACCESS=basic needs users, as `orderflow-dash hash-password NAME` prints them"
-        )
-    return value
-
-
-def _trusted_proxies(value: str, info: ValidationInfo) -> str:
-    from .access.trusted_proxy import parse_proxies
-
-    parse_proxies(value)
-    if not value.strip() and info.data.get("access") == "proxy":
-        raise ValueError("ORDERFLOW_ACCESS=proxy needs the networks of your proxies, such as 10.1.2.0/24")
-    return value
-
-
-def _allowed_origins(value: str) -> str:
-    from .access.origins import Origins
-
-    Origins(value)
-    return value
-
-
-def _secret_key(value: SecretStr) -> SecretStr:
-    keys = value.get_secret_value().split()
-    if not keys or min(map(len, keys)) < _SHORTEST_KEY:
-        raise ValueError(f"a random text of {_SHORTEST_KEY} characters or more, without spaces")
-    return value
 
 
 def _prefix(value: str) -> str:
@@ -256,7 +220,7 @@ class Settings(LimitSettings):
     ] = "none"
     users: Annotated[
         SecretStr,
-        AfterValidator(_users),
+        AfterValidator(check_users),
         Field(
             alias="ORDERFLOW_USERS",
             validate_default=True,
@@ -266,12 +230,12 @@ class Settings(LimitSettings):
     ] = SecretStr("")
     user_header: Annotated[
         str,
-        AfterValidator(_user_header),
+        AfterValidator(check_user_header),
         Field(alias="ORDERFLOW_USER_HEADER", description="header in which a trusted proxy names the user"),
     ] = "X-Forwarded-User"
     trusted_proxies: Annotated[
         str,
-        AfterValidator(_trusted_proxies),
+        AfterValidator(check_trusted_proxies),
         Field(
             alias="ORDERFLOW_TRUSTED_PROXIES",
             validate_default=True,
@@ -281,7 +245,7 @@ class Settings(LimitSettings):
     ] = ""
     allowed_origins: Annotated[
         str,
-        AfterValidator(_allowed_origins),
+        AfterValidator(check_allowed_origins),
         Field(
             alias="ORDERFLOW_ALLOWED_ORIGINS",
             description="further pages that may open the socket, such as `https://portal.example`, by spaces;"
@@ -318,7 +282,7 @@ class Settings(LimitSettings):
     ] = False
     secret_key: Annotated[
         SecretStr,
-        AfterValidator(_secret_key),
+        AfterValidator(check_secret_key),
         Field(
             default_factory=lambda: SecretStr(secrets.token_urlsafe(32)),
             alias="ORDERFLOW_SECRET_KEY",

@@ -120,7 +120,7 @@ def test_a_server_that_strangers_reach_without_access_control_says_so_once(tmp_p
     for name, (command, environment, warnings) in starts.items():
         (tmp_path / name).mkdir()
         with running(command, tmp_path / name / "log", **environment) as program:
-            wait_until(lambda: httpx.get(f"{program.url}/health", trust_env=False).status_code == 200, 20)
+            assert httpx.get(f"{program.url}/health", trust_env=False, timeout=30).status_code == 200
             assert program.output.count(WARNING) == warnings, name
         assert "Traceback" not in program.output
 
@@ -137,7 +137,7 @@ def test_gunicorn_logs_neither_tokens_nor_logins(tmp_path: Path) -> None:
         "ORDERFLOW_LOG_LEVEL": "DEBUG",
     }
     with running(procfile_command(), tmp_path / "log", **environment) as program:
-        with httpx.Client(base_url=program.url, trust_env=False) as asking:
+        with httpx.Client(base_url=program.url, trust_env=False, timeout=30) as asking:
             referer = {"Referer": f"{program.url}/embed/t/{token}/?token={token}"}
             for path in (f"/embed?token={token}", f"/embed/t/{token}/", f"/embed/t/{token}/nosuch"):
                 asking.get(path, headers=referer)
@@ -167,7 +167,7 @@ def test_a_proxy_on_a_unix_socket_is_trusted_by_its_word(tmp_path: Path) -> None
             wait_until(lambda: re.search(r"Booting worker", program.output), 20)
             with httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://x") as asking:
                 headers = {"X-Forwarded-User": "alice"}
-                assert asking.get("/help", headers=headers, timeout=20).status_code == status
-                assert asking.get("/help", timeout=20).status_code == 401
+                assert asking.get("/help", headers=headers, timeout=30).status_code == status
+                assert asking.get("/help", timeout=30).status_code == 401
         assert WARNING not in program.output
         assert "Traceback" not in program.output

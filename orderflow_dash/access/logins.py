@@ -1,6 +1,6 @@
 """Checking a name and a password: the same effort for everybody, one at a time, remembered for a while.
 
-A hash costs some 70 ms and 32 MB on purpose. A page asks every second, so a login that was right is
+A hash costs some 100 ms and 32 MB on purpose. A page asks every second, so a login that was right is
 remembered, under a keyed hash that is worth nothing outside this process.
 """
 
@@ -75,7 +75,7 @@ class Logins:
             else:
                 self._attempts.failed(address)
                 if wait := self._attempts.wait_s(address):
-                    log.warning("too many wrong logins from %s: refused for %d s", address, wait)
+                    log.warning("too many wrong logins from %.64r: refused for %d s", address, wait)
             return Verdict(is_right)
         finally:
             self._one_at_a_time.release()

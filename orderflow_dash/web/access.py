@@ -23,13 +23,13 @@ OPEN: Final = frozenset({"health", "ready"})  # endpoints
 _HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def guard_access(server: Flask, settings: Settings, prefix: str = "/") -> None:
+def guard_access(server: Flask, settings: Settings) -> None:
     """Guard a server whose routes are all there, and give its embeddable panel routes for tokens."""
     gate = gate_of(settings)
     origins = Origins(settings.allowed_origins)
     is_key_set = "secret_key" in settings.model_fields_set
     tokens = EmbedTokens(settings.secret_key.get_secret_value())
-    frames = EmbedFrames(server, tokens, prefix, is_key_set=is_key_set)
+    frames = EmbedFrames(server, tokens, is_key_set=is_key_set)
 
     def guard() -> Response | None:
         if _does_something(request) and not _is_ours(request, origins):

@@ -8,7 +8,9 @@ whose address is the same for all tokens, so that browsers may keep them.
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import time
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -26,6 +28,7 @@ HELD: Final = "embed/t/<frame_token>/"  # where all is that a token opens
 TOKEN: Final = "token"  # noqa: S105 - the name of the parameter
 OVER: Final = "X-Orderflow-Embed"  # header of a refusal that asking again does not change
 
+_OPEN_PAGE: Final = "page-embed"  # endpoint of the page for those who have access
 _PAGE: Final = "embed-frame"
 _FILES: Final = ("_dash-component-suites/", "assets/")
 _OF_PAGE: Final = ("_dash-layout", "_dash-dependencies", "_dash-update-component", *_FILES)
@@ -35,13 +38,14 @@ _OF_ROOT: Final = ("ws/orderflow", "api/export.csv")
 class EmbedFrames:
     """The routes for tokens of one server, and who may use them."""
 
-    def __init__(self, server: Flask, tokens: EmbedTokens, prefix: str, *, is_key_set: bool) -> None:
+    def __init__(self, server: Flask, tokens: EmbedTokens, *, is_key_set: bool) -> None:
         """``is_key_set``: the secret is a setting, so that there may be tokens at all."""
         self._tokens = tokens
-        self._prefix = prefix
         self._is_key_set = is_key_set
-        self._open_page = server.view_functions["page-embed"]
+        self._open_page = server.view_functions[_OPEN_PAGE]
         ends = {rule.rule: rule.endpoint for rule in server.url_map.iter_rules()}
+        (page,) = (rule for rule, endpoint in ends.items() if endpoint == _OPEN_PAGE)
+        self._prefix = prefix = page.removesuffix("embed")  # where the app is mounted
         self._pages = frozenset({ends[f"{prefix}embed"], ends[f"{prefix}embed/"], _PAGE})
         self._by_query = self._pages | {
             rule.endpoint
@@ -60,11 +64,8 @@ class EmbedFrames:
         """A refusal, or the way to the page; None where the request may go on, within the token's lock."""
         grant.mark_token()
         if "frame_pass" in g:
-            return (
-                None
-                if self._tokens.is_files_pass(g.frame_pass)
-                else refused(403, "this is no address of ours")
-            )
+            is_good = self._tokens.is_files_pass(g.frame_pass)
+            return None if is_good else refused(403, "this is no address of ours")
         token = self._token(request) or ""
         try:
             lock = self._tokens.read(token, time.time())
@@ -102,19 +103,19 @@ class EmbedFrames:
 
     def _show_page(self) -> str:
         """The page ``/embed``, all of whose requests go by the token."""
-        page = f"{self._prefix}embed/"
-        held, files = f"{page}t/{g.frame_token}/", f"{page}f/{self._tokens.files_pass}/"
         html = str(self._open_page()).replace("<html ", "<html data-locked ", 1)
-        for folder in (f"{page}_dash-component-suites/", f"{self._prefix}assets/"):
-            html = html.replace(
-                f'"{folder}', f'"{files}{folder.removeprefix(page).removeprefix(self._prefix)}'
-            )
-        return html.replace(f'"{_in_script(page)}"', f'"{_in_script(held)}"')
+        written = re.findall(r'"requests_pathname_prefix":("[^"]+")', html)[0]
+        page = json.loads(written)  # where the page itself asks, whatever a proxy does to it
+        for start in (page, page.removesuffix("embed/")):  # files of this page, and those that pages share
+            for folder in _FILES:
+                html = html.replace(f'"{start}{folder}', f'"{page}f/{self._tokens.files_pass}/{folder}')
+        return html.replace(written, json.dumps(f"{page}t/{g.frame_token}/"))
 
     def _to_page(self, request: Request, token: str) -> Response:
         rest = [(name, value) for name, value in request.args.items(multi=True) if name != TOKEN]
         query = f"?{urlencode(rest)}" if rest else ""
-        where = f"{request.script_root}{self._prefix}embed/t/{token}/{query}"
+        # Relative, so that it stays on this host and under whatever prefix it was asked by.
+        where = f"{'' if request.path.endswith('/') else 'embed/'}t/{token}/{query}"
         return Response(status=302, headers={"Location": where})
 
     def _over(self, request: Request, error: TokenError) -> Response:
@@ -135,8 +136,3 @@ def _take_token(_endpoint: str | None, values: dict[str, Any] | None) -> None:
     for name in ("frame_token", "frame_pass"):
         if values and name in values:
             setattr(g, name, values.pop(name))
-
-
-def _in_script(path: str) -> str:
-    """A path as Dash writes it into the page's settings."""
-    return path.replace("/", "\\u002f")

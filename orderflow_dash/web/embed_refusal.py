@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from html import escape
 from typing import Final
 
 from flask import Response
-from markupsafe import escape
 
 _WORDS: Final = {"expired": "This view has expired", "refused": "This view cannot be shown"}
 _HINTS: Final = {

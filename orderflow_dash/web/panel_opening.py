@@ -8,6 +8,7 @@ from typing import NamedTuple
 from dash.development.base_component import Component
 
 from ..hub import Hub, Unavailable, UnknownSymbol
+from .grant import current_lock
 from .panel import new_panel_id, panel
 from .panel_options import parse_options
 from .query import QueryError, parse_view_query, view_args
@@ -52,7 +53,7 @@ def open_panel(
 
 def _with_venue(hub: Hub, query: Mapping[str, str]) -> tuple[Mapping[str, str], list[str]]:
     """The query with a venue where it names none, and a sentence where that is not the usual one."""
-    if "exchange" in query:
+    if "exchange" in query or current_lock() is not None:  # a lock names its own
         return query, []
     chosen, usual = hub.default_venue(), hub.venues()[0]
     sentences = []

@@ -121,6 +121,7 @@ def test_symbols_that_cannot_be_are_not_signed(symbols: list[str]) -> None:
         ({"symbol": "BTCUSDT,SOLUSDT"}, "symbol"),
         ({"exchange": "bybit"}, "exchange"),
         ({"exchange": "BINANCE"}, None),
+        ({"exchange": "BYBIT"}, "exchange"),
     ],
 )
 def test_a_lock_refuses_what_lies_beyond_it(args: dict[str, str], param: str | None) -> None:

@@ -104,7 +104,7 @@ def test_a_flood_is_refused_unhashed_and_who_is_in_stays_in(
     assert len(counted.hashes) == 4
     assert logins.check("alice", "correct horse", HERE).is_right  # remembered, from wherever it comes
     assert [record.getMessage() for record in caplog.records] == [
-        f"too many wrong logins from {HERE}: refused for 300 s"
+        f"too many wrong logins from {HERE!r}: refused for 300 s"
     ]
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -16,7 +17,9 @@ from websockets.sync.client import connect
 from orderflow_dash.access.embed_token import EmbedTokens
 from orderflow_dash.market import Venue
 from orderflow_dash.redaction import redact
-from tests.conftest import UNREACHABLE, Served, wait_until
+from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
+from tests.conftest import UNREACHABLE, Served, venues_at, wait_until
+from tests.test_replay import binance_file, invented_rows
 
 from .test_access import BASIC, KEY, client, login, routes
 from .test_edge import JSON, callback
@@ -57,10 +60,10 @@ def test_the_address_with_a_token_leads_to_the_page_of_that_token(market: Served
         way = asking.get(f"/embed?token={token}&theme=light&symbol=ETHUSDT")
         assert (way.status_code, way.headers["Location"]) == (
             302,
-            f"/embed/t/{token}/?theme=light&symbol=ETHUSDT",
+            f"embed/t/{token}/?theme=light&symbol=ETHUSDT",
         )
-        assert asking.get(f"/embed/?token={token}").status_code == 302
-        page = asking.get(way.headers["Location"])
+        page = asking.get(f"/embed/?token={token}", follow_redirects=True)
+        assert page.url.path == f"/embed/t/{token}/"
         assert page.status_code == 200
         addresses = re.findall(r'(?:src|href)="([^"]+)"', page.text)
         assert len(addresses) > 40
@@ -188,6 +191,20 @@ def test_a_token_opens_nothing_else(market: Served, token: str) -> None:
     }  # fmt: skip
 
 
+def test_a_frame_says_that_it_shows_a_replay_and_cannot_steer_it(
+    serve: Callable[..., Served], tmp_path: Path
+) -> None:
+    """Whoever sees one panel must not move the market of all others."""
+    token = TOKENS.sign(Venue.BINANCE, ["BTCUSDT"], 60)
+    served = serve(**BASIC, replay=str(binance_file(tmp_path, invented_rows(200))))
+    with client(served) as asking:
+        layout = asking.get(f"/embed/t/{token}/_dash-layout").text
+        assert "recorded trades" in layout
+        assert "replay-controls" not in layout
+        assert asking.post(f"/embed/t/{token}/api/replay", json={"paused": True}).status_code == 401
+        assert "replay-controls" in asking.get("/embed/_dash-layout", headers=login()).text
+
+
 def test_the_pass_for_files_opens_files_alone(market: Served) -> None:
     """Scripts and styles, and neither page nor figures."""
     with client(market) as asking:
@@ -221,6 +238,16 @@ def test_a_login_does_not_widen_a_token(market: Served, token: str) -> None:
     with client(market, **login()) as asking:
         assert asking.get(f"/embed/t/{token}/api/export.csv?symbol=SOLUSDT").status_code == 403
         assert asking.get("/api/export.csv?exchange=demo&symbol=SOLUSDT").status_code == 200
+
+
+def test_an_address_that_names_nothing_opens_the_tokens_own_venue(serve: Callable[..., Served]) -> None:
+    """Also where another venue can be reached and would come first."""
+    with SimulatedExchange(SyntheticMarket(seed=3)) as exchange:
+        served = serve(**BASIC, **venues_at(exchange))
+        wait_until(lambda: all(venue.reachable for venue in served.hub.venues()))
+        with client(served) as asking:
+            answer = opened(asking, TOKENS.sign(Venue.BYBIT, ["ETHUSDT"], 60), "?tf=5m")
+    assert '"aria-label":"Order flow of ETHUSDT on Bybit"' in answer
 
 
 def test_an_expired_token_is_told_in_the_frame_and_to_the_page_around_it(market: Served) -> None:

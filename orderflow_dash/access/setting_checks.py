@@ -1,0 +1,54 @@
+"""What the settings of access control accept. Each raises ValueError, which says so and tells no secret."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pydantic import SecretStr, ValidationInfo
+
+from .origins import Origins
+from .trusted_proxy import parse_proxies
+from .users import parse_users
+
+_HEADER: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")  # servers drop names with underscores
+_NO_HEADERS: Final = ("host", "cookie", "authorization")  # those that clients set themselves
+_SHORTEST_KEY: Final = 16
+
+
+def check_user_header(value: str) -> str:
+    """The name of a header that only a proxy sets."""
+    if not _HEADER.fullmatch(value) or value.lower() in _NO_HEADERS:
+        raise ValueError("the name of a header that your proxy sets, letters, digits and hyphens")
+    return value
+
+
+def check_users(value: SecretStr, info: ValidationInfo) -> SecretStr:
+    """Users; some, where they alone may come in."""
+    if not parse_users(value.get_secret_value()) and info.data.get("access") == "basic":
+        raise ValueError(
+            "ORDERFLOW_ACCESS=basic needs users, as `orderflow-dash hash-password NAME` prints them"
+        )
+    return value
+
+
+def check_trusted_proxies(value: str, info: ValidationInfo) -> str:
+    """Networks; some, where their word alone lets anybody in."""
+    parse_proxies(value)
+    if not value.strip() and info.data.get("access") == "proxy":
+        raise ValueError("ORDERFLOW_ACCESS=proxy needs the networks of your proxies, such as 10.1.2.0/24")
+    return value
+
+
+def check_allowed_origins(value: str) -> str:
+    """Origins."""
+    Origins(value)
+    return value
+
+
+def check_secret_key(value: SecretStr) -> SecretStr:
+    """One key or several, each too long to be guessed."""
+    keys = value.get_secret_value().split()
+    if not keys or min(map(len, keys)) < _SHORTEST_KEY:
+        raise ValueError(f"a random text of {_SHORTEST_KEY} characters or more, without spaces")
+    return value
