@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint coverage faults bench bench-browser load soak screenshots lock browser postgres clean
+.PHONY: run test lint coverage faults bench bench-browser load soak screenshots lock browser postgres nginx clean
 
 # The app on http://127.0.0.1:8050 (PORT overrides), from a bare clone.
 run: .venv/run
@@ -10,7 +10,7 @@ run: .venv/run
 # Every check and every test, browser tests included, from a bare clone.
 # Two files at a time, for most tests wait for sockets, clocks and pages; those that race an accelerated market have
 # the machine to themselves.
-test: .venv/test browser postgres lint
+test: .venv/test browser postgres nginx lint
 	$(BIN)/pytest --numprocesses=2 --dist=worksteal --ignore=tests/faults --ignore=tests/feeds
 	$(BIN)/pytest tests/faults tests/feeds
 
@@ -91,6 +91,16 @@ postgres:
 	  apt-get install --quiet=2 --yes --no-install-recommends postgresql >/dev/null; \
 	else \
 	  echo "The store's tests run on SQLite alone. For PostgreSQL, on Debian: apt-get install postgresql"; \
+	fi
+
+# The recipe of docs/deploy.md is tested in a real nginx; where none can be installed the tests say so and are skipped.
+nginx:
+	@if [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install --quiet=2 --yes --no-install-recommends nginx openssl >/dev/null; \
+	else \
+	  echo "The proxy's recipe is not tested. For that, on Debian: apt-get install nginx openssl"; \
 	fi
 
 clean:

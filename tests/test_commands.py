@@ -64,10 +64,10 @@ class Program:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(15)
 
-    def ready(self) -> bool:
+    def ready(self, prefix: str = "/") -> bool:
         """Whether it serves."""
         try:
-            return httpx.get(f"{self.url}/ready", trust_env=False).status_code == 200
+            return httpx.get(f"{self.url}{prefix}ready", trust_env=False).status_code == 200
         except httpx.HTTPError:
             return False
 

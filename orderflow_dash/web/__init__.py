@@ -43,6 +43,6 @@ def create_server(
     register_help(server, prefix)
     register_export(server, hub, is_replay=replay is not None, prefix=prefix)
     register_replay_api(server, replay, prefix)
-    guard_access(server, settings, prefix)  # last: it gives routes that are there to holders of tokens
+    guard_access(server, settings)  # last: it gives routes that are there to holders of tokens
     server.wsgi_app = RequestTrace(server.wsgi_app, is_logged=settings.access_log)  # type: ignore[method-assign]
     return server

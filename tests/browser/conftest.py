@@ -118,9 +118,8 @@ class Page:
         return strangers + ([] if self.console_may_complain else console)
 
 
-@pytest.fixture(scope="session")
-def driver() -> Iterator[Chrome]:
-    """One browser for all tests, as a trader's screen is wide."""
+def chrome(*, accepts_any_certificate: bool = False) -> Iterator[Chrome]:
+    """A browser as wide as a trader's screen, ended when the iteration goes on."""
     chromedriver = shutil.which("chromedriver")
     if chromedriver is None:
         pytest.fail("chromedriver is not on PATH: install the packages chromium and chromium-driver")
@@ -135,9 +134,16 @@ def driver() -> Iterator[Chrome]:
         "--window-size=1400,900",
     ):
         options.add_argument(argument)
+    options.accept_insecure_certs = accepts_any_certificate
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    with Chrome(options=options, service=Service(chromedriver)) as chrome:
-        yield chrome
+    with Chrome(options=options, service=Service(chromedriver)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def driver() -> Iterator[Chrome]:
+    """One browser for all tests."""
+    yield from chrome()
 
 
 @pytest.fixture(scope="session")
