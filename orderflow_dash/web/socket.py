@@ -19,6 +19,7 @@ from ..telemetry import CONFLATIONS, DELTAS_SENT, SNAPSHOTS_SENT, SOCKET_REFUSAL
 from ..view import View
 from ..wire import encode_error
 from .first_look import await_history
+from .open_sockets import open_sockets
 from .query import QueryError, ViewQuery, parse_view_query
 
 PATH = "ws/orderflow"
@@ -39,6 +40,7 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
         "thread_class": partial(threading.Thread, daemon=True),  # a reader must not hold up the exit
     }
     sock = Sock(server)
+    sockets = open_sockets(server)
     places = threading.BoundedSemaphore(settings.max_sockets)
 
     @server.before_request
@@ -60,7 +62,7 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
                 websocket.close(_TRY_AGAIN_LATER, "too many clients")
                 return
             try:
-                with SOCKETS.track_inprogress():
+                with SOCKETS.track_inprogress(), sockets.held(websocket):
                     _serve(websocket, hub)
             finally:
                 places.release()
