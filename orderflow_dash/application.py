@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -34,6 +35,7 @@ from .simulator import SimulatedExchange, SyntheticMarket
 from .store.null import OFF, history_place, open_history
 from .store.retention import Retention
 from .web import create_server
+from .web.open_sockets import open_sockets
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ _DEMO_HISTORY = 35  # minutes that the simulated market has behind it when it op
 _DEMO_RECONCILE_S = 1.0  # our own exchange need not be spared
 _LOADING_BACKOFF = 0.3, 0.6  # s, while a replay's files are being loaded
 _FLUSH_S = 1.0  # how long the end waits for minutes to be stored
+_GOODBYE_S = 0.6  # how long clients have to take theirs
 _COALESCE_S = 0.04  # changes of a view this close together are encoded as one
 
 
@@ -115,23 +118,20 @@ class Application:
             self.replay.start(self.hub.begin_anew)
 
     def stop(self) -> None:
-        """Say goodbye to clients, then end every thread, within about a second."""
+        """Say goodbye to clients, keep what has closed, end every thread: within 1.5 s, whoever answers."""
+        begun = time.monotonic()
         self.hub.stop()
         for repairer in self._repairers:
             repairer.stop()
-        for reconciler in self._reconcilers:
-            reconciler.stop(wait=0)
-        self._days.stop(wait=0)
-        for directory in self._directories:
-            directory.stop(wait=0)
-        for directory in self._directories:
-            directory.stop()
-        for feed in self._feeds:
-            feed.stop()
-        for reconciler in self._reconcilers:
-            reconciler.stop()
-        self._days.stop()
+        asking: list[Reconciler | DayLines | Directory | Feed] = [
+            *self._reconcilers, self._days, *self._directories, *self._feeds
+        ]  # fmt: skip
+        for part in asking:
+            part.stop(wait=0)
         self.history.stop(_FLUSH_S)
+        for part in asking:
+            part.stop(wait=max(0.0, begun + _FLUSH_S - time.monotonic()))
+        open_sockets(self.server).end(max(0.0, begun + _GOODBYE_S - time.monotonic()))
         if self.exchange is not None:
             self.exchange.stop()
         if self.replay is not None:

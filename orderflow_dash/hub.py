@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 from .feeds.board import TickerBoard
 from .feeds.lag import LagMeter
 from .market import Instrument, Venue
+from .memory import held_memory
 from .minute_book import MinuteBook
 from .refusal import quoted
 from .supervised import SupervisedThread
@@ -285,6 +286,7 @@ class Hub:
     def health(self) -> dict[str, object]:
         """What is watched, and each venue's feed, for ``/health``."""
         with self._lock:
+            streams = dict(self._streams)
             watched = {
                 "series": len(self._streams),
                 "views": sum(len(stream.views) for stream in self._streams.values()),
@@ -304,7 +306,8 @@ class Hub:
             }
             for venue, link in self._links.items()
         }
-        return {**watched, "feeds": feeds, "store": None if self._history is None else self._history.health()}
+        store = None if self._history is None else self._history.health()
+        return {**watched, "memory": held_memory(streams), "feeds": feeds, "store": store}
 
     # -- inside ------------------------------------------------------------------------------
 

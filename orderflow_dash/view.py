@@ -25,6 +25,7 @@ from .wire import Encoder, encode_status
 
 _PORTION = 250  # fetched trades that are counted at a stretch
 _SENT_KEPT = 32
+_ENTRY_BYTES = 930  # of a candle without its levels and texts, as Python holds it
 
 
 class ViewKey(NamedTuple):
@@ -189,6 +190,12 @@ class _Entry:
         self.text: str | None = None
         self.delta: str | None = None
 
+    @property
+    def held_bytes(self) -> int:
+        """About what it takes in memory."""
+        arrays = int(self.candle.levels.nbytes) + int(self.candle.turnover.nbytes)
+        return _ENTRY_BYTES + arrays + len(self.text or "") + len(self.delta or "")
+
 
 class View:
     """Candles of one timeframe and step, derived and encoded once per change. Thread-safe."""
@@ -240,6 +247,10 @@ class View:
     def status(self) -> StreamStatus:
         """How the symbol's trades are."""
         return self._stream.status()
+
+    def held_bytes(self) -> int:
+        """About what its candles and their encodings take in memory."""
+        return sum(entry.held_bytes for entry in list(self._entries.values()))
 
     def timeliness(self) -> Timeliness | None:
         """How late the symbol's trades come; None where that cannot be told."""

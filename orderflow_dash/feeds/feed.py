@@ -126,15 +126,15 @@ class Feed:
         for connection in idle:
             connection.stop(wait=0)
 
-    def stop(self) -> None:
-        """End everything, within about a second."""
+    def stop(self, wait: float = 1.0) -> None:
+        """End everything; a handshake under way is waited for so many seconds and then ends by itself."""
         with self._lock:
-            connections, self._connections = self._connections, []
+            connections = list(self._connections)
             self._streams.clear()
             self._handovers.clear()
         for connection in connections:
             connection.stop(wait=0)
-        deadline = time.monotonic() + 1.0
+        deadline = time.monotonic() + wait
         for connection in connections:
             connection.stop(wait=max(0.0, deadline - time.monotonic()))
 

@@ -10,6 +10,9 @@ import numpy.typing as npt
 from ..market import MINUTE_MS, Kline
 
 _INT64 = 1 << 63
+_BYTES = 1_120  # of a minute without its levels, as Python holds it
+_RUN_BYTES = 350
+_LEVEL_BYTES = 250  # of a level while it can still change; packed it is 32
 
 Ints = npt.NDArray[np.int64]
 Levels = npt.NDArray[np.int64]
@@ -84,6 +87,13 @@ class Minute:
         self.runs: list[Run] = []
         self.levels: dict[int, list[int]] = {}
         self._frozen: Levels | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """About what it takes in memory."""
+        packed = self._frozen
+        levels = _LEVEL_BYTES * len(self.levels) if packed is None else int(packed.nbytes)
+        return _BYTES + _RUN_BYTES * (len(self.runs) - 1) + levels
 
     @property
     def end_ts(self) -> int:

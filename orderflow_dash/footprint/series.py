@@ -174,6 +174,10 @@ class Series:
     def __len__(self) -> int:
         return len(self._opens)
 
+    def held_bytes(self) -> int:
+        """About what its minutes take in memory; may be asked without the lock."""
+        return sum(minute.held_bytes for minute in list(self._minutes.values()))
+
     def minutes(self, start: int = 0, end: int = 1 << 62) -> list[Minute]:
         """Minutes with ``start <= open_ts < end`` (ms), old to new."""
         opens = self._opens[bisect_left(self._opens, start) : bisect_left(self._opens, end)]

@@ -13,6 +13,7 @@ from .minute import Levels
 from .series import Series
 
 SHELF_HOURS: Final = 25  # a day, and the hour in which it begins
+_BYTES: Final = 400  # of an hour without its levels, as Python holds it
 NO_LEVELS: Final[Levels] = np.empty((0, 4), dtype=np.int64)
 
 
@@ -57,6 +58,10 @@ class Shelf:
     def hours(self, start: int, end: int) -> list[ShelfHour]:
         """Hours with ``start <= open_ts < end`` (ms), old to new."""
         return [self._hours[open_ts] for open_ts in sorted(self._hours) if start <= open_ts < end]
+
+    def held_bytes(self) -> int:
+        """About what its hours take in memory; may be asked without the lock."""
+        return sum(_BYTES + int(hour.levels.nbytes) for hour in list(self._hours.values()))
 
     def take_over(self, series: Series, hour: int) -> None:
         """Keep the hour (its open, ms) that a series is about to drop, and the quiet ones before it."""

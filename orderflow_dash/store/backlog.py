@@ -93,6 +93,11 @@ class Backlog:
         with self._lock:
             return sum(len(series.minutes) for series in self._series.values())
 
+    @property
+    def held_bytes(self) -> int:
+        """What waits takes in memory, as its bound counts it."""
+        return self._bytes
+
     def waiting_s(self) -> float:
         """How long the oldest has waited."""
         with self._lock:

@@ -57,7 +57,7 @@ class NullStore:
 
     def health(self) -> dict[str, object]:
         """Figures for ``/health``."""
-        figures = dict.fromkeys(("queued", "written", "lag_ms", "dropped", "retired"), 0)
+        figures = dict.fromkeys(("queued", "queued_bytes", "written", "lag_ms", "dropped", "retired"), 0)
         return {"state": OFF, "detail": "history is not kept", **figures}
 
 

@@ -94,6 +94,7 @@ class StoreWriter:
             "state": self._state,
             "detail": self._detail(),
             "queued": len(self._backlog),
+            "queued_bytes": self._backlog.held_bytes,
             "written": self._written,
             "lag_ms": round(self._backlog.waiting_s() * 1000),
             "dropped": self._backlog.dropped + self._refused,

@@ -10,6 +10,7 @@ from flask import Flask, Response
 from .. import __version__
 from ..hub import Hub
 from ..supervised import CRASHES
+from ..telemetry import REGISTRY
 from . import grant
 
 
@@ -26,6 +27,7 @@ def register_health(server: Flask, hub: Hub, prefix: str = "/") -> None:
             "status": "ok",
             "version": __version__,
             "uptime_s": round(time.monotonic() - started, 1),
+            "process": _process(),
             "crashes": CRASHES.health(),
             **hub.health(),
         }
@@ -33,11 +35,34 @@ def register_health(server: Flask, hub: Hub, prefix: str = "/") -> None:
 
     @server.get(prefix + "ready")
     def ready() -> Response:
-        """200 once a venue has told what it lists, else 503 with the causes, which strangers do not get."""
+        """200 from when a venue has told what it lists until the process is to end; else 503.
+
+        Why, strangers do not get.
+        """
         venues = {status.venue.value: status.detail or "reachable" for status in hub.venues()}
-        is_ready = bool(hub.instruments())
-        causes = {} if grant.is_stranger() else {"venues": venues}
-        return _json({"ready": is_ready, **causes}, 200 if is_ready else 503)
+        detail = _hindrance(hub)
+        causes = {} if grant.is_stranger() else {"detail": detail, "venues": venues}
+        return _json({"ready": not detail, **causes}, 503 if detail else 200)
+
+
+def _hindrance(hub: Hub) -> str:
+    """Why nobody should be sent here; empty where somebody may."""
+    if hub.stopping.is_set():
+        return "the server is going down"
+    return "" if hub.instruments() else "no venue has told what it lists"
+
+
+def _process() -> dict[str, int | None]:
+    """The process and who uses it now; None where the system does not tell."""
+    samples = {
+        "resident_bytes": "process_resident_memory_bytes",
+        "open_files": "process_open_fds",
+        "threads": "orderflow_threads",
+        "sockets": "orderflow_sockets",
+        "exports": "orderflow_exports",
+    }
+    told = {sample.name: sample.value for metric in REGISTRY.collect() for sample in metric.samples}
+    return {name: int(told[sample]) if sample in told else None for name, sample in samples.items()}
 
 
 def _json(body: object, status: int) -> Response:

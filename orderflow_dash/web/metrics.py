@@ -77,6 +77,7 @@ class HubCollector(Collector):
         yield _ages(feeds)
         yield _minutes(feeds)
         yield _crashes()
+        yield _held(health)
         store: Mapping[str, Any] | None = health["store"]
         if store is not None:
             yield from _single(store, _STORED, "orderflow_store_")
@@ -153,6 +154,15 @@ def _minutes(feeds: Mapping[str, Mapping[str, Any]]) -> Metric:
         for outcome in ("verified", "differing", "unverifiable", "waiting"):
             if feed["klines"] is not None:
                 gauge.add_metric([venue, outcome], feed["klines"][outcome])
+    return gauge
+
+
+def _held(health: Mapping[str, Any]) -> Metric:
+    gauge = GaugeMetricFamily("orderflow_held_bytes", "About what is held in memory", labels=["what"])
+    for what in ("series", "shelves", "views"):
+        gauge.add_metric([what], health["memory"][f"{what}_bytes"])
+    if health["store"] is not None:
+        gauge.add_metric(["backlog"], health["store"]["queued_bytes"])
     return gauge
 
 

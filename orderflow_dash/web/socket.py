@@ -22,6 +22,7 @@ from . import grant
 from .client_places import ClientPlaces, NoPlace
 from .client_socket import ClientSocket
 from .first_look import await_history
+from .open_sockets import open_sockets
 from .proxy import client_address
 from .query import QueryError, ViewQuery, parse_view_query
 
@@ -49,6 +50,7 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
     }
     sock = Sock(server)
     places = ClientPlaces(settings.max_sockets, settings.max_sockets_per_client)
+    sockets = open_sockets(server)
 
     @server.before_request
     def prepare_connection() -> None:
@@ -67,7 +69,7 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
     @sock.route(prefix + PATH)  # type: ignore[untyped-decorator]
     def orderflow(websocket: Server) -> None:
         try:
-            with places.taken(client_address()), SOCKETS.track_inprogress():
+            with places.taken(client_address()), SOCKETS.track_inprogress(), sockets.held(websocket):
                 _serve(websocket, hub)
         except NoPlace as error:
             SOCKET_REFUSALS.labels("too_many_clients").inc()

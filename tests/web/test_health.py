@@ -39,3 +39,34 @@ def test_health_tells_of_each_feed(serve: Callable[..., Served]) -> None:
         assert {"reconnects", "gaps", "repaired"} <= feed.keys()
         assert feed["streams"]["BTCUSDT"]["state"] == "live"
         assert httpx.get(f"{served.url}/ready", trust_env=False).status_code == 200
+
+
+def test_ready_says_no_while_the_server_goes_down(serve: Callable[..., Served]) -> None:
+    """A balancer sends nobody there any more; the process still lives."""
+    served = serve(demo=True, history=0)
+    wait_until(lambda: httpx.get(f"{served.url}/ready", trust_env=False).status_code == 200)
+    served.hub.stop()
+    ready = httpx.get(f"{served.url}/ready", trust_env=False)
+    assert (ready.status_code, ready.json()["ready"]) == (503, False)
+    assert ready.json()["detail"] == "the server is going down"
+    assert httpx.get(f"{served.url}/health", trust_env=False).status_code == 200
+
+
+def test_health_tells_of_process_and_memory(serve: Callable[..., Served]) -> None:
+    """What the process takes, what of it is held for symbols, and which of them take most."""
+    served = serve(demo=True, history=0)
+    with served.socket(exchange="demo", symbol="BTCUSDT", emit_ms=50) as socket:
+        while json.loads(socket.recv(timeout=10))["type"] != "delta":
+            pass
+        body = httpx.get(f"{served.url}/health", trust_env=False).json()
+    process, memory = body["process"], body["memory"]
+    assert process["resident_bytes"] > 20e6
+    assert process["threads"] >= 5
+    assert process["open_files"] > 5
+    assert process["sockets"] >= 1
+    assert process["exports"] == 0
+    assert memory["minutes"] >= 1
+    assert memory["series_bytes"] > 1_000
+    assert memory["views_bytes"] > 1_000
+    assert [(each["venue"], each["symbol"]) for each in memory["largest"]] == [("demo", "BTCUSDT")]
+    assert body["crashes"].keys() == {"total", "threads", "last"}

@@ -1,0 +1,49 @@
+"""The open websockets of a server, so that its end need not wait for clients that take nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from socket import SHUT_RDWR
+from typing import Final
+
+from flask import Flask
+from simple_websocket import Server
+
+_KEY: Final = "orderflow_open_sockets"
+
+
+class OpenSockets:
+    """Thread-safe."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._open: set[Server] = set()
+
+    @contextmanager
+    def held(self, websocket: Server) -> Iterator[None]:
+        """One is open for as long as the block runs."""
+        with self._changed:
+            self._open.add(websocket)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._open.discard(websocket)
+                self._changed.notify_all()
+
+    def end(self, patience_s: float) -> None:
+        """Wait until all have taken their goodbye, so many seconds at most; then cut those that are left."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._open, patience_s)
+            left = list(self._open)
+        for websocket in left:
+            with suppress(OSError):  # it has gone meanwhile
+                websocket.sock.shutdown(SHUT_RDWR)
+
+
+def open_sockets(server: Flask) -> OpenSockets:
+    """Those of a server."""
+    sockets: OpenSockets = server.extensions.setdefault(_KEY, OpenSockets())
+    return sockets
