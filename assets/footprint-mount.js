@@ -58,7 +58,8 @@
         const chart = charts.get(element);
         if (chart) chart.set(options);
         else {
-          charts.set(element, window.orderflow.footprintChart(element, options));
+          const help = window.orderflow.help.addresses(element.closest(".orderflow-panel"));
+          charts.set(element, window.orderflow.footprintChart(element, { ...options, help }));
           element.addEventListener("orderflow:footprint-options", (event) => passOn(id.panel, event));
           gone.observe(document.body, { childList: true, subtree: true });
         }

@@ -33,6 +33,7 @@
     statistics: [true, ...yesOrNo],
   };
 
+  const GIVEN = ["feed", "help"]; // objects of the page's own
   const VIEW = ["exchange", "symbol", "tf", "step", "lookback", "emitMs"];
   const LOOKBACK = 30;
 
@@ -40,7 +41,7 @@
   function withOptions(options, changes) {
     const result = { ...options };
     for (const [name, value] of Object.entries(changes)) {
-      if (VIEW.includes(name) || name === "feed") {
+      if (VIEW.includes(name) || GIVEN.includes(name)) {
         result[name] = value;
         continue;
       }
@@ -53,7 +54,7 @@
   }
 
   function defaultOptions() {
-    const options = { lookback: LOOKBACK };
+    const options = { lookback: LOOKBACK, help: {} };
     for (const [name, [value]] of Object.entries(OPTIONS)) options[name] = value;
     return options;
   }

@@ -12,7 +12,7 @@ import dash_bootstrap_components as dbc
 from dash import html
 from dash.development.base_component import Component
 
-from .help_links import help_link
+from .help_links import help_label, help_link
 from .panel_options import PanelOptions, offered, option_text
 
 _CHOICES: Final = (
@@ -44,7 +44,7 @@ def footprint_section(panel_id: str, mount_id: dict[str, Any], options: PanelOpt
 def _choice(panel_id: str, options: PanelOptions, name: str, label: str, tip: str) -> Component:
     return html.Label(
         [
-            html.Span(label, className="control-label"),
+            html.Span(help_label(label), className="control-label"),
             dbc.Select(
                 id={"type": "panel-option", "panel": panel_id, "option": name},
                 options=[{"label": text, "value": value} for value, text in offered(options, name).items()],
