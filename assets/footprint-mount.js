@@ -9,7 +9,7 @@
     lookback: ["lookback", Number],
     cells: ["content", String],
     colour: ["colouring", String],
-    scale: ["scale", String],
+    scale: ["scale", (text) => (/^\d+$/.test(text) ? Number(text) : text)],
     group: ["grouping", (text) => text === "1"],
     ratio: ["ratio", Number],
     min: ["minNotional", Number],

@@ -13,7 +13,7 @@
   const OPTIONS = {
     content: ["bid-ask", ...oneOf(...parts.CONTENTS)],
     colouring: ["delta", ...oneOf(...COLOURINGS)],
-    /* What is full colour: the strongest cell of the candle, of all in sight, or a size in the chosen units. */
+    /* What is full colour: the strongest cell of the candle, of all in sight, or a cell of so much quote currency. */
     scale: [
       "candle",
       (value) => value === "candle" || value === "visible" || (Number.isFinite(value) && value > 0),

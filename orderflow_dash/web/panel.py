@@ -122,7 +122,7 @@ def panel(
                 [_chart_section(panel_id, content), profile_section(panel_id, view, theme, options)],
                 className="panel-charts",
             ),
-            footprint_section(panel_id, _id("footprint", panel_id), options),
+            footprint_section(panel_id, _id("footprint", panel_id), options, view.instrument.quote),
             _table_section(panel_id, content, options),
         ],
         id=_id("root", panel_id),
