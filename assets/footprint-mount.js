@@ -9,7 +9,7 @@
     lookback: ["lookback", Number],
     cells: ["content", String],
     colour: ["colouring", String],
-    scale: ["scale", String],
+    scale: ["scale", (text) => (/^\d+$/.test(text) ? Number(text) : text)],
     group: ["grouping", (text) => text === "1"],
     ratio: ["ratio", Number],
     min: ["minNotional", Number],
@@ -58,7 +58,8 @@
         const chart = charts.get(element);
         if (chart) chart.set(options);
         else {
-          charts.set(element, window.orderflow.footprintChart(element, options));
+          const help = window.orderflow.help.addresses(element.closest(".orderflow-panel"));
+          charts.set(element, window.orderflow.footprintChart(element, { ...options, help }));
           element.addEventListener("orderflow:footprint-options", (event) => passOn(id.panel, event));
           gone.observe(document.body, { childList: true, subtree: true });
         }

@@ -104,7 +104,12 @@
       else if (row && event.key === "ArrowDown") moveFocus(row, 1);
       else if (row && event.key === "ArrowUp") moveFocus(row, -1);
       else if (event.key === "Escape" && panelToClose(event.target)) close(panelToClose(event.target));
-      else return;
+      else {
+        // The table would keep them for cells to be chosen, and with them the focus.
+        const isKept = ["Tab", "Enter"].includes(event.key) && event.target.closest?.(".footprint-rows");
+        if (isKept) event.stopImmediatePropagation();
+        return;
+      }
       event.preventDefault();
       event.stopImmediatePropagation();
     },
@@ -138,8 +143,10 @@
     if (place.dataset.swap === String(content.swap)) return;
     place.dataset.swap = String(content.swap);
     const row = element("tr");
+    const help = window.orderflow.help.addresses(place.closest(".orderflow-panel"));
     for (const [name, label, tip] of order) {
-      const cell = element("th", `level-${name}`, label);
+      const cell = element("th", `level-${name}`);
+      cell.append(window.orderflow.help.label(help, label));
       cell.title = tip;
       row.append(cell);
     }
@@ -219,6 +226,7 @@
         window.requestAnimationFrame(() => {
           const place = panelOf(id.panel)?.querySelector(".footprint-rows");
           if (!place) return;
+          window.orderflow.help.labelHeads(panelOf(id.panel));
           for (const row of rowsOf(place)) {
             row.tabIndex = 0;
             row.setAttribute("aria-label", `Levels of ${row.cells[0].textContent.slice(0, 5)}`);

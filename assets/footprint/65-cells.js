@@ -14,8 +14,12 @@
   function fullColour(scene) {
     const { scale } = scene.options;
     if (typeof scale === "number") {
-      const size = scale / scene.figures.units.factor;
-      return () => ({ volume: size, delta: size });
+      const { price, quantity } = scene.series.decimals;
+      const notional = scale * 10 ** (price + quantity); // units of price x lots
+      return ({ candle }) => {
+        const size = scene.figures.units.inQuote ? notional : notional / candle.close;
+        return { volume: size, delta: size };
+      };
     }
     if (scale === "candle") return ({ figures }) => ({ volume: figures.mostVolume, delta: figures.mostDelta });
     const most = { volume: 0, delta: 0 };

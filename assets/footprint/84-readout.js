@@ -120,9 +120,17 @@
     ["Imbalance", imbalanceWord],
   ];
 
+  function named(name, address) {
+    if (!address) return document.createTextNode(name);
+    const link = document.createElement("a");
+    Object.assign(link, { href: address, target: "_blank", rel: "noopener", textContent: name, tabIndex: -1 });
+    return link;
+  }
+
   /* A list of named figures whose places never move. */
   class FigureList {
-    constructor(figures, label) {
+    /* `help`: addresses that explain names. They are no stops of the keyboard: the panel's tables have them too. */
+    constructor(figures, label, help) {
       this.element = document.createElement("dl");
       this.element.setAttribute("aria-label", label);
       this._figures = figures;
@@ -130,7 +138,7 @@
         const item = document.createElement("div");
         const term = document.createElement("dt");
         const value = document.createElement("dd");
-        term.textContent = name;
+        term.append(named(name, help[name]));
         item.classList.toggle("is-spare", Boolean(isSpare));
         item.classList.toggle("is-wide", name === WIDE);
         item.append(term, value);
@@ -153,9 +161,9 @@
 
   /* The readout on the page: the candle's figures, and below them the level's. */
   class Readout {
-    constructor() {
-      this._candle = new FigureList(CANDLE_FIGURES, "Candle");
-      this._level = new FigureList(LEVEL_FIGURES, "Level");
+    constructor(help) {
+      this._candle = new FigureList(CANDLE_FIGURES, "Candle", help);
+      this._level = new FigureList(LEVEL_FIGURES, "Level", help);
       this.element = document.createElement("div");
       this.element.className = "footprint-readout";
       this.element.append(this._candle.element, this._level.element);

@@ -13,7 +13,7 @@
   const OPTIONS = {
     content: ["bid-ask", ...oneOf(...parts.CONTENTS)],
     colouring: ["delta", ...oneOf(...COLOURINGS)],
-    /* What is full colour: the strongest cell of the candle, of all in sight, or a size in the chosen units. */
+    /* What is full colour: the strongest cell of the candle, of all in sight, or a cell of so much quote currency. */
     scale: [
       "candle",
       (value) => value === "candle" || value === "visible" || (Number.isFinite(value) && value > 0),
@@ -33,6 +33,7 @@
     statistics: [true, ...yesOrNo],
   };
 
+  const GIVEN = ["feed", "help"]; // objects of the page's own
   const VIEW = ["exchange", "symbol", "tf", "step", "lookback", "emitMs"];
   const LOOKBACK = 30;
 
@@ -40,7 +41,7 @@
   function withOptions(options, changes) {
     const result = { ...options };
     for (const [name, value] of Object.entries(changes)) {
-      if (VIEW.includes(name) || name === "feed") {
+      if (VIEW.includes(name) || GIVEN.includes(name)) {
         result[name] = value;
         continue;
       }
@@ -53,7 +54,7 @@
   }
 
   function defaultOptions() {
-    const options = { lookback: LOOKBACK };
+    const options = { lookback: LOOKBACK, help: {} };
     for (const [name, [value]] of Object.entries(OPTIONS)) options[name] = value;
     return options;
   }

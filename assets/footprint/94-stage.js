@@ -17,11 +17,11 @@
     return element;
   }
 
-  /* All elements by name, of which `root` holds the others. */
-  function buildStage() {
+  /* All elements by name, of which `root` holds the others; `help` has addresses by the readout's names. */
+  function buildStage(help) {
     const stage = {
       root: made("div", "footprint-chart"),
-      readout: new parts.Readout(),
+      readout: new parts.Readout(help),
       stage: made("div", "footprint-stage", {
         tabindex: "0",
         role: "group",

@@ -19,7 +19,7 @@
       this._size = { width: 0, height: 0 }; // device pixels
       this._picture = new parts.Picture();
       this._profileOf = parts.rememberProfile();
-      this._parts = parts.buildStage();
+      this._parts = parts.buildStage(this.options.help);
       element.append(this._parts.root);
       this._context = this._parts.cells.getContext("2d");
       this._overlay = this._parts.crosshair.getContext("2d");

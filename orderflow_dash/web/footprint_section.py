@@ -12,26 +12,33 @@ import dash_bootstrap_components as dbc
 from dash import html
 from dash.development.base_component import Component
 
-from .help_links import help_link
+from .help_links import help_label, help_link
 from .panel_options import PanelOptions, offered, option_text
 
 _CHOICES: Final = (
     ("cells", "Cells", "What a cell tells"),
     ("colour", "Colour by", "What the colour of a cell tells"),
-    ("scale", "Scale", "What has the full colour: the strongest cell of the candle, or of all in sight"),
+    (
+        "scale",
+        "Scale",
+        "What has the full colour: the strongest cell of the candle, of all in sight, or any cell of at least "
+        "so much in the quote currency",
+    ),
     ("group", "Rows", "Where levels are too low for text: some of them in a row, or every level a row"),
 )
 
 
-def footprint_section(panel_id: str, mount_id: dict[str, Any], options: PanelOptions) -> Component:
-    """The part's component; the chart appears in it once it stands on the page."""
+def footprint_section(
+    panel_id: str, mount_id: dict[str, Any], options: PanelOptions, quote: str
+) -> Component:
+    """The part's component for a quote currency; the chart appears in it once it stands on the page."""
     return html.Div(
         [
             html.Div(
                 [
                     html.H3("Footprint chart"),
                     help_link("Footprint chart"),
-                    *(_choice(panel_id, options, *choice) for choice in _CHOICES),
+                    *(_choice(panel_id, options, quote, *choice) for choice in _CHOICES),
                 ],
                 className="section-head",
             ),
@@ -41,13 +48,19 @@ def footprint_section(panel_id: str, mount_id: dict[str, Any], options: PanelOpt
     )
 
 
-def _choice(panel_id: str, options: PanelOptions, name: str, label: str, tip: str) -> Component:
+def _choice(panel_id: str, options: PanelOptions, quote: str, name: str, label: str, tip: str) -> Component:
     return html.Label(
         [
-            html.Span(label, className="control-label"),
+            html.Span(help_label(label), className="control-label"),
             dbc.Select(
                 id={"type": "panel-option", "panel": panel_id, "option": name},
-                options=[{"label": text, "value": value} for value, text in offered(options, name).items()],
+                options=[
+                    {
+                        "label": f"from {text} {quote}" if value.isdecimal() and name == "scale" else text,
+                        "value": value,
+                    }
+                    for value, text in offered(options, name).items()
+                ],
                 value=option_text(options, name),
                 size="sm",
                 class_name=f"step-choice option-{name}",

@@ -15,14 +15,15 @@ PATH: Final = "help"
 ANCHORS: Final = {
     # panel
     "Time": "candle",
+    "Candle": "candle",
     "Timeframe": "candle",
     "Step": "step",
     "Units": "units",
     "Footprint": "footprint",
     "Footprint chart": "footprint-chart",
-    "Cells": "footprint-chart",
-    "Colour by": "footprint-chart",
-    "Scale": "footprint-chart",
+    "Cells": "set-cells",
+    "Colour by": "set-colour",
+    "Scale": "set-scale",
     "Rows": "chart-rows",
     "Bid Vol": "bid-ask",
     "Ask Vol": "bid-ask",
@@ -38,18 +39,26 @@ ANCHORS: Final = {
     "since": "cvd-from",
     "Levels": "levels",
     "Price": "levels",
+    "Level": "levels",
+    "n": "volume",
     "Imbalance": "imbalance",
-    "Imbalance over": "imbalance",
-    "Imbalance from": "imbalance",
+    "Imbalance over": "set-ratio",
+    "Imbalance from": "set-minimum",
+    "Zero opposite": "set-zero",
+    "CVD from": "set-anchor",
+    "Sides": "set-sides",
+    "Colours": "set-palette",
     "Lookback": "lookback",
     "Table rows": "lookback",
     "Diagonal imbalance": "diagonal",
     "Stacked imbalance": "stacked",
     "POC": "poc",
     "Value area": "value-area",
-    "Value area by": "value-area",
+    "Value area by": "set-value-area",
     "VAH": "value-area",
     "VAL": "value-area",
+    "VA high": "value-area",
+    "VA low": "value-area",
     "VWAP": "vwap",
     "Volume profile": "session-profile",
     "Session": "session-profile",
@@ -62,6 +71,8 @@ ANCHORS: Final = {
     "Embed": "sharing",
     # marks
     FIRE: "imbalance",
+    "▸": "diagonal",
+    "▸▸": "stacked",
     **{mark: "quality" for mark in MARKS.values() if mark},
     **{mark: "verified" for mark in VERIFIED_MARKS.values() if mark},
     # symbol table
@@ -77,10 +88,34 @@ ANCHORS: Final = {
 }
 """Label as it is shown, and the id on the help page."""
 
+_DRAWN: Final = (
+    *("Time", "Bid Vol", "Ask Vol", "Delta", "CVD", "Levels"),  # heads of the footprint table
+    *("Price", "Bid", "Ask", "n", "Volume"),  # of the level table
+    *("Candle", "Quality", "Delta %", "Min delta", "Max delta"),  # names of the chart's readout
+    *("Trades", "POC", "VA high", "VA low", "Level"),
+)  # what the browser draws by itself
+
 
 def help_href(label: str) -> str:
     """The address that explains a label, relative to any page; KeyError for one that nothing explains."""
     return f"{PATH}#{ANCHORS[label]}"
+
+
+def drawn_labels() -> dict[str, str]:
+    """Addresses of the labels that a panel's scripts draw: tables' heads and the chart's readout."""
+    own = {"Imbalance": help_href("Diagonal imbalance")}  # of the row under the crosshair
+    return {label: help_href(label) for label in _DRAWN} | own
+
+
+def help_label(label: str, shown: str | Component | None = None) -> Component:
+    """A label, or what is ``shown`` for it, as a link to its explanation. KeyError as ``help_href``."""
+    return html.A(
+        label if shown is None else shown,
+        href=help_href(label),
+        target="_blank",
+        rel="noopener",
+        className="help-label",
+    )
 
 
 def help_link(label: str) -> Component:

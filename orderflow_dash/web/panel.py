@@ -7,6 +7,7 @@ answer meant for a panel that is gone cannot reach another one.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -22,7 +23,7 @@ from ..view import View, ViewKey
 from .cvd_chart import Figure, cvd_chart, cvd_figure
 from .footprint_section import footprint_section
 from .footprint_table import FIRE, Row, Tooltip, footprint_rows, footprint_table, footprint_tooltips
-from .help_links import help_link
+from .help_links import drawn_labels, help_label, help_link
 from .in_browser import in_browser
 from .level_table import LEGEND, LevelContent, level_content, level_section
 from .number_text import clock, day_clock, grouped
@@ -122,13 +123,17 @@ def panel(
                 [_chart_section(panel_id, content), profile_section(panel_id, view, theme, options)],
                 className="panel-charts",
             ),
-            footprint_section(panel_id, _id("footprint", panel_id), options),
+            footprint_section(panel_id, _id("footprint", panel_id), options, view.instrument.quote),
             _table_section(panel_id, content, options),
         ],
         id=_id("root", panel_id),
         className=f"orderflow-panel palette-{options.palette}",
         style={"--of-rows": options.rows},
-        **{"data-panel": panel_id, "aria-label": f"Order flow of {key.symbol} on {key.venue.label}"},  # type: ignore[arg-type]
+        **{  # type: ignore[arg-type]
+            "data-panel": panel_id,
+            "data-help": json.dumps(drawn_labels()),
+            "aria-label": f"Order flow of {key.symbol} on {key.venue.label}",
+        },
     )
 
 
@@ -382,11 +387,15 @@ def _table_section(panel_id: str, content: PanelContent, options: PanelOptions) 
             ),
             html.Ul(
                 [
-                    html.Li([html.Span(FIRE), html.Span(content.fire, id=_id("fire", panel_id))]),
-                    *(html.Li([html.Span(mark), meaning]) for mark, meaning in (*quality_legend(), *LEGEND)),
+                    _meaning(FIRE, html.Span(content.fire, id=_id("fire", panel_id))),
+                    *(_meaning(mark, meaning) for mark, meaning in (*quality_legend(), *LEGEND)),
                 ],
                 className="legend",
             ),
         ],
         className="table-section",
     )
+
+
+def _meaning(mark: str, meaning: str | Component) -> Component:
+    return html.Li([html.Span(mark), help_label(mark, meaning)])

@@ -14,6 +14,7 @@ from dash.development.base_component import Component
 
 from ..market import Timeframe
 from ..view import View
+from .help_links import help_label
 from .panel_options import PanelOptions, offered, option_text
 from .step_options import step_options, step_text
 
@@ -60,7 +61,7 @@ def panel_controls(
             ),
             html.Label(
                 [
-                    html.Span("Step"),
+                    html.Span(help_label("Step")),
                     dbc.Select(
                         id={"type": "panel-step", "panel": panel_id},
                         options=step_options(view, price),
@@ -74,7 +75,7 @@ def panel_controls(
             ),
             html.Div(
                 [
-                    html.Span("Units", className="control-label"),
+                    html.Span(help_label("Units"), className="control-label"),
                     option_buttons(
                         panel_id,
                         options,
@@ -128,7 +129,7 @@ def option_buttons(
 
 def _setting(panel_id: str, view: View, options: PanelOptions, setting: _Setting) -> Component:
     name = setting.name
-    caption = html.Span(setting.label, className="control-label")
+    caption = html.Span(help_label(setting.label), className="control-label")
     if setting.has_buttons:
         return html.Div(
             [caption, option_buttons(panel_id, options, name)], className="setting", title=setting.tip

@@ -23,10 +23,12 @@ Anchor = Literal["running", "session"]
 PaletteName = Literal["red-green", "blue-orange"]
 Cells = Literal["bid-ask", "delta", "volume", "trades"]
 Colouring = Literal["delta", "volume", "imbalance"]
-Scale = Literal["candle", "visible"]
+Scale = Literal["candle", "visible"] | int
 
 MOST_ROWS: Final = 60
 MOST_CANDLES: Final = 500
+MOST_QUOTE: Final = 10**15 - 1
+MOST_QUOTE_TEXT: Final = "10^15 - 1"
 _RATIO: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,2})?", re.ASCII)
 _WHOLE: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _LATEST: Final = 4_102_444_800_000  # ms, 2100: no candle opens later
@@ -49,7 +51,9 @@ class PanelOptions:
     palette: PaletteName = "red-green"
     cells: Cells = "bid-ask"  # what a cell of the footprint chart tells
     colour: Colouring = "delta"  # what its colour tells
-    scale: Scale = "candle"  # what has the full colour: the strongest cell of it, or of all in sight
+    scale: Scale = (
+        "candle"  # what has the full colour: the strongest cell of it, of all in sight, or a cut-off
+    )
     group: bool = True  # rows of the footprint chart that are too low for text hold several levels
     candle: int | None = None  # open (ms) of the candle whose levels are shown
 
@@ -81,7 +85,7 @@ ACCEPTED: Final[Mapping[str, _Accepts]] = {
     ),
     "min": _Accepts(
         {"0": "none", **_counts(1_000, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000)},
-        "a whole number of the quote currency from 0 to 10^15 - 1",
+        f"a whole number of the quote currency from 0 to {MOST_QUOTE_TEXT}",
     ),
     "zero": _Accepts({"0": "skip", "1": "count"}),
     "va": _Accepts({"2": "two rows", "1": "one row"}),
@@ -90,7 +94,14 @@ ACCEPTED: Final[Mapping[str, _Accepts]] = {
     "palette": _Accepts({"red-green": "red / green", "blue-orange": "orange / blue"}),
     "cells": _Accepts({"bid-ask": "bid × ask", "delta": "delta", "volume": "volume", "trades": "trades"}),
     "colour": _Accepts({"delta": "delta", "volume": "volume", "imbalance": "imbalance"}),
-    "scale": _Accepts({"candle": "candle", "visible": "in sight"}),
+    "scale": _Accepts(
+        {
+            "candle": "candle",
+            "visible": "in sight",
+            **_counts(10_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000),
+        },
+        f"candle, visible, or a cut-off: a whole number of the quote currency from 1 to {MOST_QUOTE_TEXT}",
+    ),
     "group": _Accepts({"1": "readable", "0": "every level"}),
     "candle": _Accepts({}, "the open of a candle in milliseconds"),
 }
@@ -135,8 +146,13 @@ def offered(options: PanelOptions, name: str) -> dict[str, str]:
     choices, own = dict(ACCEPTED[name].offered), option_text(options, name)
     if own and own not in choices:
         choices[own] = f"{own}×" if name == "ratio" else f"{int(own):,}"
-        choices = dict(sorted(choices.items(), key=lambda choice: Decimal(choice[0])))
+        # Words stay before the numbers, in their order.
+        choices = dict(sorted(choices.items(), key=lambda choice: _number(choice[0])))
     return choices
+
+
+def _number(text: str) -> Decimal:
+    return Decimal(text) if text[:1].isdecimal() else Decimal(-1)
 
 
 def _value(name: str, text: str) -> object:
@@ -147,7 +163,9 @@ def _value(name: str, text: str) -> object:
         case "rows":
             return _whole(text, 1, MOST_ROWS)
         case "min":
-            return _whole(text, 0, 10**15 - 1)
+            return _whole(text, 0, MOST_QUOTE)
+        case "scale" if text not in ACCEPTED[name].offered:
+            return _whole(text, 1, MOST_QUOTE)
         case "candle":
             return _whole(text, 0, _LATEST)
         case "ratio":
@@ -157,6 +175,8 @@ def _value(name: str, text: str) -> object:
     if text not in ACCEPTED[name].offered:
         raise ValueError(text)
     match name:
+        case "scale" if text.isdecimal():
+            return int(text)
         case "zero" | "swap" | "group":
             return text == "1"
         case "va":

@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 from ..footprint.profile import Profile
 from ..view import View
 from .cvd_chart import CONFIG
-from .help_links import help_link
+from .help_links import help_label, help_link
 from .panel_controls import option_buttons
 from .panel_options import PanelOptions
 from .profile_chart import NO_TEXTS, Figure, ProfileTexts, profile_figure, profile_texts
@@ -83,7 +83,7 @@ def profile_section(panel_id: str, view: View, theme: str, options: PanelOptions
                         className="profile-kind",
                         title=_KIND_TIP,
                     ),
-                    html.Span("Value area by", className="section-note"),
+                    html.Span(help_label("Value area by"), className="section-note"),
                     html.Div(
                         option_buttons(panel_id, options, "va"), className="profile-rows", title=_ROWS_TIP
                     ),
@@ -102,7 +102,7 @@ def profile_section(panel_id: str, view: View, theme: str, options: PanelOptions
                         [
                             html.Div(
                                 [
-                                    html.Dt(label, title=meaning),
+                                    html.Dt(help_label(label), title=meaning),
                                     html.Dd(getattr(content.texts, name), id=_id(name, panel_id)),
                                 ],
                                 className=f"profile-{name.replace('_', '-')}",

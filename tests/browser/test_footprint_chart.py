@@ -365,6 +365,20 @@ def test_odd_candles_are_drawn(chart: ChartPage, tick: str, rows: list[list[Row]
     assert chart.visible()["painted"]["milliseconds"] < 1000
 
 
+def test_a_cut_off_is_full_colour_whatever_the_units(chart: ChartPage) -> None:
+    """A cell of so much quote currency is as strong as it gets; a smaller cut-off changes it no more."""
+    rows: list[Row] = [(100_000, 0, 3_000, 1), (99_999, 0, 30, 1)]  # 30,000 and 300 in quote
+    chart.mount([Source().snapshot(candle(0, rows))], content="trades")
+    pictures = {}
+    for units in ("base", "quote"):
+        for scale in (10, 200, 25_000, 3_000_000):
+            chart.set(units=units, scale=scale, statistics=False)
+            pictures[units, scale] = chart.pixels()
+        assert pictures[units, 10] == pictures[units, 200], "both cells are full colour"
+        assert len({pictures[units, scale] for scale in (200, 25_000, 3_000_000)}) == 3
+    assert all(pictures["base", scale] == pictures["quote", scale] for scale in (10, 200, 25_000, 3_000_000))
+
+
 def test_time_without_candles_stays_empty(chart: ChartPage) -> None:
     """Candles stand at their own times, also where some never were; the readout says so."""
     chart.mount([Source().snapshot(candle(0), candle(4))])

@@ -1,8 +1,9 @@
-"""``/help`` in a real browser."""
+"""``/help`` in a real browser, and the labels that lead there."""
 
 from __future__ import annotations
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 from .conftest import Page
 from .test_themes import brightness
@@ -42,3 +43,64 @@ def test_help_holds_without_scripts(page: Page) -> None:
         assert brightness(page.style(".help-page", "backgroundColor")) < 60
     finally:
         page.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+LABELS = {
+    *("Step", "Units", "Imbalance over", "Imbalance from", "Zero opposite", "Value area by", "CVD from"),
+    *("Sides", "Colours", "Lookback", "Table rows", "Cells", "Colour by", "Scale", "Rows"),
+    *("POC", "VAH", "VAL", "VWAP", "Bid", "Ask", "Delta", "CVD", "Min delta", "Max delta", "Imbalance"),
+    *("Quality", "Price", "Level", "Volume", "n"),
+    *("trades missing", "feed began inside", "fetched afterwards, whole"),
+    *("Help on Bid Vol", "Help on Ask Vol", "Help on Delta", "Help on CVD", "Help on Levels", "Help on Time"),
+}
+
+_LINKS = """
+const panel = document.querySelector('.orderflow-panel');
+return [...panel.querySelectorAll('a[href*="/help#"]')].map((link) => [
+  (link.getAttribute('aria-label') || link.innerText).replace(' (opens in a new tab)', '').trim(),
+  link.getAttribute('href').split('#')[1],
+])
+"""
+
+
+def test_every_label_of_a_panel_leads_to_its_place(page: Page) -> None:
+    """Settings, heads of both tables, profile, readout and marks; each to a place that there is."""
+    page.open("exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5")
+    page.wait(lambda: len(page.footprint()) > 1 and page.count(".footprint-readout"), "rows and chart")
+    page.js(
+        "document.querySelector('.panel-settings').open = true;"
+        "[...document.querySelectorAll('.footprint-rows tr')].filter(r => r.querySelector('td'))[1].click()"
+    )
+    page.wait(lambda: page.count(".level-table td"), "levels")
+    page.wait(lambda: page.count(".footprint-table th .help-over") == 6, "heads")
+    links = page.js(_LINKS)
+    assert {label for label, _ in links} >= LABELS
+    page.driver.get(f"{page.root}/help")
+    ids = set(page.js("return [...document.querySelectorAll('[id]')].map(e => e.id)"))
+    assert {anchor for _, anchor in links} <= ids
+
+
+def test_the_table_lets_the_keyboard_through(page: Page) -> None:
+    """Tab leaves a row for the next, and the last row for what follows the table."""
+    page.open("exchange=demo&symbol=BTCUSDT&rows=2")
+    page.wait(lambda: page.count(".footprint-rows tr[tabindex]") == 2, "rows")
+    page.js("document.querySelector('.footprint-rows tr[tabindex]').focus()")
+    page.press(Keys.TAB)
+    assert page.js("return document.activeElement.matches('.footprint-rows tr:last-child')")
+    page.press(Keys.TAB)
+    assert page.js("return !document.activeElement.closest('.footprint-rows')")
+
+
+def test_a_head_of_the_table_is_a_link_that_follows_its_column(page: Page) -> None:
+    """By the keyboard too; sides that swap take their help along."""
+    page.open("exchange=demo&symbol=BTCUSDT&swap=1")
+    page.wait(lambda: page.count(".footprint-table th .help-over") == 6, "heads")
+    named = "return [...document.querySelectorAll('.help-over')].map(e => [e.ariaLabel, e.hash])"
+    page.wait(lambda: page.js(named)[1][0].startswith("Help on Ask Vol"), "ask first")
+    page.js("document.querySelector('.footprint-table th').parentElement.querySelector('a').focus()")
+    page.press(Keys.TAB)
+    assert page.js("return document.activeElement.ariaLabel").startswith("Help on Ask Vol")
+    panel = page.js("return document.querySelector('.orderflow-panel').dataset.panel")
+    swap = {"type": "panel-option", "panel": panel, "option": "swap"}
+    page.js("dash_clientside.set_props(arguments[0], {value: '0'})", swap)
+    page.wait(lambda: page.js(named)[1][0].startswith("Help on Bid Vol"), "and back")

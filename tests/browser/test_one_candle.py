@@ -102,6 +102,9 @@ def test_the_charts_choices_are_in_the_address_and_come_from_it(page: Page) -> N
     page.wait(lambda: page.count(".footprint-readout"), "the chart")
     assert page.js("return document.querySelector('select.option-cells').value") == "delta"
     assert page.js("return document.querySelector('select.option-colour').value") == "volume"
+    page.choose("select.option-scale", "100000")
+    page.wait(lambda: page.query.get("scale") == "100000", "a cut-off is in the address")
+    assert "from 100,000 USDT" in page.text("select.option-scale option:checked")
     page.choose("select.option-scale", "visible")
     page.wait(lambda: page.query.get("scale") == "visible", "the address")
     page.js("document.querySelector('.footprint-stage').focus()")

@@ -24,6 +24,7 @@ from orderflow_dash.web.assets import assets_folder
 from orderflow_dash.web.footprint_table import FIRE
 from orderflow_dash.web.help_links import ANCHORS, help_href, help_link
 from orderflow_dash.web.help_page import help_html, register_help
+from orderflow_dash.web.level_table import LEGEND
 from orderflow_dash.web.number_text import MINUS, grouped, signed
 from orderflow_dash.web.panel import panel
 from orderflow_dash.web.quality import quality_legend
@@ -242,16 +243,27 @@ def parts_of(component: object) -> Iterator[Component]:
             yield from parts_of(each)
 
 
+def words_of(component: object) -> str:
+    """All that a component says."""
+    if isinstance(component, Component):
+        return words_of(getattr(component, "children", None))
+    if isinstance(component, list | tuple):
+        return "".join(words_of(each) for each in component)
+    return component if isinstance(component, str) else ""
+
+
 def shown_labels(served: Served) -> set[str]:
     """What the panel and the symbol table call their figures."""
     key = ViewKey(Venue.DEMO, "BTCUSDT", Timeframe.M1, 5)
-    labels: set[str] = {mark for mark, _ in quality_legend()} | {FIRE}
+    labels: set[str] = {mark for mark, _ in (*quality_legend(), *LEGEND)} | {FIRE}
     for part in parts_of(panel(served.hub, "help", key, "dark")):
         kind, own = type(part).__name__, getattr(part, "children", None)
-        if kind in ("H3", "Dt") and isinstance(own, str):
-            labels.add(own)
+        if kind in ("H3", "Dt"):
+            labels.add(words_of(own))
         if kind == "Label":
-            labels.add(own[0].children)
+            labels.add(words_of(own[0]))
+        if getattr(part, "className", "") == "control-label":
+            labels.add(words_of(own))
         if kind == "DataTable":
             labels |= {column["name"] for column in part.columns}
     table = [part for each in symbol_table([], [Venue.DEMO]) for part in parts_of(each)]
@@ -268,6 +280,24 @@ def test_every_label_of_the_panel_is_explained(page: Document, serve: Callable[.
     assert labels <= ANCHORS.keys()
     assert {*ANCHORS.values(), *ASKED_FOR} <= set(page.values("id"))
     assert all(word in page.text for word in WORDS.values())
+
+
+def test_every_setting_of_the_panel_leads_to_its_explanation(serve: Callable[..., Served]) -> None:
+    """The label itself is the link; only what the share menu copies explains itself."""
+    served = serve(demo=True)
+    wait_until(served.hub.instruments)
+    key = ViewKey(Venue.DEMO, "BTCUSDT", Timeframe.M1, 5)
+    captions = [
+        part
+        for part in parts_of(panel(served.hub, "help", key, "dark"))
+        if getattr(part, "className", "") == "control-label"
+    ]
+    linked = {words_of(each) for each in captions if getattr(each.children, "className", "") == "help-label"}
+    assert {words_of(each) for each in captions} - linked == {"Link", "Embed"}
+    assert linked >= {
+        *("Units", "Imbalance over", "Imbalance from", "Zero opposite", "CVD from", "Sides", "Colours"),
+        *("Lookback", "Table rows", "Cells", "Colour by", "Scale", "Rows"),
+    }
 
 
 def test_a_help_link_is_a_link_that_says_where_it_leads() -> None:

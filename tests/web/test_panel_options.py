@@ -33,6 +33,10 @@ all_options = st.builds(
     profile=st.sampled_from(ProfileKind),
     swap=st.booleans(),
     palette=st.sampled_from(["red-green", "blue-orange"]),
+    cells=st.sampled_from(["bid-ask", "delta", "volume", "trades"]),
+    colour=st.sampled_from(["delta", "volume", "imbalance"]),
+    scale=st.sampled_from(["candle", "visible"]) | st.integers(1, 10**15 - 1),
+    group=st.booleans(),
     candle=st.none() | st.integers(0, 4_000_000_000_000),
 )
 
@@ -66,6 +70,11 @@ def test_the_defaults_need_no_address():
         ("min", "1.5", "a whole number of the quote currency"),
         ("zero", "yes", "0 or 1"),
         ("va", "3", "2 or 1"),
+        ("scale", "big", "candle, visible, or a cut-off: a whole number of the quote currency from 1 to"),
+        ("scale", "0", "a cut-off"),
+        ("scale", "-5", "a cut-off"),
+        ("scale", "1.5", "The panel shows candle."),
+        ("scale", "٣", "a cut-off"),
         ("profile", "week", "session or 24h"),
         ("palette", "pink", "red-green or blue-orange"),
         ("candle", "now", "the open of a candle in milliseconds. No candle is open."),
@@ -96,3 +105,6 @@ def test_a_control_offers_what_is_accepted_and_its_own_value():
             assert parse_options({name: value})[1] == []
     assert list(offered(PanelOptions(lookback=90), "lookback")) == ["30", "60", "90", "120", "240", "500"]
     assert offered(PanelOptions(ratio=Decimal("3.25")), "ratio")["3.25"] == "3.25×"
+    assert list(offered(PanelOptions(scale=70_000), "scale"))[:5] == [
+        *("candle", "visible", "10000", "50000", "70000"),
+    ]
