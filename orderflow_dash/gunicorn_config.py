@@ -83,7 +83,18 @@ def when_ready(server: Arbiter) -> None:
         log.warning("%s", warning)
 
 
+_is_ending = False
+
+
 def _end_application() -> None:
+    """End it once: a host signals every process, and the watching process then signals this one again.
+
+    The second signal interrupts the handler of the first, and what that holds nobody would give back.
+    """
+    global _is_ending
+    if _is_ending:
+        return
+    _is_ending = True
     from .wsgi import application
 
     application.stop()
