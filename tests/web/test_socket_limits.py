@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import socket as tcp
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -15,17 +15,14 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.conftest import UNREACHABLE, Served, wait_until
 
-PING_S = 1.0
+LIMITS: dict[str, Any] = {"demo": True, "proxy_hops": 1, "max_sockets": 3, "max_sockets_per_client": 2}
 NEAR, FAR = "192.0.2.1", "192.0.2.2"
 
 
 @pytest.fixture(scope="module")
 def app() -> Iterator[Served]:
     """Three places, two of them for one address; the address is what a proxy tells."""
-    served = Served(
-        **UNREACHABLE, demo=True, database_url="off", proxy_hops=1, ping_interval=PING_S,
-        max_sockets=3, max_sockets_per_client=2,
-    )  # fmt: skip
+    served = Served(**UNREACHABLE, **LIMITS, database_url="off")
     wait_until(served.hub.instruments)
     yield served
     served.stop()
@@ -40,7 +37,7 @@ def client(app: Served, address: str = NEAR) -> ClientConnection:
 
 def first(socket: ClientConnection) -> dict[str, Any]:
     """The first message."""
-    message: dict[str, Any] = json.loads(socket.recv(timeout=5))
+    message: dict[str, Any] = json.loads(socket.recv(timeout=20))
     return message
 
 
@@ -48,7 +45,7 @@ def end(socket: ClientConnection) -> tuple[int | None, str | None]:
     """Read on to the end; code and reason of the server's close."""
     with suppress(ConnectionClosed):
         while True:
-            socket.recv(timeout=10)
+            socket.recv(timeout=20)
     return socket.close_code, socket.close_reason
 
 
@@ -99,17 +96,19 @@ def test_a_client_that_talks_a_little_stays(app: Served) -> None:
     with client(app) as socket:
         for _ in range(20):
             socket.send("hello")
-            assert socket.ping().wait(5)
+            assert socket.ping().wait(20)
         while first(socket)["type"] != "delta":
             pass
 
 
-def test_a_client_that_answers_no_ping_loses_its_place(app: Served) -> None:
+def test_a_client_that_answers_no_ping_loses_its_place(serve: Callable[..., Served]) -> None:
     """A peer that has gone without a word: its two places are free again after some pings."""
+    app = serve(**LIMITS, ping_interval=3)
+    wait_until(app.hub.instruments)
     gone = [silent(app) for _ in range(2)]
     with client(app) as socket:
         assert first(socket)["code"] == "too_many_clients"
-    wait_until(lambda: is_served(app), 6 * PING_S)
+    wait_until(lambda: is_served(app), 20)
     for each in gone:
         each.close()
 
