@@ -129,16 +129,15 @@
       const flags = figures.flags[index];
       if (rows[index].length === 1) {
         const [text] = rows[index];
-        texts.add("400", "center", text === "0" ? colours.faint : colours.text, text, column.middle, y);
+        texts.add("400", "center", colours.text, text, column.middle, y);
         continue;
       }
       for (let side = 0; side < 2; side++) {
         const text = rows[index][side];
         const isAsk = (side === 1) !== askFirst;
         const wins = flags & (isAsk ? BUY : SELL);
-        const colour = text === "0" ? colours.faint : colours.text;
         const x = side ? column.middle + px(PAD) : column.middle - px(PAD);
-        texts.add(wins ? "650" : "400", side ? "left" : "right", colour, text, x, y);
+        texts.add(wins ? "650" : "400", side ? "left" : "right", colours.text, text, x, y);
       }
     }
   }

@@ -99,7 +99,7 @@
       if (x - half < 0 || x + half > plot.width) continue;
       texts.add("400", "center", colours.muted, label, x, parts.baseline(time.y, time.y + time.height, size));
     }
-    texts.add("400", "left", colours.faint, "UTC", axis.x + px(7), parts.baseline(time.y, time.y + time.height, size));
+    texts.add("400", "left", colours.muted, "UTC", axis.x + px(7), parts.baseline(time.y, time.y + time.height, size));
     texts.paint(context, size, colours.font);
   }
 

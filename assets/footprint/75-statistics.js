@@ -50,13 +50,14 @@
       figures.statistics.forEach((figure, index) => {
         const y = top(index + 1);
         const height = top(index + 2) - y - 1;
-        if (figure.size) {
+        // What lacks trades has no colour: it must not be compared with what is whole.
+        const isSure = candle.quality === "complete" || candle.quality === "repaired";
+        if (figure.size && isSure) {
           const shade = shadeOf((Math.abs(figure.size) / most[index]) * WEAK);
           boxes.add(rampOf(colours, figure)[shade], left, y, right - left - 1, height);
         }
         if (!fits[index]) return;
-        const isSure = candle.quality === "complete" || candle.quality === "repaired";
-        const colour = figure.size === 0 ? colours.faint : isSure ? colours.text : colours.muted;
+        const colour = figure.size && isSure ? colours.text : colours.muted;
         texts.add("400", "center", colour, figure.text, middle, place(index + 1));
       });
     }

@@ -60,8 +60,12 @@ def compare_page(hub: Hub, replay: Replay | None = None) -> Component:
             ),
             replay_bar(replay),
             html.Div(id="notice", className="notice-place"),
-            html.Main(id="compare-grid", className="compare-grid"),
-            html.P(_HINT, className="compare-hint"),
+            html.Main(
+                [
+                    html.Div(id="compare-grid", className="compare-grid"),
+                    html.P(_HINT, className="compare-hint"),
+                ]
+            ),
         ],
         className="compare-page",
     )

@@ -37,7 +37,12 @@ def embed_page(replay: Replay | None = None) -> Component:
             dcc.Interval(id="embed-retry", interval=_RETRY_MS, disabled=True),
             html.Div(id="server-lost", className="server-lost", role="alert"),
             replay_bar(replay, is_steered=current_lock() is None),
-            html.Main(id="embed-panel", className="embed-panel"),
+            html.Main(
+                [
+                    html.H1("Order flow", className="visually-hidden"),
+                    html.Div(id="embed-panel", className="embed-panel"),
+                ]
+            ),
         ],
         className="embed-page",
     )

@@ -21,8 +21,8 @@ _CHOICES: Final = (
     (
         "scale",
         "Scale",
-        "What has the full colour: the strongest cell of the candle, of all in sight, or any cell of at"
-        " least so much in the quote currency",
+        "What has the full colour: the strongest cell of the candle, of all in sight, or any cell of at "
+        "least so much in the quote currency",
     ),
     ("group", "Rows", "Where levels are too low for text: some of them in a row, or every level a row"),
 )

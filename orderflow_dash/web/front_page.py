@@ -29,6 +29,7 @@ from .ticker_journal import TickerJournal
 TICK_MS: Final = 1000
 MAX_ROWS_A_TICK: Final = 400
 MAX_ROWS_IN_VIEW: Final = 100
+_VENUES: Final[dict[str, Any]] = {"aria-label": "Venues"}
 _PANEL_VIEWS: Final = {"type": "panel-view", "panel": ALL}
 
 
@@ -58,7 +59,7 @@ def front_page(hub: Hub, journal: TickerJournal, days: DayLines, replay: Replay 
                 className="page-head",
             ),
             replay_bar(replay),
-            html.Div(venue_strip(lines), id="venue-strip", className="venue-strip"),
+            html.Section(venue_strip(lines), id="venue-strip", className="venue-strip", **_VENUES),
             html.Div(id="notice", className="notice-place"),
             html.Main(
                 symbol_table(rows, [each.venue for each in hub.venues()], has_days=days.has_venues),
@@ -66,11 +67,16 @@ def front_page(hub: Hub, journal: TickerJournal, days: DayLines, replay: Replay 
             ),
             dbc.Modal(
                 [
-                    dbc.ModalHeader(close_button=True, class_name="modal-close"),
+                    dbc.ModalHeader(
+                        html.Span("Order flow of a symbol", id="modal-name", className="visually-hidden"),
+                        close_button=True,
+                        class_name="modal-close",
+                    ),
                     replay_bar(replay),
                     dbc.ModalBody(id="modal-body"),
                 ],
                 id="modal",
+                labelledby="modal-name",
                 is_open=False,
                 size="lg",
                 fullscreen="md-down",

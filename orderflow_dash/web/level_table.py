@@ -66,7 +66,7 @@ def level_section(section_id: dict[str, Any], data_id: dict[str, Any], content: 
     return html.Div(
         [
             dcc.Store(id=data_id, data=content),
-            html.Div(className="level-table", role="region", **label),
+            html.Div(className="level-table", role="group", **label),
         ],
         id=section_id,
         className="level-section",

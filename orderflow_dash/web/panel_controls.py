@@ -49,16 +49,7 @@ def panel_controls(
     """Timeframe, step and units, the disclosure of the other settings, and what stands at the end."""
     return html.Div(
         [
-            dbc.RadioItems(
-                id={"type": "panel-timeframe", "panel": panel_id},
-                options=[{"label": timeframe.value, "value": timeframe.value} for timeframe in Timeframe],
-                value=view.key.timeframe.value,
-                class_name="timeframe-choice",
-                input_class_name="btn-check",
-                label_class_name="btn btn-sm",
-                label_checked_class_name="active",
-                inline=True,
-            ),
+            _timeframes(panel_id, view),
             html.Label(
                 [
                     html.Span(help_label("Step")),
@@ -80,7 +71,8 @@ def panel_controls(
                         panel_id,
                         options,
                         "units",
-                        labels={"base": view.instrument.base, "quote": view.instrument.quote},
+                        "Units",
+                        choices={"base": view.instrument.base, "quote": view.instrument.quote},
                     ),
                 ],
                 className="step-label",
@@ -102,19 +94,39 @@ def panel_controls(
     )
 
 
+def _timeframes(panel_id: str, view: View) -> Component:
+    named: dict[str, Any] = {"aria-label": "Timeframe"}
+    return html.Div(
+        dbc.RadioItems(
+            id={"type": "panel-timeframe", "panel": panel_id},
+            options=[{"label": timeframe.value, "value": timeframe.value} for timeframe in Timeframe],
+            value=view.key.timeframe.value,
+            name=f"timeframe-{panel_id}",  # one group, so that arrows move in it
+            class_name="timeframe-choice",
+            input_class_name="btn-check",
+            label_class_name="btn btn-sm",
+            label_checked_class_name="active",
+            inline=True,
+        ),
+        role="radiogroup",
+        **named,
+    )
+
+
 def option_buttons(
-    panel_id: str, options: PanelOptions, name: str, labels: dict[str, str] | None = None
+    panel_id: str, options: PanelOptions, name: str, label: str, choices: dict[str, str] | None = None
 ) -> Component:
-    """The control of an option as buttons side by side."""
-    label: dict[str, Any] = {"aria-label": name}
+    """The control of an option as buttons side by side; ``choices``: other words for its values."""
+    named: dict[str, Any] = {"aria-label": label}
     return html.Div(
         dbc.RadioItems(
             id=option_id(panel_id, name),
             options=[
                 {"label": text, "value": value}
-                for value, text in {**offered(options, name), **(labels or {})}.items()
+                for value, text in {**offered(options, name), **(choices or {})}.items()
             ],
             value=option_text(options, name),
+            name=f"{name}-{panel_id}",
             class_name="button-choice",
             input_class_name="btn-check",
             label_class_name="btn btn-sm",
@@ -122,8 +134,8 @@ def option_buttons(
             inline=True,
         ),
         className=f"option-{name}",
-        role="group",
-        **label,
+        role="radiogroup",
+        **named,
     )
 
 
@@ -132,7 +144,9 @@ def _setting(panel_id: str, view: View, options: PanelOptions, setting: _Setting
     caption = html.Span(help_label(setting.label), className="control-label")
     if setting.has_buttons:
         return html.Div(
-            [caption, option_buttons(panel_id, options, name)], className="setting", title=setting.tip
+            [caption, option_buttons(panel_id, options, name, setting.label)],
+            className="setting",
+            title=setting.tip,
         )
     unit = html.Span(view.instrument.quote, className="unit") if name == "min" else None
     select = dbc.Select(

@@ -79,13 +79,15 @@ def profile_section(panel_id: str, view: View, theme: str, options: PanelOptions
             html.Div(
                 [
                     html.Div(
-                        option_buttons(panel_id, options, "profile"),
+                        option_buttons(panel_id, options, "profile", "Time of the profile"),
                         className="profile-kind",
                         title=_KIND_TIP,
                     ),
                     html.Span(help_label("Value area by"), className="section-note"),
                     html.Div(
-                        option_buttons(panel_id, options, "va"), className="profile-rows", title=_ROWS_TIP
+                        option_buttons(panel_id, options, "va", "Value area by"),
+                        className="profile-rows",
+                        title=_ROWS_TIP,
                     ),
                 ],
                 className="profile-choices",
