@@ -176,9 +176,9 @@ def visual_order(page: Page, column: str) -> list[str]:
     ("query", "said"),
     [
         ("exchange=demo&symbol=NOSUCH", "NOSUCH"),
-        ("exchange=demo&symbol=BTCUSDT&tf=2m", "1m | 5m | 15m | 1h"),
+        ("exchange=demo&symbol=BTCUSDT&tf=2m", "1m, 5m, 15m or 1h"),
         ("exchange=demo&symbol=BTCUSDT&step=0.07", "multiple of its tick 0.1"),
-        ("exchange=nowhere&symbol=BTCUSDT", "binance | bybit | demo"),
+        ("exchange=nowhere&symbol=BTCUSDT", "binance, bybit or demo"),
     ],
 )
 def test_an_address_that_names_nothing_is_told_and_the_table_works(page: Page, query: str, said: str) -> None:
