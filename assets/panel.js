@@ -43,6 +43,9 @@
 
       showStatus: (status) => {
         window.dash_clientside.server.beat();
+        const { panel } = window.dash_clientside.callback_context.inputs_list[0].id;
+        const element = document.querySelector(`.orderflow-panel[data-panel="${CSS.escape(panel)}"]`);
+        if (element) window.orderflow.latency.show(element, status.latency);
         const { state, word, cause, age } = status;
         return [`feed-status is-${state}`, word, cause, age];
       },

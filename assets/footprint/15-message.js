@@ -71,6 +71,7 @@
     const candles = raw.map((candle) => candleOf(candle, decimals)).filter(Boolean);
     return {
       type: message.type,
+      exchange: message.exchange,
       symbol: message.symbol,
       tf_ms: message.tf_ms,
       cvd_from: message.cvd_from ?? null,

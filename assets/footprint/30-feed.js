@@ -122,6 +122,7 @@
     }
 
     _receive(text) {
+      const now = Date.now();
       let message;
       try {
         message = this.take(text);
@@ -134,6 +135,10 @@
         return;
       }
       if (message.type === "error") this._error = message;
+      if (message.type === "delta" && window.orderflow.latency) {
+        const { exchange, symbol, tf_ms: tf, server_ts: serverTs } = message;
+        window.orderflow.latency.arrived(`${exchange} ${symbol} ${tf}`, serverTs, now);
+      }
       if (message.type === "snapshot") {
         this._failures = 0; // data, not a handshake, proves the connection
         this._connected("open", "");

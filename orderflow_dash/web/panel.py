@@ -25,6 +25,7 @@ from .footprint_section import footprint_section
 from .footprint_table import FIRE, Row, Tooltip, footprint_rows, footprint_table, footprint_tooltips
 from .help_links import drawn_labels, help_label, help_link
 from .in_browser import in_browser
+from .latency import latency_place, latency_told
 from .level_table import LEGEND, LevelContent, level_content, level_section
 from .number_text import clock, day_clock, grouped
 from .panel_controls import option_id, panel_controls
@@ -114,7 +115,7 @@ def panel(
             dcc.Store(id=_id("defaults", panel_id), data=defaults),
             dcc.Store(id=_id("candle", panel_id), data=option_text(options, "candle")),
             dcc.Store(id=_id("cursor", panel_id), data=content.cursor),
-            dcc.Store(id=_id("status", panel_id), data=dict(feed_status(view.status()))),
+            dcc.Store(id=_id("status", panel_id), data=dict(feed_status(view.status(), latency_told(view)))),
             dcc.Interval(id=_id("interval", panel_id), interval=REFRESH_MS) if has_clock else None,
             _head(panel_id, view, content),
             *(dbc.Alert(text, color="warning", dismissable=True, class_name="notice") for text in notices),
@@ -213,7 +214,7 @@ def refreshed(
     view: View, theme: str, options: PanelOptions, cursor: object
 ) -> tuple[PanelContent | None, FeedStatus]:
     """The content, or None where the browser's ``cursor`` has it already; and the status light."""
-    status = feed_status(view.status())
+    status = feed_status(view.status(), latency_told(view))
     if cursor == panel_cursor(view, theme, options):
         return None, status
     return panel_content(view, theme, options), status
@@ -331,6 +332,7 @@ def _head(panel_id: str, view: View, content: PanelContent) -> Component:
                     html.Span(id=_id("word", panel_id), className="feed-word"),
                     html.Span(id=_id("cause", panel_id), className="feed-cause"),
                     html.Span(id=_id("age", panel_id), className="feed-age", title="Age of the last trade"),
+                    latency_place(),
                 ],
                 id=_id("light", panel_id),
                 className="feed-status",

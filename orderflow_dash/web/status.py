@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 from ..feeds.feed import StreamStatus
 from ..hub import Hub, VenueStatus
 from ..market import State, Venue
+from .latency import LatencyTold
 from .number_text import age
 
 WORDS: Final = {
@@ -29,21 +30,24 @@ class FeedStatus(TypedDict):
     word: str
     cause: str
     age: str  # of the last trade; empty where there was none
+    latency: LatencyTold | None
 
 
-def feed_status(status: StreamStatus) -> FeedStatus:
-    """The status light of one stream."""
+def feed_status(status: StreamStatus, latency: LatencyTold | None = None) -> FeedStatus:
+    """The status light of one stream, and how late its figures reach the page."""
     return {
         "state": status.state.value,
         "word": WORDS[status.state],
         "cause": status.detail,
         "age": "" if status.age_ms is None else f"{age(status.age_ms)} ago",
+        "latency": latency,
     }
 
 
 def disconnected(cause: str) -> FeedStatus:
     """The status light of a stream that cannot be had at all."""
-    return {"state": State.DISCONNECTED.value, "word": WORDS[State.DISCONNECTED], "cause": cause, "age": ""}
+    word = WORDS[State.DISCONNECTED]
+    return {"state": State.DISCONNECTED.value, "word": word, "cause": cause, "age": "", "latency": None}
 
 
 def venue_lines(hub: Hub) -> list[tuple[str, str, str]]:

@@ -16,6 +16,7 @@ def test_a_feed_tells_state_cause_and_age() -> None:
         "word": "Stale",
         "cause": "no trade for 14 s",
         "age": "14 s ago",
+        "latency": None,
     }
     assert feed_status(StreamStatus(State.CONNECTING, "", None))["age"] == ""
 
