@@ -7,7 +7,7 @@
 
   const COLUMN = { least: 2, usual: 84, most: 420 };
   const ROW = { least: 0.001, readable: 15, usual: 20, most: 64 };
-  const AIR = { share: 0.02, least: 20 }; // above and below what is fitted; at least so many px, and a row
+  const AIR = { share: 0.02, least: 24 }; // above and below what is fitted; at least so many px, and a row
   const BEHIND = 0.35; // columns of air after the newest candle
 
   const clamp = (value, least, most) => Math.min(Math.max(value, least), most);

@@ -7,7 +7,7 @@
 
   const parts = window.orderflow.footprint;
 
-  const LEGIBLE = 11; // px, the least height of a row that is grouped
+  const LEGIBLE = 14; // px, the least height of a row: a text with the frame of the POC around it
   const NARROW = 40; // px; in narrower columns no text fits, and levels show more of the shape
 
   /* How many levels a row holds at a view's zoom. */

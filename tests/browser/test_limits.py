@@ -76,7 +76,7 @@ def test_a_page_whose_parts_are_refused_comes_later(limited: Callable[..., str],
 
 
 def test_a_panel_too_many_says_what_to_do_and_opens_once_it_may(
-    page: Page, limited: Callable[..., str]
+    limited: Callable[..., str], page: Page
 ) -> None:
     """The page names the bound and the address; closing another panel lets it open by itself."""
     url = limited(max_panels_per_client=1)
