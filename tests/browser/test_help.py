@@ -56,7 +56,7 @@ LABELS = {
 
 _LINKS = """
 const panel = document.querySelector('.orderflow-panel');
-return [...panel.querySelectorAll('a[href*="/help#"]')].map((link) => [
+return [...panel.querySelectorAll('a[href*="help#"]')].map((link) => [
   (link.getAttribute('aria-label') || link.innerText).replace(' (opens in a new tab)', '').trim(),
   link.getAttribute('href').split('#')[1],
 ])
