@@ -27,7 +27,6 @@ from benchmarks.load_venue import symbols
 
 SOCKETS = 500
 EMIT_MS = 300
-VIEWERS = 1_000
 _WATCH_S = 100.0
 _PAGES = 40
 _PATIENCE_S = 90.0
@@ -78,6 +77,8 @@ def running(count: int, every_ms: int, **settings: str) -> Iterator[App]:
             "DATABASE_URL": f"sqlite:///{folder}/history.sqlite3",
             "ORDERFLOW_HISTORY": "0",
             "ORDERFLOW_MAX_SOCKETS": str(SOCKETS),
+            "ORDERFLOW_MAX_SOCKETS_PER_CLIENT": str(SOCKETS),  # all of them come from here
+            "ORDERFLOW_SOCKET_RATE": "100000",
             "ORDERFLOW_LOG_LEVEL": "ERROR",
         }
         yield stack.enter_context(server(None, **{**environment, **settings}))
