@@ -128,7 +128,7 @@ def test_the_corrupted_recording_is_refused_in_words(
         root = server.url.replace("http", "ws")
         with connect(f"{root}/ws/orderflow?symbol=TRXUSDT", proxy=None) as socket:
             assert reason in json.loads(socket.recv(timeout=10))["message"]
-    assert server.output.count(f"ERROR   orderflow_dash.replay: {reason}") == 1
+    assert server.output.count(f'level=error logger=orderflow_dash.replay msg="{reason}"') == 1
     assert "Traceback" not in server.output
 
 
