@@ -8,11 +8,12 @@ run: .venv/run
 	@$(BIN)/orderflow-dash serve
 
 # Every check and every test, browser tests included, from a bare clone.
-# Two files at a time, for most tests wait for sockets, clocks and pages; those that race an accelerated market have
-# the machine to themselves.
+# Four at a time, for most tests wait for sockets, clocks and pages; those that measure time or race an accelerated
+# market have the machine to themselves.
+ALONE := tests/faults tests/feeds tests/test_commands.py tests/test_shutdown.py
 test: .venv/test browser postgres nginx lint
-	$(BIN)/pytest --numprocesses=2 --dist=worksteal --ignore=tests/faults --ignore=tests/feeds
-	$(BIN)/pytest tests/faults tests/feeds
+	$(BIN)/pytest --numprocesses=4 --dist=worksteal $(ALONE:%=--ignore=%)
+	$(BIN)/pytest $(ALONE)
 
 # Branch coverage of the core, without the browser: tracing halves the speed, so it is no part of `make test`.
 coverage: .venv/test
