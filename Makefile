@@ -1,18 +1,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint coverage faults bench bench-browser load soak screenshots lock browser postgres nginx clean
+.PHONY: run test lint coverage faults audit bench bench-browser load soak screenshots lock browser postgres nginx clean
 
 # The app on http://127.0.0.1:8050 (PORT overrides), from a bare clone.
 run: .venv/run
 	@$(BIN)/orderflow-dash serve
 
 # Every check and every test, browser tests included, from a bare clone.
-# Four at a time, for most tests wait for sockets, clocks and pages; those that measure time or race an accelerated
+# Two at a time, for most tests wait for sockets, clocks and pages; those that measure time or race an accelerated
 # market have the machine to themselves.
 ALONE := tests/faults tests/feeds tests/test_commands.py tests/test_shutdown.py
 test: .venv/test browser postgres nginx lint
-	$(BIN)/pytest --numprocesses=4 --dist=worksteal $(ALONE:%=--ignore=%)
+	$(BIN)/pytest --numprocesses=2 --dist=worksteal $(ALONE:%=--ignore=%)
 	$(BIN)/pytest $(ALONE)
 
 # Branch coverage of the core, without the browser: tracing halves the speed, so it is no part of `make test`.
@@ -24,6 +24,10 @@ coverage: .venv/test
 # The fault runs in their long form: twenty faults of every kind in ten minutes, with a report at the end.
 faults: .venv/test
 	$(BIN)/pytest tests/faults -m long -s
+
+# Contrast, names, focus and what might be cut, of every page in both themes and widths.
+audit: .venv/test browser
+	$(BIN)/pytest tests/browser -m long
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -11,6 +11,8 @@ from selenium.webdriver.common.keys import Keys
 
 from .conftest import Page
 
+pytestmark = pytest.mark.long
+
 AUDIT = (Path(__file__).parent / "page_audit.js").read_text()
 VIEW = "exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5"
 PAGES = {

@@ -11,6 +11,8 @@ from orderflow_dash.market import Quality
 from .conftest import Page
 from .footprint_page import ChartPage, Source, candle
 
+pytestmark = pytest.mark.long
+
 PANEL = "exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5"
 PARTS = (
     ".panel-head *",

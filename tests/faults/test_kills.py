@@ -84,7 +84,7 @@ def settle(run: FaultRun) -> int:
 @pytest.mark.parametrize(
     ("seed", "kills"),
     [
-        pytest.param(3, 2, id="short", marks=pytest.mark.timeout(240)),
+        pytest.param(3, 2, id="short", marks=[pytest.mark.long, pytest.mark.timeout(240)]),
         pytest.param(4, 10, id="long", marks=[pytest.mark.long, pytest.mark.timeout(900)]),
     ],
 )

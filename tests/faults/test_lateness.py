@@ -18,6 +18,8 @@ from benchmarks.lateness import (
     while_repairing,
 )
 
+pytestmark = pytest.mark.long
+
 _ATTEMPTS, _REPAIRS = 3, 3  # nine repairs stay within the venue's weight of a minute
 
 
