@@ -322,14 +322,15 @@ def test_a_phone_shows_price_change_and_volume_without_scrolling_sideways(phone:
 
 
 def test_rows_in_view_get_the_line_of_their_day(page: Page) -> None:
-    """A line for each row, drawn through 24 closes."""
+    """A line for each row, drawn through the hours of a day."""
     opened(page)
     page.wait(lambda: page.count(".day-line path") == len(names(page)), "a line for every row", 30)
     points = page.js(
         "return [...document.querySelectorAll('.day-line path')]"
         ".map(p => p.getAttribute('d').split(/[ML]/).length - 1)"
     )
-    assert set(points) == {24}
+    assert set(points) <= {23, 24}  # just after a full hour the newest close of some is still to come
+    assert points
 
 
 def test_a_symbol_that_streams_carries_a_dot(page: Page) -> None:
