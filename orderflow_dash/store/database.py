@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from .failure import StoreError, describe_failure
 _PAGE = 16_384  # bytes: a minute of 200 levels is some hundred bytes, an hour of a whole market several pages
 _CACHE_KIB = 16_384  # of each connection
 _BUSY_S = 10.0
+_TRY_AGAIN_S = 0.02
 _CONNECT_S = 5
 _STATEMENT_MS = 60_000
 
@@ -158,7 +160,20 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - 
         # Only a new file takes these; on a read-only one that is there they would fail.
         cursor.execute(f"PRAGMA page_size={_PAGE}")
         cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _write_ahead(cursor)
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
     cursor.close()
+
+
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Journal ahead; wait where others do the same to a new file, which SQLite's own timeout does not."""
+    give_up = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+        time.sleep(_TRY_AGAIN_S)

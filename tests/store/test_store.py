@@ -212,7 +212,13 @@ def test_two_processes_worth_of_stores_open_an_empty_database_at_once(
 ) -> None:
     """Starting together, one makes the tables and the others find them."""
     opened: list[Store] = []
-    threads = [threading.Thread(target=lambda: opened.append(open_again(url))) for _ in range(3)]
+    together = threading.Barrier(3)
+
+    def open_with_the_others() -> None:
+        together.wait()
+        opened.append(open_again(url))
+
+    threads = [threading.Thread(target=open_with_the_others) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
