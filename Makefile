@@ -9,11 +9,12 @@ run: .venv/run
 
 # Every check and every test, browser tests included, from a bare clone.
 # Two at a time, for most tests wait for sockets, clocks and pages; those that measure time or race an accelerated
-# market have the machine to themselves.
-ALONE := tests/faults tests/feeds tests/test_commands.py tests/test_shutdown.py
+# market wait most of all, and come after the browsers, which would take the processor from them.
+CLOCKED := tests/faults tests/feeds tests/test_commands.py tests/test_shutdown.py
+TWO := --numprocesses=2 --dist=worksteal
 test: .venv/test browser postgres nginx lint
-	$(BIN)/pytest --numprocesses=2 --dist=worksteal $(ALONE:%=--ignore=%)
-	$(BIN)/pytest $(ALONE)
+	$(BIN)/pytest $(TWO) $(CLOCKED:%=--ignore=%)
+	$(BIN)/pytest $(TWO) $(CLOCKED)
 
 # Branch coverage of the core, without the browser: tracing halves the speed, so it is no part of `make test`.
 coverage: .venv/test
