@@ -16,14 +16,18 @@ _SHORTEST: Final = 4  # a shorter one would strike out half of every line, and g
 
 _ADDRESS = re.compile(r"(?<=://)([^\s/@:]*):[^\s/@]+@")
 _IN_PATH = re.compile(r"(?<=/embed/t/)[^/?&\s\"]+")
+# A name is looked at from where it begins and from nowhere inside it: a long one that strangers sent would
+# else cost the square of its length.
 _HEADER = re.compile(
-    r"\b((?:http_)?(?:(?:proxy[-_])?authorization|(?:set-)?cookie|x[-_][\w-]*(?:key|token|secret)))"
+    r"(\b(?:http_)?(?:(?:proxy[-_])?authorization|(?:set-)?cookie)"
+    r"|(?<![\w-])(?:http_)?x[-_][\w-]*(?:key|token|secret))"
     r"(['\"]?\s*[:=,]\s*)[^\r\n]+",
     re.IGNORECASE,
 )
 _SCHEME = re.compile(r"\b(bearer|basic|digest)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
 _NAMED = re.compile(
-    r"([\w.-]*(?:token|secret|passw(?:or)?d|pwd|credential|signature|session_?id|jwt|key)|auth|sig|sid)"
+    r"((?<![\w.-])[\w.-]*(?:token|secret|passw(?:or)?d|pwd|credential|signature|session_?id|jwt|key)"
+    r"|auth|sig|sid)"
     r"(['\"]?\s*(?:=|:|%3D)\s*['\"]?)[^\s'\"&;,})\]]+",
     re.IGNORECASE,
 )
