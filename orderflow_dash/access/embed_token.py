@@ -64,10 +64,12 @@ class EmbedTokens:
         )
 
     def sign(self, venue: Venue, symbols: Sequence[str], lifetime_s: float) -> str:
-        """A token for symbols of a venue. Raises ValueError for symbols that cannot be."""
+        """A token for symbols of a venue. Raises ValueError for symbols or a lifetime that cannot be."""
         names = [symbol.strip().upper() for symbol in symbols]
         if not 0 < len(names) <= MOST_SYMBOLS or not all(0 < len(name) <= _LONGEST_SYMBOL for name in names):
             raise ValueError(f"1 to {MOST_SYMBOLS} symbols of 1 to {_LONGEST_SYMBOL} characters each")
+        if not 0 < lifetime_s <= LONGEST_MINUTES * 60:
+            raise ValueError(f"a lifetime of at most {LONGEST_MINUTES * 60} s")
         token = self._serializer.dumps({"v": venue.value, "s": names, "t": lifetime_s})
         return token if isinstance(token, str) else token.decode()
 

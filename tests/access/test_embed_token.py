@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderflow_dash.access.embed_token import EmbedTokens, Lock, TokenError, TokenExpired
+from orderflow_dash.access.embed_token import LONGEST_MINUTES, EmbedTokens, Lock, TokenError, TokenExpired
 from orderflow_dash.market import Venue
 
 KEY = "a key of our own, and long enough".replace(" ", "-")
@@ -59,7 +59,7 @@ def test_any_text_is_refused(text: str) -> None:
 
 def test_parts_of_two_tokens_make_none() -> None:
     """The end of a long-lived one does not lengthen a short-lived one."""
-    other = EmbedTokens(KEY).sign(Venue.BYBIT, ["BTCUSDT"], 10**6)
+    other = EmbedTokens(KEY).sign(Venue.BYBIT, ["BTCUSDT"], 10**5)
     ours, theirs = TOKEN.split("."), other.split(".")
     for mixed in ([theirs[0], *ours[1:]], [*ours[:2], theirs[2]], [theirs[0], ours[1], theirs[2] + "A"]):
         with pytest.raises(TokenError):
@@ -108,6 +108,13 @@ def test_symbols_that_cannot_be_are_not_signed(symbols: list[str]) -> None:
     """One to twenty, none of them empty."""
     with pytest.raises(ValueError, match="symbols"):
         TOKENS.sign(Venue.BINANCE, symbols, 60)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), LONGEST_MINUTES * 60 + 1])
+def test_a_token_that_lives_forever_is_not_signed(seconds: float) -> None:
+    """Whoever signs: it could not be taken back."""
+    with pytest.raises(ValueError, match="lifetime"):
+        TOKENS.sign(Venue.BINANCE, ["BTCUSDT"], seconds)
 
 
 @pytest.mark.parametrize(
