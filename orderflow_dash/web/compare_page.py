@@ -53,7 +53,7 @@ def compare_page(hub: Hub, replay: Replay | None = None) -> Component:
                         class_name="compare-link",
                         inline=True,
                     ),
-                    html.A("Help", href="/help", target="_blank", rel="noopener", className="head-link"),
+                    html.A("Help", href="help", target="_blank", rel="noopener", className="head-link"),
                     theme_switch(),
                 ],
                 className="page-head",

@@ -61,6 +61,15 @@ def test_a_page_asks_for_nothing_outside_the_prefix(app: Served, page: str) -> N
         assert get(app, address).status_code == 200
 
 
+@pytest.mark.parametrize("page", ["", "embed/", "compare/"])
+def test_a_link_of_a_page_leads_to_no_address_outside_the_prefix(app: Served, page: str) -> None:
+    """Links that the layout holds are relative to the page."""
+    layout = json.dumps(get(app, f"/desk/flow/{page}_dash-layout").json())
+    links = re.findall(r'"href": "([^"]+)"', layout)
+    assert links or page == "embed/"
+    assert not [link for link in links if link.startswith("/")]
+
+
 def test_a_page_has_one_address(app: Served) -> None:
     """A slash that is missing or too many is put right, and the query stays."""
     assert get(app, "/desk/flow").headers["Location"].endswith("/desk/flow/")
