@@ -18,7 +18,7 @@ from .compare_query import LINKS, MOST_PANELS, completed, panel_args, parse_comp
 from .in_browser import in_browser
 from .panel import REFRESH_MS, new_panel_id
 from .panel_opening import Opened, open_panel, panel_ids
-from .query import NAMES
+from .query import NAMES, search_of
 from .replay_bar import replay_bar
 from .theme import theme_store, theme_switch
 
@@ -106,8 +106,7 @@ def _register_address(app: Dash, hub: Hub) -> None:
     def open_all(wish: object, open_panels: object, theme: object) -> tuple[Any, ...]:
         for panel_id in panel_ids(open_panels):
             hub.release(panel_id)
-        wanted = wish if isinstance(wish, dict) else {}
-        query = parse_compare_query(str(wanted.get("search") or ""))
+        query = parse_compare_query(search_of(wish))
         cells = [_new_cell(hub, text, str(theme)) for text in query.panels]
         return cells, query.links, _notice(" ".join(query.notices))
 

@@ -26,7 +26,7 @@ def parse_compare_query(search: str) -> CompareQuery:
     """The panels, at most six, and links of a query string; each panel is still to be checked."""
     pairs = parse_qsl(search.lstrip("?"), keep_blank_values=True)
     panels = [value for name, value in pairs if name == "panel"]
-    named = [link for name, value in pairs if name == "link" for link in value.split(",")]
+    named = dict.fromkeys(link for name, value in pairs if name == "link" for link in value.split(","))
     notices = [
         f"{not_accepted('link', link, either(LINKS))}. It is left out." for link in named if link not in LINKS
     ]

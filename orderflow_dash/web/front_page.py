@@ -18,7 +18,7 @@ from ..hub import Hub
 from ..replay import Replay
 from .in_browser import in_browser
 from .panel_opening import open_panel, panel_ids
-from .query import NAMES, query_args
+from .query import NAMES, query_args, search_of
 from .replay_bar import replay_bar
 from .status import venue_lines, venue_strip
 from .symbol_rows import row_keys
@@ -172,7 +172,7 @@ def _register_address(app: Dash, hub: Hub) -> None:
         for panel_id in panel_ids(open_panels):
             hub.release(panel_id)
         wanted = wish if isinstance(wish, dict) else {}
-        query = query_args(str(wanted.get("search") or ""))
+        query = query_args(search_of(wish))
         if not NAMES & query.keys():
             return False, [], None, False
         opened = open_panel(hub, query, str(theme))

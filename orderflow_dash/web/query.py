@@ -17,6 +17,7 @@ from .grant import current_lock
 ErrorCode = Literal["bad_parameter", "unknown_symbol", "unavailable"]
 
 NAMES = frozenset({"exchange", "symbol", "tf", "step"})  # what an address must name to open a panel
+_LONGEST_SEARCH = 4096  # characters; the server takes no longer request line
 
 
 class QueryError(ValueError):
@@ -75,6 +76,12 @@ def _within_lock(args: Mapping[str, str]) -> Mapping[str, str]:
 def view_args(args: Mapping[str, str]) -> dict[str, str]:
     """The part of a query that names a view."""
     return {name: value for name, value in args.items() if name in NAMES}
+
+
+def search_of(wish: object) -> str:
+    """The query string in what a page says that its address is; no more of it than an address may have."""
+    search = wish.get("search") if isinstance(wish, dict) else None
+    return str(search or "")[:_LONGEST_SEARCH]
 
 
 def query_args(search: str) -> dict[str, str]:

@@ -119,6 +119,23 @@ def test_our_callbacks_survive_any_value(edge: httpx.Client, value: Any, state: 
         assert edge.post("/_dash-update-component", content=body, headers=JSON).status_code < 500
 
 
+@pytest.mark.parametrize("page", ["compare", "embed", ""])
+def test_an_address_that_a_page_makes_up_is_no_longer_than_one_can_be(edge: httpx.Client, page: str) -> None:
+    """Half a megabyte of it would be a sentence for each of its parts, and many times as much to send."""
+    outputs = {
+        "compare": "..compare-grid.children...compare-link.value...notice.children..",
+        "embed": "..embed-panel.children...embed-retry.disabled..",
+        "": "..modal.is_open...modal-body.children...notice.children...address-retry.data..",
+    }
+    search = "?panel=x&link=" + ",".join(f"{n:x}" for n in range(100_000))
+    wish = [{"id": "address", "property": "data", "value": {"search": search}}]
+    view = {"id": {"panel": "p", "type": "panel-view"}, "property": "id", "value": None}
+    body = callback(outputs[page], wish, [[view], {"id": "theme", "property": "data", "value": "dark"}])
+    answer = edge.post(f"{page}/_dash-update-component", content=body, headers=JSON)
+    assert answer.status_code == 200
+    assert len(answer.content) < len(body)
+
+
 @pytest.mark.parametrize(
     "path",
     [
