@@ -124,6 +124,7 @@ def test_the_app_is_told_who_asks_and_how(upstream: tuple[Nginx, Upstream]) -> N
         "X-Forwarded-For": "203.0.113.9",
         "X-Forwarded-Proto": "http",
         "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-User": "mallory",
     }
     httpx.get(
         f"{proxy.url}/flow/", headers={**forged, "X-Forwarded-Port": "1"}, verify=trusting(), trust_env=False
@@ -135,6 +136,7 @@ def test_the_app_is_told_who_asks_and_how(upstream: tuple[Nginx, Upstream]) -> N
     assert told["x-forwarded-proto"] == "https"
     assert told["x-forwarded-for"] == "203.0.113.9, 127.0.0.1"
     assert "x-forwarded-port" not in told
+    assert "x-forwarded-user" not in told
 
 
 def test_a_slow_request_reaches_the_app_whole(upstream: tuple[Nginx, Upstream]) -> None:
