@@ -106,5 +106,8 @@ def _thread_ended(arguments: threading.ExceptHookArgs) -> None:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """A request that stopped half-way and ran out of time is the client's affair, not worth a traceback."""
-    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
+    """A request or an answer that stopped half-way and ran out of time is the client's affair.
+
+    It is not worth a traceback, whether our own wait ended (``BlockingIOError``) or the kernel's.
+    """
+    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError | TimeoutError))

@@ -13,12 +13,14 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from orderflow_dash.web.export import MOST_EXPORTS
 from tests.conftest import wait_until
 from tests.test_commands import Program, running
 
 STALL_S = 5  # how long the server waits for a client that takes nothing
 FULL = 150_000  # bytes that fill what little buffers there are
 QUERY = "exchange=demo&lookback=500&step=0.1&emit_ms=50"
+EXPORT = "/api/export.csv?exchange=demo&lookback=500&step=0.1&rows=levels"
 UPGRADE = (
     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     f"Sec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}\r\n"
@@ -86,4 +88,28 @@ def test_readers_that_stall_do_not_keep_the_pages_threads(program: Program) -> N
             held.enter_context(closing(stalled(program, "/assets/00-plotly-cartesian.min.js")))
         answer = httpx.get(f"{program.url}/health", trust_env=False, timeout=4 * STALL_S)
         assert answer.status_code == 200
+    assert "Traceback" not in program.output
+
+
+def exports(program: Program) -> int:
+    """How many run, as the server tells it."""
+    health = httpx.get(f"{program.url}/health", trust_env=False, timeout=10).json()
+    return int(health["process"]["exports"])
+
+
+@pytest.mark.parametrize("is_cut", [True, False], ids=["cut", "stalled"])
+def test_an_export_that_nobody_reads_gives_its_place_back(program: Program, is_cut: bool) -> None:
+    """All places are taken by clients that leave, or that stay and read nothing; then there is one again."""
+    wait_until(lambda: len(first_message(program)) > FULL, 30, "a large export")
+    with ExitStack() as held:
+        for _ in range(MOST_EXPORTS):
+            client = held.enter_context(closing(stalled(program, EXPORT)))
+            assert client.recv(12).startswith(b"HTTP/1.1 200")
+        assert exports(program) == MOST_EXPORTS
+        assert httpx.get(program.url + EXPORT, trust_env=False, timeout=10).status_code == 503
+        if is_cut:
+            held.close()
+        wait_until(lambda: exports(program) == 0, 4 * STALL_S)
+    answer = httpx.get(program.url + EXPORT, trust_env=False, timeout=20)
+    assert answer.status_code == 200
     assert "Traceback" not in program.output
