@@ -32,6 +32,8 @@ def guard_access(server: Flask, settings: Settings) -> None:
     frames = EmbedFrames(server, tokens, is_key_set=is_key_set)
 
     def guard() -> Response | None:
+        if not _is_readable(request):
+            return refused(400, "the query is no UTF-8")
         if _does_something(request) and not _is_ours(request, origins):
             return refused(403, "this page may not do that here")
         if frames.is_meant(request):
@@ -42,6 +44,15 @@ def guard_access(server: Flask, settings: Settings) -> None:
         return gate.refusal(request)
 
     server.before_request_funcs.setdefault(None, []).insert(0, guard)
+
+
+def _is_readable(request: Request) -> bool:
+    """Whether the query can be read at all: where it holds other bytes, whoever looks into it would fail."""
+    try:
+        request.query_string.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _does_something(request: Request) -> bool:

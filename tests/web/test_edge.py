@@ -164,6 +164,20 @@ def test_an_unknown_path_is_a_404(edge: httpx.Client, path: str) -> None:
     assert edge.get(path).status_code == 404
 
 
+def test_a_query_that_is_no_text_is_a_400(serve: Callable[..., Served]) -> None:
+    """Browsers escape such bytes; whoever sends them as they are is told, on every path alike."""
+    client = serve().application.server.test_client()
+    for path in ("/", "/embed", "/help", "/health", "/api/export.csv", "/assets/panel.js", "/nope"):
+        answer = client.get(path, environ_overrides={"QUERY_STRING": "a=\x80"})
+        assert (answer.status_code, answer.text) == (400, "the query is no UTF-8\n"), path
+
+
+@pytest.mark.parametrize("path", ["/assets/nope.js", "/assets/" + "a" * 3000, "/assets/panel.js"])
+def test_what_a_file_may_be_asked_is_told_without_a_look_at_it(edge: httpx.Client, path: str) -> None:
+    """Also with a version, which only a file can have."""
+    assert edge.options(f"{path}?v=1").status_code == 200
+
+
 @pytest.mark.parametrize("page", ["/", "/embed/", "/compare/"])
 def test_what_a_page_asks_dash_for_is_answered(edge: httpx.Client, page: str) -> None:
     """Every path of Dash's own, of every page: its layout, its callbacks, its scripts."""
