@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint coverage faults audit bench bench-browser load soak screenshots lock browser postgres nginx clean
+.PHONY: run test lint coverage faults audit attack bench bench-browser load soak screenshots lock browser postgres nginx clean
 
 # The app on http://127.0.0.1:8050 (PORT overrides), from a bare clone.
 run: .venv/run
@@ -29,6 +29,10 @@ faults: .venv/test
 # Contrast, names, focus and what might be cut, of every page in both themes and widths.
 audit: .venv/test browser
 	$(BIN)/pytest tests/browser -m long
+
+# Ten thousand hostile queries on every route, without access, with a token, and where everybody may come in.
+attack: .venv/test
+	$(BIN)/pytest tests/web/test_attack.py -m long --numprocesses=2
 
 lint: .venv/test
 	$(BIN)/ruff check .
