@@ -17,7 +17,7 @@ from .help_links import PATH as HELP
 
 log = logging.getLogger(__name__)
 
-_LARGEST_BODY = 1 << 20  # bytes; a page's own requests are a few kilobytes
+_LARGEST_BODY = 1 << 16  # bytes; a page of six panels asks with 12 kB
 _LONGEST_CAUSE = 200
 _ICON_S = 24 * 3600  # its address names no version
 PAGES: Final = ("embed", "compare")  # beside the front page
