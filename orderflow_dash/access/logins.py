@@ -81,8 +81,12 @@ class Logins:
             self._one_at_a_time.release()
 
     def _knows(self, login: bytes) -> bool:
+        """Whether it was right a while ago; being asked for, it stays so."""
         with self._memory:
-            return self._remembered.get(login, 0.0) > self._clock()
+            is_known = self._remembered.get(login, 0.0) > self._clock()
+        if is_known:
+            self._remember(login)
+        return is_known
 
     def _remember(self, login: bytes) -> None:
         with self._memory:

@@ -69,6 +69,18 @@ def test_a_right_login_is_remembered_for_a_while(counted: Counted) -> None:
     assert len(counted.hashes) == 2
 
 
+def test_who_is_in_stays_in_for_as_long_as_a_flood_goes_on(counted: Counted) -> None:
+    """A page that asks all the time is remembered all the time: it need not get past the limit of all."""
+    clock = Clock()
+    logins = Logins({"alice": HASHED}, Attempts(most_of_all=1, clock=clock), clock=clock)
+    assert logins.check("alice", "correct horse", HERE).is_right
+    for _ in range(20):
+        logins.check("mallory", "guess", "10.0.0.9")
+        clock.now += REMEMBERED_S / 3
+        assert logins.check("alice", "correct horse", HERE).is_right
+    assert len([each for each in counted.hashes if each == HASHED]) == 1
+
+
 def test_only_that_very_login_is_remembered(counted: Counted) -> None:
     """Not the user, not the address, and nothing that was wrong."""
     logins = Logins({"alice": HASHED})
