@@ -21,6 +21,7 @@ from .access.setting_checks import (
     check_users,
 )
 from .limit_settings import LimitSettings
+from .redaction import redact
 
 
 class SettingsError(Exception):
@@ -31,8 +32,12 @@ def _url(*schemes: str) -> AfterValidator:
     accepted = " or ".join(f"{scheme}://" for scheme in schemes)
 
     def check(value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in schemes or not parts.hostname:
+        try:
+            parts = urlsplit(value)
+            is_url = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # half an IPv6 address, or a port that is none
+            is_url = False
+        if not is_url:
             raise ValueError(f"a URL that begins with {accepted} and names a host")
         return value
 
@@ -58,6 +63,7 @@ _SOURCE = re.compile(
 )
 
 
+_PASSWORD = re.compile(r"://[^\s/:@]*:([^\s/]+)@")  # in an address, also where it holds what no address may
 _PREFIX = re.compile(r"/|(/[a-z0-9_-]+(\.[a-z0-9_-]+)*)+/?", re.ASCII | re.IGNORECASE)
 
 
@@ -286,7 +292,7 @@ class Settings(LimitSettings):
         Field(
             default_factory=lambda: SecretStr(secrets.token_urlsafe(32)),
             alias="ORDERFLOW_SECRET_KEY",
-            description="signs embed tokens and what the page hands back; random at each start where unset;"
+            description="signs embed tokens; random at each start where unset;"
             " older keys that are still believed follow by spaces",
         ),
     ]
@@ -300,8 +306,8 @@ class Settings(LimitSettings):
             if isinstance(value, SecretStr)
             for key in value.get_secret_value().split()
         ]
-        addresses = [urlsplit(value) for value in values if isinstance(value, str) and "://" in value]
-        return [*keys, *(address.password for address in addresses if address.password)]
+        addresses = [value for value in values if isinstance(value, str)]
+        return [*keys, *(password for each in addresses for password in _PASSWORD.findall(each))]
 
     @property
     def venues_are_their_own(self) -> bool:
@@ -331,4 +337,4 @@ def _shown(name: str, value: object) -> str:
     """A value as an error may tell it: a database's address may hold a password."""
     if name == "DATABASE_URL":
         return f"{str(value).partition('://')[0]}://..." if "://" in str(value) else "(hidden)"
-    return "(hidden)" if "SECRET" in name or "USERS" in name else repr(value)
+    return "(hidden)" if "SECRET" in name or "USERS" in name else redact(repr(value))

@@ -65,6 +65,8 @@ def test_the_readme_tells_every_setting_with_its_default() -> None:
         ("ORDERFLOW_ALLOWED_ORIGINS", "portal.example"),
         ("ORDERFLOW_ALLOWED_ORIGINS", "https://portal.example/path"),
         ("ORDERFLOW_ALLOWED_ORIGINS", "*"),
+        ("BINANCE_FUTURES_REST", "https://[::1"),
+        ("BYBIT_REST", "https://api.bybit.com:port"),
         ("ORDERFLOW_PREFIX", ""),
         ("ORDERFLOW_PREFIX", "flow/"),
         ("ORDERFLOW_PREFIX", "//flow/"),
@@ -88,6 +90,7 @@ def test_a_bad_value_is_one_line_that_names_it(
     assert line.startswith(f"{name}={value!r} is not accepted: ")
     assert "\n" not in line
     assert len(line) > len(f"{name}={value!r} is not accepted: ") + 5
+    assert not re.search("Invalid|cast", line)  # what is accepted, not what a library thinks of it
 
 
 def test_the_contracts_names_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,6 +147,21 @@ def test_a_databases_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> N
     assert "do-not-tell" not in str(error.value)
     monkeypatch.setenv("DATABASE_URL", "postgres://trader:do-not-tell@host/prices")
     assert "do-not-tell" not in f"{load_settings()!r} {load_settings()}"
+
+
+def test_a_password_in_an_address_is_not_shown_where_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a venue's address too, which somebody may reach by a proxy that asks for one."""
+    monkeypatch.setenv("BYBIT_REST", "ftp://me:do-not-tell@proxy.example")
+    with pytest.raises(SettingsError, match=r"BYBIT_REST='ftp://me:.*@proxy") as error:
+        load_settings()
+    assert "do-not-tell" not in str(error.value)
+
+
+@pytest.mark.parametrize("password", ["word", "w[rd", "w]rd", "w#rd", "w@rd", "w?rd", "w%5Brd"])
+def test_a_password_is_known_whatever_it_holds(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    """So that no line tells it, and a start does not fail on it."""
+    monkeypatch.setenv("DATABASE_URL", f"postgres://trader:{password}@host/prices")
+    assert password in load_settings().secrets()
 
 
 def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
