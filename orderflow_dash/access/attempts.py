@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import threading
 import time
@@ -10,10 +9,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from .client import client_of
+
 WINDOW_S: Final = 300.0
 MOST_OF_ONE: Final = 10
 MOST_OF_ALL: Final = 100  # the guesses of a whole botnet, and what bounds the memory
-_IPV6_SITE: Final = 64  # bits: whoever has one such address has all of them
 
 
 class Attempts:
@@ -35,7 +35,7 @@ class Attempts:
 
     def wait_s(self, address: str) -> int:
         """Seconds until a client may try again; 0 where it may now."""
-        client = _client(address)
+        client = client_of(address)
         with self._lock:
             now = self._clock()
             while self._failed and self._failed[0][0] <= now - self._window_s:
@@ -51,17 +51,4 @@ class Attempts:
     def failed(self, address: str) -> None:
         """A client's login failed."""
         with self._lock:
-            self._failed.append((self._clock(), _client(address)))
-
-
-def _client(address: str) -> str:
-    """Whom an address stands for."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address[:64]
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((int(parsed), _IPV6_SITE), strict=False))
+            self._failed.append((self._clock(), client_of(address)))

@@ -8,16 +8,13 @@ where there is no proxy.
 from __future__ import annotations
 
 import logging
-from ipaddress import IPv6Address, ip_network
-from typing import Final
 
 from flask import Flask, has_request_context, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-log = logging.getLogger(__name__)
+from ..access.client import client_of
 
-_LONGEST: Final = 64
-_HOME_BITS: Final = 64  # of an IPv6 address: what one customer gets at least
+log = logging.getLogger(__name__)
 
 
 def believe_proxies(server: Flask, hops: int) -> None:
@@ -42,15 +39,5 @@ def believe_proxies(server: Flask, hops: int) -> None:
 
 
 def client_address() -> str:
-    """The address that asks, as limits count it; empty outside a request.
-
-    Of IPv6 it is the network of 64 bits: one client has all of its addresses.
-    """
-    address = (request.remote_addr or "") if has_request_context() else ""
-    if ":" not in address:
-        return address[:_LONGEST]
-    try:
-        exact = IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return address[:_LONGEST]
-    return str(exact.ipv4_mapped or ip_network((exact, _HOME_BITS), strict=False))
+    """Who asks, as limits count it; empty outside a request."""
+    return client_of(request.remote_addr or "") if has_request_context() else ""
