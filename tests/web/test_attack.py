@@ -335,7 +335,7 @@ def test_every_callback_survives_any_value(
 ) -> None:
     """All that the server registered, with anything in each input and state."""
     client = request.getfixturevalue(name).client
-    dependencies = json.loads(client.get(f"{page}_dash-dependencies").data)
+    dependencies = json.loads(client.get(f"{page}_dash-dependencies", buffered=True).data)
     assert dependencies
     for dependency in dependencies:
         if dependency["clientside_function"] is not None:
@@ -343,7 +343,7 @@ def test_every_callback_survives_any_value(
         body = json.dumps(body_of(dependency, told, state))
         begun = time.thread_time()
         answer: Response = client.post(
-            f"{page}_dash-update-component", data=body, content_type="application/json"
+            f"{page}_dash-update-component", data=body, content_type="application/json", buffered=True
         )
         assert answer.status_code < 500, body
         assert time.thread_time() - begun < MOST_CPU_S, body

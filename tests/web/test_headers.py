@@ -70,7 +70,7 @@ def test_pages_run_scripts_of_our_own_alone(app: Served) -> None:
 
 def test_browsers_are_bound_to_tls_where_it_was_used(app: Served) -> None:
     """A promise that must not be made over plain HTTP."""
-    answer = app.application.server.test_client().get("/help", base_url="https://flow.example")
+    answer = app.application.server.test_client().get("/help", base_url="https://flow.example", buffered=True)
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
