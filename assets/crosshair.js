@@ -51,7 +51,7 @@
     if (index < 0) return;
     if (!watched.has(plot)) {
       watched.add(plot);
-      plot.on("plotly_afterplot", () => show(panel));
+      for (const event of ["plotly_afterplot", "plotly_animated"]) plot.on(event, () => show(panel));
     }
     const { xaxis, yaxis } = plot._fullLayout;
     const x = xaxis._offset + xaxis.l2p(plot.data[0].x[index]);

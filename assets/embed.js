@@ -7,6 +7,8 @@
   const isEmbed = document.documentElement.dataset.page === "embed";
   const prefersLight = window.matchMedia("(prefers-color-scheme: light)");
   let told = "";
+  let view = null;
+  let status = null;
   let height = 0;
 
   function tell(message) {
@@ -27,6 +29,15 @@
     tell({ type: "size", height });
   }
 
+  function tellState() {
+    if (!view || !status) return;
+    const search = "?" + new URLSearchParams({ ...view, theme: wanted() });
+    const message = { type: "state", state: status.state, cause: status.cause, view, search };
+    if (JSON.stringify(message) === told) return;
+    told = JSON.stringify(message);
+    tell(message);
+  }
+
   /* Opened by a token that has come to its end: the page that the server has instead says so, here and around. */
   if ("locked" in document.documentElement.dataset) {
     const { fetch } = window;
@@ -41,6 +52,10 @@
     prefersLight.addEventListener("change", () => {
       window.dash_clientside.set_props("theme", { data: shown() });
     });
+    document.addEventListener("orderflow:status", ({ detail }) => {
+      status = detail;
+      tellState();
+    });
     const sizes = new ResizeObserver(tellSize);
     const watch = () => {
       const page = document.querySelector(".embed-page");
@@ -54,21 +69,16 @@
     embed: {
       read: () => [{ search: window.location.search, at: Date.now() }, shown()],
 
-      follow: (views, statuses, theme) => {
+      follow: (views, theme) => {
         document.documentElement.setAttribute("data-bs-theme", theme);
-        const [view] = views || [];
-        const [status] = statuses || [];
-        if (!view || !status) return window.dash_clientside.no_update;
+        [view] = views || [];
+        if (!view) return window.dash_clientside.no_update;
         document.title = `${view.symbol} ${view.tf} · Order flow`;
         const search = "?" + new URLSearchParams({ ...view, theme: wanted() });
         if (search !== window.location.search) {
           window.history.replaceState(null, "", window.location.pathname + search);
         }
-        const message = { type: "state", state: status.state, cause: status.cause, view, search };
-        if (JSON.stringify(message) !== told) {
-          told = JSON.stringify(message);
-          tell(message);
-        }
+        tellState();
         return search;
       },
     },

@@ -28,7 +28,7 @@
   function labelHeads(panel) {
     const help = addresses(panel);
     for (const head of panel.querySelectorAll(".footprint-table th")) {
-      const name = head.innerText.trim();
+      const name = head.querySelector(".column-header-name").textContent; // innerText would have the page laid out
       const over = head.querySelector(".help-over") || head.appendChild(link(""));
       if (over.dataset.label === name) continue;
       over.className = "help-over";

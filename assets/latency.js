@@ -1,7 +1,7 @@
 /* How old figures are when they reach this page, in a panel's status line: from the exchange's own time of the newest
    trade, over the server, to here. Nothing is asked for it: it is read off the polls and the socket as they come.
 
-   The browser's clock is measured by the answers of callbacks, which tell the server's time and how long they took, with
+   The browser's clock is measured by the answers to its polls, which tell the server's time and how long they took, with
    half of the rest of the round trip. It is taken into account. The exchange's clock is not: how far it is off is told. */
 (function () {
   "use strict";
@@ -10,7 +10,7 @@
   const JOIN_MS = 10000; // a delta and the poll that tells of it are seconds apart at most
   const LEAST = 5; // fewer samples say nothing
   const APART_MS = 100; // clocks that differ by more than this, beyond doubt, are told as a warning
-  const POLL = "_dash-update-component";
+  const POLL = "api/panels";
 
   /* -- this browser's clock against the server's -- */
 

@@ -33,8 +33,6 @@
     if (target.className !== className) target.className = className;
   }
 
-  const panelOf = (id) => document.querySelector(`.orderflow-panel[data-panel="${CSS.escape(id)}"]`);
-
   function pick(panel, openTs) {
     const id = { type: "panel-candle", panel: panel.dataset.panel };
     window.dash_clientside.set_props(id, { data: openTs });
@@ -42,12 +40,7 @@
 
   /* -- the footprint table's rows ------------------------------------------------------------------ */
 
-  const rowsOf = (place) => [...place.querySelectorAll("tr")].filter((row) => row.querySelector("td"));
-
-  function openTsOf(row) {
-    const place = row.closest(".footprint-rows");
-    return (place.dataset.opens || "").split(" ")[rowsOf(place).indexOf(row)] || "";
-  }
+  const { rowsOf, rowOf, candleOf } = window.orderflow.footprintRows;
 
   function isOpen(panel) {
     const section = panel.querySelector(".level-section");
@@ -56,7 +49,7 @@
 
   function toggle(row) {
     const panel = row.closest(".orderflow-panel");
-    const openTs = openTsOf(row);
+    const openTs = candleOf(row);
     const shown = panel.querySelector(".level-table").dataset.openTs;
     pick(panel, isOpen(panel) && shown === openTs ? "" : openTs);
   }
@@ -64,9 +57,7 @@
   function close(panel) {
     const openTs = panel.querySelector(".level-table").dataset.openTs;
     pick(panel, "");
-    const place = panel.querySelector(".footprint-rows");
-    const index = (place.dataset.opens || "").split(" ").indexOf(openTs);
-    const row = rowsOf(place)[Math.max(index, 0)];
+    const row = rowOf(panel.querySelector(".footprint-rows"), openTs);
     if (row) row.focus({ preventScroll: true });
   }
 
@@ -219,33 +210,18 @@
     if (isAnother) window.requestAnimationFrame(() => showPoc(place));
   }
 
-  window.dash_clientside = Object.assign(window.dash_clientside || {}, {
+  window.orderflow = Object.assign(window.orderflow || {}, {
     levels: {
-      /* Which candles the rows of a footprint table are, new to old. */
-      rows: (data, id) => {
-        window.requestAnimationFrame(() => {
-          const place = panelOf(id.panel)?.querySelector(".footprint-rows");
-          if (!place) return;
-          window.orderflow.help.labelHeads(panelOf(id.panel));
-          for (const row of rowsOf(place)) {
-            row.tabIndex = 0;
-            row.setAttribute("aria-label", `Levels of ${row.cells[0].textContent.slice(0, 5)}`);
-          }
-        });
-        return (data || []).map(({ id: openTs }) => openTs).join(" ");
-      },
-
       /* Draw the levels of the open candle; nothing is open where there is no content. */
-      show: (content, id) => {
-        const place = panelOf(id.panel)?.querySelector(".level-table");
-        if (!place) return !content;
+      show: (panel, content) => {
+        const place = panel.querySelector(".level-table");
+        panel.querySelector(".level-section").hidden = !content;
         if (content) draw(place, content);
         else {
           delete place.dataset.openTs;
           delete place.dataset.swap;
           place.replaceChildren();
         }
-        return !content;
       },
     },
   });

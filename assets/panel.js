@@ -1,4 +1,4 @@
-/* A panel's controls and its status light. What the controls say becomes the store "view", which names the panel
+/* A panel's controls. What the controls say becomes the store "view", which names the panel
    in the address; an option that has its default is left out of it. */
 (function () {
   "use strict";
@@ -39,15 +39,6 @@
           { "--of-rows": Number(option("rows")) },
           same ? window.dash_clientside.no_update : swapped,
         ];
-      },
-
-      showStatus: (status) => {
-        window.dash_clientside.server.beat();
-        const { panel } = window.dash_clientside.callback_context.inputs_list[0].id;
-        const element = document.querySelector(`.orderflow-panel[data-panel="${CSS.escape(panel)}"]`);
-        if (element) window.orderflow.latency.show(element, status.latency);
-        const { state, word, cause, age } = status;
-        return [`feed-status is-${state}`, word, cause, age];
       },
     },
   });

@@ -3,7 +3,8 @@
 (function () {
   "use strict";
 
-  const ASKS = /\/_dash-(update-component|layout|dependencies)(\?|$)/;
+  const ASKS = /\/(_dash-(update-component|layout|dependencies)|api\/panels)(\?|$)/;
+  const POLLS = /\/api\/panels$/;
   const CLOCK = ".n_intervals";
   const WAIT_S = 5; // where the answer does not say
   const LONGEST_S = 120;
@@ -15,7 +16,8 @@
   const pause = (ms) => new Promise((resolve) => window.setTimeout(resolve, ms));
   const nothingNew = () => new Response(null, { status: 204 }); // as when a callback has nothing to update
 
-  function isBeat({ body } = {}) {
+  function isBeat(url, { body } = {}) {
+    if (POLLS.test(url)) return true;
     if (typeof body !== "string") return false;
     const changed = JSON.parse(body).changedPropIds || [];
     return changed.length > 0 && changed.every((id) => id.endsWith(CLOCK));
@@ -30,7 +32,7 @@
   async function ask(url, options) {
     for (;;) {
       const wait = closedUntil - Date.now();
-      if (wait > 0 && isBeat(options)) return nothingNew();
+      if (wait > 0 && isBeat(String(url), options)) return nothingNew();
       if (wait > 0) await pause(wait);
       const answer = await send(url, options);
       if (answer.status !== 429) return answer;

@@ -4,6 +4,8 @@
   "use strict";
 
   const ASK_EVERY_MS = 500;
+  const LOOK_EVERY_MS = 100;
+  const LOOK_SELDOM_MS = 500; // where nothing is replayed
   const SPEEDS = [
     [1, "1×"],
     [5, "5×"],
@@ -126,12 +128,16 @@
   }
 
   let askedAt = 0;
-  window.setInterval(() => {
+
+  function look() {
     const places = document.querySelectorAll(".replay-controls");
+    window.setTimeout(look, places.length ? LOOK_EVERY_MS : LOOK_SELDOM_MS);
     if (!places.length) return;
     places.forEach((place) => place.firstChild || show(place)); // a panel that was opened just now
     if (document.hidden || Date.now() - askedAt < ASK_EVERY_MS) return;
     askedAt = Date.now();
     ask(places[0]);
-  }, 100);
+  }
+
+  look();
 })();

@@ -9,6 +9,8 @@
     [1e3, "k"],
   ];
   const NOTHING = "–";
+  const TICK_MS = 1000;
+  const COVERED_TICK_MS = 5000; // a panel lies over the table, which is dimmed and out of reach
 
   const withMinus = (text) => text.replace("-", "−");
 
@@ -145,6 +147,7 @@
       search: () => window.symbolFilter.search(),
       columns: (columns) => window.symbolFilter.columns(columns),
       modal: (isOpen) => window.symbolKeys.modal(isOpen),
+      pace: (isOpen) => (isOpen ? COVERED_TICK_MS : TICK_MS),
     },
   });
 })();

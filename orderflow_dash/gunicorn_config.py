@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -24,6 +25,8 @@ from .logs import TextLines, configure_logging, fields
 from .settings import SettingsError, load_settings
 
 _REQUEST_S = 10
+_KEPT_BY_BROWSER = 6  # connections, to one host
+_OTHER_FILES = 200
 _LEAST_STALL_S = 5  # a network may be away for so long, whatever the ping
 
 try:
@@ -49,10 +52,26 @@ class OurLines(Logger):  # type: ignore[misc]
                 handler.setFormatter(TextLines())
 
 
+def _most_connections(of_sockets: int) -> int:
+    """How many connections may be open: beyond, nobody is let in, not even who asks for ``/health``.
+
+    Browsers keep several to a host, whether or not they ask for something. As many as this process may have
+    files; where the host allows more than it gives by default, that is taken.
+    """
+    wanted = of_sockets + _KEPT_BY_BROWSER * _settings.max_panels
+    others = _settings.max_sockets + _OTHER_FILES  # a socket's thread waits on a file of its own
+    given, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if given != resource.RLIM_INFINITY and given < wanted + others:
+        given = wanted + others if most == resource.RLIM_INFINITY else min(wanted + others, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (given, most))
+    return wanted if given == resource.RLIM_INFINITY else max(of_sockets, min(wanted, given - others))
+
+
 bind = f"0.0.0.0:{_settings.port}"
 workers = 1
 worker_class = "gthread"
 threads = _settings.max_sockets + 28  # each socket holds a thread for life; pages need the rest
+worker_connections = _most_connections(threads)
 timeout = 60
 graceful_timeout = 5  # well below the 30 s after which a Heroku-style host kills
 keepalive = 95  # above the router's 90 s

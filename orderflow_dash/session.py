@@ -23,7 +23,7 @@ Rows = Literal[1, 2]
 
 _AT_ONCE: Final = 16  # minutes read in one hold of the lock
 _TRIES: Final = 3  # a replay at full speed passes an hour in less time than its reading takes
-_EVERY_S: Final = 2.0  # a profile that is looked at is computed anew at most so often
+_EVERY_S: Final = 5.0  # a profile that is looked at is computed and drawn anew at most so often
 
 
 class ProfileKind(StrEnum):
@@ -210,7 +210,7 @@ class SessionProfiles:
         self._profiles: dict[tuple[ProfileKind, Rows], Profile] = {}
 
     def profile(self, kind: ProfileKind, rows: Rows = 2) -> Profile | None:
-        """The profile as it was within the last two seconds; None before the first trade.
+        """The profile as it was within the last five seconds; None before the first trade.
 
         ``rows``: how many the value area grows by at a time. The same object comes back as long as
         nothing changed.

@@ -139,6 +139,7 @@
         const term = document.createElement("dt");
         const value = document.createElement("dd");
         term.append(named(name, help[name]));
+        value.append("");
         item.classList.toggle("is-spare", Boolean(isSpare));
         item.classList.toggle("is-wide", name === WIDE);
         item.append(term, value);
@@ -147,12 +148,14 @@
       });
     }
 
-    /* Show what `source` says, or that there is nothing. */
+    /* Show what `source` says, or that there is nothing. A text that is written into stays the same node: a new one
+       would have the whole page's style looked at for what it now holds. */
     show(source) {
       this._figures.forEach(([, write, colour], index) => {
         const place = this._places[index];
         const shown = source ? write(source) : NOTHING;
-        if (place.textContent !== shown) place.textContent = shown;
+        const written = place.firstChild;
+        if (written.data !== shown) written.data = shown;
         const look = !source ? "is-nothing" : colour ? `is-${colour(source)}` : "";
         if (place.className !== look) place.className = look;
       });

@@ -17,6 +17,11 @@
     return element;
   }
 
+  /* Set a property that differs: setting the same again would still cost the page its style. */
+  function put(target, name, value) {
+    if (target[name] !== value) target[name] = value;
+  }
+
   /* All elements by name, of which `root` holds the others; `help` has addresses by the readout's names. */
   function buildStage(help) {
     const stage = {
@@ -44,5 +49,5 @@
     return stage;
   }
 
-  parts.buildStage = buildStage;
+  Object.assign(parts, { buildStage, put });
 })();

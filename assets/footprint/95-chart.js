@@ -244,18 +244,24 @@
       return Math.ceil(widest * parts.FONT) + 14;
     }
 
+    /* Canvases first, elements last: a canvas's font asks for the page's style, which a changed element makes stale. */
     _paint() {
       this._frame = 0;
       if (!this._size.width || !this._size.height) return;
-      if (this._isDirty) this._paintCells();
+      const place = this._isDirty ? this._paintCells() : null;
       if (!this._scene) this._overlay.clearRect(0, 0, this._size.width, this._size.height);
       else {
         parts.paintCrosshair(this._overlay, this._scene, this._hover);
         this.painted.crosshair += 1;
       }
+      if (place) {
+        this._placeButtons(place);
+        this._tell();
+      }
       this._parts.readout.show(this.readout());
     }
 
+    /* Returns where its areas lie. */
     _paintCells() {
       const begun = performance.now();
       const { series, view, options } = this;
@@ -288,25 +294,33 @@
       this._isDirty = false;
       this.painted.cells += 1;
       this.painted.milliseconds = performance.now() - begun;
-      this._tell();
+      return place;
+    }
+
+    /* In the lower right corner of the plot. */
+    _placeButtons({ width, height, plotWidth, plotHeight }) {
+      const { style } = this._parts.buttons;
+      parts.put(style, "right", `${Math.round(width - plotWidth) + 6}px`);
+      parts.put(style, "bottom", `${Math.round(height - plotHeight) + 6}px`);
     }
 
     // -- words ---------------------------------------------------------------------------------
 
     _tell() {
+      const { badge, root, follow, readable, cells } = this._parts;
       const notice = parts.notice(this._source.feed);
-      this._parts.badge.hidden = !notice;
+      parts.put(badge, "hidden", !notice);
       if (notice) {
-        if (this._parts.badge.textContent !== notice[0]) this._parts.badge.textContent = notice[0];
-        this._parts.badge.className = `footprint-badge ${notice[1] ? "is-alarm" : "is-warning"}`;
+        parts.put(badge, "textContent", notice[0]);
+        parts.put(badge, "className", `footprint-badge ${notice[1] ? "is-alarm" : "is-warning"}`);
       }
-      this._parts.root.dataset.connection = this._source.feed.connection.state;
-      this._parts.follow.hidden = this.view.follow && this.view.price !== "free";
-      const { price } = this.view;
-      this._parts.readable.hidden = price === "fit" && this.painted.textSize > 0;
-      this._parts.readable.textContent = price === "fit" ? "Readable" : "Fit";
+      const { price, follow: follows } = this.view;
+      parts.put(root.dataset, "connection", this._source.feed.connection.state);
+      parts.put(follow, "hidden", follows && price !== "free");
+      parts.put(readable, "hidden", price === "fit" && this.painted.textSize > 0);
+      parts.put(readable, "textContent", price === "fit" ? "Readable" : "Fit");
       this._tellRows();
-      this._parts.cells.setAttribute("aria-label", parts.description(this.series, this.options));
+      parts.put(cells, "ariaLabel", parts.description(this.series, this.options));
     }
 
     /* That rows hold several levels, or that they could. */

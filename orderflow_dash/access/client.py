@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import Final
 
 _LONGEST: Final = 64  # of what is no address: a proxy may say anything
 _IPV6_SITE: Final = 64  # bits: whoever has one such address has all of them
 
 
+@lru_cache(maxsize=4096)
 def client_of(address: str) -> str:
     """The client at an address: of IPv6 the network of 64 bits."""
     try:

@@ -16,6 +16,7 @@ from .headers import send_headers
 from .health import register_health
 from .help_page import register_help
 from .metrics import register_metrics
+from .panel_updates import register_panel_updates
 from .proxy import believe_proxies
 from .rate_limits import limit_rates
 from .replay_api import register_replay_api
@@ -42,6 +43,7 @@ def create_server(
     register_metrics(server, hub, prefix)
     register_help(server, prefix)
     register_export(server, hub, is_replay=replay is not None, prefix=prefix)
+    register_panel_updates(server, hub, prefix)
     register_replay_api(server, replay, prefix)
     guard_access(server, settings)  # last: it gives routes that are there to holders of tokens
     server.wsgi_app = RequestTrace(server.wsgi_app, is_logged=settings.access_log)  # type: ignore[method-assign]

@@ -1,9 +1,4 @@
-"""How long each callback of a page takes, for ``/metrics``; and the server's clock, for the page.
-
-Every answer to a callback carries ``Server-Timing: app;dur=MS, clock;desc="MS"``: how long it took, and the
-server's time (ms since the epoch) as it left. By that and the time of the round trip a browser knows how
-far its own clock is off.
-"""
+"""How long each callback of a page takes, for ``/metrics``."""
 
 from __future__ import annotations
 
@@ -65,6 +60,4 @@ def _end(response: Response) -> Response:
     seconds = time.perf_counter() - g.begun
     body = request.get_json(silent=True)  # it was read already: this is the same object
     labels.observer(body.get("output") if isinstance(body, dict) else None)(seconds)
-    took, now = f"{seconds * 1000:.1f}", int(time.time() * 1000)
-    response.headers["Server-Timing"] = f'app;dur={took}, clock;desc="{now}"'
     return response

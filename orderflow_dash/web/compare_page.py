@@ -1,7 +1,7 @@
 """The page ``/compare``: up to six panels side by side, each with settings of its own.
 
-One interval and one request refresh all of them. A cell of the grid and the panel in it share one id, so
-that whoever removes a cell knows which lease to give back.
+A cell of the grid and the panel in it share one id, so that whoever removes a cell knows which lease to give
+back.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..hub import Hub
 from ..replay import Replay
 from .compare_query import LINKS, MOST_PANELS, completed, panel_args, parse_compare_query, unreadable
 from .in_browser import in_browser
-from .panel import REFRESH_MS, new_panel_id
+from .panel import new_panel_id
 from .panel_opening import Opened, open_panel, panel_ids
 from .query import NAMES, search_of
 from .replay_bar import replay_bar
@@ -35,7 +35,6 @@ def compare_page(hub: Hub, replay: Replay | None = None) -> Component:
             theme_store(),
             dcc.Store(id="address"),
             dcc.Store(id="address-shown"),
-            dcc.Interval(id={"type": "panel-interval", "panel": "all"}, interval=REFRESH_MS),
             html.Div(id="server-lost", className="server-lost", role="alert"),
             html.Header(
                 [
@@ -172,7 +171,7 @@ def _opened(hub: Hub, text: str, theme: str, panel_id: str) -> Opened:
     args = panel_args(text)
     if not NAMES & args.keys():
         return Opened(None, unreadable(text))
-    return open_panel(hub, args, theme, panel_id=panel_id, has_clock=False)
+    return open_panel(hub, args, theme, panel_id=panel_id)
 
 
 def _new_cell(hub: Hub, text: str, theme: str) -> Component:

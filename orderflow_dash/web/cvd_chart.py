@@ -39,6 +39,7 @@ CONFIG: Final[Any] = {
 
 _RIGHT_MARGIN: Final = 54  # px, room for the y axis's figures
 _MANY: Final = 100  # candles beyond which those that are whole have no mark of their own
+_MARK_LINE: Final = 1.5  # px, of hollow marks
 _UNSURE: Final = (Quality.PARTIAL, Quality.GAP)  # what stands out; a repaired candle is whole
 _HATCH: Final[dict[str, Any]] = {"shape": "/", "fgopacity": 0.45, "size": 7, "solidity": 0.12}
 
@@ -75,6 +76,13 @@ def value_range(values: Sequence[float]) -> list[float]:
     return [math.floor((low - 0.04 * span) / step) * step, math.ceil((high + 0.04 * span) / step) * step]
 
 
+def current_value(candles: Sequence[Candle], units: VolumeUnits) -> str:
+    """The newest CVD that is known, exact; empty without one."""
+    known = (cvd for cvd in map(units.cvd, reversed(candles)) if cvd is not None)
+    newest = next(known, None)
+    return "" if newest is None else units.signed(newest)
+
+
 def cvd_figure(
     candles: Sequence[Candle],
     units: VolumeUnits,
@@ -100,7 +108,6 @@ def cvd_figure(
     texts = [units.signed(cvd) for _, cvd in known]
     above = known[-1][1] >= 0
     colour = palette.ask if above else palette.bid
-    last = len(shown) - 1
     trace = {
         "type": "scatter",
         "mode": "lines+markers",
@@ -108,15 +115,7 @@ def cvd_figure(
         "x": [candle.open_ts for candle in shown],
         "y": values,
         "line": {"color": colour, "width": 1.75},
-        "marker": {
-            "color": [_marker_colour(candle.quality, colour, palette) for candle in shown],
-            "symbol": [_SYMBOLS[candle.quality] for candle in shown],
-            "size": [
-                9 if candle.quality in _UNSURE else 7 if index == last else 3 if last < _MANY else 0
-                for index, candle in enumerate(shown)
-            ],
-            "line": {"width": 1.5},
-        },
+        "marker": _markers(shown, colour, palette),
         "fill": "tozeroy",
         "fillcolor": palette.ask_tint if above else palette.bid_tint,
         "customdata": [
@@ -133,7 +132,7 @@ def cvd_figure(
             "<br>Delta %{customdata[2]}%{customdata[3]}<extra></extra>"
         ),
     }
-    layout = _layout(palette, [_current_value(texts[-1], colour)])
+    layout = _layout(palette)
     end = shown[-1].open_ts + timeframe.ms // 2
     start = min(shown[0].open_ts, shown[-1].open_ts - (MIN_SLOTS - 1) * timeframe.ms) - timeframe.ms // 2
     layout["xaxis"]["range"] = [start, end]
@@ -156,32 +155,36 @@ def _hover_note(quality: Quality) -> str:
 
 
 def _empty(palette: Palette) -> Figure:
-    layout = _layout(palette, [_note("Waiting for the first trade…", palette)])
+    layout = _layout(palette)
+    layout["annotations"] = [_note("Waiting for the first trade…", palette)]
     layout["xaxis"]["visible"] = layout["yaxis"]["visible"] = False
     return {"data": [], "layout": layout}
+
+
+def _markers(shown: Sequence[Candle], line: str, palette: Palette) -> dict[str, Any]:
+    """A dot a candle, larger for the newest; hollow and large where a candle is not whole.
+
+    One look for all where all are whole: Plotly reads the colour of each point at each drawing.
+    """
+    last = len(shown) - 1
+    whole = 3 if last < _MANY else 0
+    sizes: list[float] = [
+        9 if candle.quality in _UNSURE else 7 if index == last else whole
+        for index, candle in enumerate(shown)
+    ]
+    markers: dict[str, Any] = {"symbol": [_SYMBOLS[candle.quality] for candle in shown]}
+    if not any(candle.quality in _UNSURE for candle in shown):
+        # As large as with the line that hollow marks need, and half the work.
+        sizes = [size + _MARK_LINE if size else 0 for size in sizes]
+        return {**markers, "color": line, "size": sizes, "line": {"width": 0}}
+    colours = [_marker_colour(candle.quality, line, palette) for candle in shown]
+    return {**markers, "color": colours, "size": sizes, "line": {"width": _MARK_LINE}}
 
 
 def _marker_colour(quality: Quality, line: str, palette: Palette) -> str:
     if quality is Quality.GAP:
         return palette.warn
     return palette.muted if quality is Quality.PARTIAL else line
-
-
-def _current_value(text: str, colour: str) -> dict[str, Any]:
-    return {
-        "text": f"<b>{text}</b>",
-        "xref": "paper",
-        "yref": "paper",
-        "x": 1,
-        "y": 1,
-        "xanchor": "right",
-        "yanchor": "bottom",
-        "yshift": 9,
-        "xshift": _RIGHT_MARGIN,
-        "showarrow": False,
-        "align": "right",
-        "font": {"size": 16, "color": colour},
-    }
 
 
 def _note(text: str, palette: Palette) -> dict[str, Any]:
@@ -270,7 +273,7 @@ def _hatch(bands: Sequence[dict[str, Any]], bounds: Sequence[float], palette: Pa
     }
 
 
-def _layout(palette: Palette, annotations: list[dict[str, Any]]) -> dict[str, Any]:
+def _layout(palette: Palette) -> dict[str, Any]:
     axis = {
         "gridcolor": palette.line,
         "linecolor": palette.line,
@@ -305,6 +308,6 @@ def _layout(palette: Palette, annotations: list[dict[str, Any]]) -> dict[str, An
             "zerolinewidth": 1,
             "exponentformat": "SI",
         },
-        "annotations": annotations,
+        "annotations": [],
         "shapes": [],
     }

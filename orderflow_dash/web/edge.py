@@ -7,7 +7,8 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from flask import Flask, Response, abort, redirect, request, send_from_directory
+from flask import Flask, Request, Response, abort, redirect, request, send_from_directory
+from flask.sessions import SessionInterface
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -24,6 +25,13 @@ PAGES: Final = ("embed", "compare")  # beside the front page
 _PACKAGE = str(Path(__file__).parents[1])
 
 
+class _NoSessions(SessionInterface):
+    """No cookie is read or set: what a page knows stands in its address and in the browser."""
+
+    def open_session(self, app: Flask, request: Request) -> None:
+        """None, which Flask takes for a session that cannot be used."""
+
+
 def guard_edge(server: Flask, prefix: str = "/") -> None:
     """Bound request bodies, give each page one address, and answer what is unknown or malformed.
 
@@ -33,6 +41,9 @@ def guard_edge(server: Flask, prefix: str = "/") -> None:
     anything = {f"{root}<path:path>" for root in roots}
     slashed = {f"{prefix}{page}/": f"{prefix}{page}" for page in (*PAGES, HELP)}
     server.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
+    server.session_interface = _NoSessions()
+    # Nothing here is a coroutine, and Flask would look whether it is, at each function and each request.
+    server.ensure_sync = lambda function: function  # type: ignore[method-assign,assignment]
 
     @server.before_request
     def lead_to_the_one_address() -> AnyResponse | None:

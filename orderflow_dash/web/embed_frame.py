@@ -2,8 +2,8 @@
 
 A frame on somebody else's page has no cookies and no login, and its scripts and styles are asked for by tags,
 which carry no header. So everything a token opens is also found under ``embed/t/<token>/``: the page, its
-callbacks, the socket and the export, nothing else; and its scripts and styles under ``embed/f/<pass>/``,
-whose address is the same for all tokens, so that browsers may keep them.
+callbacks, its updates, the socket and the export, nothing else; and its scripts and styles under
+``embed/f/<pass>/``, whose address is the same for all tokens, so that browsers may keep them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from flask import Flask, Request, Response, g
 
 from ..access.embed_token import EmbedTokens, TokenError, TokenExpired
-from . import grant
+from . import grant, panel_updates
 from .embed_refusal import refusal_page
 from .gates import refused
 
@@ -32,7 +32,8 @@ _OPEN_PAGE: Final = "page-embed"  # endpoint of the page for those who have acce
 _PAGE: Final = "embed-frame"
 _FILES: Final = ("_dash-component-suites/", "assets/")
 _OF_PAGE: Final = ("_dash-layout", "_dash-dependencies", "_dash-update-component", *_FILES)
-_OF_ROOT: Final = ("ws/orderflow", "api/export.csv")
+_FOR_PROGRAMS: Final = ("ws/orderflow", "api/export.csv")  # which may name the token in the query
+_OF_ROOT: Final = (*_FOR_PROGRAMS, panel_updates.PATH)
 
 
 class EmbedFrames:
@@ -50,7 +51,7 @@ class EmbedFrames:
         self._by_query = self._pages | {
             rule.endpoint
             for rule in server.url_map.iter_rules()
-            if rule.rule in {prefix + path for path in _OF_ROOT}
+            if rule.rule in {prefix + path for path in _FOR_PROGRAMS}
         }
         self._has_told = False
         self._add_routes(server)

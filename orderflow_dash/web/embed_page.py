@@ -64,7 +64,6 @@ def register_embed_page(app: Dash, hub: Hub) -> None:
         "follow",
         Output("address-shown", "data"),
         Input(_VIEWS, "data"),
-        Input({"type": "panel-status", "panel": ALL}, "data"),
         Input("theme", "data"),
     )
 

@@ -2,7 +2,9 @@
 
 DataTable is deprecated in Dash 4.2 and stays here because users asked for it by name; nothing else of the
 product knows it. Only ``data`` and ``tooltip_data`` change while it lives: every style is a fixed rule
-over hidden fields of the row, so a new second costs the browser a few cells.
+over hidden fields of the row, so a new second costs the browser a few cells. The table tries each rule on
+each row each second, so they are few: how long a delta bar is says a variable of its row
+(``assets/footprint-rows.js``), and a bar lies over whatever ground its cell has.
 """
 
 from __future__ import annotations
@@ -21,13 +23,13 @@ from .panel_options import DEFAULTS, PanelOptions
 from .quality import MARKS, VERIFIED_MARKS, quality_note, verified_note
 from .volume_units import VolumeUnits
 
-BAR_STEPS: Final = 20  # a delta bar is drawn in twentieths of its cell
 FIRE: Final = "🔥"
 
+_LEAST_BAR: Final = 1.0  # per cent of the cell
 _GAP_TINT: Final = "inset 0 0 0 100px var(--of-warn-tint)"
 _PICKED: Final = "inset 0 1px 0 var(--of-accent), inset 0 -1px 0 var(--of-accent)"
 _TORN_EDGE: Final = "inset 0 -3px 0 var(--of-warn)"
-_CENTRE: Final = "linear-gradient(var(--of-line-strong), var(--of-line-strong)) 50% 100% / 1px 6px no-repeat"
+_CENTRE: Final = "linear-gradient(var(--of-line-strong), var(--of-line-strong))"
 _HATCH: Final = "repeating-linear-gradient(135deg, var(--of-warn-tint) 0 5px, transparent 5px 10px)"
 
 Row = dict[str, str]
@@ -120,10 +122,10 @@ def footprint_table(
                 "textAlign": "right",
                 "padding": "4px var(--of-cell-gap)",
                 "fontFamily": "inherit",
-                "background": "transparent",
+                "backgroundColor": "transparent",
                 "color": "inherit",
             },
-            style_header={"background": "transparent", "color": "var(--of-muted)"},
+            style_header={"backgroundColor": "transparent", "color": "var(--of-muted)"},
             style_cell_conditional=_column_styles(),
             style_data_conditional=_row_styles(),
         ),
@@ -135,7 +137,6 @@ def _row(candle: Candle, units: VolumeUnits, widest: int, *, is_picked: bool) ->
     imbalanced = units.is_imbalanced(candle)
     (bid, ask), delta, cvd = units.sides(candle), units.delta(candle), units.cvd(candle)
     side = "" if delta == 0 else "ask" if delta > 0 else "bid"
-    bar = -(-BAR_STEPS * abs(delta) // widest) if widest else 0
     marks = [
         clock(candle.open_ts),
         FIRE if imbalanced else "",
@@ -152,7 +153,7 @@ def _row(candle: Candle, units: VolumeUnits, widest: int, *, is_picked: bool) ->
         "levels": str(len(candle.levels)),
         "side": side,
         "tint": ("ask" if candle.ask > candle.bid else "bid") if imbalanced else "",
-        "bar": f"{side}{bar}",
+        "bar": _bar_length(delta, widest),
         "cvd_side": "" if cvd is None else "ask" if cvd >= 0 else "bid",
         "picked": "yes" if is_picked else "",
         "state": "closed" if candle.closed else "open",
@@ -160,6 +161,14 @@ def _row(candle: Candle, units: VolumeUnits, widest: int, *, is_picked: bool) ->
         "verified": {True: "yes", False: "no", None: ""}[candle.verified],
         "stretch": "",
     }
+
+
+def _bar_length(delta: int, widest: int) -> str:
+    """Per cent of the cell, signed as the delta; half a cell is the widest, and what is not zero is seen."""
+    if delta == 0:
+        return "0"
+    length = max(50 * abs(delta) / widest, _LEAST_BAR)
+    return f"{'-' if delta < 0 else ''}{length:.1f}"
 
 
 def _column_styles() -> list[dict[str, Any]]:
@@ -176,24 +185,18 @@ def _row_styles() -> list[dict[str, Any]]:
         {"if": {"column_id": "bid"}, "color": "var(--of-bid)"},
         {"if": {"column_id": "ask"}, "color": "var(--of-ask)"},
     ]
-    rules.append({"if": {"column_id": "delta"}, "background": _CENTRE})
+    rules.append({"if": {"column_id": "delta"}, "backgroundImage": _CENTRE})
     for side in ("ask", "bid"):
-        colour, tint = f"var(--of-{side})", f"var(--of-{side}-tint)"
-        tinted = f'{{tint}} = "{side}"'
+        colour = f"var(--of-{side})"
         rules += [
-            {"if": {"filter_query": tinted}, "background": tint},
-            {"if": {"column_id": "delta", "filter_query": f'{{side}} = "{side}"'}, "color": colour},
+            {"if": {"filter_query": f'{{tint}} = "{side}"'}, "backgroundColor": f"var(--of-{side}-tint)"},
+            {
+                "if": {"column_id": "delta", "filter_query": f'{{side}} = "{side}"'},
+                "color": colour,
+                "backgroundImage": f"{_CENTRE}, {_bar(side)}",
+            },
             {"if": {"column_id": "cvd", "filter_query": f'{{cvd_side}} = "{side}"'}, "color": colour},
         ]
-        for step in range(1, BAR_STEPS + 1):
-            long = f'{{bar}} = "{side}{step}"'
-            rules += [
-                {"if": {"column_id": "delta", "filter_query": long}, "background": _bar(side, step, "")},
-                {
-                    "if": {"column_id": "delta", "filter_query": f"{long} && {tinted}"},
-                    "background": _bar(side, step, tint),
-                },
-            ]
     rules.append({"if": {"filter_query": '{state} = "open"'}, "fontWeight": "600"})
     rules.append({"if": {"filter_query": '{picked} = "yes"'}, "boxShadow": _PICKED})
     rules += [
@@ -208,7 +211,7 @@ def _row_styles() -> list[dict[str, Any]]:
         # A shadow lies over whatever ground a cell has, a delta bar's too.
         {"if": {"filter_query": gap}, "boxShadow": _GAP_TINT},
         {"if": {"filter_query": torn}, "boxShadow": f"{_TORN_EDGE}, {_GAP_TINT}"},
-        {"if": {"column_id": "time", "filter_query": gap}, "background": _HATCH},
+        {"if": {"column_id": "time", "filter_query": gap}, "backgroundImage": _HATCH},
         {
             "if": {"column_id": "time", "filter_query": '{verified} = "no"'},
             "color": "var(--of-bid)",
@@ -218,15 +221,11 @@ def _row_styles() -> list[dict[str, Any]]:
     return rules
 
 
-def _bar(side: str, step: int, ground: str) -> str:
-    """A strip along the cell's lower edge from its centre line: selling to the left, buying to the right.
+def _bar(side: str) -> str:
+    """A strip from the cell's centre line: selling to the left, buying to the right.
 
-    Halves are counted from the cell's own edges, so the strip and the line meet whatever its width.
+    Halves are counted from the cell's own edges, so the strip and the line meet whatever its width; where in
+    the cell they lie is in ``assets/40-panel.css``.
     """
-    colour, length = f"var(--of-{side}-bar)", step * 50 / BAR_STEPS
-    start, end = (50.0, 50 + length) if side == "ask" else (50 - length, 50.0)
-    strip = (
-        f"linear-gradient(90deg, transparent {start:g}%, {colour} {start:g}% {end:g}%, transparent {end:g}%)"
-        " 0 100% / 100% 4px no-repeat"
-    )
-    return f"{_CENTRE}, {strip} {ground}".rstrip()
+    colour, start, end = f"var(--of-{side}-bar)", "var(--of-bar-start, 50%)", "var(--of-bar-end, 50%)"
+    return f"linear-gradient(90deg, transparent {start}, {colour} {start} {end}, transparent {end})"

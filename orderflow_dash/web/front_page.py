@@ -26,7 +26,7 @@ from .symbol_table import TABLE_ID, symbol_search, symbol_table
 from .theme import theme_store, theme_switch
 from .ticker_journal import TickerJournal
 
-TICK_MS: Final = 1000
+TICK_MS: Final = 1000  # and slower while a panel covers the page, see assets/symbol-table.js
 MAX_ROWS_A_TICK: Final = 400
 MAX_ROWS_IN_VIEW: Final = 100
 _VENUES: Final[dict[str, Any]] = {"aria-label": "Venues"}
@@ -122,6 +122,14 @@ def _register_tick(app: Dash, hub: Hub, journal: TickerJournal, days: DayLines) 
         return rows, transaction, strip, {"rows": list(cursor), "venues": lines, "beat": beat}
 
     in_browser(app, "server", "beat", Input("table-cursor", "data"))
+    in_browser(
+        app,
+        "symbols",
+        "pace",
+        Output("page-interval", "interval"),
+        Input("modal", "is_open"),
+        at_start=False,
+    )
 
 
 def _register_address(app: Dash, hub: Hub) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final, TypedDict
 
 import numpy as np
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
 from ..footprint.candle import Candle
@@ -60,15 +60,11 @@ def level_content(
     return _content(options, title, note, quality_note(candle.quality), units.name, shown)
 
 
-def level_section(section_id: dict[str, Any], data_id: dict[str, Any], content: Any) -> Component:  # noqa: ANN401
+def level_section(content: LevelContent | None) -> Component:
     """The place of the table; hidden while no candle is open."""
     label: dict[str, Any] = {"aria-label": "Levels of one candle"}
     return html.Div(
-        [
-            dcc.Store(id=data_id, data=content),
-            html.Div(className="level-table", role="group", **label),
-        ],
-        id=section_id,
+        html.Div(className="level-table", role="group", **label),
         className="level-section",
         hidden=content is None,
     )

@@ -29,7 +29,6 @@ def open_panel(
     notices: Sequence[str] = (),
     *,
     panel_id: str | None = None,
-    has_clock: bool = True,
 ) -> Opened:
     """Open the panel that the names and values of a query name; what it options lack is put right in it."""
     try:
@@ -43,7 +42,6 @@ def open_panel(
             theme,
             options,
             [*notices, *elsewhere, *corrected],
-            has_clock=has_clock,
         )
         return Opened(opened)
     except (QueryError, Unavailable, UnknownSymbol) as error:

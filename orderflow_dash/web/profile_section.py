@@ -1,11 +1,10 @@
-"""The volume profile's part of a panel: its choices, its bars, its figures, and what refreshes them."""
+"""The volume profile's part of a panel: its choices, its bars and its figures."""
 
 from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from dash import Output, State, dcc, html, no_update
-from dash.dependencies import DashDependency
+from dash import dcc, html
 from dash.development.base_component import Component
 
 from ..footprint.profile import Profile
@@ -13,6 +12,7 @@ from ..view import View
 from .cvd_chart import CONFIG
 from .help_links import help_label, help_link
 from .panel_controls import option_buttons
+from .panel_live import live_text
 from .panel_options import PanelOptions
 from .profile_chart import NO_TEXTS, Figure, ProfileTexts, profile_figure, profile_texts
 from .theme import palette
@@ -36,7 +36,7 @@ class ProfileContent(NamedTuple):
     """What the part shows: all of it changes together."""
 
     figure: Figure
-    texts: ProfileTexts
+    texts: dict[str, str]  # by the fields of ProfileTexts
     cursor: list[Any]  # equal cursors show equal content
 
 
@@ -45,33 +45,39 @@ def profile_content(view: View, theme: str, options: PanelOptions) -> ProfileCon
     profile = view.profiles.profile(options.profile, options.va)
     return ProfileContent(
         figure=profile_figure(profile, view.instrument, palette(theme, options.palette)),
-        texts=NO_TEXTS if profile is None else profile_texts(profile, view.instrument, options.profile),
+        texts=_texts(profile, view, options)._asdict(),
         cursor=_cursor(view, theme, options, profile),
     )
 
 
-def _cursor(view: View, theme: str, options: PanelOptions, profile: Profile | None) -> list[Any]:
+def _texts(profile: Profile | None, view: View, options: PanelOptions) -> ProfileTexts:
+    return NO_TEXTS if profile is None else profile_texts(profile, view.instrument, options.profile)
+
+
+def profile_cursor(view: View, theme: str, options: PanelOptions) -> list[Any]:
     """Names the content without building it."""
+    return _cursor(view, theme, options, view.profiles.profile(options.profile, options.va))
+
+
+def _cursor(view: View, theme: str, options: PanelOptions, profile: Profile | None) -> list[Any]:
     shown = [] if profile is None else [*profile.revision, profile.start_ts, profile.known_from]
     chosen = [options.profile.value, options.va, options.palette]
     return [view.key.venue, view.key.symbol, view.key.step, *chosen, theme, *shown]
 
 
-def profile_section(panel_id: str, view: View, theme: str, options: PanelOptions) -> Component:
+def profile_section(panel_id: str, content: ProfileContent, options: PanelOptions) -> Component:
     """The part's component, already showing what is known."""
-    content = profile_content(view, theme, options)
     return html.Div(
         [
-            dcc.Store(id=_id("cursor", panel_id), data=content.cursor),
             html.Div(
                 [
                     html.H3("Volume profile"),
                     help_link("Volume profile"),
                     html.Span(
-                        content.texts.known,
-                        id=_id("known", panel_id),
+                        content.texts["known"],
                         className="section-note profile-known",
                         title="Times in UTC",
+                        **live_text("profile-known"),
                     ),
                 ],
                 className="section-head",
@@ -95,7 +101,7 @@ def profile_section(panel_id: str, view: View, theme: str, options: PanelOptions
             html.Div(
                 [
                     dcc.Graph(
-                        id=_id("chart", panel_id),
+                        id={"type": "profile-chart", "panel": panel_id},
                         className="profile-chart",
                         figure=content.figure,
                         config=CONFIG,
@@ -105,7 +111,7 @@ def profile_section(panel_id: str, view: View, theme: str, options: PanelOptions
                             html.Div(
                                 [
                                     html.Dt(help_label(label), title=meaning),
-                                    html.Dd(getattr(content.texts, name), id=_id(name, panel_id)),
+                                    html.Dd(content.texts[name], **live_text(f"profile-{name}")),
                                 ],
                                 className=f"profile-{name.replace('_', '-')}",
                             )
@@ -119,30 +125,3 @@ def profile_section(panel_id: str, view: View, theme: str, options: PanelOptions
         ],
         className="profile-section",
     )
-
-
-def profile_outputs(panel_id: object) -> list[DashDependency]:
-    """What ``profile_refreshed`` answers, in its order."""
-    return [
-        Output(_id("chart", panel_id), "figure"),
-        *(Output(_id(name, panel_id), "children") for name in ProfileTexts._fields),
-        Output(_id("cursor", panel_id), "data"),
-    ]
-
-
-def profile_cursor(panel_id: object) -> State:
-    """What the browser has of the part."""
-    return State(_id("cursor", panel_id), "data")
-
-
-def profile_refreshed(view: View, theme: str, options: PanelOptions, cursor: object) -> tuple[Any, ...]:
-    """The answer to ``profile_outputs``: nothing new where the browser's ``cursor`` has it already."""
-    profile = view.profiles.profile(options.profile, options.va)
-    if cursor == _cursor(view, theme, options, profile):
-        return (no_update,) * (len(ProfileTexts._fields) + 2)
-    content = profile_content(view, theme, options)
-    return content.figure, *content.texts, content.cursor
-
-
-def _id(part: str, panel_id: object) -> dict[str, Any]:
-    return {"type": f"profile-{part}", "panel": panel_id}

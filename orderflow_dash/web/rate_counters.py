@@ -1,4 +1,4 @@
-"""Where Flask-Limiter counts: a dict in memory.
+"""Where ``limits`` counts: a dict in memory.
 
 Its own memory starts a thread at nearly every request to throw away old counters, which costs more than
 many of the requests themselves.
@@ -23,8 +23,6 @@ class _Window(NamedTuple):
 
 class RateCounters(Storage):
     """Counters that begin anew when their window ends. Thread-safe."""
-
-    STORAGE_SCHEME = ["orderflow"]  # noqa: RUF012 - as the base class has it
 
     def __init__(
         self,

@@ -11,11 +11,11 @@ import time
 from typing import Final, NamedTuple
 
 from flask import Flask, Response, request
-from flask_limiter import ApplicationLimit, Limiter, RequestLimit
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
+from limits.strategies import FixedWindowRateLimiter
 
 from ..settings import Settings
-from . import export, help_links, replay_api, socket
+from . import export, help_links, panel_updates, replay_api, socket
 from .edge import PAGES
 from .embed_frame import HELD
 from .proxy import client_address
@@ -31,8 +31,8 @@ _TOLD: Final = RateLimitItemPerMinute(1)  # in the log, of each client
 
 class _Kind(NamedTuple):
     name: str
-    limit: str  # as Flask-Limiter reads it
-    rate: str  # as people do
+    limit: RateLimitItem
+    rate: str  # as people read it
 
 
 class _Kinds:
@@ -40,12 +40,13 @@ class _Kinds:
 
     def __init__(self, settings: Settings) -> None:
         root, updates = settings.prefix, settings.callback_rate
-        window = f"{updates * _UPDATE_WINDOW_S} per {_UPDATE_WINDOW_S} second"
+        window = RateLimitItemPerSecond(updates * _UPDATE_WINDOW_S, _UPDATE_WINDOW_S)
         self._updates = _Kind("updates of pages", window, f"{updates} a second")
         # A page that is let in must not be left without its parts, in whichever window those fall.
         self._parts = _per_minute("parts of pages", settings.page_rate * 2 * len(_PARTS))
         pages = _per_minute("pages", settings.page_rate)
         self._by_rule: dict[str, _Kind | None] = {
+            root + panel_updates.PATH: self._updates,
             root + replay_api.PATH: self._updates,
             root + socket.PATH: _per_minute("connections to the socket", settings.socket_rate),
             root + export.PATH: _per_minute("exports", settings.export_rate),
@@ -70,39 +71,28 @@ class _Kinds:
 def limit_rates(server: Flask, settings: Settings) -> None:
     """Count requests by client address and kind, and refuse what is too often."""
     kinds = _Kinds(settings)
+    limiter = FixedWindowRateLimiter(RateCounters())
 
-    def current() -> _Kind:
+    @server.before_request
+    def refuse_what_is_too_often() -> Response | None:
         kind = kinds.of_request()
         if kind is None:
-            raise LookupError("a request that does not count has no limit")
-        return kind
-
-    def refuse(limit: RequestLimit) -> Response:
-        kind, client = current(), client_address()
+            return None
+        client = client_address() or "unknown"
+        if limiter.hit(kind.limit, kind.name, client):
+            return None
         # In whole seconds, and never so that asking again at that time is too early.
-        wait_s = max(1, math.ceil(limit.window.reset_time - time.time()))
+        reset_time = limiter.get_window_stats(kind.limit, kind.name, client).reset_time
+        wait_s = max(1, math.ceil(reset_time - time.time()))
         message = (
             f"More {kind.name} than {kind.rate} are asked for from your address ({client})."
             f" Try again in {wait_s} s."
         )
-        if limiter.limiter.hit(_TOLD, "told", kind.name, client):
+        if limiter.hit(_TOLD, "told", kind.name, client):
             log.warning("too many %s, more than %s, from %s", kind.name, kind.rate, client)
         headers = {"Retry-After": str(wait_s), "Cache-Control": "no-store"}
         return Response(message + "\n", 429, headers, mimetype="text/plain")
 
-    limiter = Limiter(
-        lambda: client_address() or "unknown",
-        application_limits=[
-            ApplicationLimit(limit_provider=lambda: current().limit, scope=lambda _endpoint: current().name)
-        ],
-        on_breach=refuse,
-        storage_uri=f"{RateCounters.STORAGE_SCHEME[0]}://",
-        headers_enabled=False,
-    )
-    limiter.request_filter(lambda: kinds.of_request() is None)
-    limiter.init_app(server)
-    logging.getLogger("flask-limiter").setLevel(logging.WARNING)  # it would tell every refusal
-
 
 def _per_minute(name: str, rate: int) -> _Kind:
-    return _Kind(name, f"{rate} per 1 minute", f"{rate} a minute")
+    return _Kind(name, RateLimitItemPerMinute(rate), f"{rate} a minute")

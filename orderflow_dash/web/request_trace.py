@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
-import secrets
 import time
 from collections.abc import Iterable
 from contextvars import Token
+from random import getrandbits
 from typing import Final
 from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -69,7 +69,7 @@ class RequestTrace:
 class _Request:
     def __init__(self, environ: WSGIEnvironment, is_logged: bool) -> None:
         given = environ.get("HTTP_X_REQUEST_ID", "")
-        self.id = given if _ACCEPTED.fullmatch(given) else secrets.token_hex(8)
+        self.id = given if _ACCEPTED.fullmatch(given) else f"{getrandbits(64):016x}"
         self.status = _SWITCHED
         self._environ = environ
         self._is_logged = is_logged

@@ -14,11 +14,13 @@ import gzip
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
 from zstandard import ZstdCompressionParameters, ZstdCompressor
 
 from .assets import version_of
@@ -108,6 +110,23 @@ class CompressedFiles:
                 self.size -= len(dropped)
 
 
+def accepted_encoding(request: Request) -> str | None:
+    """The best encoding that a client takes; None where it takes none of ours."""
+    return _best_of(request.headers.get("Accept-Encoding", ""))
+
+
+@lru_cache(maxsize=64)
+def _best_of(accepted: str) -> str | None:
+    """Of what a header says; browsers say one of a few things."""
+    encoding = parse_accept_header(accepted, Accept).best_match((*_ENCODERS, "identity"))
+    return encoding if encoding in _ENCODERS else None
+
+
+def encoded(plain: bytes, encoding: str) -> bytes:
+    """An answer in one of our encodings, quickly."""
+    return _ENCODERS[encoding].quick(plain)
+
+
 def spare_bytes(server: Flask) -> None:
     """Compress the server's answers, and let browsers keep the files whose address names their version."""
     files = CompressedFiles()
@@ -117,8 +136,10 @@ def spare_bytes(server: Flask) -> None:
         if response.mimetype not in _TEXT:
             return response
         response.vary.add("Accept-Encoding")
-        encoding = request.accept_encodings.best_match((*_ENCODERS, "identity"))
-        if encoding not in _ENCODERS or not _is_worth_it(response):
+        if not _is_worth_it(response):
+            return response
+        encoding = accepted_encoding(request)
+        if encoding is None:
             return response
         tag, is_weak = response.get_etag()
         if tag is not None:
@@ -129,7 +150,7 @@ def spare_bytes(server: Flask) -> None:
         response.direct_passthrough = False
         plain = response.get_data()  # a file is closed with the response
         is_file = _rule().endswith((_ASSETS, _COMPONENTS))
-        response.set_data(files.body(plain, encoding) if is_file else _ENCODERS[encoding].quick(plain))
+        response.set_data(files.body(plain, encoding) if is_file else encoded(plain, encoding))
         response.headers["Content-Encoding"] = encoding
         return response
 
@@ -143,12 +164,10 @@ def spare_bytes(server: Flask) -> None:
 
 def _names_its_version() -> bool:
     """Whether the request is for a file of ours by the version that it has: no other may be kept."""
-    version = request.args.get("v")
-    if (
-        request.method == "OPTIONS" or not version or not _rule().endswith(_ASSETS)
-    ):  # OPTIONS looks at no file
+    if request.method == "OPTIONS" or not _rule().endswith(_ASSETS):  # OPTIONS looks at no file
         return False
-    return version == version_of((request.view_args or {})["filename"])
+    version = request.args.get("v")
+    return bool(version) and version == version_of((request.view_args or {})["filename"])
 
 
 def _rule() -> str:

@@ -78,7 +78,7 @@ def test_one_request_refreshes_all_panels(page: Page) -> None:
     seconds = 3
     page.js("performance.clearResourceTimings()")
     asked = (
-        "return performance.getEntriesByType('resource').filter(e => e.name.includes('_dash-update')).length"
+        "return performance.getEntriesByType('resource').filter(e => e.name.endsWith('api/panels')).length"
     )
     page.wait(lambda: page.js(asked) >= seconds, "some seconds pass")
     started = page.js("return performance.getEntriesByType('resource').map(e => e.startTime)")

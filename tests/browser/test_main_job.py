@@ -87,10 +87,12 @@ def test_the_chart_says_its_current_value_and_colour(page: Page) -> None:
     page.wait(lambda: page.chart()[0], "a first candle")
     seen = page.js(
         "const plot = document.querySelector('.cvd-chart .js-plotly-plot');"
-        "return [plot.data[0].y.at(-1), plot.layout.annotations[0].text, plot.data[0].line.color]"
+        "const now = document.querySelector('.chart-section .cvd-now');"
+        "return [plot.data[0].y.at(-1), now.innerText, plot.data[0].line.color, getComputedStyle(now).color]"
     )
-    value, text, colour = seen
-    assert float(decimal(text.removeprefix("<b>").removesuffix("</b>"))) == value
+    value, text, colour, text_colour = seen
+    assert float(decimal(text)) == value
+    assert text_colour == ("rgb(54, 196, 143)" if value >= 0 else "rgb(244, 106, 120)")
     assert colour == ("#36c48f" if value >= 0 else "#f46a78")
 
 

@@ -14,6 +14,7 @@ from orderflow_dash.settings import load_settings
 from orderflow_dash.view import ViewKey
 from orderflow_dash.web.app import create_dash
 from orderflow_dash.web.panel import new_panel_id, panel
+from orderflow_dash.web.panel_updates import register_panel_updates
 from orderflow_dash.web.socket import register_socket
 from orderflow_dash.web.theme import DARK, theme_store, theme_switch
 
@@ -37,6 +38,7 @@ def two_panels(market: Served) -> Iterator[str]:
         ]
     )
     register_socket(app.server, hub, load_settings())  # the charts read it
+    register_panel_updates(app.server, hub)
     server = make_server("127.0.0.1", 0, app.server, threaded=True)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))

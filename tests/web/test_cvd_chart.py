@@ -1,6 +1,6 @@
 from orderflow_dash.footprint.session_cvd import Begin
 from orderflow_dash.market import Quality, Timeframe
-from orderflow_dash.web.cvd_chart import CONFIG, cvd_figure, value_range
+from orderflow_dash.web.cvd_chart import CONFIG, current_value, cvd_figure, value_range
 from orderflow_dash.web.panel_options import PanelOptions
 from orderflow_dash.web.theme import BLUE_ORANGE, DARK, LIGHT, PALETTES
 from orderflow_dash.web.volume_units import VolumeUnits
@@ -30,13 +30,24 @@ def test_the_line_is_green_at_zero_and_red_below(candle, instrument) -> None:
         )
 
 
-def test_the_current_value_stands_top_right(candle, instrument) -> None:
-    """Exact, signed, grouped, in the colour of the line."""
-    figure = cvd_figure([candle(cvd=-1_234_567)], VolumeUnits(instrument), Timeframe.M1, COLOURS)
-    (note,) = figure["layout"]["annotations"]
-    assert note["text"] == "<b>−1,234.567</b>"
-    assert (note["x"], note["y"], note["xanchor"], note["yanchor"]) == (1, 1, "right", "bottom")
-    assert note["font"]["color"] == COLOURS.bid
+def test_the_current_value_is_exact(candle, instrument) -> None:
+    """Signed, grouped; that of the newest candle whose CVD is known."""
+    units = VolumeUnits(instrument)
+    assert current_value([candle(0), candle(1, cvd=-1_234_567)], units) == "−1,234.567"
+    assert current_value([], units) == ""
+
+
+def test_candles_that_are_whole_share_one_look(candle, instrument) -> None:
+    """A dot for each, the newest larger, in one colour; one that is not whole gives each its own."""
+    whole = cvd_figure([candle(0), candle(1)], VolumeUnits(instrument), Timeframe.M1, COLOURS)
+    marker = whole["data"][0]["marker"]
+    assert marker["color"] == COLOURS.ask
+    assert marker["size"] == [4.5, 8.5]
+    assert marker["line"] == {"width": 0}
+    candles = [candle(0), candle(1, quality=Quality.PARTIAL)]
+    torn = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)
+    assert torn["data"][0]["marker"]["color"] == [COLOURS.ask, COLOURS.muted]
+    assert torn["data"][0]["marker"]["line"] == {"width": 1.5}
 
 
 def test_the_y_range_holds_all_that_is_visible_and_little_else(candle, instrument) -> None:

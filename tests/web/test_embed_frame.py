@@ -122,25 +122,8 @@ def test_a_token_opens_no_other_symbol_or_venue(market: Served, token: str, quer
 
 def refreshed(asking: httpx.Client, token: str, wanted: dict[str, str]) -> str:
     """What a panel gets to show whose view in the browser's store is this."""
-    known = json.loads(asking.get(f"/embed/t/{token}/_dash-dependencies").text)
-    output = next(each["output"] for each in known if '"panel-chart"}.figure' in each["output"])
-    parts = [part.rpartition(".") for part in output.strip(".").split("...")]
-    body = {
-        "output": output,
-        "outputs": [{"id": {**json.loads(name), "panel": "p"}, "property": prop} for name, _, prop in parts],
-        "inputs": [
-            {"id": {"panel": "p", "type": "panel-interval"}, "property": "n_intervals", "value": 1},
-            {"id": {"panel": "p", "type": "panel-view"}, "property": "data", "value": wanted},
-            {"id": "theme", "property": "data", "value": "dark"},
-        ],
-        "changedPropIds": ['{"panel":"p","type":"panel-interval"}.n_intervals'],
-        "state": [
-            {"id": {"panel": "p", "type": "panel-cursor"}, "property": "data", "value": None},
-            {"id": {"panel": "p", "type": "panel-view"}, "property": "id", "value": {"panel": "p"}},
-            {"id": {"panel": "p", "type": "profile-cursor"}, "property": "data", "value": None},
-        ],
-    }
-    answer = asking.post(f"/embed/t/{token}/_dash-update-component", content=json.dumps(body), headers=JSON)
+    body = {"theme": "dark", "panels": [{"id": "p", "view": wanted, "cursor": None, "profile": None}]}
+    answer = asking.post(f"/embed/t/{token}/api/panels", json=body)
     assert answer.status_code == 200
     return answer.text
 
@@ -187,7 +170,7 @@ def test_a_token_opens_nothing_else(market: Served, token: str) -> None:
     names = {re.sub(r"^/embed/[tf]/<frame_\w+>/|/<.*", "", path) for path in paths}
     assert names == {
         "", "_dash-layout", "_dash-dependencies", "_dash-update-component",
-        "_dash-component-suites", "assets", "ws/orderflow", "api/export.csv",
+        "_dash-component-suites", "assets", "ws/orderflow", "api/export.csv", "api/panels",
     }  # fmt: skip
 
 

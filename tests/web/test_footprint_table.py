@@ -4,7 +4,6 @@ import pytest
 
 from orderflow_dash.market import Difference, Quality
 from orderflow_dash.web.footprint_table import (
-    BAR_STEPS,
     FIRE,
     footprint_columns,
     footprint_rows,
@@ -44,7 +43,7 @@ def test_fire_and_tint_mark_an_imbalance_of_more_than_3(candle, instrument, bid,
 
 
 def test_the_delta_bar_is_the_share_of_the_widest_row(candle, instrument) -> None:
-    """Sign and length are of the delta; what is not zero is seen."""
+    """Per cent of the cell, half of it the widest; signed as the delta, and what is not zero is seen."""
     candles = [
         candle(0, bid=0, ask=2000),
         candle(1, bid=1000, ask=0),
@@ -52,7 +51,7 @@ def test_the_delta_bar_is_the_share_of_the_widest_row(candle, instrument) -> Non
         candle(3, bid=5, ask=5),
     ]
     bars = [row["bar"] for row in footprint_rows(candles, VolumeUnits(instrument))]
-    assert bars == ["0", "ask1", f"bid{BAR_STEPS // 2}", f"ask{BAR_STEPS}"]
+    assert bars == ["0", "1.0", "-25.0", "50.0"]
 
 
 def test_no_delta_anywhere_draws_no_bar(candle, instrument) -> None:
@@ -129,9 +128,9 @@ def test_styles_follow_the_row_and_use_the_page_s_colours() -> None:
     }
     assert by_condition["bid", None] == {"color": "var(--of-bid)"}
     assert by_condition["ask", None] == {"color": "var(--of-ask)"}
-    assert by_condition["delta", '{side} = "bid"'] == {"color": "var(--of-bid)"}
-    assert by_condition["delta", '{side} = "ask"'] == {"color": "var(--of-ask)"}
-    assert by_condition[None, '{tint} = "ask"'] == {"background": "var(--of-ask-tint)"}
+    assert by_condition["delta", '{side} = "bid"']["color"] == "var(--of-bid)"
+    assert by_condition["delta", '{side} = "ask"']["color"] == "var(--of-ask)"
+    assert by_condition[None, '{tint} = "ask"'] == {"backgroundColor": "var(--of-ask-tint)"}
     assert not any("#" in str(rule) for rule in rules)
 
 
@@ -171,13 +170,19 @@ def test_the_open_candle_s_row_is_marked(candle, instrument) -> None:
     assert [row["picked"] for row in rows] == ["", "yes"]
 
 
-def test_a_delta_bar_begins_at_the_centre_line() -> None:
-    """Buying to the right of it, selling to the left; full length is half the cell."""
+def test_a_delta_bar_is_a_strip_of_its_side_s_colour() -> None:
+    """From where to where, a variable of the row tells; without one there is no strip."""
     rules = footprint_table({"type": "t"}, [], []).children.style_data_conditional
-    bars = {
-        rule["if"]["filter_query"]: rule["background"]
-        for rule in rules
-        if rule["if"].get("filter_query", "").startswith("{bar}") and "&&" not in rule["if"]["filter_query"]
-    }
-    assert "transparent 50%, var(--of-ask-bar) 50% 100%" in bars[f'{{bar}} = "ask{BAR_STEPS}"']
-    assert "transparent 25%, var(--of-bid-bar) 25% 50%" in bars[f'{{bar}} = "bid{BAR_STEPS // 2}"']
+    for side in ("ask", "bid"):
+        (strip,) = (
+            rule["backgroundImage"]
+            for rule in rules
+            if rule["if"] == {"column_id": "delta", "filter_query": f'{{side}} = "{side}"'}
+        )
+        lit = f"var(--of-{side}-bar) var(--of-bar-start, 50%) var(--of-bar-end, 50%)"
+        assert f"transparent var(--of-bar-start, 50%), {lit}" in strip
+
+
+def test_the_rules_are_few() -> None:
+    """The table tries each of them on each row each second."""
+    assert len(footprint_table({"type": "t"}, [], []).children.style_data_conditional) < 20

@@ -1,0 +1,83 @@
+/* All that moves in a panel comes as news, of which charts, table and words are given what is new to each. Words go to
+   the elements that carry their names (`data-live`); React made those once and never looks again. */
+(function () {
+  "use strict";
+
+  /* Into the text that is there: another node would have the style of the whole page looked at. */
+  function write(place, text) {
+    const written = place.firstChild;
+    if (!written) place.textContent = text;
+    else if (written.data !== text) written.data = text;
+  }
+
+  function writeAll(panel, texts, prefix = "") {
+    for (const [name, text] of Object.entries(texts)) {
+      const place = panel.querySelector(`[data-live="${prefix}${name}"]`);
+      if (place) write(place, text);
+    }
+  }
+
+  function put(target, name, value) {
+    if (target[name] !== value) target[name] = value;
+  }
+
+  const idOf = (type, panel) => ({ type, panel: panel.dataset.panel });
+
+  function showStatus(panel, { state, latency, ...words }) {
+    window.orderflow.latency.show(panel, latency);
+    put(panel.querySelector(".feed-status"), "className", `feed-status is-${state}`);
+    writeAll(panel, words);
+  }
+
+  function showChart(type, panel, figure) {
+    const plot = panel.querySelector(`.${type === "panel-chart" ? "cvd" : "profile"}-chart .js-plotly-plot`);
+    window.orderflow.liveFigure.show(idOf(type, panel), plot, figure);
+  }
+
+  function showTable(panel, { rows, tooltips }) {
+    window.dash_clientside.set_props(idOf("panel-table", panel), { data: rows, tooltip_data: tooltips });
+    window.orderflow.footprintRows.follow(panel, rows);
+  }
+
+  function showContent(panel, { figure, levels, texts }) {
+    writeAll(panel, texts);
+    put(panel.querySelector(".cvd-now").dataset, "side", texts.now.startsWith("−") ? "bid" : "ask");
+    window.orderflow.levels.show(panel, levels);
+    showChart("panel-chart", panel, figure);
+  }
+
+  function showProfile(panel, { figure, texts }) {
+    writeAll(panel, texts, "profile-");
+    showChart("profile-chart", panel, figure);
+  }
+
+  /* The props are those of the Python class of the same name: what the panel's other parts begin with. */
+  function PanelLive({ status, content, profile }) {
+    const { useLayoutEffect, useRef } = window.React;
+    const own = useRef(null);
+    useLayoutEffect(() => {
+      const panel = own.current.closest(".orderflow-panel");
+      const update = ({ detail }) => {
+        if (detail.content) showTable(panel, detail.content);
+        if (detail.content) showContent(panel, detail.content);
+        if (detail.profile) showProfile(panel, detail.profile);
+      };
+      const light = ({ detail }) => showStatus(panel, detail);
+      panel.addEventListener("orderflow:update", update);
+      panel.addEventListener("orderflow:status", light);
+      panel.dispatchEvent(new CustomEvent("orderflow:status", { detail: status, bubbles: true }));
+      window.orderflow.footprintRows.follow(panel, content.rows);
+      showContent(panel, content);
+      showProfile(panel, profile);
+      const leave = window.orderflow.panelUpdates.follow(panel, content.cursor, profile.cursor);
+      return () => {
+        leave();
+        panel.removeEventListener("orderflow:update", update);
+        panel.removeEventListener("orderflow:status", light);
+      };
+    }, []);
+    return window.React.createElement("span", { ref: own, hidden: true });
+  }
+
+  window.orderflow_dash = Object.assign(window.orderflow_dash || {}, { PanelLive });
+})();

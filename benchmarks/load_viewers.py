@@ -1,0 +1,123 @@
+"""Many open panels in one process, each of which asks once a second what has changed, as a browser does.
+
+``python -m benchmarks.load_viewers ROOT VIEWERS SYMBOLS SECONDS`` prints ``polling`` once all of them ask,
+lets them for so long, and prints what it saw as JSON. Every viewer keeps its connection, tells what it shows
+already, and decodes each answer. The time of an answer counts from when it was due to be asked
+for, so that a server that falls behind cannot slow down the questions and look quick.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import time
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import orjson
+from zstandard import ZstdDecompressor
+
+from benchmarks.lateness import p99
+from benchmarks.load_venue import symbols
+from benchmarks.page_client import PATH, question
+
+_EVERY_S = 1.0
+_SETTLE_S = 10.0  # in which they come
+_LATE_S = 5.0  # beyond this a page would count its server as lost
+
+
+@dataclass
+class Seen:
+    """Of all viewers together."""
+
+    times_ms: list[float] = field(default_factory=list)
+    fresh: int = 0  # answers that had something new to show
+    received: int = 0  # bytes of bodies, as they travelled
+    counting: bool = False
+
+
+class Viewer:
+    """One panel on somebody's page."""
+
+    def __init__(self, number: int, symbol: str) -> None:
+        view = {"exchange": "binance", "symbol": symbol, "tf": "1m", "step": "1"}
+        self._question = question(view, f"viewer-{number}")
+
+    async def poll(self, host: str, port: int, first_s: float, seen: Seen) -> None:
+        """Ask at an even pace until it is cancelled."""
+        await asyncio.sleep(first_s)
+        reader, writer = await asyncio.open_connection(host, port)
+        due = time.monotonic()
+        try:
+            while True:
+                body = orjson.dumps(self._question)
+                head = (
+                    f"POST /{PATH} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+                    "Content-Type: application/json\r\nAccept-Encoding: zstd\r\n"
+                    f"Content-Length: {len(body)}\r\n\r\n"
+                )
+                writer.write(head.encode() + body)
+                answer = await asyncio.wait_for(_read(reader), _LATE_S)
+                took = time.monotonic() - due
+                is_fresh = self._follow(answer)
+                if seen.counting:
+                    seen.times_ms.append(took * 1000)
+                    seen.fresh += is_fresh
+                    seen.received += len(answer)
+                due += _EVERY_S
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+        finally:
+            writer.close()
+
+    def _follow(self, body: bytes) -> bool:
+        """Take over what names the content that is shown now; whether it is another."""
+        (answer,) = orjson.loads(ZstdDecompressor().decompress(body))
+        (panel,) = self._question["panels"]
+        for place, part in (("cursor", "content"), ("profile", "profile")):
+            if part in answer:
+                panel[place] = answer[part]["cursor"]
+        return "content" in answer
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    if not head.startswith(b"http/1.1 200"):
+        raise RuntimeError(f"answered with {head[:200]!r}")
+    length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+    return await reader.readexactly(length)
+
+
+async def _run(root: str, count: int, of_symbols: int, seconds: float) -> None:
+    place = urlsplit(root)
+    if place.hostname is None or place.port is None:
+        raise ValueError(f"no host and port in {root}")
+    names = symbols(of_symbols)
+    seen = Seen()
+    viewers = [Viewer(number, names[number % of_symbols]) for number in range(count)]
+    polling = [
+        asyncio.create_task(each.poll(place.hostname, place.port, _SETTLE_S * number / count, seen))
+        for number, each in enumerate(viewers)
+    ]
+    await asyncio.sleep(_SETTLE_S + 3)
+    seen.counting = True
+    print("polling", flush=True)
+    await asyncio.sleep(seconds)
+    seen.counting = False
+    for each in polling:
+        if each.done():
+            each.result()
+        each.cancel()
+    await asyncio.gather(*polling, return_exceptions=True)
+    figures = {
+        "answers": len(seen.times_ms),
+        "p99_ms": p99(seen.times_ms),
+        "median_ms": statistics.median(seen.times_ms),
+        "fresh": seen.fresh,
+        "bytes": seen.received / max(1, len(seen.times_ms)),
+    }
+    print(orjson.dumps(figures).decode(), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(_run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))

@@ -1,0 +1,162 @@
+"""``/api/panels``: what is new in the panels of a page, all of them in one request a second.
+
+A page's own and no public interface: programs read the socket. It is no Dash callback, because a thousand
+panels ask a thousand times a second, and because Dash tells every component of a page about each callback.
+What panels alike show is built and encoded once for all of them, at most a moment before.
+
+Every answer carries ``Server-Timing: app;dur=MS, clock;desc="MS"``: how long it took, and the server's time
+(ms since the epoch) as it left. By that and the time of the round trip a browser knows how far its own clock
+is off.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final, NamedTuple
+
+import orjson
+from flask import Flask, Response, request
+
+from ..hub import Hub, Unavailable, UnknownSymbol
+from ..telemetry import CALLBACK_SECONDS
+from ..view import View
+from .compare_query import MOST_PANELS
+from .latency import latency_told
+from .panel import leased, panel_content, panel_cursor
+from .panel_options import PanelOptions
+from .profile_section import profile_content, profile_cursor
+from .query import QueryError
+from .shared import Shared
+from .status import disconnected, feed_status
+from .theme import DARK, LIGHT
+from .transfer import accepted_encoding, encoded
+
+PATH: Final = "api/panels"
+
+_LARGEST_BODY: Final = 32 * 1024  # bytes; a panel's question takes half a kilobyte
+_LONGEST_ID: Final = 64
+
+_SECONDS: Final = CALLBACK_SECONDS.labels("panel_updates.panel_updates")
+
+_BODIES: Final[Shared[bytes]] = Shared()
+_CONTENTS: Final[Shared[orjson.Fragment]] = Shared()
+_PROFILES: Final[Shared[orjson.Fragment]] = Shared()
+_STATUSES: Final[Shared[orjson.Fragment]] = Shared()
+
+
+class Question(NamedTuple):
+    """What a page says of one panel: it comes from a browser, and is checked like a stranger's query."""
+
+    holder: str
+    view: dict[str, str]  # names and values as in an address
+    cursor: object  # of the content that is shown
+    profile: object  # of the profile that is shown
+
+
+class _News(NamedTuple):
+    """What one panel is to be told; without a view the cause why there is none."""
+
+    view: View | None
+    cause: str
+    look: tuple[str, PanelOptions] | None
+    has_content: bool
+    has_profile: bool
+
+
+def register_panel_updates(server: Flask, hub: Hub, prefix: str = "/") -> None:
+    """Serve it under a path prefix.
+
+    The body is ``{"theme": ..., "panels": [{"id", "view", "cursor", "profile"}]}``; the answer holds for each
+    panel ``{"status", "content", "profile"}`` without what the browser has already, and renews its lease.
+    """
+
+    @server.post(prefix + PATH)
+    def panel_updates() -> Response:
+        """What is new in the panels that the body names."""
+        begun = time.perf_counter()
+        request.max_content_length = _LARGEST_BODY
+        try:
+            theme, questions = _checked(orjson.loads(request.get_data()))
+        except (orjson.JSONDecodeError, ValueError) as error:
+            return Response(f"{error}\n", 400, mimetype="text/plain")
+        news = [_news(hub, each, theme) for each in questions]
+        encoding = accepted_encoding(request)
+        if len(news) == 1 and encoding is not None:
+            response = Response(_body_of_one(news[0], encoding), mimetype="application/json")
+            response.headers["Content-Encoding"] = encoding
+        else:
+            response = Response(orjson.dumps([_answer(each) for each in news]), mimetype="application/json")
+        seconds = time.perf_counter() - begun
+        _SECONDS.observe(seconds)
+        took, now = f"{seconds * 1000:.1f}", int(time.time() * 1000)
+        response.headers["Server-Timing"] = f'app;dur={took}, clock;desc="{now}"'
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def _checked(body: object) -> tuple[str, list[Question]]:
+    """The theme and the panels of a body. Raises ValueError."""
+    if not isinstance(body, dict) or not isinstance(body.get("panels"), list):
+        raise ValueError("the body must be an object with panels")
+    if len(body["panels"]) > MOST_PANELS:
+        raise ValueError(f"more than {MOST_PANELS} panels")
+    return LIGHT if body.get("theme") == LIGHT else DARK, [_question(each) for each in body["panels"]]
+
+
+def _question(panel: object) -> Question:
+    if not isinstance(panel, dict) or not isinstance(panel.get("view"), dict):
+        raise ValueError("a panel must be an object with a view")
+    view = {name: str(value) for name, value in panel["view"].items()}
+    return Question(str(panel.get("id"))[:_LONGEST_ID], view, panel.get("cursor"), panel.get("profile"))
+
+
+def _news(hub: Hub, question: Question, theme: str) -> _News:
+    """What there is to tell of a panel; its lease begins or is renewed."""
+    try:
+        view, options = leased(hub, question.holder, question.view)
+    except (QueryError, Unavailable, UnknownSymbol) as error:
+        return _News(None, str(error), None, has_content=False, has_profile=False)
+    look = theme, options
+    return _News(
+        view,
+        "",
+        look,
+        has_content=question.cursor != panel_cursor(view, *look),
+        has_profile=question.profile != profile_cursor(view, *look),
+    )
+
+
+def _answer(news: _News) -> dict[str, Any]:
+    view, look = news.view, news.look
+    if view is None or look is None:
+        return {"status": disconnected(news.cause)}
+    answer: dict[str, Any] = {"status": _STATUSES.get(view, None, lambda: _status(view))}
+    if news.has_content:
+        answer["content"] = _CONTENTS.get(view, look, lambda: _content(view, *look))
+    if news.has_profile:
+        answer["profile"] = _PROFILES.get(view, look, lambda: _profile(view, *look))
+    return answer
+
+
+def _body_of_one(news: _News, encoding: str) -> bytes:
+    """The answer on a page with one panel, as nearly all are: compressed once for all who look alike."""
+
+    def build() -> bytes:
+        return encoded(orjson.dumps([_answer(news)]), encoding)
+
+    if news.view is None:
+        return build()
+    look = news.look, news.has_content, news.has_profile, encoding
+    return _BODIES.get(news.view, look, build)
+
+
+def _status(view: View) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(feed_status(view.status(), latency_told(view))))
+
+
+def _content(view: View, theme: str, options: PanelOptions) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(panel_content(view, theme, options)._asdict()))
+
+
+def _profile(view: View, theme: str, options: PanelOptions) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(profile_content(view, theme, options)._asdict()))
