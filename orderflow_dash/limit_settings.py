@@ -59,7 +59,7 @@ class LimitSettings(BaseSettings):
             ge=1,
             le=1_000_000,
             alias="ORDERFLOW_CALLBACK_RATE",
-            description="updates of pages for one client address, per second; an open panel asks for 2",
+            description="updates of pages for one client address, per second; an open panel asks for 1",
         ),
     ] = 300
     page_rate: Annotated[
