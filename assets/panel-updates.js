@@ -10,21 +10,26 @@
   let isAsking = false;
   let isOutdated = false; // what is being asked is no longer what is to be shown
 
-  const propsOf = (id) => window.dash_component_api.getLayout(id).props;
-  const viewOf = (panel) => propsOf({ type: "panel-view", panel: panel.dataset.panel }).data;
+  const dataOf = (id) => window.dash_component_api.getLayout(id)?.props.data;
+  const viewOf = (panel) => dataOf({ type: "panel-view", panel: panel.dataset.panel }); // none: it is leaving the page
 
   function question(panel) {
     return { id: panel.dataset.panel, view: viewOf(panel), ...panels.get(panel) };
   }
 
+  /* The answers; null where there are none: the page says by itself that it has lost its server. */
   async function fetched(body) {
-    const response = await window.fetch(new URL("api/panels", window.location.href), {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(PATIENCE_MS),
-    });
-    return response.status === 200 ? response.json() : null;
+    try {
+      const response = await window.fetch(new URL("api/panels", window.location.href), {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(PATIENCE_MS),
+      });
+      return response.status === 200 ? await response.json() : null;
+    } catch {
+      return null;
+    }
   }
 
   function show(panel, asked, answer) {
@@ -40,21 +45,16 @@
 
   async function ask() {
     isOutdated = isAsking;
-    if (isAsking || !panels.size) return;
+    const asked = [...panels.keys()].filter(viewOf);
+    if (isAsking || !asked.length) return;
+    const body = { theme: dataOf("theme"), panels: asked.map(question) };
     isAsking = true;
-    const asked = [...panels.keys()];
-    const body = { theme: propsOf("theme").data, panels: asked.map(question) };
-    try {
-      const answers = await fetched(body);
-      if (answers) window.dash_clientside.server.beat();
-      asked.forEach((panel, index) => {
-        if (answers && panels.has(panel)) show(panel, body.panels[index], answers[index]);
-      });
-    } catch {
-      /* The page says by itself that it has lost its server. */
-    } finally {
-      isAsking = false;
-    }
+    const answers = await fetched(body);
+    isAsking = false;
+    if (answers) window.dash_clientside.server.beat();
+    asked.forEach((panel, index) => {
+      if (answers && panels.has(panel)) show(panel, body.panels[index], answers[index]);
+    });
     if (isOutdated) ask();
   }
 
