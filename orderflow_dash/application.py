@@ -214,7 +214,7 @@ class Application:
             return VenueLink(directory, feed, None, kept, refetch_ms)
         if feed.venue is Venue.DEMO:
             every = min(every, _DEMO_RECONCILE_S)
-        policy = ReconcilePolicy(every=every, settle=min(every, SETTLE_S))
+        policy = ReconcilePolicy(every=every, settle=min(every, SETTLE_S), learn_every=4 * every)
         reconciler = Reconciler(feed.venue, klines, policy)
         self._reconcilers.append(reconciler)
         return VenueLink(directory, feed, reconciler, kept, refetch_ms)
