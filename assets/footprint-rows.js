@@ -1,7 +1,11 @@
 /* The rows of the footprint table, beside what Dash's DataTable draws of them: which candle each is, how long its
-   delta bar is, and that it takes the focus. */
+   delta bar is, and that it takes the focus. A table that is drawn anew costs a browser more than all else of a second:
+   where nothing but figures moved, they are written into the cells that are there. */
 (function () {
   "use strict";
+
+  const FIGURES = ["bid", "ask", "delta", "cvd", "levels"]; // columns
+  const MOVING = [...FIGURES, "bar"];
 
   const rowsOf = (place) => [...place.querySelectorAll("tr")].filter((row) => row.querySelector("td"));
 
@@ -16,11 +20,19 @@
     return rowsOf(place)[Math.max(index, 0)];
   }
 
+  /* What the table itself is told of rows and tooltips. */
+  const lookOf = ({ data, tooltip_data }) =>
+    JSON.stringify([data, tooltip_data], (name, value) => (MOVING.includes(name) ? undefined : value));
+
   /* A bar of per cents of its cell, from the middle: selling (below zero) to the left, buying to the right. */
-  function dress(row, { bar }) {
-    const length = Number(bar);
+  function dress(row, texts) {
+    const length = Number(texts.bar);
     row.style.setProperty("--of-bar-start", `${50 + Math.min(length, 0)}%`);
     row.style.setProperty("--of-bar-end", `${50 + Math.max(length, 0)}%`);
+    for (const column of FIGURES) {
+      const cell = row.querySelector(`[data-dash-column="${column}"] > *`);
+      if (cell) window.orderflow.liveText.write(cell, texts[column]);
+    }
     const label = `Levels of ${row.cells[0].textContent.slice(0, 5)}`;
     if (row.getAttribute("aria-label") === label) return;
     row.tabIndex = 0;
@@ -33,10 +45,14 @@
       candleOf,
       rowOf,
 
-      /* The table has other rows, or will have them in a moment: `rows` are its data, new to old. */
-      follow: (panel, rows) => {
+      /* Show rows, new to old, with their tooltips in the panel's table, which has an id (an object). */
+      show: (panel, id, rows, tooltips) => {
         const place = panel.querySelector(".footprint-rows");
-        place.dataset.opens = rows.map(({ id }) => id).join(" ");
+        place.dataset.opens = rows.map(({ id: open }) => open).join(" ");
+        const wanted = { data: rows, tooltip_data: tooltips };
+        const drawn = window.dash_component_api.getLayout(id).props;
+        if (lookOf(wanted) !== lookOf(drawn)) window.dash_clientside.set_props(id, wanted);
+        // The table writes what differs from what it drew last, and knows nothing of what was written since.
         window.requestAnimationFrame(() => {
           window.orderflow.help.labelHeads(panel);
           rowsOf(place).forEach((row, index) => rows[index] && dress(row, rows[index]));

@@ -3,17 +3,10 @@
 (function () {
   "use strict";
 
-  /* Into the text that is there: another node would have the style of the whole page looked at. */
-  function write(place, text) {
-    const written = place.firstChild;
-    if (!written) place.textContent = text;
-    else if (written.data !== text) written.data = text;
-  }
-
   function writeAll(panel, texts, prefix = "") {
     for (const [name, text] of Object.entries(texts)) {
       const place = panel.querySelector(`[data-live="${prefix}${name}"]`);
-      if (place) write(place, text);
+      if (place) window.orderflow.liveText.write(place, text);
     }
   }
 
@@ -34,12 +27,8 @@
     window.orderflow.liveFigure.show(idOf(type, panel), plot, figure);
   }
 
-  function showTable(panel, { rows, tooltips }) {
-    window.dash_clientside.set_props(idOf("panel-table", panel), { data: rows, tooltip_data: tooltips });
-    window.orderflow.footprintRows.follow(panel, rows);
-  }
-
-  function showContent(panel, { figure, levels, texts }) {
+  function showContent(panel, { rows, tooltips, figure, levels, texts }) {
+    window.orderflow.footprintRows.show(panel, idOf("panel-table", panel), rows, tooltips);
     writeAll(panel, texts);
     put(panel.querySelector(".cvd-now").dataset, "side", texts.now.startsWith("−") ? "bid" : "ask");
     window.orderflow.levels.show(panel, levels);
@@ -58,7 +47,6 @@
     useLayoutEffect(() => {
       const panel = own.current.closest(".orderflow-panel");
       const update = ({ detail }) => {
-        if (detail.content) showTable(panel, detail.content);
         if (detail.content) showContent(panel, detail.content);
         if (detail.profile) showProfile(panel, detail.profile);
       };
@@ -66,7 +54,6 @@
       panel.addEventListener("orderflow:update", update);
       panel.addEventListener("orderflow:status", light);
       panel.dispatchEvent(new CustomEvent("orderflow:status", { detail: status, bubbles: true }));
-      window.orderflow.footprintRows.follow(panel, content.rows);
       showContent(panel, content);
       showProfile(panel, profile);
       const leave = window.orderflow.panelUpdates.follow(panel, content.cursor, profile.cursor);

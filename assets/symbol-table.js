@@ -10,7 +10,7 @@
   ];
   const NOTHING = "–";
   const TICK_MS = 1000;
-  const COVERED_TICK_MS = 5000; // a panel lies over the table, which is dimmed and out of reach
+  const COVERED_TICK_MS = 30000; // a panel lies over the table, which is dimmed and out of reach
 
   const withMinus = (text) => text.replace("-", "−");
 

@@ -23,7 +23,7 @@ Rows = Literal[1, 2]
 
 _AT_ONCE: Final = 16  # minutes read in one hold of the lock
 _TRIES: Final = 3  # a replay at full speed passes an hour in less time than its reading takes
-_EVERY_S: Final = 5.0  # a profile that is looked at is computed and drawn anew at most so often
+_EVERY_S: Final = 10.0  # a profile that is looked at is computed and drawn anew at most so often
 
 
 class ProfileKind(StrEnum):
