@@ -48,6 +48,9 @@ def recorded_data() -> Path:
     return DATA
 
 
+_STOP_LOOK_S = 0.02  # how often a server looks whether it shall end; by default it costs each test half a second
+
+
 class Served:
     """The whole application on a free port of loopback, as a test runs it."""
 
@@ -55,7 +58,7 @@ class Served:
         self.application = Application(load_settings(**settings))
         self._server = make_server("127.0.0.1", 0, self.application.server, threaded=True)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_STOP_LOOK_S,), daemon=True)
         self.application.start()
         self._thread.start()
 

@@ -53,7 +53,7 @@ class Portal:
 @contextmanager
 def running(server: ThreadingHTTPServer) -> Iterator[None]:
     """Serve in another thread."""
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield
