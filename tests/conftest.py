@@ -48,7 +48,7 @@ def recorded_data() -> Path:
     return DATA
 
 
-_STOP_LOOK_S = 0.02  # how often a server looks whether it shall end; by default it costs each test half a second
+_STOP_LOOK_S = 0.02  # how often a server looks whether it shall end: half a second would be each test's
 
 
 class Served:

@@ -55,7 +55,7 @@ def test_figures_alone_are_written_into_the_cells(show: Any) -> None:
 
 
 def test_what_was_written_does_not_outlive_the_row(show: Any) -> None:
-    """A row drawn anew may have the figures that the table drew last, of which written ones took the place."""
+    """A row drawn anew may have the figures that the table drew last, over which others were written."""
     first = ["1.0", "2.0", "+1.0", "+1.0", "3"]
     show(row(0, "ask", "20.0", *first))
     show(row(0, "ask", "20.0", "1.0", "9.0", "+8.0", "+8.0", "7"))
