@@ -38,7 +38,7 @@ def row(open_ts: int, side: str, bar: str, *figures: str) -> dict[str, str]:
 
 @pytest.fixture
 def show(page: Page) -> Any:
-    """Puts rows into the table of a panel that asks for nothing more; how often it was drawn, and what it shows."""
+    """Puts rows into the table of a panel that asks no more: times drawn, texts, ends of bars."""
     page.open("exchange=demo&symbol=BTCUSDT&tf=1m&step=10")
     page.wait(lambda: len(page.footprint()) > 1, "rows")
     page.js("window.fetch = () => new Promise(() => {})")
