@@ -259,6 +259,14 @@
         this._tell();
       }
       this._parts.readout.show(this.readout());
+      if (this._scene && !this._hasPainted) this._tellPainted();
+    }
+
+    /* For what waits until a trader has what was opened: once the browser has shown this frame. */
+    _tellPainted() {
+      this._hasPainted = true;
+      const tell = () => this._parts.root.dispatchEvent(new CustomEvent("orderflow:footprint-painted", { bubbles: true }));
+      window.requestAnimationFrame(() => window.setTimeout(tell));
     }
 
     /* Returns where its areas lie. */

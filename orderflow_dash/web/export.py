@@ -213,5 +213,4 @@ def _refusal(status: int, message: str) -> Response:
 
 def _uncached(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response

@@ -17,12 +17,15 @@ _PAGE: Final = (
 """Styles may stand in the page itself: Plotly and the grids write them there. Scripts may by hash alone."""
 
 _NO_PAGE: Final = "default-src 'none'"
-_ALWAYS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+_ALWAYS: Final = (
+    ("X-Content-Type-Options", "nosniff"),
+    (
+        "Permissions-Policy",
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
 _HSTS: Final = "max-age=31536000"
 _STATIC: Final = ("/_dash-component-suites/", "/assets/")
 
@@ -43,7 +46,7 @@ def send_headers(
         own = headers.get("Content-Security-Policy")
         policy = own or (page if response.mimetype == "text/html" else _NO_PAGE)
         headers["Content-Security-Policy"] = f"{policy}; frame-ancestors {frame_ancestors}"
-        headers.update(_ALWAYS)
+        headers.extend(_ALWAYS)  # nobody else sets them
         has_token = grant.has_token()
         headers["Referrer-Policy"] = "no-referrer" if has_token else "same-origin"
         if request.is_secure:

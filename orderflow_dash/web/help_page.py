@@ -61,7 +61,6 @@ def register_help(server: Flask, prefix: str = "/") -> None:
         """The page; 304 where the browser has it."""
         response = Response(page, mimetype="text/html")
         response.headers["Content-Security-Policy"] = _POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Cache-Control"] = "no-cache"
         response.add_etag()
         response.make_conditional(request)

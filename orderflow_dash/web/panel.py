@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import dash_bootstrap_components as dbc
@@ -20,6 +21,7 @@ from ..footprint.session_cvd import SessionBegins, session_of
 from ..hub import Hub
 from ..market import Instrument, Venue
 from ..view import View, ViewKey
+from .after_footprint import AfterFootprint
 from .cvd_chart import Figure, current_value, cvd_chart, cvd_figure
 from .footprint_section import footprint_section
 from .footprint_table import FIRE, Row, Tooltip, footprint_rows, footprint_table, footprint_tooltips
@@ -79,8 +81,13 @@ def panel_content(view: View, theme: str, options: PanelOptions) -> PanelContent
 
 def panel_cursor(view: View, theme: str, options: PanelOptions) -> list[Any]:
     """Names the content of a panel without building it; ``cvd_from`` tells a series that was begun anew."""
-    chosen = [option_text(options, name) for name in NAMES]
-    return [*view.key, view.revision(), view.cvd_from, view.depth, theme, *chosen]
+    return [*view.key, view.revision(), view.cvd_from, view.depth, theme, *_chosen(options)]
+
+
+@lru_cache(maxsize=256)
+def _chosen(options: PanelOptions) -> tuple[str, ...]:
+    """All options as texts: asked for once a second by each panel, and most have the same."""
+    return tuple(option_text(options, name) for name in NAMES)
 
 
 def new_panel_id() -> str:
@@ -260,7 +267,7 @@ def _chart_section(panel_id: str, content: PanelContent) -> Component:
                 className="section-head",
             ),
             html.Span(content.texts["now"], className="cvd-now", title="CVD now", **live_text("now")),
-            cvd_chart(_id("chart", panel_id), content.figure),
+            AfterFootprint(cvd_chart(_id("chart", panel_id), content.figure), "cvd-place"),
         ],
         className="chart-section",
     )

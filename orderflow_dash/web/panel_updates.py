@@ -35,6 +35,7 @@ PATH: Final = "api/panels"
 
 _LARGEST_BODY: Final = 32 * 1024  # bytes; a panel's question takes half a kilobyte
 _LONGEST_ID: Final = 64
+_VARY: Final = {"Vary": "Accept-Encoding"}
 
 _SECONDS: Final = CALLBACK_SECONDS.labels("panel_updates.panel_updates")
 
@@ -82,16 +83,15 @@ def register_panel_updates(server: Flask, hub: Hub, prefix: str = "/") -> None:
         news = [_news(hub, each, theme) for each in questions]
         encoding = accepted_encoding(request)
         if len(news) == 1 and encoding is not None:
-            response = Response(_body_of_one(news[0], encoding), mimetype="application/json")
-            response.headers["Content-Encoding"] = encoding
+            body, headers = _body_of_one(news[0], encoding), {"Content-Encoding": encoding} | _VARY
         else:
-            response = Response(orjson.dumps([_answer(each) for each in news]), mimetype="application/json")
+            body, headers = orjson.dumps([_answer(each) for each in news]), {}
         seconds = time.perf_counter() - begun
         _SECONDS.observe(seconds)
         took, now = f"{seconds * 1000:.1f}", int(time.time() * 1000)
-        response.headers["Server-Timing"] = f'app;dur={took}, clock;desc="{now}"'
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        headers["Server-Timing"] = f'app;dur={took}, clock;desc="{now}"'
+        headers["Cache-Control"] = "no-store"
+        return Response(body, headers=headers, mimetype="application/json")
 
 
 def _checked(body: object) -> tuple[str, list[Question]]:

@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 
 from ..footprint.profile import Profile
 from ..view import View
+from .after_footprint import AfterFootprint
 from .cvd_chart import CONFIG
 from .help_links import help_label, help_link
 from .panel_controls import option_buttons
@@ -100,11 +101,14 @@ def profile_section(panel_id: str, content: ProfileContent, options: PanelOption
             ),
             html.Div(
                 [
-                    dcc.Graph(
-                        id={"type": "profile-chart", "panel": panel_id},
-                        className="profile-chart",
-                        figure=content.figure,
-                        config=CONFIG,
+                    AfterFootprint(
+                        dcc.Graph(
+                            id={"type": "profile-chart", "panel": panel_id},
+                            className="profile-chart",
+                            figure=content.figure,
+                            config=CONFIG,
+                        ),
+                        "profile-place",
                     ),
                     html.Dl(
                         [

@@ -17,6 +17,7 @@ from .grant import current_lock
 ErrorCode = Literal["bad_parameter", "unknown_symbol", "unavailable"]
 
 NAMES = frozenset({"exchange", "symbol", "tf", "step"})  # what an address must name to open a panel
+_TIMEFRAMES = [timeframe.value for timeframe in Timeframe]
 _LONGEST_SEARCH = 4096  # characters; the server takes no longer request line
 
 
@@ -47,7 +48,7 @@ def parse_view_query(args: Mapping[str, str], hub: Hub) -> ViewQuery:
     served = [status.venue.value for status in hub.venues()]
     named = {"exchange": args["exchange"].lower()} if "exchange" in args else {}
     exchange = one_of(named, "exchange", served, Venue.BINANCE.value)
-    timeframe = one_of(args, "tf", [timeframe.value for timeframe in Timeframe], Timeframe.M1.value)
+    timeframe = one_of(args, "tf", _TIMEFRAMES, Timeframe.M1.value)
     lookback = _integer(args, "lookback", 30, 1, 500)
     emit_ms = _integer(args, "emit_ms", 300, 50, 10_000)
     try:

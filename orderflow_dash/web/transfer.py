@@ -133,7 +133,7 @@ def spare_bytes(server: Flask) -> None:
 
     @server.after_request
     def compress(response: Response) -> Response:
-        if response.mimetype not in _TEXT:
+        if response.mimetype not in _TEXT or "Content-Encoding" in response.headers:
             return response
         response.vary.add("Accept-Encoding")
         if not _is_worth_it(response):
@@ -176,6 +176,5 @@ def _rule() -> str:
 
 
 def _is_worth_it(response: Response) -> bool:
-    """Whether it is a whole answer of a known length that is not small and not encoded yet."""
-    is_plain = response.status_code == 200 and "Content-Encoding" not in response.headers
-    return is_plain and (response.content_length or 0) >= _LEAST
+    """Whether it is a whole answer of a known length that is not small."""
+    return response.status_code == 200 and (response.content_length or 0) >= _LEAST

@@ -333,13 +333,12 @@ def test_rows_in_view_get_the_line_of_their_day(page: Page) -> None:
     assert points
 
 
-def test_a_symbol_that_streams_carries_a_dot(page: Page) -> None:
-    """It appears with the first panel and goes with the stream."""
+def test_a_symbol_that_streams_carries_a_dot(page: Page, market: Served) -> None:
+    """It appears with the first who watches, here a program, and goes with the stream."""
     dot = page.row("demo:AVAXUSDT", "symbol") + " .live-dot"
     opened(page)
     page.wait(lambda: page.style(dot, "visibility") == "hidden", "no dot")
-    page.click(page.row("demo:AVAXUSDT", "last"))
-    page.wait(lambda: page.style(dot, "visibility") == "visible", "a dot")
-    assert "streams" in page.js("return document.querySelector(arguments[0]).title", dot)
-    page.close_modal()
+    with market.socket(exchange="demo", symbol="AVAXUSDT"):
+        page.wait(lambda: page.style(dot, "visibility") == "visible", "a dot")
+        assert "streams" in page.js("return document.querySelector(arguments[0]).title", dot)
     page.wait(lambda: page.style(dot, "visibility") == "hidden", "the stream has ended")
