@@ -17,11 +17,11 @@ _KEEP_S: Final = 0.5  # a panel asks once a second: so much later it shows what 
 
 class _Place(Generic[T]):
     __slots__ = ("content", "lock", "made")
+    content: T
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.made = float("-inf")
-        self.content: T | None = None
+        self.made = float("-inf")  # monotonic, s; from then on there is the content
 
 
 class Shared(Generic[T]):
@@ -33,15 +33,25 @@ class Shared(Generic[T]):
         self._views: WeakKeyDictionary[View, dict[Hashable, _Place[T]]] = WeakKeyDictionary()
 
     def get(self, view: View, look: Hashable, build: Callable[[], T]) -> T:
-        """What was built a moment ago for this view and look, else what is built now; nobody changes it."""
+        """What was built a moment ago for this view and look, else what is built now; nobody changes it.
+
+        One builds. Who asks meanwhile gets what was there, as long as that is but a moment older, and waits
+        otherwise: hundreds of threads that wait for a lock cost more than the building.
+        """
         place = self._place(view, look)
-        with place.lock:  # one builds, and the others who want the same have it then
-            if place.content is None or self._is_old(place):
-                place.content = build()
-                place.made = self._clock()
-            return place.content
+        if self._is_old(place) and place.lock.acquire(blocking=self._is_old(place, 2 * _KEEP_S)):
+            try:
+                if self._is_old(place):
+                    place.content = build()
+                    place.made = self._clock()
+            finally:
+                place.lock.release()
+        return place.content
 
     def _place(self, view: View, look: Hashable) -> _Place[T]:
+        place = self._views.get(view, {}).get(look)
+        if place is not None:
+            return place
         with self._guard:
             places = self._views.setdefault(view, {})
             if look not in places:
@@ -50,5 +60,5 @@ class Shared(Generic[T]):
                 places[look] = _Place()
             return places[look]
 
-    def _is_old(self, place: _Place[T]) -> bool:
-        return self._clock() - place.made > _KEEP_S
+    def _is_old(self, place: _Place[T], after_s: float = _KEEP_S) -> bool:
+        return self._clock() - place.made > after_s

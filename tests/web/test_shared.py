@@ -109,3 +109,26 @@ def test_who_asks_at_the_same_time_waits_for_the_one_who_builds(shared: Shared[s
     for thread in threads:
         thread.join()
     assert built == [1]
+
+
+@pytest.mark.parametrize(("age", "shown"), [(0.7, "old"), (1.2, "new")])
+def test_who_asks_while_it_is_built_anew_gets_what_was_there_for_a_moment(
+    shared: Shared[str], now: list[float], age: float, shown: str
+) -> None:
+    """Nobody waits for a building whose last result is hardly older than what is built may be."""
+    view, building, may_end = a_view(), threading.Event(), threading.Event()
+    shared.get(view, "dark", lambda: "old")
+    now[0] += age
+
+    def build() -> str:
+        building.set()
+        may_end.wait(10)
+        return "new"
+
+    builder = threading.Thread(target=shared.get, args=(view, "dark", build))
+    builder.start()
+    assert building.wait(10)
+    threading.Timer(0.2, may_end.set).start()
+    assert shared.get(view, "dark", lambda: "another") == shown
+    builder.join()
+    assert shared.get(view, "dark", lambda: "another") == "new"
