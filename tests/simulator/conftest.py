@@ -95,22 +95,6 @@ def get():
     return fetch
 
 
-@pytest.fixture
-def eventually():
-    """Waits until a condition holds, and returns its value."""
-
-    def wait(condition, timeout=5):
-        end = time.monotonic() + timeout
-        while True:
-            value = condition()
-            if value:
-                return value
-            assert time.monotonic() < end, "the condition did not come to hold"
-            time.sleep(0.005)
-
-    return wait
-
-
 @pytest.fixture(scope="session")
 def data():
     """The folder of recordings; the test is skipped where it is absent."""

@@ -15,12 +15,13 @@ from websockets.sync.client import connect
 
 from orderflow_dash.market import Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
+from tests.conftest import wait_until
 
 START_MS = 1_790_000_000_000 - 1_790_000_000_000 % 3_600_000
 AGG = "/market/ws/btcusdt@aggTrade"
 
 
-def test_stop_takes_less_than_a_second_with_clients_connected(running, eventually):
+def test_stop_takes_less_than_a_second_with_clients_connected(running):
     """Open connections, one that never reads among them, do not hold up the stop."""
     exchange = running()
     with contextlib.ExitStack() as stack:
@@ -32,7 +33,7 @@ def test_stop_takes_less_than_a_second_with_clients_connected(running, eventuall
             f"GET {AGG} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
-        eventually(lambda: len(exchange.connections) == 6)
+        wait_until(lambda: len(exchange.connections) == 6)
         began = time.monotonic()
         exchange.stop()
         assert time.monotonic() - began < 1.0
@@ -40,7 +41,7 @@ def test_stop_takes_less_than_a_second_with_clients_connected(running, eventuall
     exchange.stop()
 
 
-def test_connections_come_and_go_in_the_list(running, joined, eventually):
+def test_connections_come_and_go_in_the_list(running, joined):
     """The list tells path, venue, subscriptions and the peer of each open connection."""
     exchange = running()
     client = joined(exchange.ws_root + AGG)
@@ -51,7 +52,7 @@ def test_connections_come_and_go_in_the_list(running, joined, eventually):
     assert infos[Venue.BYBIT].subscriptions == ("publicTrade.BTCUSDT",)
     assert infos[Venue.BINANCE].remote == client.socket.local_address[:2]
     client.socket.close()
-    eventually(lambda: [info.venue for info in exchange.connections] == [Venue.BYBIT])
+    wait_until(lambda: [info.venue for info in exchange.connections] == [Venue.BYBIT])
 
 
 def test_every_client_gets_the_same_trades(running, joined):
@@ -64,7 +65,7 @@ def test_every_client_gets_the_same_trades(running, joined):
     assert first == second
 
 
-def test_a_slow_client_is_closed_and_holds_up_nobody(running, joined, eventually):
+def test_a_slow_client_is_closed_and_holds_up_nobody(running, joined):
     """A client that does not read is closed; another goes on without a hole."""
     exchange = running(SyntheticMarket(7, 100.0, START_MS), queue_limit=1_000)
     good = joined(exchange.ws_root + AGG)
@@ -84,10 +85,10 @@ def test_a_slow_client_is_closed_and_holds_up_nobody(running, joined, eventually
             f"GET {AGG} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
-        eventually(lambda: len(exchange.connections) == 2)
-        eventually(lambda: len(exchange.connections) == 1, timeout=45)
+        wait_until(lambda: len(exchange.connections) == 2)
+        wait_until(lambda: len(exchange.connections) == 1, 45)
     before = len(numbers)
-    eventually(lambda: len(numbers) > before + 200)
+    wait_until(lambda: len(numbers) > before + 200)
     stop.set()
     reader.join()
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
