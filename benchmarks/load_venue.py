@@ -21,6 +21,7 @@ import orjson
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 
 from orderflow_dash.footprint.minute import Ints
 
@@ -145,7 +146,7 @@ class Venue:
                 for name, begin in wanted.items():
                     frames += self._frames(name, begin, due)
                     wanted[name] = due
-                if frames:
+                if frames and connection.state is State.OPEN:  # it may be saying goodbye
                     # Ready-made frames in one write: the library's own way costs more than the app's reading.
                     connection.transport.write(b"".join(frames))
             await asyncio.sleep(_BEAT_S)
