@@ -13,10 +13,12 @@ currencies stands in ``#`` lines only, letters and digits of it.
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import struct
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from socket import SO_SNDTIMEO, SOL_SOCKET
@@ -47,6 +49,7 @@ LEVEL_COLUMNS: Final = ("open_time", "open_ts", "price", "bid", "ask", "delta", 
 MOST_EXPORTS: Final = 4  # at a time: each holds a thread
 _RETRY_S: Final = 3
 _SEND_S: Final = 5  # a reader that takes nothing for some times as long gives its place back
+LONGEST_S: Final = 180.0  # of an export; one that drips would keep its place for ever
 _STATUS: Final[dict[ErrorCode, int]] = {"bad_parameter": 400, "unknown_symbol": 404, "unavailable": 503}
 _TRUTH: Final = {True: "true", False: "false", None: ""}
 
@@ -103,7 +106,8 @@ def register_export(server: Flask, hub: Hub, *, is_replay: bool = False, prefix:
             await_history(view, query.view.lookback, hub.stopping, hub.stopping.wait)
             source = "recorded trades" if is_replay else "live trades"
             now = datetime.now(UTC)
-            response = Response(export_text(view, query, source, now), mimetype="text/csv")
+            lines = in_time(export_text(view, query, source, now))
+            response = Response(lines, mimetype="text/csv")
             name = file_name(view.key, query.rows, now)
             response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
             _bound_sending(held)
@@ -132,6 +136,19 @@ def export_text(view: View, query: ExportQuery, source: str, now: datetime) -> I
         **_MEANINGS,
     }
     return _lines(about, candles, view.instrument, query.rows)
+
+
+def in_time(lines: Iterable[str], clock: Callable[[], float] = time.monotonic) -> Iterator[str]:
+    """The lines, as long as their reader is quick enough.
+
+    Raises ConnectionResetError, which a server takes for a reader that is gone: what was sent then ends
+    without the end that HTTP would give it, so nobody takes it for whole.
+    """
+    until = clock() + LONGEST_S
+    for line in lines:
+        if clock() > until:
+            raise ConnectionResetError(errno.ECONNRESET, f"not read within {LONGEST_S:.0f} s")
+        yield line
 
 
 def file_name(key: ViewKey, rows: Rows, now: datetime) -> str:

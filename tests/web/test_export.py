@@ -21,7 +21,15 @@ from orderflow_dash.feeds.feed import StreamStatus
 from orderflow_dash.market import MINUTE_MS, State
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from orderflow_dash.view import ViewKey
-from orderflow_dash.web.export import CANDLE_COLUMNS, LEVEL_COLUMNS, MOST_EXPORTS, PATH, register_export
+from orderflow_dash.web.export import (
+    CANDLE_COLUMNS,
+    LEVEL_COLUMNS,
+    LONGEST_S,
+    MOST_EXPORTS,
+    PATH,
+    in_time,
+    register_export,
+)
 from orderflow_dash.web.query import parse_view_query
 from tests.conftest import Served, venues_at, wait_until
 from tests.test_hub import BTC, Setting, at
@@ -305,3 +313,15 @@ def test_simulated_trades_are_called_so(serve: Callable[..., Served]) -> None:
     about, _ = parts(answer.text)
     assert about["venue"] == "demo"
     assert "simulated market" in about["source"]
+
+
+def test_a_reader_that_drips_is_given_up() -> None:
+    """It gets what it took in time, and then no end: nobody takes a part for the whole."""
+    now = [0.0]
+    lines = in_time(["a", "b", "c"], lambda: now[0])
+    assert next(lines) == "a"
+    now[0] = LONGEST_S
+    assert next(lines) == "b"
+    now[0] += 1
+    with pytest.raises(ConnectionResetError, match="within 180 s"):
+        next(lines)
