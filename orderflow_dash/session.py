@@ -199,6 +199,7 @@ class SessionProfiles:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lock = threading.Lock()
+        self._series_lock = lock
         self._step = step
         self._every_s = every_s
         self._clock = clock
@@ -210,7 +211,9 @@ class SessionProfiles:
         self._profiles: dict[tuple[ProfileKind, Rows], Profile] = {}
 
     def profile(self, kind: ProfileKind, rows: Rows = 2) -> Profile | None:
-        """The profile as it was within the last five seconds; None before the first trade.
+        """The profile as it was within the last ten seconds; None before the first trade.
+
+        Where more of the past has come meanwhile, from the venue or a store, it is that of now.
 
         ``rows``: how many the value area grows by at a time. The same object comes back as long as
         nothing changed.
@@ -228,7 +231,8 @@ class SessionProfiles:
         found = self._found.get(kind)
         now = self._clock()
         if found is not None and (
-            now < self._next[kind] or found[0].revision == (self._series.revision, self._shelf.revision)
+            found[0].revision == (self._series.revision, self._shelf.revision)
+            or (now < self._next[kind] and not self._has_more_past(found[0]))
         ):
             return
         fresh = self._ladders[kind].sum_up()
@@ -236,6 +240,12 @@ class SessionProfiles:
             self._found[kind] = fresh
             self._next[kind] = now + self._every_s
             self._profiles = {place: each for place, each in self._profiles.items() if place[0] is not kind}
+
+    def _has_more_past(self, extent: _Extent) -> bool:
+        if self._shelf.revision != extent.revision[1]:
+            return True
+        with self._series_lock:
+            return self._series.known_from < extent.memory_from
 
 
 def _profile(extent: _Extent, found: _Sum, step: int, rows: Rows) -> Profile:

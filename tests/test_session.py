@@ -197,6 +197,19 @@ def test_the_same_object_comes_back_until_something_changes():
     assert live.profile() is live.profile()
 
 
+def test_more_of_the_past_is_shown_at_once():
+    """Who opens a panel sees history arrive, and the profile with it."""
+    live = Live(every_s=100.0)
+    live.series.apply([at(10 * MINUTE_MS, 10)])
+    assert live.profile().volume == 1
+    live.series.apply([at(10 * MINUTE_MS + 1, 11)])
+    assert live.profile().volume == 1, "the newest trades may wait"
+    live.series.apply([at(5 * MINUTE_MS, 5)])
+    profile = live.profile()
+    assert profile.volume == 3
+    assert profile.known_from == DAY + 5 * MINUTE_MS
+
+
 def test_looks_while_trades_come_see_every_moment_whole():
     """Volume and turnover of one look belong together, though the lock is given away in between."""
     lock = threading.Lock()
