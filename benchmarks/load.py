@@ -179,7 +179,8 @@ def sockets() -> list[Row]:
 
 @contextmanager
 def _one(root: str, symbol: str) -> Iterator[None]:
-    with connect(f"{root}/ws/orderflow?exchange=binance&symbol={symbol}", max_size=None) as client:
+    url = f"{root}/ws/orderflow?exchange=binance&symbol={symbol}"
+    with connect(url, max_size=None, ping_interval=None) as client:  # it reads no pong either
         client.recv(timeout=30)
         yield
 
