@@ -1,4 +1,4 @@
-/* What a panel may show a moment later: Plotly takes a fifth of a second to draw its first charts, and whoever opens a
+/* What a panel may show a moment later: Plotly takes a tenth of a second to draw its first charts, and whoever opens a
    panel looks for the footprint. Its place is there from the beginning. */
 (function () {
   "use strict";
