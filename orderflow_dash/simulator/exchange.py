@@ -222,14 +222,17 @@ class SimulatedExchange:
             await self._close(server)
 
     async def _close(self, server: Server) -> None:
+        # Nobody more is let in before it closes: what asyncio has accepted but not set up by then, it loses.
+        for listening in server.sockets:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+        await _some_turns()
         server.close(code=1001)
-        await asyncio.sleep(_TICK)  # what was accepted just now is still being set up
         closing = asyncio.ensure_future(server.wait_closed())
         await asyncio.wait([closing], timeout=0.4)
-        for connection in list(self._accepted):  # of REST too, and those still being set up
+        for connection in list(self._accepted):  # of REST too
             connection.transport.abort()
         await asyncio.wait([closing], timeout=0.3)
-        await asyncio.sleep(0)  # an aborted connection is closed in the loop's next turn
+        await _some_turns()
 
     def _turn(self) -> None:
         """Everything that is due now."""
@@ -320,6 +323,12 @@ class SimulatedExchange:
         if request.path.startswith("/v5/"):
             return self._bybit_rest.answer(request)
         return self._binance_rest.answer(request, now)
+
+
+async def _some_turns() -> None:
+    """Let the loop turn: what it has accepted is set up after three turns, what was aborted closed after one."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 def _response(reply: Reply) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -26,6 +27,7 @@ class CandleReader:
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
         self.candles: dict[int, dict[str, Any]] = {}
+        self.last: dict[str, Any] = {}  # message
         self.messages: list[str] = []
         self.states: list[str] = []
         self.finals: list[int] = []  # opens of candles that arrived closed, in order
@@ -37,6 +39,7 @@ class CandleReader:
             message = parse(self.socket.recv(timeout=seconds))
         except TimeoutError:
             return False
+        self.last = message
         self.messages.append(message["type"])
         if message["type"] == "snapshot":
             self.cvd_from = message["cvd_from"]
@@ -51,6 +54,21 @@ class CandleReader:
         """Read until nothing more comes."""
         while self.read():
             pass
+
+    def catch_up(self) -> None:
+        """Read what was sent until now; a market that trades on goes on telling."""
+        now = time.time() * 1000
+        while self.read() and not self._told_newest_after(now):
+            pass
+
+    def _told_newest_after(self, moment: float) -> bool:
+        """Whether the last message was sent after a moment (ms) and told of the newest candle, and so of all."""
+        last = self.last
+        return (
+            last["type"] == "delta"
+            and last["server_ts"] > moment
+            and last["candle"]["open_ts"] == max(self.candles)
+        )
 
     def _take(self, candle: dict[str, Any]) -> None:
         known = self.candles.get(candle["open_ts"])

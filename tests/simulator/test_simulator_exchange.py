@@ -1,6 +1,7 @@
 """The server starts, serves many, leaves slow clients behind, and stops at once."""
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -39,6 +40,32 @@ def test_stop_takes_less_than_a_second_with_clients_connected(running):
         assert time.monotonic() - began < 1.0
         assert exchange.connections == []
     exchange.stop()
+
+
+def test_no_connection_outlives_it_that_came_as_it_ended(running):
+    """Whoever connects in that moment is cut off; an unclosed transport would fail this test."""
+    over = threading.Event()
+
+    def knock(port):
+        while not over.is_set():
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), timeout=0.3).close()
+
+    def compute():  # so that the exchange's thread falls behind, as on a machine with other work
+        while not over.is_set():
+            sum(range(2_000))
+
+    exchange = running()
+    busy = [threading.Thread(target=knock, args=(exchange.port,)) for _ in range(6)]
+    busy.append(threading.Thread(target=compute))
+    for each in busy:
+        each.start()
+    time.sleep(0.3)
+    exchange.stop()
+    over.set()
+    for each in busy:
+        each.join()
+    gc.collect()
 
 
 def test_connections_come_and_go_in_the_list(running, joined):
