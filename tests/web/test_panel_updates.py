@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,17 +14,18 @@ import pytest
 from orderflow_dash.web.compare_query import MOST_PANELS
 from orderflow_dash.web.panel import PanelContent
 from orderflow_dash.web.profile_chart import ProfileTexts
-from tests.conftest import Served, wait_until
+from tests.conftest import UNREACHABLE, Served, wait_until
 
 WANTED = {"exchange": "demo", "symbol": "BTCUSDT", "tf": "1m", "step": "0.5"}
 
 
-@pytest.fixture
-def demo(serve) -> Served:
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Served]:
     """The app on the simulated market, which is listed."""
-    served = serve(demo=True)
+    served = Served(**UNREACHABLE, demo=True, database_url="off", lease=3)
     wait_until(served.hub.instruments)
-    return served
+    yield served
+    served.stop()
 
 
 def post(app: Served, body: object) -> httpx.Response:
@@ -61,7 +63,7 @@ def test_what_the_browser_has_is_not_sent_again_and_the_lease_is_renewed(trading
         return again.keys() == {"status"} and again["status"]["state"] == "live"
 
     wait_until(unchanged, 30, what="two looks between two trades")
-    assert trading.hub.health()["leases"] == 1
+    wait_until(lambda: asked(trading) and trading.hub.health()["leases"] == 1, what="the others' leases are over")
 
 
 def test_another_theme_view_or_option_is_built_anew(trading: Served) -> None:
@@ -127,10 +129,11 @@ def test_the_panels_of_a_page_come_in_one_answer_in_their_order(trading: Served)
     """One that cannot be had leaves the others alone."""
     bad = {**WANTED, "symbol": "NOSUCH"}
     panels = [panel(bad, "a"), panel(WANTED, "b"), panel({**WANTED, "tf": "5m"}, "c")]
-    first, second, third = post(trading, {"theme": "dark", "panels": panels}).json()
+    body = {"theme": "dark", "panels": panels}
+    first, second, third = post(trading, body).json()
     assert first["status"]["state"] == "disconnected"
     assert second["content"]["cursor"][2] != third["content"]["cursor"][2]
-    assert trading.hub.health()["leases"] == 3  # "tab" of before, "b" and "c"
+    wait_until(lambda: post(trading, body) and trading.hub.health()["leases"] == 2, what="b and c alone")
 
 
 @pytest.mark.parametrize(
