@@ -326,7 +326,7 @@ class SimulatedExchange:
 
 
 async def _some_turns() -> None:
-    """Let the loop turn: what it has accepted is set up after three turns, what was aborted closed after one."""
+    """Let the loop turn: what it accepted is set up after three turns, what was aborted closed after one."""
     for _ in range(10):
         await asyncio.sleep(0)
 

@@ -62,7 +62,7 @@ class CandleReader:
             pass
 
     def _told_newest_after(self, moment: float) -> bool:
-        """Whether the last message was sent after a moment (ms) and told of the newest candle, and so of all."""
+        """Whether the last message is of after a moment (ms) and of the newest candle: older ones come first."""
         last = self.last
         return (
             last["type"] == "delta"

@@ -63,7 +63,7 @@ def test_what_the_browser_has_is_not_sent_again_and_the_lease_is_renewed(trading
         return again.keys() == {"status"} and again["status"]["state"] == "live"
 
     wait_until(unchanged, 30, what="two looks between two trades")
-    wait_until(lambda: asked(trading) and trading.hub.health()["leases"] == 1, what="the others' leases are over")
+    wait_until(lambda: asked(trading) and trading.hub.health()["leases"] == 1, what="the others' are over")
 
 
 def test_another_theme_view_or_option_is_built_anew(trading: Served) -> None:
