@@ -62,7 +62,7 @@ class CandleReader:
             pass
 
     def _told_newest_after(self, moment: float) -> bool:
-        """Whether the last message is later than a moment (ms) and of the newest candle: old ones come first."""
+        """Whether the last message is later than a moment (ms), and of the newest candle: it comes last."""
         last = self.last
         return (
             last["type"] == "delta"
