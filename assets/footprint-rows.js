@@ -7,6 +7,9 @@
   const FIGURES = ["bid", "ask", "delta", "cvd", "levels"]; // columns
   const MOVING = [...FIGURES, "bar"];
 
+  const shown = new WeakMap(); // place: its rows
+  const pending = new WeakSet(); // places whose rows are dressed in the next frame
+
   const rowsOf = (place) => [...place.querySelectorAll("tr")].filter((row) => row.querySelector("td"));
 
   function candleOf(row) {
@@ -39,6 +42,23 @@
     row.setAttribute("aria-label", label);
   }
 
+  /* In the next frame: the table writes what differs from what it drew last, and knows nothing of what was written
+     since. One that is not there yet, see AfterFootprint, is looked for in each frame until it is. */
+  function dressSoon(panel, place) {
+    if (pending.has(place) || !place.isConnected) return;
+    pending.add(place);
+    window.requestAnimationFrame(() => {
+      pending.delete(place);
+      const [rows, drawn] = [shown.get(place), rowsOf(place)];
+      if (rows.length && !drawn.length) {
+        dressSoon(panel, place);
+        return;
+      }
+      window.orderflow.help.labelHeads(panel);
+      drawn.forEach((row, index) => rows[index] && dress(row, rows[index]));
+    });
+  }
+
   window.orderflow = Object.assign(window.orderflow || {}, {
     footprintRows: {
       rowsOf,
@@ -48,15 +68,12 @@
       /* Show rows, new to old, with their tooltips in the panel's table, which has an id (an object). */
       show: (panel, id, rows, tooltips) => {
         const place = panel.querySelector(".footprint-rows");
+        shown.set(place, rows);
         place.dataset.opens = rows.map(({ id: open }) => open).join(" ");
         const wanted = { data: rows, tooltip_data: tooltips };
         const drawn = window.dash_component_api.getLayout(id).props;
         if (lookOf(wanted) !== lookOf(drawn)) window.dash_clientside.set_props(id, wanted);
-        // The table writes what differs from what it drew last, and knows nothing of what was written since.
-        window.requestAnimationFrame(() => {
-          window.orderflow.help.labelHeads(panel);
-          rowsOf(place).forEach((row, index) => rows[index] && dress(row, rows[index]));
-        });
+        dressSoon(panel, place);
       },
     },
   });

@@ -38,17 +38,12 @@ CONFIG: Final[Any] = {
 }
 
 _RIGHT_MARGIN: Final = 54  # px, room for the y axis's figures
-_MANY: Final = 100  # candles beyond which those that are whole have no mark of their own
+_DOT: Final = 4.5  # px, of a candle that the line does not reach
 _MARK_LINE: Final = 1.5  # px, of hollow marks
 _UNSURE: Final = (Quality.PARTIAL, Quality.GAP)  # what stands out; a repaired candle is whole
 _HATCH: Final[dict[str, Any]] = {"shape": "/", "fgopacity": 0.45, "size": 7, "solidity": 0.12}
 
-_SYMBOLS: Final = {
-    Quality.COMPLETE: "circle",
-    Quality.REPAIRED: "square",
-    Quality.PARTIAL: "circle-open",
-    Quality.GAP: "diamond-open",
-}
+_SYMBOLS: Final = {Quality.PARTIAL: "circle-open", Quality.GAP: "diamond-open"}
 
 
 def cvd_chart(component_id: dict[str, Any], figure: Figure) -> Component:
@@ -92,9 +87,9 @@ def cvd_figure(
 ) -> Figure:
     """The CVD of the last candles: green where its current value is at or above zero, red below.
 
-    Each point is one candle. Candles that are not whole carry a hollow mark. A stretch with missing trades
-    is a hatched band, and the line ends before it and begins anew after it, as it does where the CVD itself
-    begins anew with a session. Times are UTC.
+    Each point is one candle. The newest carries a dot, and one that is not whole a hollow mark. A stretch
+    with missing trades is a hatched band, and the line ends before it and begins anew after it, as it does
+    where the CVD itself begins anew with a session. Times are UTC.
     """
     counted = [(candle, units.cvd(candle)) for candle in list(candles)[-options.lookback :]]
     known = [(candle, cvd) for candle, cvd in counted if cvd is not None]
@@ -110,12 +105,11 @@ def cvd_figure(
     colour = palette.ask if above else palette.bid
     trace = {
         "type": "scatter",
-        "mode": "lines+markers",
+        "mode": "lines",
         "name": "CVD",
         "x": [candle.open_ts for candle in shown],
         "y": values,
         "line": {"color": colour, "width": 1.75},
-        "marker": _markers(shown, colour, palette),
         "fill": "tozeroy",
         "fillcolor": palette.ask_tint if above else palette.bid_tint,
         "customdata": [
@@ -140,13 +134,14 @@ def cvd_figure(
     layout["xaxis"]["tickformat"] = "%H:%M" if end - start <= DAY_MS else "%d %b %H:%M"
     missing = missing_stretches(shown, timeframe)
     restarts = options.anchor == "session" and session_of(shown[0].open_ts) != session_of(shown[-1].open_ts)
+    marks = _marks(shown, values, colour, palette)
     if not missing and not restarts:
-        return {"data": [trace], "layout": layout}
+        return {"data": [trace, marks], "layout": layout}
     layout["shapes"] = [_band(start, end, timeframe, palette) for start, end in missing]
     pieces = _pieces(shown, values, trace, by_session=restarts)
-    trace.update(mode="markers", fill="none")
+    trace.update(mode="markers", fill="none", marker={"opacity": 0})  # it is what the pointer meets
     hatch = [_hatch(layout["shapes"], bounds, palette)] if missing else []
-    return {"data": [trace, *pieces, *hatch], "layout": layout}
+    return {"data": [trace, *pieces, *hatch, marks], "layout": layout}
 
 
 def _hover_note(quality: Quality) -> str:
@@ -161,24 +156,32 @@ def _empty(palette: Palette) -> Figure:
     return {"data": [], "layout": layout}
 
 
-def _markers(shown: Sequence[Candle], line: str, palette: Palette) -> dict[str, Any]:
-    """A dot a candle, larger for the newest; hollow and large where a candle is not whole.
+def _marks(shown: Sequence[Candle], values: Sequence[float], line: str, palette: Palette) -> dict[str, Any]:
+    """A dot on the newest candle, and a hollow mark on each that is not whole.
 
-    One look for all where all are whole: Plotly reads the colour of each point at each drawing.
+    A trace of its own: Plotly would go through the look of every point of the line at each drawing.
     """
-    last = len(shown) - 1
-    whole = 3 if last < _MANY else 0
-    sizes: list[float] = [
-        9 if candle.quality in _UNSURE else 7 if index == last else whole
-        for index, candle in enumerate(shown)
+    newest = shown[-1]
+    marked = [
+        (candle, value)
+        for candle, value in zip(shown, values, strict=True)
+        if candle is newest or candle.quality in _UNSURE
     ]
-    markers: dict[str, Any] = {"symbol": [_SYMBOLS[candle.quality] for candle in shown]}
-    if not any(candle.quality in _UNSURE for candle in shown):
-        # As large as with the line that hollow marks need, and half the work.
-        sizes = [size + _MARK_LINE if size else 0 for size in sizes]
-        return {**markers, "color": line, "size": sizes, "line": {"width": 0}}
-    colours = [_marker_colour(candle.quality, line, palette) for candle in shown]
-    return {**markers, "color": colours, "size": sizes, "line": {"width": _MARK_LINE}}
+    candles = [candle for candle, _ in marked]
+    is_whole = [candle.quality not in _UNSURE for candle in candles]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [candle.open_ts for candle in candles],
+        "y": [value for _, value in marked],
+        "hoverinfo": "skip",
+        "marker": {
+            "symbol": [_SYMBOLS.get(candle.quality, "circle") for candle in candles],
+            "color": [_marker_colour(candle.quality, line, palette) for candle in candles],
+            "size": [8.5 if whole else 9.0 for whole in is_whole],
+            "line": {"width": [0.0 if whole else _MARK_LINE for whole in is_whole]},
+        },
+    }
 
 
 def _marker_colour(quality: Quality, line: str, palette: Palette) -> str:
@@ -219,7 +222,8 @@ def _pieces(
             pieces.append(
                 {
                     "type": "scatter",
-                    "mode": "lines",
+                    "mode": "lines" if len(piece) > 1 else "markers",
+                    "marker": {"color": whole["line"]["color"], "size": _DOT},
                     "x": [candle.open_ts for candle, _ in piece],
                     "y": [value for _, value in piece],
                     "hoverinfo": "skip",

@@ -287,9 +287,9 @@ def _table_section(panel_id: str, content: PanelContent, options: PanelOptions) 
             ),
             html.Div(
                 [
-                    html.Div(
+                    AfterFootprint(
                         footprint_table(_id("table", panel_id), content.rows, content.tooltips, options),
-                        className="footprint-rows",
+                        "footprint-rows",
                     ),
                     level_section(content.levels),
                 ],

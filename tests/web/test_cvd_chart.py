@@ -37,17 +37,18 @@ def test_the_current_value_is_exact(candle, instrument) -> None:
     assert current_value([], units) == ""
 
 
-def test_candles_that_are_whole_share_one_look(candle, instrument) -> None:
-    """A dot for each, the newest larger, in one colour; one that is not whole gives each its own."""
+def test_the_newest_has_a_dot_and_what_is_not_whole_a_mark(candle, instrument) -> None:
+    """Hollow and in a colour of its own where trades are missing; the line itself carries none."""
     whole = cvd_figure([candle(0), candle(1)], VolumeUnits(instrument), Timeframe.M1, COLOURS)
-    marker = whole["data"][0]["marker"]
-    assert marker["color"] == COLOURS.ask
-    assert marker["size"] == [4.5, 8.5]
-    assert marker["line"] == {"width": 0}
-    candles = [candle(0), candle(1, quality=Quality.PARTIAL)]
-    torn = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)
-    assert torn["data"][0]["marker"]["color"] == [COLOURS.ask, COLOURS.muted]
-    assert torn["data"][0]["marker"]["line"] == {"width": 1.5}
+    line, marks = whole["data"]
+    assert (line["mode"], "marker" in line) == ("lines", False)
+    assert (marks["x"], marks["y"]) == (line["x"][-1:], line["y"][-1:])
+    assert (marks["marker"]["color"], marks["marker"]["line"]) == ([COLOURS.ask], {"width": [0]})
+    candles = [candle(0, quality=Quality.PARTIAL), candle(1), candle(2, quality=Quality.REPAIRED), candle(3)]
+    marks = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["data"][-1]
+    assert [(ts - NOON) // MINUTE for ts in marks["x"]] == [0, 3]
+    assert marks["marker"]["color"] == [COLOURS.muted, COLOURS.ask]
+    assert marks["marker"]["line"] == {"width": [1.5, 0]}
 
 
 def test_the_y_range_holds_all_that_is_visible_and_little_else(candle, instrument) -> None:
@@ -84,8 +85,8 @@ def test_candles_that_are_not_whole_are_told(candle, instrument) -> None:
         candle(3, quality=Quality.REPAIRED),
     ]
     figure = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)
-    trace = figure["data"][0]
-    assert trace["marker"]["symbol"] == ["circle-open", "circle", "diamond-open", "square"]
+    trace, marks = figure["data"][0], figure["data"][-1]
+    assert marks["marker"]["symbol"] == ["circle-open", "diamond-open", "circle"]
     notes = [point[3] for point in trace["customdata"]]
     assert "Partial" in notes[0]
     assert notes[1] == ""
@@ -96,16 +97,26 @@ def test_candles_that_are_not_whole_are_told(candle, instrument) -> None:
 
 
 def test_the_line_is_never_drawn_across_a_gap(candle, instrument) -> None:
-    """It ends before a marked candle and begins anew after it; the marks themselves all stay."""
+    """It ends before a marked candle and begins anew after it; the pointer meets each of them as ever."""
     gap = Quality.GAP
     candles = [candle(0), candle(1), candle(2, quality=gap), candle(3, quality=gap), candle(4), candle(5)]
-    marks, *lines, hatch = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["data"]
-    assert marks["mode"] == "markers"
-    assert len(marks["x"]) == 6
+    met, *lines, hatch, marks = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["data"]
+    assert (met["mode"], met["marker"]) == ("markers", {"opacity": 0})
+    assert len(met["x"]) == len(met["customdata"]) == 6
+    assert [(ts - NOON) // MINUTE for ts in marks["x"]] == [2, 3, 5]
     starts = [[(ts - NOON) // MINUTE for ts in line["x"]] for line in lines]
     assert starts == [[0, 1], [4, 5]]
     assert all(line["fill"] == "tozeroy" for line in lines)
     assert hatch["fillpattern"]["fgcolor"] == COLOURS.warn
+
+
+def test_a_candle_alone_between_gaps_is_a_dot(candle, instrument) -> None:
+    """A line of one point would show nothing."""
+    gap = Quality.GAP
+    candles = [candle(0, quality=gap), candle(1), candle(2, quality=gap), candle(3), candle(4)]
+    _, alone, line, _, _ = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["data"]
+    assert (alone["mode"], line["mode"]) == ("markers", "lines")
+    assert alone["marker"]["color"] == COLOURS.ask
 
 
 def test_a_missing_stretch_is_one_band_over_all_of_it(candle, instrument) -> None:
@@ -117,14 +128,15 @@ def test_a_missing_stretch_is_one_band_over_all_of_it(candle, instrument) -> Non
         ((band["x0"] - NOON) / MINUTE, (band["x1"] - NOON) / MINUTE) for band in figure["layout"]["shapes"]
     ]
     assert bands == [(0.5, 7.5), (8.5, 9.5)]
-    assert figure["data"][-1]["x"].count(None) == 2
+    assert figure["data"][-2]["x"].count(None) == 2
 
 
-def test_a_whole_series_is_one_trace(candle, instrument) -> None:
+def test_a_whole_series_is_one_line(candle, instrument) -> None:
     """Without gaps nothing is cut."""
     figure = cvd_figure([candle(0), candle(3), candle(4)], VolumeUnits(instrument), Timeframe.M1, COLOURS)
-    (trace,) = figure["data"]
-    assert (trace["mode"], trace["fill"]) == ("lines+markers", "tozeroy")
+    line, _ = figure["data"]
+    assert (line["mode"], line["fill"]) == ("lines", "tozeroy")
+    assert len(line["x"]) == 3
 
 
 def test_without_candles_the_chart_says_that_it_waits(instrument) -> None:
@@ -150,11 +162,11 @@ def test_the_cvd_of_a_session_begins_at_its_midnight(candle, instrument) -> None
     candles = [candle(718, cvd=700), candle(719, cvd=800), candle(720, cvd=900), candle(721, cvd=500)]
     begins = {NOON - 12 * 60 * MINUTE: Begin(300, 0, 0), midnight: Begin(850, 0, midnight)}
     units = VolumeUnits(instrument, options, begins)
-    marks, *lines = cvd_figure(candles, units, Timeframe.M1, COLOURS, options)["data"]
-    assert marks["y"] == [0.4, 0.5, 0.05, -0.35]
+    met, *lines, _ = cvd_figure(candles, units, Timeframe.M1, COLOURS, options)["data"]
+    assert met["y"] == [0.4, 0.5, 0.05, -0.35]
     assert [line["y"] for line in lines] == [[0.4, 0.5], [0.05, -0.35]]
     del begins[NOON - 12 * 60 * MINUTE]
-    (trace,) = cvd_figure(candles, units, Timeframe.M1, COLOURS, options)["data"]
+    trace, _ = cvd_figure(candles, units, Timeframe.M1, COLOURS, options)["data"]
     assert trace["y"] == [0.05, -0.35]
 
 
