@@ -176,6 +176,7 @@ def _marks(shown: Sequence[Candle], values: Sequence[float], line: str, palette:
         "y": [value for _, value in marked],
         "hoverinfo": "skip",
         "marker": {
+            "opacity": 1,  # Plotly would let the line shine through
             "symbol": [_SYMBOLS.get(candle.quality, "circle") for candle in candles],
             "color": [_marker_colour(candle.quality, line, palette) for candle in candles],
             "size": [8.5 if whole else 9.0 for whole in is_whole],
