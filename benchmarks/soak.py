@@ -1,7 +1,9 @@
 """``make soak``: half an hour of accelerated market, with clients coming and going and venues failing.
 
-After the warm-up the app's memory must stay flat, and once everybody has gone it must hold as many threads
-and files as it did before they came back. Whatever it logs as an error is a failure. MINUTES is how long.
+The app begins as one that has run for long: a day of every symbol is stored, which is the most that it reads
+of one at once. After the warm-up its memory must stay flat, and once everybody has gone it must hold as many
+threads and files as it did before they came back. Whatever it logs as an error is a failure.
+MINUTES is how long.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from socket import create_connection
 from urllib.error import HTTPError, URLError
@@ -26,8 +29,13 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 from benchmarks.load import App, server
+from orderflow_dash.footprint.series import Series
+from orderflow_dash.footprint.shelf import SHELF_HOURS
+from orderflow_dash.market import HOUR_MS, MINUTE_MS, Instrument, Quality
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from orderflow_dash.simulator.command import environment
+from orderflow_dash.store.minutes import to_stored
+from orderflow_dash.store.store import Batch, open_store
 
 SPEED = 20
 SOCKETS = 24
@@ -48,6 +56,37 @@ _SETTINGS = {
     "ORDERFLOW_KEEP_MB": "50",
     "ORDERFLOW_LOG_LEVEL": "ERROR",
 }
+
+
+def store_a_day(market: SyntheticMarket, url: str) -> None:
+    """Store every symbol's last hour of a market as each of the hours before it."""
+    store = open_store(url)
+    for listing in market.listings:
+        tape = market.tape(listing)
+        prints = [each for each in tape.prints(0, len(tape)) if each.quantity]
+        series = Series(10_000)
+        series.apply(
+            [(each.time, tape.first_id + at, each.price, each.quantity) for at, each in enumerate(prints)]
+        )
+        hour = [to_stored(minute, Quality.COMPLETE) for minute in series.minutes()[1:-1]]
+        if not hour:
+            continue  # it trades too rarely
+        span = -(-(hour[-1].open_ts + MINUTE_MS - hour[0].open_ts) // HOUR_MS) * HOUR_MS
+        day = [
+            replace(
+                minute,
+                open_ts=minute.open_ts - back * span,
+                first=(minute.first[0] - back * span, minute.first[1] - back * len(prints)),
+                last=(minute.last[0] - back * span, minute.last[1] - back * len(prints)),
+            )
+            for back in range(SHELF_HOURS, 0, -1)
+            for minute in hour
+        ]
+        units = listing.price.value, listing.quantity.value
+        for venue in listing.venues:
+            instrument = Instrument(venue, listing.symbol, listing.base, listing.quote, *units)
+            store.save([Batch(instrument, day)])
+    store.close()
 
 
 class Crowd:
@@ -175,14 +214,16 @@ def _sample(app: App, seconds: float) -> list[float]:
 
 def soak(minutes: float) -> bool:
     """Print what happens; whether all of it held."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        SimulatedExchange(SyntheticMarket(seed=5, speed=SPEED, history_ms=60 * 60_000)) as exchange,
-    ):
-        symbols = [each.symbol for each in exchange.source.listings]
-        log = Path(folder, "errors.log")
+    market = SyntheticMarket(seed=5, speed=SPEED, history_ms=HOUR_MS)
+    with tempfile.TemporaryDirectory() as folder:
         store = f"sqlite:///{folder}/history.sqlite3"
-        with server(log, **environment(exchange), **_SETTINGS, DATABASE_URL=store) as app:
+        store_a_day(market, store)
+        log = Path(folder, "errors.log")
+        with (
+            SimulatedExchange(market) as exchange,
+            server(log, **environment(exchange), **_SETTINGS, DATABASE_URL=store) as app,
+        ):
+            symbols = [each.symbol for each in market.listings]
             crowd, trouble = Crowd(app.root, symbols), Trouble(exchange)
             trouble.start()
             crowd.come()

@@ -181,7 +181,7 @@ def test_changing_figures_move_nothing(page: Page) -> None:
         "new PerformanceObserver(list => list.getEntries().forEach(e => window.shifts.push(e.value)))"
         ".observe({type: 'layout-shift'});"
     )
-    parts = ".panel-last, .feed-status, .panel-controls, .cvd-chart, .footprint-table, .legend"
+    parts = ".panel-last, .feed-status, .panel-controls, .cvd-chart, .footprint-rows, .legend"
     places = (
         f"return [...document.querySelectorAll('.orderflow-panel :is({parts})')]"
         ".map(e => e.getBoundingClientRect()).map(r => [r.top, r.height])"
