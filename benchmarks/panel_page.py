@@ -51,6 +51,8 @@ def loaded_mb(driver: Chrome, root: str) -> float:
         "return [...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]"
         ".reduce((sum, each) => sum + each.transferSize, 0)"
     )
+    # From here on Chromium tells nobody of what travels: that would be the main thread's work, and is no user's.
+    driver.execute_cdp_cmd("Network.disable", {})
     return float(driver.execute_script(script)) / 1e6
 
 
