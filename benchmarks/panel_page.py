@@ -51,7 +51,7 @@ def loaded_mb(driver: Chrome, root: str) -> float:
         "return [...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]"
         ".reduce((sum, each) => sum + each.transferSize, 0)"
     )
-    # From here on Chromium tells nobody of what travels: that would be the main thread's work, and is no user's.
+    # From here on Chromium tells nobody of what travels: that is work of the main thread, and no user's.
     driver.execute_cdp_cmd("Network.disable", {})
     return float(driver.execute_script(script)) / 1e6
 
