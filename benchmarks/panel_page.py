@@ -20,7 +20,7 @@ LOAD_BAR_MB = 2.2
 OPEN_BAR_MS = 500.0
 BUSY_BAR = 0.06
 _OPENINGS = 7
-_WATCH_S = 20.0
+_WATCH_S = 60.0  # a whole minute: a candle closing and the profile being drawn cost more than what is between
 _VIEW = "exchange=demo&symbol=BTCUSDT&tf=1m&step=10"
 
 # From the click to the first picture of the chart: `painted` counts in the chart's own data.
