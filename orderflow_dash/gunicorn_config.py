@@ -9,21 +9,19 @@ import ctypes
 import gc
 import logging
 import resource
-import signal
 import socket
 import sys
 from struct import pack
-from types import FrameType
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
-from gunicorn.workers.base import Worker
 
 from . import __version__
 from .access.exposure import open_to_strangers
 from .logs import TextLines, configure_logging, fields
 from .settings import SettingsError, load_settings
+from .worker import Worker
 
 _REQUEST_S = 10
 _KEPT_BY_BROWSER = 6  # connections, to one host
@@ -75,7 +73,7 @@ def _most_connections(of_sockets: int) -> int:
 
 bind = f"0.0.0.0:{_settings.port}"
 workers = 1
-worker_class = "gthread"
+worker_class = Worker
 threads = _settings.max_sockets + 28  # each socket holds a thread for life; pages need the rest
 worker_connections = _most_connections(threads)
 timeout = 60
@@ -108,36 +106,6 @@ def when_ready(server: Arbiter) -> None:
         log.warning("%s", warning)
 
 
-_is_ending = False
-
-
-def _end_application() -> None:
-    """End it once: a host signals every process, and the watching process then signals this one again.
-
-    The second signal interrupts the handler of the first, and what that holds nobody would give back.
-    """
-    global _is_ending
-    if _is_ending:
-        return
-    _is_ending = True
-    from .wsgi import application
-
-    application.stop()
-
-
 def post_worker_init(worker: Worker) -> None:  # noqa: ARG001 - gunicorn's signature
-    """Tell clients before gunicorn waits for their threads."""
-    gc.freeze()  # what was loaded for life need not be searched at every collection
-    previous = signal.getsignal(signal.SIGTERM)
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        _end_application()
-        if callable(previous):
-            previous(signum, frame)
-
-    signal.signal(signal.SIGTERM, stop)
-
-
-def worker_int(worker: Worker) -> None:  # noqa: ARG001
-    """Ctrl-C ends the same way."""
-    _end_application()
+    """What was loaded for life need not be searched at every collection."""
+    gc.freeze()

@@ -174,8 +174,8 @@ class Hub:
         """Everything listed by the venues that have answered."""
         return [each for link in self._links.values() for each in list(link.listing.instruments.values())]
 
-    def instrument(self, venue: Venue, symbol: str) -> Instrument:
-        """One instrument. Waits for the venue's first answer, some seconds at most.
+    def instrument(self, venue: Venue, symbol: str, *, at_once: bool = False) -> Instrument:
+        """One instrument. Waits for the venue's first answer, some seconds at most, if not wanted at once.
 
         Raises Unavailable where the venue has not answered, UnknownSymbol where it does not list it.
         """
@@ -188,7 +188,7 @@ class Hub:
         if stream is not None:
             return stream.instrument  # its tick and lot stand while it streams, whatever the venue lists now
         listing = link.listing
-        if symbol not in listing.instruments:
+        if symbol not in listing.instruments and not at_once:
             listing.answered.wait(_FIRST_ANSWER_S)
         instrument = listing.instruments.get(symbol)
         if instrument is None and not listing.instruments:

@@ -151,11 +151,11 @@ def register_panel(app: Dash) -> None:
 
 
 def leased(hub: Hub, holder: str, wanted: Mapping[str, str]) -> tuple[View, PanelOptions]:
-    """The view and the options that a panel's store names; its lease begins or is renewed.
+    """The view and the options that a panel's store names; its lease begins or is renewed. Waits for nobody.
 
     Raises QueryError, and what ``hub.lease`` raises.
     """
-    query = parse_view_query(view_args(wanted), hub)
+    query = parse_view_query(view_args(wanted), hub, at_once=True)
     return hub.lease(holder, query.key, client_address()), parse_options(wanted)[0]
 
 

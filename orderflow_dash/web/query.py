@@ -38,11 +38,11 @@ class ViewQuery(NamedTuple):
     emit_ms: int
 
 
-def parse_view_query(args: Mapping[str, str], hub: Hub) -> ViewQuery:
+def parse_view_query(args: Mapping[str, str], hub: Hub, *, at_once: bool = False) -> ViewQuery:
     """Check a query against what is served, and against what the request may see. Raises QueryError.
 
     Names of venues and symbols are taken in any case. Every view that is shown, sent or exported comes
-    through here.
+    through here; ``at_once`` does not wait for a venue that has not answered yet.
     """
     args = _within_lock(args)
     served = [status.venue.value for status in hub.venues()]
@@ -51,8 +51,9 @@ def parse_view_query(args: Mapping[str, str], hub: Hub) -> ViewQuery:
     timeframe = one_of(args, "tf", _TIMEFRAMES, Timeframe.M1.value)
     lookback = _integer(args, "lookback", 30, 1, 500)
     emit_ms = _integer(args, "emit_ms", 300, 50, 10_000)
+    symbol = args.get("symbol", "BTCUSDT").upper()
     try:
-        instrument = hub.instrument(Venue(exchange), args.get("symbol", "BTCUSDT").upper())
+        instrument = hub.instrument(Venue(exchange), symbol, at_once=at_once)
     except UnknownSymbol as error:
         raise QueryError("unknown_symbol", "symbol", str(error)) from error
     except Unavailable as error:
