@@ -41,6 +41,7 @@ class Viewer:
 
     def __init__(self, number: int, symbol: str) -> None:
         view = {"exchange": "binance", "symbol": symbol, "tf": "1m", "step": "1"}
+        self._number = number  # each has headers of its own, as people from everywhere have
         self._question = question(view, f"viewer-{number}")
 
     async def poll(self, host: str, port: int, first_s: float, seen: Seen) -> None:
@@ -52,7 +53,7 @@ class Viewer:
             while True:
                 body = orjson.dumps(self._question)
                 head = (
-                    f"POST /{PATH} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+                    f"POST /{PATH} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: viewer {self._number}\r\n"
                     "Content-Type: application/json\r\nAccept-Encoding: zstd\r\n"
                     f"Content-Length: {len(body)}\r\n\r\n"
                 )

@@ -1,13 +1,14 @@
-"""gunicorn's worker with threads, which answers pages' updates itself and lets no client hold its loop.
+"""gunicorn's worker with threads, which answers open pages itself and lets no client hold its loop.
 
-A thousand panels ask a thousand times a second for what is mostly built already: handing each question to a
-thread and back costs as much as the answer. So the loop answers those that cannot keep it: the question is
-there to the last byte, a thread has let in one with the same head before (a password takes 100 ms to check),
-the route itself waits for nothing, and what the client does not take at once a thread goes on to send.
+A thousand panels ask a thousand times a second for what is mostly built already: what a thread, gunicorn and
+Flask do for each costs several times as much as the answer. So a question whose head, to the byte, passed the
+whole app a moment ago is answered by the loop (``follow_ups.py``), which never waits for anybody: it looks
+only at questions that are there as a whole, and what a client does not take at once a thread goes on to send.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 import time
@@ -15,36 +16,58 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from gunicorn.util import http_date
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from .follow_ups import OFFER, FollowUps
+
+log = logging.getLogger(__name__)
+
 _LOOKED_AT: Final = 8192  # bytes; the question of a page with one panel takes one kilobyte
-_MOST_KNOWN: Final = 10_000  # heads; a browser's are alike but for the length of what it asks
+_STANDS_S: Final = 60.0  # then a question passes the whole app again
+_MOST_STANDING: Final = 5_000
 _LINGER_S: Final = 0.5
-_LET_IN: Final = b"HTTP/1.1 200 "
-_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,6})[ \t]*(?=\r|$)", re.IGNORECASE)
-
-_KEPT: Final[Future[object]] = Future()
-_KEPT.set_result(True)
+_LENGTH: Final = re.compile(rb"\r\nContent-Length:[ \t]*([0-9]{1,6})[ \t]*(?=\r\n|$)", re.IGNORECASE)
+_OK: Final = b"HTTP/1.1 200 "
 
 
-class _Answer:
-    """Stands for a connection's socket while a request is answered: keeps the answer, and never waits."""
+class _Head(NamedTuple):
+    """What questions have in common: the peer, and what is before and after the length of the body."""
+
+    peer: str
+    before: bytes
+    after: bytes
+
+
+class _Standing(NamedTuple):
+    """A head that has passed the whole app."""
+
+    follow_ups: FollowUps
+    status: str  # line of the answer
+    headers: dict[str, str]  # of the answer
+    until: float
+
+
+class _Kept:
+    """Stands for a connection's socket while a question passes the app: keeps answer and offer."""
 
     def __init__(self, client: socket.socket) -> None:
+        self.follow_ups: FollowUps | None = None
         self._client = client
         self._parts: list[bytes] = []
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a socket has
         return getattr(self._client, name)
 
-    def setblocking(self, flag: bool) -> None:
-        """Not now: whoever reads more than there is gets an error instead of waiting."""
-
     def sendall(self, data: bytes) -> None:
         """Keep it."""
         self._parts.append(data)
+
+    def offer(self, follow_ups: FollowUps) -> None:
+        """What the app calls."""
+        self.follow_ups = follow_ups
 
     def taken(self) -> bytes:
         """All that was to be sent."""
@@ -57,56 +80,76 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.alive: bool
-        self._known: set[bytes] = set()
+        self.wsgi: Callable[..., object]
+        self._standing: dict[_Head, _Standing] = {}
 
     def load_wsgi(self) -> None:
         """Load the application: only here, for the process that watches this one needs none of it."""
         super().load_wsgi()
-        from .web.panel_updates import PATH
         from .wsgi import application
 
         self._application = application
-        self._is_update = re.compile(rb"POST /(?:\S*/)?%b HTTP/1\.1\r\n" % PATH.encode()).match
+        app = self.wsgi
+
+        def wsgi(environ: dict[str, Any], start_response: Callable[..., object]) -> object:
+            client = environ["gunicorn.socket"]
+            if isinstance(client, _Kept):
+                environ[OFFER] = client.offer
+            return app(environ, start_response)
+
+        self.wsgi = wsgi
 
     # -- the loop ----------------------------------------------------------------------------
 
     def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
         """Somebody who was here before asks for something."""
-        head = self._head_of_update(client) if self.alive else None
-        if head is None:
+        try:
+            there = client.recv(_LOOKED_AT)
+        except BlockingIOError:
+            return  # nothing, after all
+        except OSError:
+            there = b""
+        conn.head, body = _split(conn, there) if self.alive else (None, b"")
+        answer = None if conn.head is None else self._follow_up(conn.head, body)
+        if answer is None:
+            conn.parser.unreader.unread(there)
             super().on_client_socket_readable(conn, client)
             return
-        self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
-        if head not in self._known:
-            self._in_thread(conn, self._answer_and_send, conn, head)
-            return
-        keep, answer = self._answer(conn)
         sent = 0
         with suppress(OSError):  # it takes nothing now, or is gone: a thread will see
             sent = client.send(answer)
-        if keep and sent == len(answer):
-            self.finish_request(conn, _KEPT)
-        else:
-            self._in_thread(conn, self._send, conn, answer[sent:], keep)
+        if sent < len(answer):
+            self.poller.unregister(client)
+            self._in_thread(conn, self._send, conn, answer[sent:])
+            return
+        conn.set_timeout()
+        self.keepalived_conns.append(conn)
 
-    def _head_of_update(self, client: socket.socket) -> bytes | None:
-        """The head of a request for updates that is there as a whole; None where there is none."""
+    def _follow_up(self, head: _Head, body: bytes) -> bytes | None:
+        """The whole answer to a body; None where its question has to pass the app."""
+        standing = self._standing.get(head)
+        if standing is None or standing.until < time.monotonic():
+            return None
         try:
-            there = client.recv(_LOOKED_AT, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except OSError:
+            answer = standing.follow_ups(body)
+        except Exception:  # the loop serves everybody: the app will tell what is wrong, by the usual way
+            log.exception("a follow-up question failed")
+            del self._standing[head]
             return None
-        if self._is_update(there) is None:
+        if answer is None:
             return None
-        head, _, body = there.partition(b"\r\n\r\n")
-        lengths = _LENGTH.findall(head)
-        if len(lengths) != 1 or int(lengths[0]) > len(body) or b"transfer-encoding" in head.lower():
-            return None
-        return head
+        own = {**answer.headers, "Date": http_date(), "Content-Length": len(answer.body)}
+        lines = [f"{name}: {value}" for name, value in {**standing.headers, **own}.items()]
+        return "\r\n".join([standing.status, *lines, "\r\n"]).encode("latin-1") + answer.body
 
     def enqueue_req(self, conn: TConn) -> None:
         """Have a thread handle it."""
-        self._in_thread(conn, self.handle, conn)
+        head = conn.__dict__.pop("head", None)
+        if head is None:
+            self._in_thread(conn, self.handle, conn)
+        else:
+            self._in_thread(conn, self._pass, conn, head)
 
     def finish_request(self, conn: TConn, fs: Future[object]) -> None:
         """Wait for what comes next on a connection; one that is not kept its thread has closed."""
@@ -116,20 +159,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.nr_conns -= 1
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal's handler
-        """End between two requests: the one that a signal interrupts may hold what the ending needs."""
+        """End between two questions: what a signal interrupts may hold what the ending needs."""
         self.method_queue.defer(self._end)
 
     handle_quit = handle_exit  # Ctrl-C ends the same way
 
     def _end(self) -> None:
         """Tell clients before waiting for their threads."""
-        if self.alive:  # a host signals every process, and the watching one then signals this one again
-            self._application.stop()
-            self.alive = False
-            # gunicorn would wait two seconds for what may still come on connections that browsers keep.
-            until = time.monotonic() + _LINGER_S
-            for conn in self.keepalived_conns:
-                conn.timeout = min(conn.timeout, until)
+        if not self.alive:  # a host signals every process, and the watching one then signals this one again
+            return
+        self._application.stop()
+        self.alive = False
+        # gunicorn would wait two seconds for what may still come on connections that browsers keep.
+        until = time.monotonic() + _LINGER_S
+        for conn in self.keepalived_conns:
+            conn.timeout = min(conn.timeout, until)
 
     # -- threads -----------------------------------------------------------------------------
 
@@ -149,29 +193,43 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                     conn.close(graceful=True)
         return keep
 
-    def _answer(self, conn: TConn) -> tuple[bool, bytes]:
-        """Whether a connection is kept, and the answer to what is there on it."""
+    def _pass(self, conn: TConn, head: _Head) -> bool:
+        """Handle a whole question, and note whether the loop may answer the next one with its head."""
         client = conn.sock
-        kept = conn.sock = _Answer(client)
+        kept = conn.sock = _Kept(client)
         try:
-            return bool(self.handle(conn)), kept.taken()
+            keep = bool(self.handle(conn))
         finally:
             conn.sock = client
+        answer = kept.taken()
+        is_plain = b"transfer-encoding" not in (head.before + head.after).lower()
+        if keep and is_plain and kept.follow_ups is not None and answer.startswith(_OK):
+            self._note(head, kept.follow_ups, answer)
+        return self._send(conn, answer) and keep
 
-    def _answer_and_send(self, conn: TConn, head: bytes) -> bool:
-        keep, answer = self._answer(conn)
-        if answer.startswith(_LET_IN):
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            self._known.add(head)
-        return self._send(conn, answer, keep)
+    def _note(self, head: _Head, follow_ups: FollowUps, answer: bytes) -> None:
+        status, *lines = answer.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+        headers = {name: value for name, _, value in (line.partition(": ") for line in lines)}
+        if len(self._standing) >= _MOST_STANDING:
+            self._standing.clear()
+        self._standing[head] = _Standing(follow_ups, status, headers, time.monotonic() + _STANDS_S)
 
     @staticmethod
-    def _send(conn: TConn, rest: bytes, keep: bool) -> bool:
+    def _send(conn: TConn, rest: bytes) -> bool:
         """Send however long it takes; the kernel ends a connection that takes nothing."""
         conn.sock.setblocking(True)
         try:
             conn.sock.sendall(rest)
         except OSError:
             return False
-        return keep
+        return True
+
+
+def _split(conn: TConn, there: bytes) -> tuple[_Head | None, bytes]:
+    """The head and the body of a question that is there as a whole; None where it is not, or has no body."""
+    head, end, body = there.partition(b"\r\n\r\n")
+    before, *rest = _LENGTH.split(head)
+    if not end or len(rest) != 2 or int(rest[0]) != len(body) or not body:
+        return None, b""
+    peer = conn.client[0] if isinstance(conn.client, tuple) else ""
+    return _Head(peer, before, rest[1]), body

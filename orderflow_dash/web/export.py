@@ -32,6 +32,7 @@ from ..market import Instrument, Quality, Venue
 from ..telemetry import EXPORTS
 from ..view import View, ViewKey
 from .first_look import await_history
+from .grant import current_lock
 from .query import ErrorCode, QueryError, ViewQuery, one_of, parse_view_query
 
 PATH = "api/export.csv"
@@ -78,7 +79,7 @@ class ExportQuery(NamedTuple):
 def parse_export_query(args: Mapping[str, str], hub: Hub) -> ExportQuery:
     """Check a query: that of a view, and ``rows``. Raises QueryError."""
     rows = cast(Rows, one_of(args, "rows", ["candles", "levels"], "candles"))
-    return ExportQuery(parse_view_query(args, hub), rows)
+    return ExportQuery(parse_view_query(args, hub, current_lock()), rows)
 
 
 def register_export(server: Flask, hub: Hub, *, is_replay: bool = False, prefix: str = "/") -> None:

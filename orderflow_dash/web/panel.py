@@ -17,6 +17,7 @@ import dash_bootstrap_components as dbc
 from dash import ALL, MATCH, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
+from ..access.embed_token import Lock
 from ..footprint.session_cvd import SessionBegins, session_of
 from ..hub import Hub
 from ..market import Instrument, Venue
@@ -150,13 +151,16 @@ def register_panel(app: Dash) -> None:
     register_share(app)
 
 
-def leased(hub: Hub, holder: str, wanted: Mapping[str, str]) -> tuple[View, PanelOptions]:
+def leased(
+    hub: Hub, holder: str, wanted: Mapping[str, str], client: str, lock: Lock | None
+) -> tuple[View, PanelOptions]:
     """The view and the options that a panel's store names; its lease begins or is renewed. Waits for nobody.
 
-    Raises QueryError, and what ``hub.lease`` raises.
+    ``client``: the address that it counts for; ``lock``: what alone may be seen. Raises QueryError, and what
+    ``hub.lease`` raises.
     """
-    query = parse_view_query(view_args(wanted), hub, at_once=True)
-    return hub.lease(holder, query.key, client_address()), parse_options(wanted)[0]
+    query = parse_view_query(view_args(wanted), hub, lock, at_once=True)
+    return hub.lease(holder, query.key, client), parse_options(wanted)[0]
 
 
 def _register_browser(app: Dash) -> None:

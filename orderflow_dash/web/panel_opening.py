@@ -33,7 +33,7 @@ def open_panel(
     """Open the panel that the names and values of a query name; what it options lack is put right in it."""
     try:
         query, elsewhere = _with_venue(hub, query)
-        key = parse_view_query(view_args(query), hub).key
+        key = parse_view_query(view_args(query), hub, current_lock()).key
         options, corrected = parse_options(query)
         opened = panel(
             hub,

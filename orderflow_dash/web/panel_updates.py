@@ -12,20 +12,27 @@ is off.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import orjson
 from flask import Flask, Response, request
 
+from ..access.embed_token import Lock
+from ..follow_ups import OFFER, Answer, Offer
 from ..hub import Hub, Unavailable, UnknownSymbol
 from ..telemetry import CALLBACK_SECONDS
 from ..view import View
 from .compare_query import MOST_PANELS
+from .grant import current_lock
 from .latency import latency_told
 from .panel import leased, panel_content, panel_cursor
 from .panel_options import PanelOptions
 from .profile_section import profile_content, profile_cursor
+from .proxy import client_address
 from .query import QueryError
+from .request_trace import HEADER as ID_HEADER
+from .request_trace import count_answer, request_id
 from .shared import Shared
 from .status import disconnected, feed_status
 from .theme import DARK, LIGHT
@@ -35,7 +42,6 @@ PATH: Final = "api/panels"
 
 _LARGEST_BODY: Final = 32 * 1024  # bytes; a panel's question takes half a kilobyte
 _LONGEST_ID: Final = 64
-_VARY: Final = {"Vary": "Accept-Encoding"}
 
 _SECONDS: Final = CALLBACK_SECONDS.labels("panel_updates.panel_updates")
 
@@ -64,34 +70,93 @@ class _News(NamedTuple):
     has_profile: bool
 
 
-def register_panel_updates(server: Flask, hub: Hub, prefix: str = "/") -> None:
+class _Asker(NamedTuple):
+    """Who asks, as the whole app has found out."""
+
+    client: str  # address, by which limits count
+    lock: Lock | None  # what alone may be seen
+    encoding: str | None  # best one that is taken
+    given_id: str  # of the request, by the client
+
+
+class _FollowUps:
+    """Answers what the same asker asks next, where there is one panel, as on nearly all pages."""
+
+    def __init__(self, hub: Hub, asker: _Asker, may_ask: Callable[[str], bool]) -> None:
+        self._hub = hub
+        self._asker = asker
+        self._may_ask = may_ask
+
+    def __call__(self, body: bytes) -> Answer | None:
+        """None where the access has expired, too much is asked, or the body is not as ever."""
+        lock = self._asker.lock
+        if (lock is not None and time.time() >= lock.expires) or not self._may_ask(self._asker.client):
+            return None
+        try:
+            answer = _answered(self._hub, self._asker, body)
+        except ValueError:
+            return None
+        if answer.encoding is None:
+            return None
+        count_answer(200)
+        own = {"Server-Timing": answer.timing, ID_HEADER: request_id(self._asker.given_id)}
+        return Answer(answer.body, own)
+
+
+def register_panel_updates(
+    server: Flask, hub: Hub, prefix: str = "/", *, may_follow_up: Callable[[str], bool] | None = None
+) -> None:
     """Serve it under a path prefix.
 
     The body is ``{"theme": ..., "panels": [{"id", "view", "cursor", "profile"}]}``; the answer holds for each
     panel ``{"status", "content", "profile"}`` without what the browser has already, and renews its lease.
+
+    ``may_follow_up``: counts one more question of a client address that does not pass the server, and tells
+    whether it may be; None where every question has to pass.
     """
 
     @server.post(prefix + PATH)
     def panel_updates() -> Response:
         """What is new in the panels that the body names."""
-        begun = time.perf_counter()
         request.max_content_length = _LARGEST_BODY
+        asker = _Asker(
+            client_address(),
+            current_lock(),
+            accepted_encoding(request),
+            request.headers.get(ID_HEADER, ""),
+        )
         try:
-            theme, questions = _checked(orjson.loads(request.get_data()))
-        except (orjson.JSONDecodeError, ValueError) as error:
+            answer = _answered(hub, asker, request.get_data())
+        except ValueError as error:
             return Response(f"{error}\n", 400, mimetype="text/plain")
-        news = [_news(hub, each, theme) for each in questions]
-        encoding = accepted_encoding(request)
-        if len(news) == 1 and encoding is not None:
-            body, headers = _body_of_one(news[0], encoding), {"Content-Encoding": encoding} | _VARY
-        else:
-            body, headers = orjson.dumps([_answer(each) for each in news]), {}
-        seconds = time.perf_counter() - begun
-        _SECONDS.observe(seconds)
-        took, now = f"{seconds * 1000:.1f}", int(time.time() * 1000)
-        headers["Server-Timing"] = f'app;dur={took}, clock;desc="{now}"'
-        headers["Cache-Control"] = "no-store"
-        return Response(body, headers=headers, mimetype="application/json")
+        offer: Offer | None = request.environ.get(OFFER)
+        headers = {"Cache-Control": "no-store", "Server-Timing": answer.timing}
+        if answer.encoding is not None:
+            headers |= {"Content-Encoding": answer.encoding, "Vary": "Accept-Encoding"}
+            if offer is not None and may_follow_up is not None:
+                offer(_FollowUps(hub, asker, may_follow_up))
+        return Response(answer.body, headers=headers, mimetype="application/json")
+
+
+class _Answered(NamedTuple):
+    body: bytes
+    encoding: str | None  # of the body
+    timing: str  # how long it took, and the server's time
+
+
+def _answered(hub: Hub, asker: _Asker, body: bytes) -> _Answered:
+    """The answer to a body. Raises ValueError where it is malformed."""
+    begun = time.perf_counter()
+    theme, questions = _checked(orjson.loads(body))
+    news = [_news(hub, each, theme, asker) for each in questions]
+    encoding = asker.encoding if len(news) == 1 else None
+    if encoding is None:
+        told = orjson.dumps([_answer(each) for each in news])
+    else:
+        told = _body_of_one(news[0], encoding)
+    seconds = time.perf_counter() - begun
+    _SECONDS.observe(seconds)
+    return _Answered(told, encoding, f'app;dur={seconds * 1000:.1f}, clock;desc="{int(time.time() * 1000)}"')
 
 
 def _checked(body: object) -> tuple[str, list[Question]]:
@@ -110,10 +175,10 @@ def _question(panel: object) -> Question:
     return Question(str(panel.get("id"))[:_LONGEST_ID], view, panel.get("cursor"), panel.get("profile"))
 
 
-def _news(hub: Hub, question: Question, theme: str) -> _News:
+def _news(hub: Hub, question: Question, theme: str, asker: _Asker) -> _News:
     """What there is to tell of a panel; its lease begins or is renewed."""
     try:
-        view, options = leased(hub, question.holder, question.view)
+        view, options = leased(hub, question.holder, question.view, asker.client, asker.lock)
     except (QueryError, Unavailable, UnknownSymbol) as error:
         return _News(None, str(error), None, has_content=False, has_profile=False)
     look = theme, options

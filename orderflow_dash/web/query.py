@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
+from ..access.embed_token import Lock
 from ..footprint.measures import default_step
 from ..hub import Hub, Unavailable, UnknownSymbol
 from ..market import Instrument, Timeframe, Venue, parse_decimal
 from ..refusal import either, not_accepted
 from ..view import ViewKey
-from .grant import current_lock
 
 ErrorCode = Literal["bad_parameter", "unknown_symbol", "unavailable"]
 
@@ -38,13 +38,15 @@ class ViewQuery(NamedTuple):
     emit_ms: int
 
 
-def parse_view_query(args: Mapping[str, str], hub: Hub, *, at_once: bool = False) -> ViewQuery:
-    """Check a query against what is served, and against what the request may see. Raises QueryError.
+def parse_view_query(
+    args: Mapping[str, str], hub: Hub, lock: Lock | None, *, at_once: bool = False
+) -> ViewQuery:
+    """Check a query against what is served, and against what its lock opens, if any. Raises QueryError.
 
     Names of venues and symbols are taken in any case. Every view that is shown, sent or exported comes
     through here; ``at_once`` does not wait for a venue that has not answered yet.
     """
-    args = _within_lock(args)
+    args = args if lock is None else _within(lock, args)
     served = [status.venue.value for status in hub.venues()]
     named = {"exchange": args["exchange"].lower()} if "exchange" in args else {}
     exchange = one_of(named, "exchange", served, Venue.BINANCE.value)
@@ -64,11 +66,8 @@ def parse_view_query(args: Mapping[str, str], hub: Hub, *, at_once: bool = False
     )
 
 
-def _within_lock(args: Mapping[str, str]) -> Mapping[str, str]:
-    """A query with what the request's lock leaves no choice of. Raises QueryError where it goes beyond."""
-    lock = current_lock()
-    if lock is None:
-        return args
+def _within(lock: Lock, args: Mapping[str, str]) -> Mapping[str, str]:
+    """A query with what a lock leaves no choice of. Raises QueryError where it goes beyond."""
     beyond = lock.refusal(args)
     if beyond is not None:
         raise QueryError("bad_parameter", *beyond)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from flask import Flask, Response, request
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 _UPDATE: Final = "_dash-update-component"
 _PARTS: Final = ("_dash-layout", "_dash-dependencies")  # a page that loads asks for both
 _UPDATE_WINDOW_S: Final = 10  # a page that was refused stands still for no longer
+_UNKNOWN: Final = "unknown"  # client
 _TOLD: Final = RateLimitItemPerMinute(1)  # in the log, of each client
 
 
@@ -41,13 +43,13 @@ class _Kinds:
     def __init__(self, settings: Settings) -> None:
         root, updates = settings.prefix, settings.callback_rate
         window = RateLimitItemPerSecond(updates * _UPDATE_WINDOW_S, _UPDATE_WINDOW_S)
-        self._updates = _Kind("updates of pages", window, f"{updates} a second")
+        self.updates = _Kind("updates of pages", window, f"{updates} a second")
         # A page that is let in must not be left without its parts, in whichever window those fall.
         self._parts = _per_minute("parts of pages", settings.page_rate * 2 * len(_PARTS))
         pages = _per_minute("pages", settings.page_rate)
         self._by_rule: dict[str, _Kind | None] = {
-            root + panel_updates.PATH: self._updates,
-            root + replay_api.PATH: self._updates,
+            root + panel_updates.PATH: self.updates,
+            root + replay_api.PATH: self.updates,
             root + socket.PATH: _per_minute("connections to the socket", settings.socket_rate),
             root + export.PATH: _per_minute("exports", settings.export_rate),
             **dict.fromkeys((root + page for page in ("", *PAGES, help_links.PATH)), pages),
@@ -64,12 +66,15 @@ class _Kinds:
     def _of_page(self, rule: str) -> _Kind | None:
         part = rule.rpartition("/")[2]  # each page has its own
         if part == _UPDATE:
-            return self._updates
+            return self.updates
         return self._parts if part in _PARTS else None
 
 
-def limit_rates(server: Flask, settings: Settings) -> None:
-    """Count requests by client address and kind, and refuse what is too often."""
+def limit_rates(server: Flask, settings: Settings) -> Callable[[str], bool]:
+    """Count requests by client address and kind, and refuse what is too often.
+
+    Returns what counts an update of a page that does not pass the server, and tells whether it may be.
+    """
     kinds = _Kinds(settings)
     limiter = FixedWindowRateLimiter(RateCounters())
 
@@ -78,7 +83,7 @@ def limit_rates(server: Flask, settings: Settings) -> None:
         kind = kinds.of_request()
         if kind is None:
             return None
-        client = client_address() or "unknown"
+        client = client_address() or _UNKNOWN
         if limiter.hit(kind.limit, kind.name, client):
             return None
         # In whole seconds, and never so that asking again at that time is too early.
@@ -92,6 +97,11 @@ def limit_rates(server: Flask, settings: Settings) -> None:
             log.warning("too many %s, more than %s, from %s", kind.name, kind.rate, client)
         headers = {"Retry-After": str(wait_s), "Cache-Control": "no-store"}
         return Response(message + "\n", 429, headers, mimetype="text/plain")
+
+    def may_update(client: str) -> bool:
+        return limiter.hit(kinds.updates.limit, kinds.updates.name, client or _UNKNOWN)
+
+    return may_update
 
 
 def _per_minute(name: str, rate: int) -> _Kind:

@@ -68,8 +68,7 @@ class RequestTrace:
 
 class _Request:
     def __init__(self, environ: WSGIEnvironment, is_logged: bool) -> None:
-        given = environ.get("HTTP_X_REQUEST_ID", "")
-        self.id = given if _ACCEPTED.fullmatch(given) else f"{getrandbits(64):016x}"
+        self.id = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
         self.status = _SWITCHED
         self._environ = environ
         self._is_logged = is_logged
@@ -79,7 +78,7 @@ class _Request:
     def end(self) -> None:
         """Write the line, and forget the id: the thread goes on to another request."""
         try:
-            _CLASSES[self.status // 100].inc()
+            count_answer(self.status)
             if self._is_logged:
                 self._write()
         finally:
@@ -97,6 +96,16 @@ class _Request:
             "client": environ.get("REMOTE_ADDR", ""),
         }
         log.info("request", extra=fields(**told))
+
+
+def request_id(given: str) -> str:
+    """The id of a request: what its client calls it, where that can be one."""
+    return given if _ACCEPTED.fullmatch(given) else f"{getrandbits(64):016x}"
+
+
+def count_answer(status: int) -> None:
+    """Count it for ``/metrics``."""
+    _CLASSES[status // 100].inc()
 
 
 def told_query(query: str) -> str:

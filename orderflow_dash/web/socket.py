@@ -100,7 +100,7 @@ def _hang_up(websocket: Server) -> None:
 
 def _serve(websocket: Server, hub: Hub) -> None:
     try:
-        query = parse_view_query(request.args.to_dict(), hub)
+        query = parse_view_query(request.args.to_dict(), hub, grant.current_lock())
     except QueryError as error:
         _refuse(websocket, error)
         return

@@ -62,7 +62,7 @@ def setting() -> Setting:
 
 def key_of(setting: Setting, **changes: str) -> ViewKey:
     """The view that the query names."""
-    return parse_view_query({**QUERY, **changes}, setting.hub).key
+    return parse_view_query({**QUERY, **changes}, setting.hub, None).key
 
 
 def parts(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:

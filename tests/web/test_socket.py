@@ -93,7 +93,7 @@ def test_a_venue_out_of_reach_is_unavailable(serve: Callable[..., Served]) -> No
 
 def test_defaults_are_those_of_the_contract(app: Served) -> None:
     """A bare query is Binance BTCUSDT, one minute, step 0.5, 30 candles, 300 ms."""
-    query = parse_view_query({}, app.hub)
+    query = parse_view_query({}, app.hub, None)
     assert query.key[:3] == (Venue.BINANCE, "BTCUSDT", Timeframe.M1)
     assert (query.lookback, query.emit_ms) == (30, 300)
     with app.socket() as socket:
@@ -149,7 +149,7 @@ def test_all_clients_of_a_view_are_told_the_same(app: Served) -> None:
 
 def test_a_revision_is_encoded_once_for_all(app: Served) -> None:
     """Twenty clients cost no more encodings than there are revisions to tell, far fewer than messages."""
-    query = parse_view_query({key: str(value) for key, value in QUERY.items()}, app.hub)
+    query = parse_view_query({key: str(value) for key, value in QUERY.items()}, app.hub, None)
     texts: dict[tuple[int, int], set[str]] = {}
     messages = 0
     with ExitStack() as stack:
@@ -190,7 +190,7 @@ def test_a_stream_ends_after_its_last_watcher(app: Served, exchange: SimulatedEx
 
 def test_a_page_that_is_not_heard_of_is_forgotten(app: Served, exchange: SimulatedExchange) -> None:
     """A lease that nobody renews ends, and with it the stream."""
-    query = parse_view_query({key: str(value) for key, value in QUERY.items()}, app.hub)
+    query = parse_view_query({key: str(value) for key, value in QUERY.items()}, app.hub, None)
     app.hub.lease("a tab", query.key)
     wait_until(lambda: any("btcusdt@aggTrade" in each.subscriptions for each in exchange.connections))
     wait_until(lambda: not any("btcusdt@aggTrade" in each.subscriptions for each in exchange.connections), 10)
