@@ -38,6 +38,9 @@ async def follow(url: str, seen: Seen, connecting: asyncio.Semaphore, connected:
     """One client, until it is cancelled."""
     async with connecting:
         socket = await connect(url, compression=None, max_size=None, ping_interval=None)
+        # Only now it has its place: the handshake comes before.
+        if orjson.loads(first := await socket.recv())["type"] != "snapshot":
+            raise RuntimeError(f"a client was told {first!r}")
     try:
         connected.set()
         await _listen(socket, seen)
