@@ -47,6 +47,14 @@ _DOCUMENT: Final = """<!DOCTYPE html>
 class _Page(Dash):
     """The application of one page."""
 
+    _document: str | None = None
+
+    def index(self, *args: object, **kwargs: object) -> str:
+        """Its document, the same for all: to make it, Dash looks at two hundred files."""
+        if self._document is None:
+            self._document = super().index(*args, **kwargs)  # type: ignore[no-untyped-call]
+        return self._document
+
     def interpolate_index(self, *args: str, **parts: str) -> str:
         """Its document."""
         document: str = super().interpolate_index(*args, **parts)  # type: ignore[no-untyped-call]
