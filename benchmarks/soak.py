@@ -36,6 +36,7 @@ from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from orderflow_dash.simulator.command import environment
 from orderflow_dash.store.minutes import to_stored
 from orderflow_dash.store.store import Batch, open_store
+from orderflow_dash.worker import PAGE_THREADS
 
 SPEED = 20
 SOCKETS = 24
@@ -44,7 +45,6 @@ _EVERY_S = 5.0
 _FAULT_S = 20.0
 _REST_S = 25.0  # until what nobody watches any more is let go
 _MOST = 1.05
-_PAGES_THREADS = 28  # beside those of sockets, see gunicorn_config.py
 _SETTINGS = {
     "ORDERFLOW_STALL": "3",
     "ORDERFLOW_RECONCILE": "1",
@@ -196,7 +196,7 @@ def _files(app: App) -> int:
 def _begin_all_threads(app: App) -> None:
     """Take every thread there is for requests: one that is begun later would look like a leak."""
     with ExitStack() as held:
-        for _ in range(SOCKETS + _PAGES_THREADS):
+        for _ in range(SOCKETS + PAGE_THREADS):
             place = urlsplit(app.root)
             half_way = held.enter_context(create_connection((place.hostname, place.port)))
             half_way.sendall(b"GET /health HTTP/1.1\r\n")

@@ -21,7 +21,7 @@ from . import __version__
 from .access.exposure import open_to_strangers
 from .logs import TextLines, configure_logging, fields
 from .settings import SettingsError, load_settings
-from .worker import Worker
+from .worker import PAGE_THREADS, Worker
 
 _REQUEST_S = 10
 _KEPT_BY_BROWSER = 6  # connections, to one host
@@ -74,7 +74,7 @@ def _most_connections(of_sockets: int) -> int:
 bind = f"0.0.0.0:{_settings.port}"
 workers = 1
 worker_class = Worker
-threads = _settings.max_sockets + 28  # each socket holds a thread for life; pages need the rest
+threads = _settings.max_sockets + PAGE_THREADS
 worker_connections = _most_connections(threads)
 timeout = 60
 graceful_timeout = 5  # well below the 30 s after which a Heroku-style host kills

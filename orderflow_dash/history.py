@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from queue import SimpleQueue
+from typing import NamedTuple
 
 from .feeds.continuity import Known
 from .footprint.candle import Candle
+from .footprint.minute import Levels
 from .footprint.shelf import SHELF_HOURS, ShelfHour, known_ms
 from .market import HOUR_MS, MINUTE_MS, Instrument, Quality, Timeframe
 from .store.candles import stored_candles
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _READERS = 4  # so that one slow read does not keep every stream waiting
 _SWEEP_S = 0.5
+_PORTION_MS = 4 * HOUR_MS  # read at once
 _PATIENCE_S = 5.0  # a stream begins without its past where that takes longer to read
 
 
@@ -161,10 +164,10 @@ class History:
             return None, []
         window = (point.open_ts - self._window_ms) // HOUR_MS * HOUR_MS  # no derived candle is cut
         shelf = point.open_ts // HOUR_MS * HOUR_MS - SHELF_HOURS * HOUR_MS
-        stored = self._store.load(instrument, min(window, shelf), EVER, hollow=True)
-        sound = _without_recent_gaps(stored, refetch_ms)
-        before = [minute for minute in sound if minute.open_ts < window]
-        inside = [minute for minute in sound if minute.open_ts >= window]
+        before, ladders = self._before(instrument, shelf, window)
+        stored = self._store.load(instrument, window, EVER, hollow=True)
+        sound = _without_recent_gaps([*before, *map(_mark, stored)], refetch_ms)
+        inside = stored[: max(0, len(sound) - len(before))]
         minutes = [restore(minute) for minute in inside if not minute.hollow]
         if not minutes:
             return None, []
@@ -173,9 +176,23 @@ class History:
             minutes=minutes,
             holes=[hole for hole in holes if hole[1] >= window],
             cvd_from=point.cvd_from,
-            hours=_hours(before, window, holes),
+            hours=_hours(before, ladders, window, holes),
             known=Known(minutes[-1].end_ts, minutes[-1].runs[-1].last_order),
         ), inside
+
+    def _before(
+        self, instrument: Instrument, since: int, window: int
+    ) -> tuple[list[_Mark], dict[int, Levels]]:
+        """The minutes before the window, and their hours as ladders; never a whole day of minutes at once."""
+        marks: list[_Mark] = []
+        ladders: dict[int, Levels] = {}
+        for start in range(since, window, _PORTION_MS):
+            minutes = self._store.load(instrument, start, min(start + _PORTION_MS, window), hollow=True)
+            marks += map(_mark, minutes)
+            whole = (minute for minute in minutes if not minute.hollow)
+            for open_ts, group in groupby(whole, key=lambda minute: minute.open_ts // HOUR_MS * HOUR_MS):
+                ladders[open_ts] = combine(list(group)).levels
+        return marks, ladders
 
     def _keep_on(self) -> None:
         while not self._stopping.wait(_SWEEP_S):
@@ -218,7 +235,19 @@ class _Told:
                 del self._told[open_ts]
 
 
-def _without_recent_gaps(stored: Sequence[StoredMinute], refetch_ms: int) -> Sequence[StoredMinute]:
+class _Mark(NamedTuple):
+    """What a stored minute tells of what is missing."""
+
+    open_ts: int
+    quality: Quality
+    hollow: bool
+
+
+def _mark(minute: StoredMinute) -> _Mark:
+    return _Mark(minute.open_ts, minute.quality, minute.hollow)
+
+
+def _without_recent_gaps(stored: Sequence[_Mark], refetch_ms: int) -> Sequence[_Mark]:
     """What stands before the first gap that can be fetched again: from there on all is fetched anew."""
     if not refetch_ms or not stored:
         return stored
@@ -229,7 +258,7 @@ def _without_recent_gaps(stored: Sequence[StoredMinute], refetch_ms: int) -> Seq
     return stored
 
 
-def _holes(stored: Sequence[StoredMinute]) -> list[tuple[int, int]]:
+def _holes(stored: Sequence[_Mark]) -> list[tuple[int, int]]:
     """Stretches (ms, both inclusive) of which trades are missing for good.
 
     Where no minute stands before one with a gap, the time between lacks them too.
@@ -246,12 +275,13 @@ def _holes(stored: Sequence[StoredMinute]) -> list[tuple[int, int]]:
     return holes
 
 
-def _hours(stored: Sequence[StoredMinute], window: int, holes: Sequence[tuple[int, int]]) -> list[ShelfHour]:
-    """Minutes, old to new, as hours of the shelf; ``window`` (ms) is where memory begins."""
+def _hours(
+    stored: Sequence[_Mark], ladders: Mapping[int, Levels], window: int, holes: Sequence[tuple[int, int]]
+) -> list[ShelfHour]:
+    """Ladders as hours of the shelf; ``window`` (ms) is where memory begins."""
     hours = []
     known_from = stored[0].open_ts if stored else window
-    whole = (minute for minute in stored if not minute.hollow)
-    for open_ts, group in groupby(whole, key=lambda minute: minute.open_ts // HOUR_MS * HOUR_MS):
+    for open_ts, levels in ladders.items():
         span = max(open_ts, known_from), min(open_ts + HOUR_MS, window)
-        hours.append(ShelfHour(open_ts, combine(list(group)).levels, known_ms(*span, holes), *span))
+        hours.append(ShelfHour(open_ts, levels, known_ms(*span, holes), *span))
     return hours

@@ -25,6 +25,9 @@ from .follow_ups import OFFER, FollowUps
 
 log = logging.getLogger(__name__)
 
+PAGE_THREADS: Final = 28
+"""For whatever is no websocket, each of which holds a thread for life."""
+
 _LOOKED_AT: Final = 8192  # bytes; the question of a page with one panel takes one kilobyte
 _STANDS_S: Final = 60.0  # then a question passes the whole app again
 _MOST_STANDING: Final = 5_000

@@ -18,7 +18,7 @@ from orderflow_dash.market import MINUTE_MS, Quality, State, Timeframe, Venue
 from orderflow_dash.session import ProfileKind
 from orderflow_dash.store.minutes import StoredMinute, hollowed
 from orderflow_dash.store.null import NullStore, open_history
-from orderflow_dash.store.store import ResumePoint
+from orderflow_dash.store.store import EVER, ResumePoint
 from orderflow_dash.view import View, ViewKey
 from tests.conftest import Served, wait_until
 from tests.store.market import BTC, START, minutes
@@ -68,8 +68,10 @@ class Kept(NullStore):
         last = self.stored[-1]
         return ResumePoint(last.open_ts, last.last, last.cvd, self.stored[0].open_ts)
 
-    def load(self, *_args: object, **_options: object) -> list[StoredMinute]:
-        return self.stored
+    def load(
+        self, instrument: object, since: int = 0, until: int = EVER, *, hollow: bool = False
+    ) -> list[StoredMinute]:
+        return [minute for minute in self.stored if since <= minute.open_ts < until]
 
     def put(self, instrument: object, minutes: object, cvd_from: int | None = None) -> None:
         self.put_minutes += minutes

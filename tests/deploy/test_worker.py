@@ -18,11 +18,11 @@ import pytest
 
 from benchmarks.page_client import PATH, question
 from orderflow_dash.access.logins import hash_password
+from orderflow_dash.worker import PAGE_THREADS
 from tests.conftest import wait_until
 from tests.test_commands import Program, running
 from tests.test_shutdown import AT_MOST_S, SERVE, asked_to_end
 
-PAGE_THREADS = 28  # beside those of sockets
 SOCKETS = 1
 BODY = orjson.dumps(question({"exchange": "demo", "symbol": "BTCUSDT", "tf": "1m", "step": "0.5"}, "panel"))
 AT_ONCE_S = 1.0  # a thread that waits for a client waits for longer
