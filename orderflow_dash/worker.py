@@ -32,16 +32,33 @@ _LOOKED_AT: Final = 8192  # bytes; the question of a page with one panel takes o
 _STANDS_S: Final = 60.0  # then a question passes the whole app again
 _MOST_STANDING: Final = 5_000
 _LINGER_S: Final = 0.5
-_LENGTH: Final = re.compile(rb"\r\nContent-Length:[ \t]*([0-9]{1,6})[ \t]*(?=\r\n|$)", re.IGNORECASE)
+_ID: Final = b"x-request-id"
+_OF_EACH: Final = frozenset(
+    {
+        *(_ID, b"x-request-start", b"traceparent", b"tracestate", b"x-amzn-trace-id", b"cf-ray"),
+        *(b"x-cloud-trace-context", b"fly-request-id", b"x-b3-traceid", b"x-b3-spanid"),
+    }
+)
+"""Headers by which hosts and proxies tell requests apart. The app reads the first of them alone."""
+
+_LENGTH: Final = re.compile(rb"[ \t]*([0-9]{1,6})[ \t]*")
+_PLAIN: Final = re.compile(rb"[\t\x20-\x7e]*")
 _OK: Final = b"HTTP/1.1 200 "
 
 
 class _Head(NamedTuple):
-    """What questions have in common: the peer, and what is before and after the length of the body."""
+    """What questions have in common."""
 
     peer: str
-    before: bytes
-    after: bytes
+    lines: tuple[bytes, ...]  # but for the length of the body and what tells requests apart
+
+
+class _Question(NamedTuple):
+    """A question that is there as a whole."""
+
+    head: _Head
+    given_id: str
+    body: bytes
 
 
 class _Standing(NamedTuple):
@@ -112,9 +129,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return  # nothing, after all
         except OSError:
             there = b""
-        conn.head, body = _split(conn, there) if self.alive else (None, b"")
-        answer = None if conn.head is None else self._follow_up(conn.head, body)
+        question = _question(conn, there) if self.alive else None
+        answer = None if question is None else self._follow_up(question)
         if answer is None:
+            conn.head = None if question is None else question.head
             conn.parser.unreader.unread(there)
             super().on_client_socket_readable(conn, client)
             return
@@ -129,16 +147,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn.set_timeout()
         self.keepalived_conns.append(conn)
 
-    def _follow_up(self, head: _Head, body: bytes) -> bytes | None:
-        """The whole answer to a body; None where its question has to pass the app."""
-        standing = self._standing.get(head)
+    def _follow_up(self, question: _Question) -> bytes | None:
+        """The whole answer; None where the question has to pass the app."""
+        standing = self._standing.get(question.head)
         if standing is None or standing.until < time.monotonic():
             return None
         try:
-            answer = standing.follow_ups(body)
+            answer = standing.follow_ups(question.body, question.given_id)
         except Exception:  # the loop serves everybody: the app will tell what is wrong, by the usual way
             log.exception("a follow-up question failed")
-            del self._standing[head]
+            del self._standing[question.head]
             return None
         if answer is None:
             return None
@@ -205,7 +223,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         finally:
             conn.sock = client
         answer = kept.taken()
-        is_plain = b"transfer-encoding" not in (head.before + head.after).lower()
+        is_plain = not any(line.lower().startswith(b"transfer-encoding") for line in head.lines)
         if keep and is_plain and kept.follow_ups is not None and answer.startswith(_OK):
             self._note(head, kept.follow_ups, answer)
         return self._send(conn, answer) and keep
@@ -228,11 +246,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return True
 
 
-def _split(conn: TConn, there: bytes) -> tuple[_Head | None, bytes]:
-    """The head and the body of a question that is there as a whole; None where it is not, or has no body."""
+def _question(conn: TConn, there: bytes) -> _Question | None:
+    """What is there, split; None where it is not whole, or more than one, or has no body."""
     head, end, body = there.partition(b"\r\n\r\n")
-    before, *rest = _LENGTH.split(head)
-    if not end or len(rest) != 2 or int(rest[0]) != len(body) or not body:
-        return None, b""
+    if not end or not body:
+        return None
+    lines, length, given_id = [], None, ""
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        name = name.lower()
+        if name == b"content-length" and length is None and (found := _LENGTH.fullmatch(value)):
+            length = found
+        elif name in _OF_EACH and _PLAIN.fullmatch(value):
+            if name == _ID:
+                given_id += value.decode().strip()
+        else:
+            lines.append(line)
+    if length is None or int(length[1]) != len(body):
+        return None
     peer = conn.client[0] if isinstance(conn.client, tuple) else ""
-    return _Head(peer, before, rest[1]), body
+    return _Question(_Head(peer, tuple(lines)), given_id, body)

@@ -76,7 +76,6 @@ class _Asker(NamedTuple):
     client: str  # address, by which limits count
     lock: Lock | None  # what alone may be seen
     encoding: str | None  # best one that is taken
-    given_id: str  # of the request, by the client
 
 
 class _FollowUps:
@@ -87,7 +86,7 @@ class _FollowUps:
         self._asker = asker
         self._may_ask = may_ask
 
-    def __call__(self, body: bytes) -> Answer | None:
+    def __call__(self, body: bytes, given_id: str) -> Answer | None:
         """None where the access has expired, too much is asked, or the body is not as ever."""
         lock = self._asker.lock
         if (lock is not None and time.time() >= lock.expires) or not self._may_ask(self._asker.client):
@@ -99,7 +98,7 @@ class _FollowUps:
         if answer.encoding is None:
             return None
         count_answer(200)
-        own = {"Server-Timing": answer.timing, ID_HEADER: request_id(self._asker.given_id)}
+        own = {"Server-Timing": answer.timing, ID_HEADER: request_id(given_id)}
         return Answer(answer.body, own)
 
 
@@ -119,12 +118,7 @@ def register_panel_updates(
     def panel_updates() -> Response:
         """What is new in the panels that the body names."""
         request.max_content_length = _LARGEST_BODY
-        asker = _Asker(
-            client_address(),
-            current_lock(),
-            accepted_encoding(request),
-            request.headers.get(ID_HEADER, ""),
-        )
+        asker = _Asker(client_address(), current_lock(), accepted_encoding(request))
         try:
             answer = _answered(hub, asker, request.get_data())
         except ValueError as error:

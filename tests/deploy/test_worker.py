@@ -103,6 +103,21 @@ def test_updates_need_no_thread(program: Program) -> None:
         assert time.monotonic() - begun < AT_ONCE_S
 
 
+def test_what_tells_requests_apart_makes_no_other_of_them(program: Program) -> None:
+    """Hosts give each an id and a time of their own; the id comes back."""
+    with ExitStack() as stack:
+        pages = [
+            stack.enter_context(closing(Page(program, f"X-Request-ID: mine-{n}\r\nX-Request-Start: {n}\r\n")))
+            for n in range(3)
+        ]
+        for page in pages:  # each has to be known as a connection
+            assert page.ask().status == 200
+        assert pages[0].ask().status == 200
+        half_asked(program, stack)
+        for n, page in enumerate(pages):
+            assert page.ask().headers["X-Request-ID"] == f"mine-{n}"
+
+
 def test_what_was_not_let_in_before_is_left_to_a_thread(tmp_path: Path) -> None:
     """The check of a password takes its time: only who is known is answered by the loop."""
     users = {"ORDERFLOW_ACCESS": "basic", "ORDERFLOW_USERS": f"ada:{hash_password('secret')}"}
@@ -163,12 +178,14 @@ def test_two_questions_at_once_are_both_answered(program: Program) -> None:
             told += page.socket.recv(1 << 16)
 
 
-def test_a_length_said_twice_is_refused(program: Program) -> None:
-    """Whoever stands in front might take the other one."""
+@pytest.mark.parametrize(
+    "first", [b"Content-Length: 0", b"Content-Length: +5", b"Content-Length:", b"X-Request-ID: a\nX: b"]
+)
+def test_what_others_may_read_otherwise_is_refused(program: Program, first: bytes) -> None:
+    """A length said twice, or in a way of its own; a line that ends within."""
     with closing(Page(program)) as page:
         assert [page.ask().status for _ in range(3)] == [200] * 3
-        both = b"Content-Length: %d\r\nContent-Length: 0\r\n\r\n" % len(BODY)
-        page.socket.sendall(page.head + both + BODY)
+        page.socket.sendall(page.head + first + b"\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY)
         assert page.answer().status == 400
 
 
