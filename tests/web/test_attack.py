@@ -29,6 +29,9 @@ from tests.conftest import UNREACHABLE, Served, wait_until
 from .test_access import BASIC, KEY, PROXY, UPGRADE
 from .test_edge import junk
 
+# Hypothesis takes what the server's own threads draw of chance meanwhile for a strategy's doing, and warns.
+pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
+
 FEW, MANY = 10, 10_000
 MOST_CPU_S: Final = 2.0  # of one request; a pattern that runs away takes minutes
 UNLIMITED: Final = dict.fromkeys(("callback_rate", "page_rate", "socket_rate", "export_rate"), 1_000_000)
