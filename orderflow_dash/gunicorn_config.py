@@ -5,7 +5,6 @@ A second worker would be a second aggregator, and threads do not survive a prelo
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import logging
 import resource
@@ -19,6 +18,7 @@ from gunicorn.glogging import Logger
 
 from . import __version__
 from .access.exposure import open_to_strangers
+from .heap import begin_giving_back, bound_heaps
 from .logs import TextLines, configure_logging, fields
 from .settings import SettingsError, load_settings
 from .worker import PAGE_THREADS, Worker
@@ -28,10 +28,7 @@ _KEPT_BY_BROWSER = 6  # connections, to one host
 _OTHER_FILES = 200
 _LEAST_STALL_S = 5  # a network may be away for so long, whatever the ping
 
-# glibc gives threads heaps of their own and keeps what they free: eighty threads held half as much again.
-_M_ARENA_MAX, _ARENAS = -8, 2
-if hasattr(libc := ctypes.CDLL(None), "mallopt"):
-    libc.mallopt(_M_ARENA_MAX, _ARENAS)
+bound_heaps()  # before there are threads
 
 try:
     _settings = load_settings()
@@ -107,5 +104,6 @@ def when_ready(server: Arbiter) -> None:
 
 
 def post_worker_init(worker: Worker) -> None:  # noqa: ARG001 - gunicorn's signature
-    """What was loaded for life need not be searched at every collection."""
-    gc.freeze()
+    """Look after the memory of the process that serves."""
+    gc.freeze()  # what was loaded for life need not be searched at every collection
+    begin_giving_back()
