@@ -208,10 +208,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         keep: object = False
         try:
             keep = work(*args)
-        finally:
-            if not keep:
-                with suppress(OSError):  # closed already, as websockets are
-                    conn.close(graceful=True)
+        except Exception:  # what gunicorn could not answer either; the loop must not end by it
+            log.exception("a connection failed")
+        if not keep:
+            with suppress(OSError):  # closed already, as websockets are
+                conn.close(graceful=True)
         return keep
 
     def _pass(self, conn: TConn, head: _Head) -> bool:
