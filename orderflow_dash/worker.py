@@ -156,7 +156,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             answer = standing.follow_ups(question.body, question.given_id)
         except Exception:  # the loop serves everybody: the app will tell what is wrong, by the usual way
             log.exception("a follow-up question failed")
-            del self._standing[question.head]
+            self._standing.pop(question.head, None)
             return None
         if answer is None:
             return None
