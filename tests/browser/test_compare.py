@@ -107,10 +107,10 @@ def test_a_panel_that_comes_later_keeps_its_place(page: Page, market: Served, mo
     """A venue that answers at last fills the cell that waited, and the address stays in the cells' order."""
     waiting, known = {"ADAUSDT"}, market.hub.instrument
 
-    def instrument(venue: Venue, symbol: str) -> Instrument:
+    def instrument(venue: Venue, symbol: str, **how: bool) -> Instrument:
         if symbol in waiting:
             raise Unavailable("not yet")
-        return known(venue, symbol)
+        return known(venue, symbol, **how)
 
     monkeypatch.setattr(market.hub, "instrument", instrument)
     page.driver.get(f"{page.root}/compare?panel=demo:ADAUSDT&panel=demo:ETHUSDT")

@@ -132,7 +132,7 @@ def explained(page: Page, mark: str, text: str) -> bool:
 def test_an_address_waits_for_its_venue(page: Page, market: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """A link to a venue that is out of reach says so, and opens by itself once the venue answers."""
 
-    def out_of_reach(venue: Venue, _symbol: str) -> Instrument:
+    def out_of_reach(venue: Venue, _symbol: str, **_how: bool) -> Instrument:
         raise Unavailable(f"{venue} cannot be reached: connection refused")
 
     with monkeypatch.context() as out:
