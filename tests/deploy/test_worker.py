@@ -126,7 +126,7 @@ def test_what_was_not_let_in_before_is_left_to_a_thread(tmp_path: Path) -> None:
         ExitStack() as stack,
     ):
         stack.callback(program.kill)
-        wait_until(lambda: httpx.get(f"{program.url}/health", trust_env=False).status_code == 200, 30)
+        wait_until(program.ready, 30)
         known, stranger = (stack.enter_context(closing(Page(program, who))) for who in (RIGHT, WRONG))
         for _ in range(3):
             assert known.ask().status == 200
