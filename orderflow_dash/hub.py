@@ -240,12 +240,11 @@ class Hub:
         A holder has one lease; asking for another key gives the old one back. ``client`` is the address
         that it counts for. Raises as ``instrument`` does, and Unavailable where all places are taken.
         """
+        if (view := self.renewed(holder, key, client)) is not None:
+            return view
         until = self._clock() + self._lease_s
         with self._lock:
             held = self._leases.get(holder)
-            if held is not None and held.key == key:
-                self._leases[holder] = _Lease(key, until, client)
-                return self._streams[key.venue, key.symbol].views[key.timeframe, key.step]
             if held is None:
                 self._refuse_beyond_places(client)
         view = self._acquire(key, None if held is None else held.key)
@@ -255,6 +254,15 @@ class Hub:
         if held is not None:
             self._drop(held.key)
         return view
+
+    def renewed(self, holder: str, key: ViewKey, client: str = "") -> View | None:
+        """Renew a lease that the holder has on this key; None where it has none."""
+        with self._lock:
+            held = self._leases.get(holder)
+            if held is None or held.key != key:
+                return None
+            self._leases[holder] = _Lease(key, self._clock() + self._lease_s, client)
+            return self._streams[key.venue, key.symbol].views[key.timeframe, key.step]
 
     def release(self, holder: str) -> None:
         """Give a lease back; one that is not there is no error."""

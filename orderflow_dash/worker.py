@@ -30,7 +30,7 @@ PAGE_THREADS: Final = 28
 
 _LOOKED_AT: Final = 8192  # bytes; the question of a page with one panel takes one kilobyte
 _STANDS_S: Final = 60.0  # then a question passes the whole app again
-_MOST_STANDING: Final = 5_000
+_MOST_STANDING: Final = 2_000
 _LINGER_S: Final = 0.5
 _ID: Final = b"x-request-id"
 _OF_EACH: Final = frozenset(
@@ -106,9 +106,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def load_wsgi(self) -> None:
         """Load the application: only here, for the process that watches this one needs none of it."""
         super().load_wsgi()
+        from .web.panel_updates import PATH
         from .wsgi import application
 
         self._application = application
+        self._is_update = re.compile(rb"POST /(?:\S*/)?%b HTTP/1\.1\r\n" % PATH.encode()).match
         app = self.wsgi
 
         def wsgi(environ: dict[str, Any], start_response: Callable[..., object]) -> object:
@@ -129,7 +131,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return  # nothing, after all
         except OSError:
             there = b""
-        question = _question(conn, there) if self.alive else None
+        question = _question(conn, there) if self.alive and self._is_update(there) else None
         answer = None if question is None else self._follow_up(question)
         if answer is None:
             conn.head = None if question is None else question.head
@@ -239,8 +241,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     @staticmethod
     def _send(conn: TConn, rest: bytes) -> bool:
         """Send however long it takes; the kernel ends a connection that takes nothing."""
-        conn.sock.setblocking(True)
         try:
+            conn.sock.setblocking(True)
             conn.sock.sendall(rest)
         except OSError:
             return False

@@ -171,8 +171,11 @@ def test_a_lease_ends_unless_it_is_renewed(setting):
     for _ in range(5):
         setting.later(14)
         assert setting.hub.lease("tab", key()) is view
+        setting.later(14)
+        assert setting.hub.renewed("tab", key()) is view
     assert setting.counts == (1, 1, 1)
     setting.later(16)
+    assert setting.hub.renewed("tab", key()) is None
     assert setting.counts == (1, 0, 0)
     setting.later(31)
     assert setting.source.ended == ["BTCUSDT"]
@@ -185,6 +188,7 @@ def test_a_holder_has_one_lease(setting):
     setting.hub.lease("tab", key("ETHUSDT"))
     assert setting.counts == (2, 1, 1)
     setting.later(14)
+    assert setting.hub.renewed("tab", key("ETHUSDT", step=2)) is None
     setting.hub.lease("tab", key("ETHUSDT", step=2))
     setting.later(14)
     assert setting.counts == (2, 1, 1)

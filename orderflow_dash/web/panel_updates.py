@@ -12,7 +12,7 @@ is off.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -27,10 +27,10 @@ from .compare_query import MOST_PANELS
 from .grant import current_lock
 from .latency import latency_told
 from .panel import leased, panel_content, panel_cursor
-from .panel_options import PanelOptions
+from .panel_options import PanelOptions, parse_options
 from .profile_section import profile_content, profile_cursor
 from .proxy import client_address
-from .query import QueryError
+from .query import QueryError, parse_view_query, view_args
 from .request_trace import HEADER as ID_HEADER
 from .request_trace import count_answer, request_id
 from .shared import Shared
@@ -87,19 +87,35 @@ class _FollowUps:
         self._may_ask = may_ask
 
     def __call__(self, body: bytes, given_id: str) -> Answer | None:
-        """None where the access has expired, too much is asked, or the body is not as ever."""
-        lock = self._asker.lock
-        if (lock is not None and time.time() >= lock.expires) or not self._may_ask(self._asker.client):
+        """What is built already, for a panel that is open already; None for all else.
+
+        Nothing is built here: it would hold up everybody who asks the same way.
+        """
+        begun = time.perf_counter()
+        asker = self._asker
+        if asker.lock is not None and time.time() >= asker.lock.expires:
             return None
-        try:
-            answer = _answered(self._hub, self._asker, body)
-        except ValueError:
-            return None
-        if answer.encoding is None:
+        told = self._ready(body)
+        if told is None or not self._may_ask(asker.client):
             return None
         count_answer(200)
-        own = {"Server-Timing": answer.timing, ID_HEADER: request_id(given_id)}
-        return Answer(answer.body, own)
+        return Answer(told, {"Server-Timing": _timing(begun), ID_HEADER: request_id(given_id)})
+
+    def _ready(self, body: bytes) -> bytes | None:
+        asker = self._asker
+        try:
+            theme, questions = _checked(orjson.loads(body))
+            if len(questions) != 1:
+                return None
+            (question,) = questions
+            key = parse_view_query(view_args(question.view), self._hub, asker.lock, at_once=True).key
+            view = self._hub.renewed(question.holder, key, asker.client)
+        except ValueError:
+            return None
+        if view is None:
+            return None
+        news = _news_of(view, (theme, parse_options(question.view)[0]), question)
+        return _BODIES.ready(view, _look_of_body(news, str(asker.encoding)))
 
 
 def register_panel_updates(
@@ -148,9 +164,14 @@ def _answered(hub: Hub, asker: _Asker, body: bytes) -> _Answered:
         told = orjson.dumps([_answer(each) for each in news])
     else:
         told = _body_of_one(news[0], encoding)
+    return _Answered(told, encoding, _timing(begun))
+
+
+def _timing(begun: float) -> str:
+    """How long an answer took, which counts, and the time as it leaves."""
     seconds = time.perf_counter() - begun
     _SECONDS.observe(seconds)
-    return _Answered(told, encoding, f'app;dur={seconds * 1000:.1f}, clock;desc="{int(time.time() * 1000)}"')
+    return f'app;dur={seconds * 1000:.1f}, clock;desc="{int(time.time() * 1000)}"'
 
 
 def _checked(body: object) -> tuple[str, list[Question]]:
@@ -165,8 +186,12 @@ def _checked(body: object) -> tuple[str, list[Question]]:
 def _question(panel: object) -> Question:
     if not isinstance(panel, dict) or not isinstance(panel.get("view"), dict):
         raise ValueError("a panel must be an object with a view")
-    view = {name: str(value) for name, value in panel["view"].items()}
-    return Question(str(panel.get("id"))[:_LONGEST_ID], view, panel.get("cursor"), panel.get("profile"))
+    try:
+        view = {name: str(value) for name, value in panel["view"].items()}
+        holder = str(panel.get("id"))[:_LONGEST_ID]
+    except RecursionError as error:
+        raise ValueError("a panel is nested too deeply") from error
+    return Question(holder, view, panel.get("cursor"), panel.get("profile"))
 
 
 def _news(hub: Hub, question: Question, theme: str, asker: _Asker) -> _News:
@@ -175,7 +200,10 @@ def _news(hub: Hub, question: Question, theme: str, asker: _Asker) -> _News:
         view, options = leased(hub, question.holder, question.view, asker.client, asker.lock)
     except (QueryError, Unavailable, UnknownSymbol) as error:
         return _News(None, str(error), None, has_content=False, has_profile=False)
-    look = theme, options
+    return _news_of(view, (theme, options), question)
+
+
+def _news_of(view: View, look: tuple[str, PanelOptions], question: Question) -> _News:
     return _News(
         view,
         "",
@@ -205,8 +233,11 @@ def _body_of_one(news: _News, encoding: str) -> bytes:
 
     if news.view is None:
         return build()
-    look = news.look, news.has_content, news.has_profile, encoding
-    return _BODIES.get(news.view, look, build)
+    return _BODIES.get(news.view, _look_of_body(news, encoding), build)
+
+
+def _look_of_body(news: _News, encoding: str) -> Hashable:
+    return news.look, news.has_content, news.has_profile, encoding
 
 
 def _status(view: View) -> orjson.Fragment:

@@ -48,6 +48,13 @@ class Shared(Generic[T]):
                 place.lock.release()
         return place.content
 
+    def ready(self, view: View, look: Hashable) -> T | None:
+        """What ``get`` would give without building or waiting; None where it would do either."""
+        place = self._views.get(view, {}).get(look)
+        if place is None or self._is_old(place, 2 * _KEEP_S):
+            return None
+        return place.content if place.lock.locked() or not self._is_old(place) else None
+
     def _place(self, view: View, look: Hashable) -> _Place[T]:
         place = self._views.get(view, {}).get(look)
         if place is not None:
