@@ -26,7 +26,7 @@ def tick(exchange: SimulatedExchange, symbol: str) -> str:
     return next(each.price.text(1) for each in exchange.source.listings if each.symbol == symbol)
 
 
-@pytest.mark.parametrize("symbol", ["BTCUSDT", "ETHUSDT", "YFIUSDT"])
+@pytest.mark.parametrize("symbol", ["YFIUSDT", "BTCUSDT", "ETHUSDT"])
 def test_the_first_watcher_gets_history_in_the_first_snapshot(
     exchange: SimulatedExchange, serve: Callable[..., Served], symbol: str
 ) -> None:
