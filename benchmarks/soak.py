@@ -1,8 +1,10 @@
 """``make soak``: half an hour of accelerated market, with clients coming and going and venues failing.
 
-The app begins as one that has run for long: a day of every symbol is stored, which is the most that it reads
-of one at once. After the warm-up its memory must stay flat, and once everybody has gone it must hold as many
-threads and files as it did before they came back. Whatever it logs as an error is a failure.
+The app begins as one that has run for long: a day of every symbol is stored, which is the most that anybody
+looks at here. It is a day of the market itself, whose prices wander: were less stored than is looked at, or
+less wide, then what is looked at would grow for hours. After the warm-up memory must stay flat, and once
+everybody has gone the app must hold as many threads and files as it did before they came back. Whatever it
+logs as an error is a failure.
 MINUTES is how long.
 """
 
@@ -18,7 +20,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from pathlib import Path
 from socket import create_connection
 from urllib.error import HTTPError, URLError
@@ -32,7 +33,7 @@ from benchmarks.load import App, server
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.footprint.shelf import SHELF_HOURS
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Instrument, Quality
-from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
+from orderflow_dash.simulator import Listing, SimulatedExchange, SyntheticMarket
 from orderflow_dash.simulator.command import environment
 from orderflow_dash.store.minutes import to_stored
 from orderflow_dash.store.store import Batch, open_store
@@ -45,6 +46,7 @@ _EVERY_S = 5.0
 _FAULT_S = 20.0
 _REST_S = 25.0  # until what nobody watches any more is let go
 _MOST = 1.05
+_VIEWS = ("tf=1m&lookback=60", "tf=5m&lookback=60", "tf=1h&lookback=24")  # there is a day from the begin
 _SETTINGS = {
     "ORDERFLOW_STALL": "3",
     "ORDERFLOW_RECONCILE": "1",
@@ -58,35 +60,28 @@ _SETTINGS = {
 }
 
 
-def store_a_day(market: SyntheticMarket, url: str) -> None:
-    """Store every symbol's last hour of a market as each of the hours before it."""
+def a_market_of_a_day(url: str) -> SyntheticMarket:
+    """A market that has traded for a day, which is stored; it goes on from there."""
+    day_ms = SHELF_HOURS * HOUR_MS
+    market = SyntheticMarket(seed=5, speed=SPEED, start_ms=time.time_ns() // 1_000_000 - day_ms)
+    days = {listing: Series(day_ms // MINUTE_MS) for listing in market.listings}
+    for hour in range(1, SHELF_HOURS + 1):
+        trades: dict[Listing, list[tuple[int, int, int, int]]] = {listing: [] for listing in days}
+        for listing, _, trade in market.advance(market.start_ms + hour * HOUR_MS - 1):
+            if trade.quantity:
+                trades[listing].append((trade.time, trade.id, trade.price, trade.quantity))
+        for listing, series in days.items():
+            series.apply(trades[listing])
+    market.start_ms += day_ms
     store = open_store(url)
-    for listing in market.listings:
-        tape = market.tape(listing)
-        prints = [each for each in tape.prints(0, len(tape)) if each.quantity]
-        series = Series(10_000)
-        series.apply(
-            [(each.time, tape.first_id + at, each.price, each.quantity) for at, each in enumerate(prints)]
-        )
-        hour = [to_stored(minute, Quality.COMPLETE) for minute in series.minutes()[1:-1]]
-        if not hour:
-            continue  # it trades too rarely
-        span = -(-(hour[-1].open_ts + MINUTE_MS - hour[0].open_ts) // HOUR_MS) * HOUR_MS
-        day = [
-            replace(
-                minute,
-                open_ts=minute.open_ts - back * span,
-                first=(minute.first[0] - back * span, minute.first[1] - back * len(prints)),
-                last=(minute.last[0] - back * span, minute.last[1] - back * len(prints)),
-            )
-            for back in range(SHELF_HOURS, 0, -1)
-            for minute in hour
-        ]
+    for listing, series in days.items():
+        minutes = [to_stored(minute, Quality.COMPLETE) for minute in series.minutes()[1:-1]]
         units = listing.price.value, listing.quantity.value
         for venue in listing.venues:
             instrument = Instrument(venue, listing.symbol, listing.base, listing.quote, *units)
-            store.save([Batch(instrument, day)])
+            store.save([Batch(instrument, minutes)])
     store.close()
+    return market
 
 
 class Crowd:
@@ -128,7 +123,7 @@ class Crowd:
 
     def _view(self, chance: random.Random) -> str:
         venue, symbol = chance.choice(("binance", "bybit")), chance.choice(self._symbols)
-        return f"exchange={venue}&symbol={symbol}&tf={chance.choice(('1m', '5m', '1h'))}&lookback=60"
+        return f"exchange={venue}&symbol={symbol}&{chance.choice(_VIEWS)}"
 
     def _watch(self, chance: random.Random) -> None:
         url = f"{self._root.replace('http', 'ws')}/ws/orderflow?{self._view(chance)}&emit_ms=200"
@@ -214,10 +209,9 @@ def _sample(app: App, seconds: float) -> list[float]:
 
 def soak(minutes: float) -> bool:
     """Print what happens; whether all of it held."""
-    market = SyntheticMarket(seed=5, speed=SPEED, history_ms=HOUR_MS)
     with tempfile.TemporaryDirectory() as folder:
         store = f"sqlite:///{folder}/history.sqlite3"
-        store_a_day(market, store)
+        market = a_market_of_a_day(store)
         log = Path(folder, "errors.log")
         with (
             SimulatedExchange(market) as exchange,
