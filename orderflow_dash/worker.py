@@ -1,20 +1,25 @@
-"""gunicorn's worker with threads, which answers open pages itself and lets no client hold its loop.
+"""gunicorn's worker with threads; it answers open pages itself, and no client holds its loop or its threads.
 
 A thousand panels ask a thousand times a second for what is mostly built already: what a thread, gunicorn and
 Flask do for each costs several times as much as the answer. So a question whose head, to the byte, passed the
 whole app a moment ago is answered by the loop (``follow_ups.py``), which never waits for anybody: it looks
 only at questions that are there as a whole, and what a client does not take at once a thread goes on to send.
+
+A thread is given to a connection that has sent something, and for so long as a question may take to arrive.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import re
+import selectors
 import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
@@ -31,7 +36,10 @@ PAGE_THREADS: Final = 28
 _LOOKED_AT: Final = 8192  # bytes; the question of a page with one panel takes one kilobyte
 _STANDS_S: Final = 60.0  # then a question passes the whole app again
 _MOST_STANDING: Final = 2_000
-_LINGER_S: Final = 0.5
+_ARRIVES_S: Final = 10.0  # a question, from its first byte to its last
+_LOOK_S: Final = 0.1  # how often late ones are looked for
+_LINGER_S: Final = 0.5  # for what may still come once the app has been asked to end
+_CUT_S: Final = 1.0  # then whoever still holds a thread is cut
 _ID: Final = b"x-request-id"
 _OF_EACH: Final = frozenset(
     {
@@ -102,6 +110,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.alive: bool
         self.wsgi: Callable[..., object]
         self._standing: dict[_Head, _Standing] = {}
+        self._in_threads: set[socket.socket] = set()
+        self._arriving: dict[socket.socket, float] = {}  # until when a question must be there, monotonic
+        self._cut = math.inf  # when whoever is left is cut, monotonic
+        self._looked = -math.inf
 
     def load_wsgi(self) -> None:
         """Load the application: only here, for the process that watches this one needs none of it."""
@@ -115,6 +127,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
         def wsgi(environ: dict[str, Any], start_response: Callable[..., object]) -> object:
             client = environ["gunicorn.socket"]
+            if not environ.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" not in environ:
+                self._arriving.pop(client, None)
             if isinstance(client, _Kept):
                 environ[OFFER] = client.offer
             return app(environ, start_response)
@@ -167,15 +181,43 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return "\r\n".join([standing.status, *lines, "\r\n"]).encode("latin-1") + answer.body
 
     def enqueue_req(self, conn: TConn) -> None:
-        """Have a thread handle it."""
+        """Have a thread handle it, as soon as there is something: browsers connect before they ask."""
         head = conn.__dict__.pop("head", None)
-        if head is None:
+        if head is not None:
+            self._in_thread(conn, self._pass, conn, head)
+        elif conn.initialized or conn.data_ready:
+            self._arriving[conn.sock] = time.monotonic() + _ARRIVES_S
             self._in_thread(conn, self.handle, conn)
         else:
-            self._in_thread(conn, self._pass, conn, head)
+            conn.sock.setblocking(False)
+            conn.set_timeout()
+            self.pending_conns.append(conn)
+            readable = partial(self.on_pending_socket_readable, conn)
+            self.poller.register(conn.sock, selectors.EVENT_READ, readable)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Go on soon where the end is awaited."""
+        super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout, _LOOK_S))
+
+    def murder_pending(self) -> None:
+        """End what stays silent, what sends its question too slowly, and in the end whatever is left."""
+        super().murder_pending()
+        now = time.monotonic()
+        if now < self._looked + _LOOK_S:
+            return
+        self._looked = now
+        for client, until in list(self._arriving.items()):
+            if now > until:
+                self._arriving.pop(client, None)
+                _shut(client, socket.SHUT_RD)
+        if now > self._cut:
+            for client in self._in_threads:
+                _shut(client, socket.SHUT_RDWR)
 
     def finish_request(self, conn: TConn, fs: Future[object]) -> None:
         """Wait for what comes next on a connection; one that is not kept its thread has closed."""
+        self._in_threads.discard(conn.sock)
+        self._arriving.pop(conn.sock, None)
         if fs.result():
             super().finish_request(conn, fs)
         else:
@@ -193,14 +235,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         self._application.stop()
         self.alive = False
-        # gunicorn would wait two seconds for what may still come on connections that browsers keep.
-        until = time.monotonic() + _LINGER_S
-        for conn in self.keepalived_conns:
-            conn.timeout = min(conn.timeout, until)
+        # gunicorn would wait two seconds for what may still come on connections that browsers keep, and
+        # until it is killed for one that has never asked, or for one that takes nothing.
+        now = time.monotonic()
+        self._cut = now + _CUT_S
+        for conn in (*self.keepalived_conns, *self.pending_conns):
+            conn.timeout = min(conn.timeout, now + _LINGER_S)
+        for client in list(self._arriving):
+            self._arriving[client] = now + _LINGER_S
 
     # -- threads -----------------------------------------------------------------------------
 
     def _in_thread(self, conn: TConn, work: Callable[..., object], *args: object) -> None:
+        self._in_threads.add(conn.sock)
         done = self.tpool.submit(self._and_close, conn, work, *args)
         done.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
@@ -234,6 +281,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _note(self, head: _Head, follow_ups: FollowUps, answer: bytes) -> None:
         status, *lines = answer.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
         headers = {name: value for name, _, value in (line.partition(": ") for line in lines)}
+        if len(headers) < len(lines):
+            return  # one is there twice
         if len(self._standing) >= _MOST_STANDING:
             self._standing.clear()
         self._standing[head] = _Standing(follow_ups, status, headers, time.monotonic() + _STANDS_S)
@@ -249,20 +298,27 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return True
 
 
+def _shut(client: socket.socket, how: int) -> None:
+    """End one direction of a connection or both, for a thread that waits for it."""
+    with suppress(OSError):  # gone by itself
+        client.shutdown(how)
+
+
 def _question(conn: TConn, there: bytes) -> _Question | None:
     """What is there, split; None where it is not whole, or more than one, or has no body."""
     head, end, body = there.partition(b"\r\n\r\n")
     if not end or not body:
         return None
-    lines, length, given_id = [], None, ""
+    lines, length, given_id, seen = [], None, "", set()
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
         name = name.lower()
         if name == b"content-length" and length is None and (found := _LENGTH.fullmatch(value)):
             length = found
-        elif name in _OF_EACH and _PLAIN.fullmatch(value):
+        elif name in _OF_EACH and name not in seen and _PLAIN.fullmatch(value):
+            seen.add(name)
             if name == _ID:
-                given_id += value.decode().strip()
+                given_id = value.decode().strip()
         else:
             lines.append(line)
     if length is None or int(length[1]) != len(body):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import gzip
 import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ BODY = orjson.dumps(question({"exchange": "demo", "symbol": "BTCUSDT", "tf": "1m
 SOCKET_KEY = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 AT_ONCE_S = 1.0  # a thread that waits for a client waits for longer
 GZIP = "Content-Type: application/json\r\nAccept-Encoding: gzip\r\n"
+BEGIN = f"POST /{PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\n{GZIP}".encode()
+LENGTH = b"Content-Length: %d\r\n\r\n" % len(BODY)
 WRONG = f"Authorization: Basic {base64.b64encode(b'ada:wrong').decode()}\r\n"
 RIGHT = f"Authorization: Basic {base64.b64encode(b'ada:secret').decode()}\r\n"
 
@@ -56,7 +59,7 @@ class Page:
         if small_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         self.socket.connect(("127.0.0.1", port(program)))
-        self.head = f"POST /{PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\n{GZIP}{headers}".encode()
+        self.head = BEGIN + headers.encode()
         self.told = b""
 
     def ask(self, body: bytes = BODY) -> HTTPResponse:
@@ -179,7 +182,7 @@ def test_a_handshake_or_another_question_with_a_body_harms_nobody(program: Progr
 @pytest.mark.parametrize(
     "pieces",
     [
-        (b"Content-Length: %d\r\n\r\n" % len(BODY), BODY),
+        (LENGTH, BODY),
         (b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(BODY), BODY + b"\r\n0\r\n\r\n"),
         (b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY[:20]), BODY[20:]),
         (b"Content-", b"Length: %d\r\n\r\n%b" % (len(BODY), BODY)),
@@ -210,7 +213,7 @@ def test_two_questions_at_once_are_both_answered(program: Program) -> None:
     """What came with the first one is not forgotten."""
     with closing(Page(program)) as page:
         assert [page.ask().status for _ in range(3)] == [200] * 3
-        page.socket.sendall(2 * (page.head + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY))
+        page.socket.sendall(2 * (page.head + LENGTH + BODY))
         told = b""
         while told.count(b"HTTP/1.1 200 OK") < 2:
             told += page.socket.recv(1 << 16)
@@ -250,7 +253,7 @@ def test_a_page_that_takes_nothing_holds_up_nobody(program: Program) -> None:
         page.socket.settimeout(0.2)
         with pytest.raises(OSError, match=r"timed out|reset|Broken"):  # noqa: PT012 - whichever is first
             for _ in range(5_000):
-                page.socket.sendall(page.head + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
+                page.socket.sendall(page.head + LENGTH + BODY)
                 assert seconds_of_a_page(program) < AT_ONCE_S
         for _ in range(5):
             assert seconds_of_a_page(program) < AT_ONCE_S
@@ -264,6 +267,56 @@ def test_who_was_told_goodbye_and_stays_holds_up_nobody(program: Program) -> Non
             client.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
         time.sleep(0.2)
         assert seconds_of_a_page(program) < AT_ONCE_S
+
+
+def test_who_says_nothing_takes_no_thread(program: Program) -> None:
+    """Browsers connect before they ask."""
+    with ExitStack() as stack:
+        for _ in range(3 * (PAGE_THREADS + SOCKETS)):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port(program))))
+        assert seconds_of_a_page(program) < AT_ONCE_S
+
+
+@pytest.mark.parametrize("begin", [b"GET /health HTTP/1.1\r\nX: ", BEGIN + b"Content-Length: 1000\r\n\r\n"])
+def test_a_question_that_comes_by_drops_gives_its_thread_back(program: Program, begin: bytes) -> None:
+    """It has ten seconds in all, however many drops there are."""
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port(program))))
+            for _ in range(PAGE_THREADS + SOCKETS)
+        ]
+        for client in clients:
+            client.sendall(begin)
+        begun = time.monotonic()
+        answered = threading.Thread(target=seconds_of_a_page, args=(program,))
+        answered.start()
+        while answered.is_alive():
+            assert time.monotonic() < begun + 15
+            for client in clients:
+                with suppress(OSError):
+                    client.sendall(b"x")
+            answered.join(0.5)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"GET / HT", BEGIN + b"Content-Length: 1000\r\n\r\n{", 400 * (BEGIN + LENGTH + BODY)],
+    ids=["nothing", "half a head", "half a body", "and takes no answer"],
+)
+def test_the_end_comes_in_time_whoever_is_there(tmp_path: Path, said: bytes) -> None:
+    """Who has not asked yet, asks slowly or takes nothing is cut; a browser's page keeps its connection."""
+    with running(SERVE, tmp_path / "log") as program, ExitStack() as stack:
+        wait_until(program.ready, 30)
+        page = stack.enter_context(closing(Page(program)))
+        assert [page.ask().status for _ in range(3)] == [200] * 3
+        for _ in range(3):
+            client = stack.enter_context(closing(Page(program, small_buffer=True))).socket
+            client.setblocking(False)
+            with suppress(BlockingIOError):
+                client.sendall(said)
+        time.sleep(0.5)
+        assert asked_to_end(program) < AT_MOST_S
+    assert "Traceback" not in program.output
 
 
 def test_the_end_comes_in_time_for_pages_that_are_open(tmp_path: Path) -> None:
