@@ -220,10 +220,10 @@ def soak(minutes: float) -> bool:
             symbols = [each.symbol for each in market.listings]
             crowd, trouble = Crowd(app.root, symbols), Trouble(exchange)
             trouble.start()
+            _begin_all_threads(app)
             crowd.come()
             _sample(app, minutes * 60 * _WARM_UP)
             crowd.go()
-            _begin_all_threads(app)
             time.sleep(_REST_S)
             threads, files = _threads(app), _files(app)
             crowd.come()

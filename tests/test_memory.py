@@ -5,14 +5,18 @@ from __future__ import annotations
 import gc
 import random
 import tracemalloc
+import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import MINUTE_MS, Timeframe, Trade, Venue
 from orderflow_dash.memory import held_memory
+from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from orderflow_dash.view import SeriesStream, View, ViewKey
+from tests.conftest import Served, venues_at, wait_until
 from tests.exchanges.frames import instrument
 from tests.footprint.reference import START
 
@@ -90,3 +94,24 @@ def test_the_symbols_that_take_most_are_named() -> None:
     assert held["minutes"] == 12
     assert held["series_bytes"] == sum(stream.series.held_bytes() for stream in streams.values())
     assert held["views_bytes"] == held["shelves_bytes"] == 0
+
+
+@pytest.mark.parametrize("venue", [Venue.BINANCE, Venue.BYBIT])
+def test_what_nobody_watches_any_more_is_gone_without_the_collector(
+    serve: Callable[..., Served], tmp_path: Path, venue: Venue
+) -> None:
+    """A symbol's minutes and hours go with its last watcher: cycles would keep them until a full round."""
+    with SimulatedExchange(SyntheticMarket(seed=7, speed=40, history_ms=10 * MINUTE_MS)) as exchange:
+        settings = {"database_url": f"sqlite:///{tmp_path}/history.sqlite3", "reconcile": 1, "grace": 0}
+        app = serve(**venues_at(exchange), **settings)
+        app.hub.instrument(venue, "BTCUSDT")  # waits for the venue's list
+        gc.collect()
+        gc.disable()
+        try:
+            with app.socket(exchange=venue.value, symbol="BTCUSDT", tf="1m", emit_ms=50) as socket:
+                socket.recv(timeout=20)  # the handshake alone begins nothing
+                stream = weakref.ref(app.hub._streams[venue, "BTCUSDT"])
+                wait_until(lambda: '"verified":true' in socket.recv(timeout=20), 60)
+            wait_until(lambda: stream() is None, 10)
+        finally:
+            gc.enable()

@@ -115,7 +115,6 @@ class ContiguousIds:
         self.impossible = 0
         self.known_until = 0
         self._sink = sink
-        self._deliver = sink.on_trades
         self._next: int | None = None
         self._last_time = 0
         self._holes: list[Hole] = []
@@ -128,7 +127,7 @@ class ContiguousIds:
             if order == self._next and quantity and time >= self._last_time:  # nearly always
                 self._next = order + 1
                 self._last_time = time
-                self._deliver(trades)
+                self._sink.on_trades(trades)
                 return
         for trade in trades:
             self._take(trade)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
@@ -24,6 +25,12 @@ class RestError(Exception):
     def __init__(self, text: str, status: int | None = None) -> None:
         super().__init__(text)
         self.status = status
+
+
+class _Answer(NamedTuple):
+    status: int
+    headers: httpx.Headers
+    body: bytes
 
 
 class RestClient:
@@ -57,37 +64,45 @@ class RestClient:
         if pause > 0:
             raise RestError(f"{urlsplit(self.root).hostname}: paused for {pause:.0f} s, as the venue asked")
         try:
-            response = self._ask(path, params)
+            answer = self._ask(path, params)
         except RuntimeError:
             self._check_open()  # it was closed meanwhile
             raise
         except (httpx.HTTPError, OSError) as error:
             raise RestError(describe_failure(error, self.root)) from error
-        weight = response.headers.get(_WEIGHT_HEADER, "")
+        weight = answer.headers.get(_WEIGHT_HEADER, "")
         if weight.isdecimal():
             self._weight, self._weight_at = int(weight), time.monotonic()
-        status = response.status_code
-        if status in _BLOCKS:
-            self._resume_at = time.monotonic() + _retry_after(response, _BLOCKS[status])
-        if status != httpx.codes.OK:
-            raise RestError(f"{urlsplit(self.root).hostname}: {describe_status(status)}", status)
-        if len(response.content) > _LARGEST_BODY:
-            raise RestError(f"{urlsplit(self.root).hostname}: an answer of {len(response.content)} bytes")
-        return response.content
+        if answer.status in _BLOCKS:
+            self._resume_at = time.monotonic() + _retry_after(answer.headers, _BLOCKS[answer.status])
+        if answer.status != httpx.codes.OK:
+            told = describe_status(answer.status)
+            raise RestError(f"{urlsplit(self.root).hostname}: {told}", answer.status)
+        return answer.body
 
-    def _ask(self, path: str, params: Mapping[str, str | int] | None) -> httpx.Response:
+    def _ask(self, path: str, params: Mapping[str, str | int] | None) -> _Answer:
         try:
-            return self._client.get(path, params=params)
+            return self._read(path, params)
         except httpx.RemoteProtocolError:
             # A connection that was kept alive and that the venue has closed meanwhile: a new one will do.
-            return self._client.get(path, params=params)
+            return self._read(path, params)
+
+    def _read(self, path: str, params: Mapping[str, str | int] | None) -> _Answer:
+        # Piece by piece: httpx's response is in a cycle, and a body that it has read stays with it.
+        with self._client.stream("GET", path, params=params) as response:
+            body = bytearray()
+            for piece in response.iter_bytes():
+                body += piece
+                if len(body) > _LARGEST_BODY:
+                    raise RestError(f"{urlsplit(self.root).hostname}: more than {_LARGEST_BODY} bytes")
+            return _Answer(response.status_code, response.headers, bytes(body))
 
     def close(self) -> None:
         """Release its sockets."""
         self._client.close()
 
 
-def _retry_after(response: httpx.Response, default: float) -> float:
-    text = response.headers.get("Retry-After", "")
+def _retry_after(headers: httpx.Headers, default: float) -> float:
+    text = headers.get("Retry-After", "")
     # Seconds; a date, which no venue of ours sends, counts as nothing told.
     return min(max(1.0, float(text)), _LONGEST_PAUSE_S) if text.isdecimal() else default

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable
 
@@ -38,7 +39,8 @@ class TradeStream:
         self.topic = topic
         self.ended = False
         self.repaired = 0  # trades that came by request
-        self.continuity = continuity(self)
+        # No cycle: what an ended symbol held would stay until the collector has gone through everything.
+        self.continuity = continuity(weakref.proxy(self))
         self._known = known
         if known is not None:
             self.continuity.known_until = known.until
@@ -50,8 +52,8 @@ class TradeStream:
         self.outrun = False  # what is known is later than what comes: it is of another source
         self.connection: Connection | None = None
         self.asked_at = time.monotonic()
-        self.lag = LagMeter()
-        self.recent_lag = LagWindow(lambda: self.lag.count()[0])
+        self.lag = lag = LagMeter()
+        self.recent_lag = LagWindow(lambda: lag.count()[0])
         self._sink = sink
         self._repairer = repairer
 

@@ -17,7 +17,6 @@ from sqlalchemy import event
 from .failure import StoreError, describe_failure
 
 _PAGE = 16_384  # bytes: a minute of 200 levels is some hundred bytes, an hour of a whole market several pages
-_CACHE_KIB = 16_384  # of each connection
 _BUSY_S = 10.0
 _TRY_AGAIN_S = 0.02
 _CONNECT_S = 5
@@ -162,7 +161,6 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - 
         cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
     _write_ahead(cursor)
     cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
     cursor.close()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -172,8 +174,23 @@ def test_an_answer_too_large_is_refused(venue, client, monkeypatch):
     """No venue's list is that long."""
     monkeypatch.setattr(rest, "_LARGEST_BODY", 10)
     venue.body = b"x" * 11
-    with pytest.raises(RestError, match="11 bytes"):
+    with pytest.raises(RestError, match="more than 10 bytes"):
         client().get("/a")
+
+
+def test_a_body_that_was_read_is_gone_without_the_collector(venue, client):
+    """A busy venue's answers would pile up until its next full round."""
+    made, venue.body = client(), b"x" * 4_000_000
+    made.get("/a")
+    gc.disable()
+    tracemalloc.start()
+    try:
+        for _ in range(3):
+            made.get("/a")
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
+        gc.enable()
 
 
 def test_the_used_weight_is_what_the_venue_told_last(venue, client, monkeypatch):
