@@ -2,9 +2,9 @@
 
 The app begins as one that has run for long: a day of every symbol is stored, which is the most that anybody
 looks at here. It is a day of the market itself, whose prices wander: were less stored than is looked at, or
-less wide, then what is looked at would grow for hours. After the warm-up memory must stay flat, and once
-everybody has gone the app must hold as many threads and files as it did before they came back. Whatever it
-logs as an error is a failure.
+less wide, then what is looked at would grow for hours. A first round of clients comes and goes; what the app
+holds then is its rest. The next stay. After their warm-up memory must be flat, and once they have gone too
+the app must hold as many threads and files as after the first. Whatever it logs as an error is a failure.
 MINUTES is how long.
 """
 
@@ -41,6 +41,7 @@ from orderflow_dash.worker import PAGE_THREADS
 
 SPEED = 20
 SOCKETS = 24
+_FIRST_S = 60.0
 _WARM_UP = 0.3  # of the time
 _EVERY_S = 5.0
 _FAULT_S = 20.0
@@ -222,11 +223,12 @@ def soak(minutes: float) -> bool:
             trouble.start()
             _begin_all_threads(app)
             crowd.come()
-            _sample(app, minutes * 60 * _WARM_UP)
+            _sample(app, _FIRST_S)
             crowd.go()
             time.sleep(_REST_S)
             threads, files = _threads(app), _files(app)
             crowd.come()
+            _sample(app, minutes * 60 * _WARM_UP)
             found = _sample(app, minutes * 60 * (1 - _WARM_UP))
             crowd.go()
             trouble.stop()

@@ -16,7 +16,7 @@ _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 _ARENAS: Final = 2
 _LARGE: Final = 128 * 1024  # bytes; glibc begins there too, but raises it by itself, to 32 MiB
-_EVERY_S: Final = 20.0
+_EVERY_S: Final = 5.0
 
 _libc: Final = ctypes.CDLL(None)
 
