@@ -109,6 +109,8 @@ class Feed:
                 del self._streams[symbol]
                 raise
             stream.connection.add([stream.topic])
+        if self._repairer is not None:
+            self._repairer.seek(stream)
 
     def unsubscribe(self, symbol: str) -> None:
         """End a symbol's stream; the last one on a connection ends that too. Waits for nothing."""
@@ -163,10 +165,11 @@ class Feed:
         still = now - stream.connection.turned_at
         if still > _STANDS_STILL_S:
             return StreamStatus(State.STALE, f"its thread stands still for {still:.0f} s", age_ms)
-        if last is None or age_ms is None:
-            return StreamStatus(State.CONNECTING, "connected, waiting for the first trade", None)
         if self._repairer is not None and self._repairer.busy(stream):
             return StreamStatus(State.REPAIRING, "fetching trades that are missing", age_ms)
+        if last is None or age_ms is None:
+            awaited = "next" if stream.trades else "first"
+            return StreamStatus(State.CONNECTING, f"connected, waiting for the {awaited} trade", None)
         if now - last > stream.rhythm.patience:
             usual = f"more than {stream.rhythm.patience:.0f} s is unusual for {symbol}"
             return StreamStatus(State.STALE, f"no trade for {now - last:.0f} s; {usual}", age_ms)

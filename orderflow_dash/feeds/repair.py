@@ -1,4 +1,4 @@
-"""Fetches what a stream lacks: holes in its trades, and the trades before its first one.
+"""Fetches what a stream lacks: holes in its trades, the trades before its first, the first if it is silent.
 
 One thread per venue takes one request at a time, in turn for all symbols, so that a long history of one
 does not keep a short hole of another waiting. Nothing else waits for it.
@@ -27,6 +27,8 @@ _PAGE = 1_000  # the most that both venues give at once
 _WINDOW_MS = 3_600_000 - 1  # Binance wants start and end less than an hour apart
 _MOST_WEIGHT = 2_000  # of Binance's 2,400 a minute, with whatever else the venue is asked
 _SETTLE_S = 0.3  # a hole that was only a matter of order closes by itself
+_SILENT_S = 3.0  # most symbols have traded by then; one that has not has a past all the same
+_SEEK_AGAIN_S = 30.0
 
 
 class Fillable(Protocol):
@@ -34,6 +36,10 @@ class Fillable(Protocol):
 
     instrument: Instrument
     ended: bool
+    trades: int  # that it has passed on
+
+    def begin_with(self, batch: TradeBatch) -> None:
+        """Begin with a trade of the past, where none has come by itself."""
 
     def fill(self, batch: TradeBatch) -> int:
         """Count trades that were fetched, where they were missing; how many were."""
@@ -50,7 +56,10 @@ class Fillable(Protocol):
 
 @dataclass(slots=True)
 class Job:
-    """What is to be fetched: a hole, or (before its extent is known) the history before ``first``."""
+    """What is to be fetched: a hole, or (before its extent is known) the history before ``first``.
+
+    ``is_seek``: or the newest trade of a stream that is silent.
+    """
 
     stream: Fillable
     hole: Hole | None
@@ -58,6 +67,7 @@ class Job:
     since: int = 0  # ms: history is wanted from here
     first: Trade = (0, 0, 0, 0)  # of the stream
     anchor: str | None = None  # the first trade's id, where ids are only unique
+    is_seek: bool = False
 
 
 class RepairMethod(Protocol):
@@ -65,6 +75,9 @@ class RepairMethod(Protocol):
 
     def step(self, job: Job) -> bool:
         """One request. True once nothing more can be done. Raises RestError or ValueError."""
+
+    def newest(self, instrument: Instrument) -> TradeBatch:
+        """The newest trade; none where there never was one. One request. Raises RestError or ValueError."""
 
 
 class BinanceRepair:
@@ -75,8 +88,6 @@ class BinanceRepair:
 
     def step(self, job: Job) -> bool:
         """Fetch the newest page that is missing."""
-        if self._rest.used_weight() > _MOST_WEIGHT:
-            raise RestError("the venue's weight of this minute is nearly used up")
         if job.hole is None:
             return self._find_history(job)
         if not job.hole.missing:
@@ -84,18 +95,22 @@ class BinanceRepair:
             return True
         first, last = job.hole.missing[-1]
         start = max(first, last - _PAGE + 1)
-        trades = self._page(job, {"fromId": start, "limit": _PAGE})
+        trades = self._page(job.stream.instrument, {"fromId": start, "limit": _PAGE})
         wanted = [trade for trade in trades if start <= trade[1] <= last]
         filled = job.stream.fill(TradeBatch(job.stream.instrument.symbol, wanted))
         if not filled:
             log.warning("%s: the venue no longer has trade %d", job.stream.instrument.symbol, last)
         return not filled or not job.hole.missing
 
+    def newest(self, instrument: Instrument) -> TradeBatch:
+        """Without an id or a time the venue gives the newest."""
+        return TradeBatch(instrument.symbol, self._page(instrument, {"limit": 1}))
+
     def _find_history(self, job: Job) -> bool:
         """Find the first id that is wanted; an hour at a time."""
         time_, order, *_ = job.first
         end = min(job.since + _WINDOW_MS, time_)
-        rows = self._page(job, {"startTime": job.since, "endTime": end, "limit": 1})
+        rows = self._page(job.stream.instrument, {"startTime": job.since, "endTime": end, "limit": 1})
         if not rows and end < time_:
             job.since = end + 1
             return False
@@ -108,8 +123,9 @@ class BinanceRepair:
         job.stream.close(job.hole)
         return True
 
-    def _page(self, job: Job, params: dict[str, str | int]) -> list[Trade]:
-        instrument = job.stream.instrument
+    def _page(self, instrument: Instrument, params: dict[str, str | int]) -> list[Trade]:
+        if self._rest.used_weight() > _MOST_WEIGHT:
+            raise RestError("the venue's weight of this minute is nearly used up")
         query: dict[str, str | int] = {"symbol": instrument.symbol, **params}
         body = self._rest.get(binance_rest.AGG_TRADES_PATH, query)
         return binance_rest.parse_agg_trades(instrument, body)
@@ -124,9 +140,7 @@ class BybitRepair:
     def step(self, job: Job) -> bool:
         """Fetch the page; there is no other."""
         instrument = job.stream.instrument
-        params: dict[str, str | int] = {"category": "linear", "symbol": instrument.symbol, "limit": _PAGE}
-        body = self._rest.get(bybit_rest.RECENT_TRADES_PATH, params)
-        batch = bybit_rest.parse_recent_trades(instrument, body)
+        batch = self._page(instrument)
         if job.hole is not None and job.hole.resumed:
             self._resume(job.stream, job.hole, batch)
             return True
@@ -139,6 +153,17 @@ class BybitRepair:
             job.hole.fetched += job.stream.fill(_after(batch, anchor))
             job.stream.close(job.hole)
         return True
+
+    def newest(self, instrument: Instrument) -> TradeBatch:
+        """The last of the page: a page of one might be a block trade, which does not count."""
+        batch = self._page(instrument)
+        return TradeBatch(batch.symbol, batch.trades[-1:], (batch.uids or [])[-1:])
+
+    def _page(self, instrument: Instrument) -> TradeBatch:
+        params: dict[str, str | int] = {"category": "linear", "symbol": instrument.symbol, "limit": _PAGE}
+        return bybit_rest.parse_recent_trades(
+            instrument, self._rest.get(bybit_rest.RECENT_TRADES_PATH, params)
+        )
 
     @staticmethod
     def _resume(stream: Fillable, hole: Hole, batch: TradeBatch) -> None:
@@ -220,6 +245,12 @@ class Repairer:
         stream.expect(hole)
         self._put(Job(stream, hole))
 
+    def seek(self, stream: Fillable) -> None:
+        """Should a stream stay silent, begin it with the venue's newest trade: its past can be had."""
+        if self._history_ms:
+            self._jobs.append(Job(stream, None, time.monotonic() + _SILENT_S, is_seek=True))
+            self._wake.set()
+
     def hole(self, stream: Fillable, hole: Hole) -> None:
         """Trades are missing: fetch them."""
         self._put(Job(stream, hole, time.monotonic() + _SETTLE_S))
@@ -235,6 +266,8 @@ class Repairer:
         self._wake.set()
 
     def _done(self, job: Job) -> None:
+        if job.is_seek:
+            return  # nobody waits for it
         with self._lock:
             self._busy[id(job.stream)] -= 1
             if not self._busy[id(job.stream)]:
@@ -248,8 +281,7 @@ class Repairer:
                 self._wake.clear()
                 continue
             try:
-                finished = job.stream.ended or self._method.step(job)
-                self._backoff.reset()
+                finished = job.stream.ended or self._advanced(job)
             except (RestError, ValueError) as error:
                 wait = self._backoff.next()
                 log.info("%s: repair waits %.1f s: %s", job.stream.instrument.symbol, wait, error)
@@ -264,12 +296,31 @@ class Repairer:
             else:
                 self._jobs.append(job)
 
+    def _advanced(self, job: Job) -> bool:
+        """One request; whether it was the last one of the job. Raises as the method does."""
+        if job.is_seek:
+            return self._sought(job)
+        finished = self._method.step(job)
+        self._backoff.reset()
+        return finished
+
+    def _sought(self, job: Job) -> bool:
+        """Begin the stream if it is still silent. What fails is tried again, and keeps no repair waiting."""
+        if not job.stream.trades:
+            try:
+                job.stream.begin_with(self._method.newest(job.stream.instrument))
+            except (RestError, ValueError) as error:
+                log.info("%s: its past is not to be had yet: %s", job.stream.instrument.symbol, error)
+                job.due = time.monotonic() + _SEEK_AGAIN_S
+                return False
+        return True
+
     def _next(self) -> Job | None:
         """The job that is due and has waited longest."""
         now = time.monotonic()
         for _ in range(len(self._jobs)):
             job = self._jobs.popleft()
-            if job.due <= now:
+            if job.due <= now or job.stream.ended:
                 return job
             self._jobs.append(job)
         return None

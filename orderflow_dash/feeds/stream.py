@@ -71,6 +71,22 @@ class TradeStream:
                 if not before and self._repairer is not None:
                     self._repairer.begin(self, batch, self._known)
 
+    def begin_with(self, batch: TradeBatch) -> None:
+        """Begin with a trade of the past, where none has come by itself.
+
+        It is no sign of life: rhythm and lag do not hear of it. Whether others pass between it and the
+        first to come is still to be proved, as after a break of the connection.
+        """
+        with self.lock:
+            if self.trades or not batch.trades or self._repairer is None:
+                return
+            if self._known is not None and batch.trades[-1][0] < self._known.until:
+                return  # what is stored reaches further
+            self.continuity.receive(batch)
+            if self.trades:
+                self.continuity.interrupted()
+                self._repairer.begin(self, batch, self._known)
+
     def interrupted(self) -> None:
         """Its connection broke."""
         with self.lock:
