@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from socket import create_connection
+from socket import SHUT_RDWR, create_connection
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -135,7 +135,7 @@ class Crowd:
                 with suppress(TimeoutError):
                     client.recv(timeout=0.5)
             if chance.random() < 0.3:
-                client.socket.close()  # gone without a word
+                client.socket.shutdown(SHUT_RDWR)  # gone without a word
 
     def _browse(self, chance: random.Random) -> None:
         pages = ("", "health", "metrics", "help", f"embed?{self._view(chance)}", f"?{self._view(chance)}")
