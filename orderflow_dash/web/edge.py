@@ -46,6 +46,12 @@ def guard_edge(server: Flask, prefix: str = "/") -> None:
     server.ensure_sync = lambda function: function  # type: ignore[method-assign,assignment]
 
     @server.before_request
+    def refuse_control_characters() -> None:
+        # No client may send them bare, and the router's own redirects would carry them into a header.
+        if any(byte < 0x20 or byte == 0x7F for byte in request.query_string):
+            abort(400)
+
+    @server.before_request
     def lead_to_the_one_address() -> AnyResponse | None:
         page = slashed.get(request.path)
         if page is None:
