@@ -306,13 +306,15 @@ class Repairer:
 
     def _sought(self, job: Job) -> bool:
         """Begin the stream if it is still silent. What fails is tried again, and keeps no repair waiting."""
-        if not job.stream.trades:
-            try:
-                job.stream.begin_with(self._method.newest(job.stream.instrument))
-            except (RestError, ValueError) as error:
-                log.info("%s: its past is not to be had yet: %s", job.stream.instrument.symbol, error)
-                job.due = time.monotonic() + _SEEK_AGAIN_S
-                return False
+        if job.stream.trades:
+            return True
+        try:
+            batch = self._method.newest(job.stream.instrument)
+        except (RestError, ValueError) as error:
+            log.info("%s: its past is not to be had yet: %s", job.stream.instrument.symbol, error)
+            job.due = time.monotonic() + _SEEK_AGAIN_S
+            return False
+        job.stream.begin_with(batch)
         return True
 
     def _next(self) -> Job | None:

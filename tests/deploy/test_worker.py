@@ -91,7 +91,7 @@ def half_asked(program: Program, stack: ExitStack) -> None:
     for _ in range(PAGE_THREADS + SOCKETS):
         client = stack.enter_context(socket.create_connection(("127.0.0.1", port(program))))
         client.sendall(b"GET /health HTTP/1.1\r\n")
-    time.sleep(0.1)
+    time.sleep(0.1)  # until threads have them: nothing tells from outside
 
 
 def answered_without_a_thread(program: Program, *pages: Page) -> bool:
@@ -196,7 +196,7 @@ def test_a_question_in_pieces_is_waited_for_by_a_thread(
         for _ in range(3):
             assert page.ask().status == 200
         page.socket.sendall(page.head + pieces[0])
-        time.sleep(0.2)
+        time.sleep(0.2)  # until a thread waits for the rest
         assert seconds_of_a_page(program) < AT_ONCE_S
         page.socket.sendall(pieces[1])
         assert page.answer().status == 200
@@ -265,7 +265,7 @@ def test_who_was_told_goodbye_and_stays_holds_up_nobody(program: Program) -> Non
         for _ in range(5):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", port(program))))
             client.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-        time.sleep(0.2)
+        time.sleep(0.2)  # until they are told goodbye; none reads it
         assert seconds_of_a_page(program) < AT_ONCE_S
 
 
@@ -320,7 +320,7 @@ def test_the_end_comes_in_time_whoever_is_there(tmp_path: Path, said: bytes, tim
             with suppress(TimeoutError):  # nothing more is read, as no answer is taken
                 for _ in range(times):
                     client.sendall(said)
-        time.sleep(0.5)
+        time.sleep(0.5)  # until threads stand at buffers that are full
         assert asked_to_end(program) < AT_MOST_S
     assert "Traceback" not in program.output
 

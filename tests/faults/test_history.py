@@ -95,50 +95,36 @@ def test_bybit_tells_as_much_as_its_recent_trades_hold(
 
 @pytest.mark.parametrize("venue", [Venue.BINANCE, Venue.BYBIT])
 def test_a_silent_symbol_shows_its_past_before_it_trades(
-    exchange: SimulatedExchange, serve: Callable[..., Served], venue: Venue
-) -> None:
-    """Whole and equal to the market's own; the first trade that comes by itself joins without a hole."""
-    app = serve(**venues_at(exchange), history=20)
-    query = {"exchange": venue.value, "symbol": "YFIUSDT", "step": tick(exchange, "YFIUSDT"), "lookback": 500}
-    with app.socket(**query, emit_ms=50) as socket:
-        reader = CandleReader(socket)
-        wait_until(lambda: (reader.read(), len(reader.candles) > 1)[1], 90)
-        wait_until(lambda: (reader.read(), reader.states[-1:] == ["live"])[1], 90)
-        reader.catch_up()
-    candles = [reader.candles[open_ts] for open_ts in sorted(reader.candles)]
-    minutes = truth(exchange, "YFIUSDT", venue)
-    assert_consistent(candles)
-    for candle in candles[1:-1]:
-        assert candle["quality"] in ("repaired", "complete")
-        assert_equals_truth(candle, minutes[candle["open_ts"]])
-    assert app.health(venue.value)["gaps"] == 0
-
-
-@pytest.mark.parametrize("venue", [Venue.BINANCE, Venue.BYBIT])
-def test_the_past_of_a_market_that_stands_still_is_shown(
     serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch, venue: Venue
 ) -> None:
-    """Also where the venue answers only the second time; and nothing of it makes the symbol live."""
+    """Also where the venue tells it only when asked again. A trade lost before the next is fetched."""
     monkeypatch.setattr(repair, "_SEEK_AGAIN_S", 1.0)
-    with SimulatedExchange(SyntheticMarket(seed=5, speed=0.001, history_ms=20 * MINUTE)) as exchange:
-        path = AGG_TRADES_PATH if venue is Venue.BINANCE else RECENT_TRADES_PATH
-        exchange.faults.http(503, path=path)
+    # The first twenty seconds of this market bring no trade of the symbol.
+    with SimulatedExchange(SyntheticMarket(seed=27, speed=0.5, history_ms=20 * MINUTE)) as exchange:
+        is_binance = venue is Venue.BINANCE
+        exchange.faults.http(503, path=AGG_TRADES_PATH if is_binance else RECENT_TRADES_PATH)
+        exchange.faults.drop(1, "yfiusdt@aggTrade" if is_binance else "publicTrade.YFIUSDT")
         app = serve(**venues_at(exchange), history=10)
-        query = {"exchange": venue.value, "symbol": "YFIUSDT", "step": "1", "lookback": 500, "emit_ms": 50}
-        with app.socket(**query) as socket:
+        query = {"exchange": venue.value, "symbol": "YFIUSDT", "step": tick(exchange, "YFIUSDT")}
+        with app.socket(**query, lookback=500, emit_ms=50) as socket:
             reader = CandleReader(socket)
             wait_until(lambda: (reader.read(), len(reader.candles) > 1)[1], 20)
             reader.drain()
-            stream = app.health(venue.value)["streams"]["YFIUSDT"]
+            known, stream = dict(reader.candles), app.health(venue.value)["streams"]["YFIUSDT"]
+            assert "live" not in reader.states
+            assert (stream["detail"], stream["age_ms"]) == ("connected, waiting for the next trade", None)
+            assert exchange.faults.counts["http"] == 1
+            wait_until(lambda: (reader.read(), reader.states[-1:] == ["live"])[1], 60)
+            reader.catch_up()
+            health = app.health(venue.value)
         minutes = truth(exchange, "YFIUSDT", venue)
     candles = [reader.candles[open_ts] for open_ts in sorted(reader.candles)]
     assert_consistent(candles)
-    for candle in candles[1:-1]:
+    for candle in [*list(known.values())[1:-1], *candles[1:-1]]:
+        assert candle["quality"] in ("repaired", "complete")
         assert_equals_truth(candle, minutes[candle["open_ts"]])
-    assert "live" not in reader.states
-    assert (stream["state"], stream["age_ms"], stream["gaps"]) == ("connecting", None, 0)
-    assert stream["detail"] == "connected, waiting for the next trade"
-    assert exchange.faults.counts["http"] == 1
+    assert (stream["gaps"], health["gaps"]) == (0, 1)
+    assert health["repaired"] == stream["repaired"] + 1
 
 
 def test_without_history_a_stream_begins_where_it_begins(

@@ -60,7 +60,7 @@ def test_no_connection_outlives_it_that_came_as_it_ended(running):
     busy.append(threading.Thread(target=compute))
     for each in busy:
         each.start()
-    time.sleep(0.3)
+    time.sleep(0.3)  # connections of all of them under way
     exchange.stop()
     over.set()
     for each in busy:
