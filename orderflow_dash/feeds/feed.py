@@ -168,8 +168,7 @@ class Feed:
         if self._repairer is not None and self._repairer.busy(stream):
             return StreamStatus(State.REPAIRING, "fetching trades that are missing", age_ms)
         if last is None or age_ms is None:
-            awaited = "next" if stream.trades else "first"
-            return StreamStatus(State.CONNECTING, f"connected, waiting for the {awaited} trade", None)
+            return StreamStatus(State.CONNECTING, "connected, waiting for a trade", None)
         if now - last > stream.rhythm.patience:
             usual = f"more than {stream.rhythm.patience:.0f} s is unusual for {symbol}"
             return StreamStatus(State.STALE, f"no trade for {now - last:.0f} s; {usual}", age_ms)

@@ -112,7 +112,7 @@ def test_a_silent_symbol_shows_its_past_before_it_trades(
             reader.drain()
             known, stream = dict(reader.candles), app.health(venue.value)["streams"]["YFIUSDT"]
             assert "live" not in reader.states
-            assert (stream["detail"], stream["age_ms"]) == ("connected, waiting for the next trade", None)
+            assert (stream["detail"], stream["age_ms"]) == ("connected, waiting for a trade", None)
             assert exchange.faults.counts["http"] == 1
             wait_until(lambda: (reader.read(), reader.states[-1:] == ["live"])[1], 60)
             reader.catch_up()

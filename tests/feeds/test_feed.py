@@ -432,7 +432,7 @@ def test_silence_out_of_rhythm_is_stale_and_asked_about(feeds, monkeypatch):
         wait_until(subscribed(server, 3))
         told(server, 0, 1)
         wait_until(lambda: sink.trades)
-        assert feed.status("ETHUSDT").detail == "connected, waiting for the first trade"
+        assert feed.status("ETHUSDT").detail == "connected, waiting for a trade"
         stream = feed._streams["BTCUSDT"]
         stream.rhythm.last -= 500
         stream.asked_at -= 500
