@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from itertools import groupby
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from .footprint.minute import Levels
 from .footprint.shelf import SHELF_HOURS, ShelfHour, known_ms
 from .market import HOUR_MS, MINUTE_MS, Instrument, Quality, Timeframe
 from .store.candles import stored_candles
-from .store.minutes import StoredMinute, combine, restore
+from .store.minutes import StoredHour, StoredMinute, combine, common_grid, restore
 from .store.null import History as Store
 from .store.store import EVER
 from .supervised import CRASHES, SupervisedThread
@@ -94,7 +95,7 @@ class History:
             told.keep(self._store)
 
     def older(
-        self, instrument: Instrument, timeframe: Timeframe, step: int, since: int, until: int
+        self, instrument: Instrument, timeframe: Timeframe, step: Decimal, since: int, until: int
     ) -> list[Candle]:
         """Stored candles that open from ``since`` and before ``until`` (ms), old to new. May take long."""
         load = self._store.load_hours if timeframe is Timeframe.H1 else self._store.load
@@ -104,7 +105,7 @@ class History:
         self,
         instrument: Instrument,
         timeframe: Timeframe,
-        step: int,
+        step: Decimal,
         since: int,
         until: int,
         adopt: Callable[[Sequence[Candle]], None],
@@ -168,30 +169,32 @@ class History:
         stored = self._store.load(instrument, window, EVER, hollow=True)
         sound = _without_recent_gaps([*before, *map(_mark, stored)], refetch_ms)
         inside = stored[: max(0, len(sound) - len(before))]
-        minutes = [restore(minute) for minute in inside if not minute.hollow]
+        grid = common_grid([*inside, *ladders.values()], instrument.grid)
+        minutes = [restore(minute.on(grid)) for minute in inside if not minute.hollow]
         if not minutes:
             return None, []
         holes = _holes(sound)
         return Kept(
+            grid=grid,
             minutes=minutes,
             holes=[hole for hole in holes if hole[1] >= window],
             cvd_from=point.cvd_from,
-            hours=_hours(before, ladders, window, holes),
+            hours=_hours(before, {at: hour.on(grid).levels for at, hour in ladders.items()}, window, holes),
             known=Known(minutes[-1].end_ts, minutes[-1].runs[-1].last_order),
         ), inside
 
     def _before(
         self, instrument: Instrument, since: int, window: int
-    ) -> tuple[list[_Mark], dict[int, Levels]]:
+    ) -> tuple[list[_Mark], dict[int, StoredHour]]:
         """The minutes before the window, and their hours as ladders; never a whole day of minutes at once."""
         marks: list[_Mark] = []
-        ladders: dict[int, Levels] = {}
+        ladders: dict[int, StoredHour] = {}
         for start in range(since, window, _PORTION_MS):
             minutes = self._store.load(instrument, start, min(start + _PORTION_MS, window), hollow=True)
             marks += map(_mark, minutes)
             whole = (minute for minute in minutes if not minute.hollow)
             for open_ts, group in groupby(whole, key=lambda minute: minute.open_ts // HOUR_MS * HOUR_MS):
-                ladders[open_ts] = combine(list(group)).levels
+                ladders[open_ts] = combine(list(group))
         return marks, ladders
 
     def _keep_on(self) -> None:

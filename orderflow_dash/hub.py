@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from .feeds.board import TickerBoard
@@ -183,14 +184,14 @@ class Hub:
         if link is None:
             served = ", ".join(each.label for each in self._links)
             raise Unavailable(f"{venue.label} is not served here; served: {served}")
+        listing = link.listing
         with self._lock:
             stream = self._streams.get((venue, symbol))
-        if stream is not None:
-            return stream.instrument  # its tick and lot stand while it streams, whatever the venue lists now
-        listing = link.listing
-        if symbol not in listing.instruments and not at_once:
+        if symbol not in listing.instruments and stream is None and not at_once:
             listing.answered.wait(_FIRST_ANSWER_S)
         instrument = listing.instruments.get(symbol)
+        if stream is not None:
+            return self._relisted(stream, instrument)
         if instrument is None and not listing.instruments:
             raise Unavailable(f"{venue.label} cannot be reached: {listing.detail}")
         if instrument is None:
@@ -200,12 +201,20 @@ class Hub:
             )
         return instrument
 
-    def price(self, instrument: Instrument) -> int | None:
-        """The last price known, in ticks; None where the venue has not told one."""
+    @staticmethod
+    def _relisted(stream: SeriesStream, listed: Instrument | None) -> Instrument:
+        """A streaming instrument as the venue lists it now; the last known where it no longer does."""
+        if listed is not None and listed != stream.instrument:
+            try:
+                stream.relist(listed)
+            except OverflowError as error:
+                raise Unavailable(f"{listed.symbol}: the venue's tick cannot be used: {error}") from error
+        return stream.instrument
+
+    def price(self, instrument: Instrument) -> Decimal | None:
+        """The last price known, quote currency; None before the first trade."""
         ticker = self._board.rows.get((instrument.venue, instrument.symbol))
-        if ticker is None or ticker.last is None:
-            return None
-        return int(ticker.last / instrument.tick)
+        return None if ticker is None or not ticker.last or ticker.last < 0 else ticker.last
 
     def tickers(self) -> TickerBoard:
         """The tickers of all venues; keeps them live for a while."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
-from typing import Literal, NamedTuple
+from functools import cached_property, lru_cache
+from math import gcd
+from typing import Final, Literal, NamedTuple
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
+
+LARGEST: Final = 1 << 43
+"""Units of one price or quantity stay below it: sums of a million trades still fit 64 bits."""
 
 _DECIMAL_TEXT = re.compile(r"(-?)([0-9]{1,18})(?:\.([0-9]{1,18}))?", re.ASCII)
 
@@ -73,45 +77,10 @@ Trade = tuple[int, int, int, int]
 """One trade record of a venue, exact: (time, order, price, quantity).
 
 time: the venue's trade time, ms since the epoch. order: the venue's own order within a time (Binance:
-aggregate trade id; Bybit: cross sequence). price: ticks. quantity: lots, positive where the aggressor
-bought (ask volume), negative where the aggressor sold (bid volume). A plain tuple: a venue's whole
-market passes through it.
+aggregate trade id; Bybit: cross sequence). price, quantity: whole units of the grid that comes with
+the trade; the quantity is positive where the aggressor bought (ask volume), negative where the aggressor
+sold (bid volume). A plain tuple: a venue's whole market passes through it.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Kline:
-    """One minute, as the venue's own kline tells it or as our trades give it. Ticks and lots, exact.
-
-    ``buy_volume``: of trades whose aggressor bought; None where the venue does not tell it (Bybit).
-    ``count``: Binance's klines count fills, our minutes count aggregate trades: never compare the two.
-    """
-
-    open_ts: int  # ms since the epoch
-    open: int
-    high: int
-    low: int
-    close: int
-    volume: int
-    buy_volume: int | None = None
-    count: int | None = None
-
-
-class Difference(NamedTuple):
-    """Where a minute of ours differs from the venue's kline: a field of ``Kline`` and the two figures.
-
-    ``trades_missing``: it shows that trades never came, which nothing else could have shown.
-    """
-
-    open_ts: int
-    field: str
-    ours: int
-    theirs: int
-    trades_missing: bool = False
-
-
-Verdict = Difference | Literal[True] | None
-"""What comparing a minute with the venue's kline gave: equal, different, or not comparable."""
 
 
 def parse_decimal(text: str) -> Decimal:
@@ -119,6 +88,10 @@ def parse_decimal(text: str) -> Decimal:
     if not _DECIMAL_TEXT.fullmatch(text):
         raise ValueError(f"not a plain decimal number: {text[:40]!r}")
     return Decimal(text)
+
+
+class OffGridError(ValueError):
+    """A decimal is no whole multiple of a unit."""
 
 
 class DecimalUnit:
@@ -138,7 +111,7 @@ class DecimalUnit:
         self.size: int = numerator * 10**self.decimals // denominator
 
     def units(self, text: str) -> int:
-        """Whole units in a decimal text; ValueError where the text is no whole multiple."""
+        """Whole units in a decimal text; OffGridError where it is no whole multiple, else ValueError."""
         match = _DECIMAL_TEXT.fullmatch(text)
         if match is None:
             raise ValueError(f"not a plain decimal number: {text[:40]!r}")
@@ -146,17 +119,166 @@ class DecimalUnit:
         kept, beyond = fraction[: self.decimals], fraction[self.decimals :]
         units, rest = divmod(int(whole + kept.ljust(self.decimals, "0")), self.size)
         if rest or beyond.strip("0"):
-            raise ValueError(f"{text[:40]} is not a whole multiple of {self.value}")
+            raise OffGridError(f"{text[:40]} is not a whole multiple of {self.value}")
         return -units if sign else units
 
+    def count(self, value: Decimal) -> int:
+        """Whole units in a decimal; OffGridError where it is no whole multiple."""
+        numerator, denominator = value.as_integer_ratio()
+        units, rest = divmod(numerator * int(10**self.decimals), denominator * self.size)
+        if rest:
+            raise OffGridError(f"{value} is not a whole multiple of {self.value}")
+        return units
+
+    def decimal(self, units: int) -> Decimal:
+        """The exact value of a number of units."""
+        return Decimal(units * self.size).scaleb(-self.decimals)
+
     def text(self, units: int) -> str:
-        """The exact decimal text of so many units, always with the unit's own number of decimals."""
+        """The exact decimal text of a number of units, always with the unit's own number of decimals."""
         scaled = units * self.size
         if not self.decimals:
             return str(scaled)
         digits = f"{abs(scaled):0{self.decimals + 1}d}"
         sign = "-" if scaled < 0 else ""
         return f"{sign}{digits[: -self.decimals]}.{digits[-self.decimals :]}"
+
+    def common(self, value: Decimal) -> Decimal:
+        """The largest unit of which this one and ``value`` are whole multiples; this one where it does.
+
+        ValueError where that takes more than 18 decimals.
+        """
+        numerator, denominator = value.as_integer_ratio()
+        decimals = next((each for each in range(self.decimals, 19) if not 10**each % denominator), None)
+        if decimals is None:
+            raise ValueError(f"more than 18 decimals: {value}")
+        whole = numerator * 10**decimals // denominator
+        size = gcd(self.size * 10 ** (decimals - self.decimals), whole)
+        return Decimal(size).scaleb(-decimals).normalize()
+
+
+class Scale(NamedTuple):
+    """What takes prices and quantities from one grid to a finer one, as whole factors."""
+
+    price: int
+    quantity: int
+
+    def trades(self, trades: Iterable[Trade]) -> list[Trade]:
+        """The same trades on the finer grid."""
+        price, quantity = self
+        return [(time, order, ticks * price, lots * quantity) for time, order, ticks, lots in trades]
+
+
+class Grid:
+    """The units that prices and quantities of a series count in: both exact, neither ever coarser later.
+
+    A grid starts with the venue's tick and lot. A row that is no whole multiple of them refines it.
+    Build grids with ``Grid.of``: equal grids are then nearly always the same object.
+    """
+
+    __slots__ = ("price", "quantity")
+
+    def __init__(self, tick: Decimal, lot: Decimal) -> None:
+        self.price = DecimalUnit(tick)
+        self.quantity = DecimalUnit(lot)
+
+    @staticmethod
+    def of(tick: Decimal, lot: Decimal) -> Grid:
+        """The grid of a tick and a lot; ValueError where one of them is no usable unit."""
+        return _grid(tick.normalize(), lot.normalize())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Grid):
+            return NotImplemented
+        return self._units() == other._units()
+
+    def __hash__(self) -> int:
+        return hash(self._units())
+
+    def __repr__(self) -> str:
+        return f"Grid({self.price.value}, {self.quantity.value})"
+
+    def _units(self) -> tuple[Decimal, Decimal]:
+        return self.price.value, self.quantity.value
+
+    def common(self, other: Grid) -> Grid:
+        """The coarsest grid on which both fit."""
+        if other is self:
+            return self
+        tick = self.price.common(other.price.value)
+        lot = self.quantity.common(other.quantity.value)
+        return self if (tick, lot) == self._units() else Grid.of(tick, lot)
+
+    def fitting(self, price: str, quantity: str) -> Grid:
+        """The coarsest grid on which this one and a row's two texts fit; ValueError for what is no number."""
+        tick = self.price.common(parse_decimal(price))
+        lot = self.quantity.common(parse_decimal(quantity))
+        return self if (tick, lot) == self._units() else Grid.of(tick, lot)
+
+    def scale_to(self, finer: Grid) -> Scale:
+        """The factors from this grid to a finer one; OffGridError where the other is not finer."""
+        return Scale(finer.price.count(self.price.value), finer.quantity.count(self.quantity.value))
+
+
+@lru_cache(maxsize=8_192)
+def _grid(tick: Decimal, lot: Decimal) -> Grid:
+    return Grid(tick, lot)
+
+
+WHOLE: Final = Grid.of(Decimal(1), Decimal(1))
+"""Whole numbers: the grid where nothing else is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kline:
+    """One minute, as the venue's own kline or as our trades give it, exact, in units of its grid.
+
+    ``buy_volume``: of trades whose aggressor bought; None where the venue leaves it out (Bybit).
+    ``count``: Binance's klines count fills, our minutes count aggregate trades: never compare the two.
+    """
+
+    open_ts: int  # ms since the epoch
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    buy_volume: int | None = None
+    count: int | None = None
+    grid: Grid = WHOLE
+
+    def on(self, grid: Grid) -> Kline:
+        """The same on a finer grid."""
+        if grid is self.grid:
+            return self
+        price, quantity = self.grid.scale_to(grid)
+        return replace(
+            self,
+            open=self.open * price,
+            high=self.high * price,
+            low=self.low * price,
+            close=self.close * price,
+            volume=self.volume * quantity,
+            buy_volume=None if self.buy_volume is None else self.buy_volume * quantity,
+            grid=grid,
+        )
+
+
+class Difference(NamedTuple):
+    """Where a minute of ours differs from the venue's kline: a field of ``Kline`` and the two figures, exact.
+
+    ``trades_missing``: it shows that trades never came, which nothing else could have shown.
+    """
+
+    open_ts: int
+    field: str
+    ours: Decimal
+    theirs: Decimal
+    trades_missing: bool = False
+
+
+Verdict = Difference | Literal[True] | None
+"""What comparing a minute with the venue's kline gave: equal, different, or not comparable."""
 
 
 @dataclass(frozen=True)
@@ -171,14 +293,9 @@ class Instrument:
     lot: Decimal
 
     @cached_property
-    def price(self) -> DecimalUnit:
-        """Prices count in ticks."""
-        return DecimalUnit(self.tick)
-
-    @cached_property
-    def quantity(self) -> DecimalUnit:
-        """Quantities count in lots."""
-        return DecimalUnit(self.lot)
+    def grid(self) -> Grid:
+        """The venue's present tick and lot as a grid. A series may count on a finer one."""
+        return Grid.of(self.tick, self.lot)
 
 
 @dataclass(frozen=True, slots=True)

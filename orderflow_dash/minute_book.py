@@ -60,7 +60,9 @@ class MinuteBook:
                 verdicts: dict[int, Verdict] = {}
                 for minute in self._kept(few):
                     has_hole = self._series.has_hole(minute)
-                    verdicts[minute.open_ts] = None if has_hole else rule(minute.kline(), not minute.partial)
+                    verdicts[minute.open_ts] = (
+                        None if has_hole else rule(minute.kline(self._series.grid), not minute.partial)
+                    )
                 self._series.verify(verdicts)
 
     def stored(self, opens: Collection[int]) -> list[StoredMinute]:
@@ -69,7 +71,7 @@ class MinuteBook:
         for few in _pieces(opens):
             with self._lock:
                 found += [
-                    to_stored(minute, self._series.quality(minute), minute.verified)
+                    to_stored(minute, self._series.grid, self._series.quality(minute), minute.verified)
                     for minute in self._kept(few)
                 ]
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import Final, Literal, NamedTuple
@@ -17,7 +18,7 @@ from .footprint.minute import Levels, Minute
 from .footprint.profile import Profile, turnover, value_area
 from .footprint.series import Series
 from .footprint.shelf import NO_LEVELS, Shelf, ShelfHour, known_ms, resumes
-from .market import DAY_MS, HOUR_MS, MINUTE_MS
+from .market import DAY_MS, HOUR_MS, MINUTE_MS, Grid
 
 Rows = Literal[1, 2]
 
@@ -46,7 +47,7 @@ class ProfileKind(StrEnum):
 
 
 class _Sum(NamedTuple):
-    """Trades summed up: their ladder at a step, and price times volume of each, ticks times lots."""
+    """Trades summed up: their ladder at a step, and price times volume of each, in units of a grid."""
 
     levels: Levels
     turnover: int
@@ -56,6 +57,7 @@ class _Extent(NamedTuple):
     """What there is to sum up, as found in one hold of the lock."""
 
     revision: tuple[int, int]  # of the series and of the shelf
+    grid: Grid
     start: int  # of the profile, ms
     newest: int  # open of the newest minute, ms
     last_time: int  # of the newest trade, ms
@@ -72,7 +74,8 @@ class _Extent(NamedTuple):
     @property
     def plan(self) -> tuple[object, ...]:
         """While it stands, and no minute changes, the hours before the newest sum up to the same."""
-        return self.revision[1], self.start, self.hour, self.taken, tuple(each.open_ts for each in self.hours)
+        opens = tuple(each.open_ts for each in self.hours)
+        return self.revision[1], self.grid, self.start, self.hour, self.taken, opens
 
 
 class _Ladder:
@@ -82,7 +85,7 @@ class _Ladder:
     """
 
     def __init__(
-        self, lock: threading.Lock, series: Series, shelf: Shelf, kind: ProfileKind, step: int
+        self, lock: threading.Lock, series: Series, shelf: Shelf, kind: ProfileKind, step: Decimal
     ) -> None:
         self._lock = lock
         self._series = series
@@ -110,30 +113,30 @@ class _Ladder:
                 if now is None or now.plan != extent.plan:
                     continue
                 newest = self._counted(extent, self._series.minutes(extent.newest))
-                rest = self._sum([minute.level_array() for minute in newest])
+                rest = self._sum(extent, [minute.level_array() for minute in newest])
             turnovers = self._full.turnover + self._settled.turnover + rest.turnover
             ladders = [self._full.levels, self._settled.levels, rest.levels]
             # With the first revision: what an older minute got meanwhile is found the next time.
             now = now._replace(revision=extent.revision)
-            return now, _Sum(bucket_levels(ladders, self._step), turnovers)
+            return now, _Sum(bucket_levels(ladders, extent.grid.price.count(self._step)), turnovers)
         return None
 
     def _settle(self, extent: _Extent, changed: int) -> None:
         """Sum up anew what changed from a minute (its open, ms) on, but for the newest minute."""
         if self._plan != extent.plan or changed < extent.hour:
             hours = [hour.levels for hour in extent.hours]
-            self._full = self._sum([*hours, *self._minutes(extent, extent.start, extent.hour)])
+            self._full = self._sum(extent, [*hours, *self._minutes(extent, extent.start, extent.hour)])
             self._plan = extent.plan
             self._settled_to = 0
         if not extent.hour <= self._settled_to <= changed:
             self._settled, self._settled_to = _Sum(NO_LEVELS, 0), extent.hour
-        added = self._sum(self._minutes(extent, self._settled_to, extent.newest))
-        ladder = bucket_levels([self._settled.levels, added.levels], self._step)
+        added = self._sum(extent, self._minutes(extent, self._settled_to, extent.newest))
+        ladder = bucket_levels([self._settled.levels, added.levels], extent.grid.price.count(self._step))
         self._settled = _Sum(ladder, self._settled.turnover + added.turnover)
         self._settled_to = extent.newest
 
     def _minutes(self, extent: _Extent, start: int, end: int) -> list[Levels]:
-        """Ladders of the minutes that count, in ticks; the lock is never held for long."""
+        """Ladders of the minutes that count; the lock is never held for long."""
         with self._lock:
             minutes = self._counted(extent, self._series.minutes(max(start, extent.start), end))
         ladders: list[Levels] = []
@@ -151,10 +154,11 @@ class _Ladder:
             if not any(start <= minute.open_ts < end for start, end in extent.taken)
         ]
 
-    def _sum(self, ladders: list[Levels]) -> _Sum:
-        """Of ladders in ticks."""
+    def _sum(self, extent: _Extent, ladders: list[Levels]) -> _Sum:
+        """Of ladders at the finest grain."""
         ladders = [NO_LEVELS, *ladders]
-        return _Sum(bucket_levels(ladders, self._step), turnover(np.concatenate(ladders)))
+        step = extent.grid.price.count(self._step)
+        return _Sum(bucket_levels(ladders, step), turnover(np.concatenate(ladders)))
 
     def _extent(self) -> _Extent | None:
         """Called with the lock held."""
@@ -172,6 +176,7 @@ class _Ladder:
                     taken.append((hour.open_ts, goes_on))
         return _Extent(
             revision=(series.revision, self._shelf.revision),
+            grid=series.grid,
             start=start,
             newest=newest.open_ts,
             last_time=last_time,
@@ -193,7 +198,7 @@ class SessionProfiles:
         lock: threading.Lock,
         series: Series,
         shelf: Shelf,
-        step: int,
+        step: Decimal,
         *,
         every_s: float = _EVERY_S,
         clock: Callable[[], float] = time.monotonic,
@@ -224,7 +229,9 @@ class SessionProfiles:
                 return None
             profile = self._profiles.get((kind, rows))
             if profile is None:
-                profile = self._profiles[kind, rows] = _profile(*self._found[kind], self._step, rows)
+                extent, found = self._found[kind]
+                step = extent.grid.price.count(self._step)
+                profile = self._profiles[kind, rows] = _profile(extent, found, step, rows)
             return profile
 
     def _refresh(self, kind: ProfileKind) -> None:
@@ -257,6 +264,7 @@ def _profile(extent: _Extent, found: _Sum, step: int, rows: Rows) -> Profile:
     return Profile(
         start_ts=extent.start,
         end_ts=extent.newest + MINUTE_MS,
+        grid=extent.grid,
         step=step,
         levels=levels,
         volume=bid + ask,

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from .feeds.continuity import Hole, Known, TradeSink
@@ -17,7 +18,7 @@ from .footprint.minute import Minute
 from .footprint.series import Series
 from .footprint.session_cvd import SessionBegins, session_begins
 from .footprint.shelf import Shelf, ShelfHour
-from .market import Instrument, Quality, State, Timeframe, Trade, Venue
+from .market import Grid, Instrument, Quality, State, Timeframe, Trade, Venue
 from .minute_book import MinuteBook
 from .session import SessionProfiles
 from .telemetry import ENCODE_SECONDS, SNAPSHOT_SECONDS
@@ -29,12 +30,12 @@ _ENTRY_BYTES = 930  # of a candle without its levels and texts, as Python holds 
 
 
 class ViewKey(NamedTuple):
-    """What a view shows; ``step`` in ticks."""
+    """What a view shows; ``step`` in quote currency, a whole multiple of the tick."""
 
     venue: Venue
     symbol: str
     timeframe: Timeframe
-    step: int
+    step: Decimal
 
 
 class TradeSource(Protocol):
@@ -60,8 +61,9 @@ class TradeSource(Protocol):
 
 
 class Kept(NamedTuple):
-    """What a stream begins with: as ``Series.restore`` takes it, the hours before, and what is known."""
+    """What a stream starts with: as ``Series.restore`` takes it, the hours before, and what is known."""
 
+    grid: Grid  # of minutes and hours
     minutes: Sequence[Minute]
     holes: Sequence[tuple[int, int]]
     cvd_from: int
@@ -76,7 +78,7 @@ class Past(Protocol):
         self,
         instrument: Instrument,
         timeframe: Timeframe,
-        step: int,
+        step: Decimal,
         since: int,
         until: int,
         adopt: Callable[[Sequence[Candle]], None],
@@ -103,9 +105,11 @@ class SeriesStream:
         self.instrument = instrument
         self.lock = threading.Lock()
         self.shelf = Shelf()  # hours that memory does not hold, under the same lock
-        self.series = Series(window, on_evict=self.shelf.take_over)
+        self.series = Series(
+            window, on_evict=self.shelf.take_over, grid=instrument.grid, on_refine=self.shelf.refine
+        )
         self.book = MinuteBook(instrument, self.lock, self.series)
-        self.views: dict[tuple[Timeframe, int], View] = {}
+        self.views: dict[tuple[Timeframe, Decimal], View] = {}
         self.references = 0
         self.idle_since: float | None = None
         self.past = past
@@ -121,13 +125,19 @@ class SeriesStream:
                 return False
             if kept is not None:
                 with self.lock:
-                    self.series.restore(kept.minutes, kept.holes, kept.cvd_from)
                     for hour in kept.hours:
                         self.shelf.put(*hour[:3], span=hour[3:])
+                    self.series.restore(kept.minutes, kept.holes, kept.cvd_from, kept.grid)
             known = None if kept is None else kept.known
             self._trades.subscribe(self.instrument.symbol, self, known)
             self.begun = True
             return True
+
+    def finest(self, grid: Grid) -> Grid:
+        """The series' grid, once another one fits it too. OverflowError where that is too fine."""
+        with self.lock:
+            self.series.refine(grid)
+            return self.series.grid
 
     def end(self) -> None:
         """Unsubscribe, or never subscribe."""
@@ -135,6 +145,12 @@ class SeriesStream:
             self.ended = True
             if self.begun:
                 self._trades.unsubscribe(self.instrument.symbol)
+
+    def relist(self, instrument: Instrument) -> None:
+        """Take what the venue lists now: steps of its present tick can be shown. OverflowError where not."""
+        with self.lock:
+            self.series.refine(instrument.grid)
+            self.instrument = instrument
 
     def status(self) -> StreamStatus:
         """How its trades are."""
@@ -154,17 +170,17 @@ class SeriesStream:
             view.is_over = True
         return stream
 
-    def on_trades(self, trades: list[Trade]) -> None:
+    def on_trades(self, trades: list[Trade], grid: Grid | None) -> None:
         """Count them."""
         with self.lock:
-            self.series.apply(trades)
+            self.series.apply(trades, grid)
 
-    def on_fetched(self, trades: list[Trade]) -> None:
-        """Count them, in portions: nobody who looks waits for all of them."""
+    def on_fetched(self, trades: list[Trade], grid: Grid | None) -> None:
+        """Count them, in portions: a reader never waits for all of them."""
         for start in range(0, len(trades), _PORTION):
             with self.lock:
                 late = self.series.late
-                self.series.apply(trades[start : start + _PORTION])
+                self.series.apply(trades[start : start + _PORTION], grid)
                 self.series.late = late  # they came by request, not late
 
     def on_hole(self, hole: Hole) -> None:
@@ -204,7 +220,6 @@ class View:
         self.key = key
         self._coalesce_s = coalesce_s
         self._next_build = 0.0
-        self.instrument = stream.instrument
         self.is_over = False  # the series was begun anew: nothing more comes here
         self.encodings = 0  # how many candles were encoded, ever
         self.depth = 0  # how often older candles have come: a snapshot tells of them, no delta does
@@ -215,13 +230,19 @@ class View:
         self._stream = stream
         self._lock = threading.Lock()
         self._builder = CandleBuilder(stream.series, key.timeframe, key.step)
-        self._encoder = Encoder(stream.instrument, key.timeframe, key.step)
+        self._grid = stream.finest(Grid.of(key.step, stream.instrument.lot))  # of the entries
+        self._encoder = Encoder(stream.instrument, key.timeframe, key.step, self._grid)
         self._revision = -1
         self._cvd_from: int | None = None
         self._entries: dict[int, _Entry] = {}  # by open, old to new
         self._last_trade: int | None = None  # time (ms) of the newest trade that is in them
         self._last_sent: int | None = None  # of the newest one that was encoded
         self._sent: deque[Sent] = deque(maxlen=_SENT_KEPT)
+
+    @property
+    def instrument(self) -> Instrument:
+        """As the venue lists it now."""
+        return self._stream.instrument
 
     def revision(self) -> int:
         """Rises with every change of the candles."""
@@ -354,8 +375,11 @@ class View:
         with self._lock:
             oldest = next(iter(self._entries.values()), None)
             older: dict[int, _Entry] = {}
-            if oldest is not None:
-                first = oldest.candle
+            if oldest is not None and candles:
+                grid = self._stream.finest(candles[0].grid)
+                self._refine_entries(grid)
+                candles = [candle.on(self._grid) for candle in candles]
+                first = self._entries[oldest.candle.open_ts].candle
                 before = self._as_whole_as_known(
                     [candle for candle in candles if candle.open_ts < first.open_ts]
                 )
@@ -380,12 +404,21 @@ class View:
                     told.append(candle)
         return told
 
+    def _refine_entries(self, grid: Grid) -> None:
+        """Count on the series' grid, where that has become finer."""
+        if grid is self._grid:
+            return
+        self._grid = grid
+        self._encoder = Encoder(self.instrument, self.key.timeframe, self.key.step, grid)
+        self._entries = {open_ts: _Entry(entry.candle.on(grid)) for open_ts, entry in self._entries.items()}
+
     def _refresh(self, asked: int = 0) -> None:
         """Derive again what changed since the last time, and drop what is old and not asked for."""
         self._asked = max(self._asked, asked)
         stream, tf = self._stream, self.key.timeframe.ms
         with stream.lock:
             series = stream.series
+            self._refine_entries(series.grid)
             changed = series.changed_since(self._revision)
             self._revision, self._cvd_from = series.revision, series.first_open
             if changed is None:

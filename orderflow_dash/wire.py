@@ -1,17 +1,18 @@
 """The socket's messages: their shapes and their one encoding.
 
-Prices and volumes are written from integers, always with the instrument's own number of decimals:
-no float takes part, so nothing is ever rounded.
+Prices and volumes are written from integers, always with the decimals of the series' grid, which are the
+instrument's unless trades needed more: no float takes part, so nothing is ever rounded.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final, Literal, TypedDict
 
 import orjson
 
 from .footprint.candle import Candle
-from .market import Instrument, State, Timeframe, Venue
+from .market import Grid, Instrument, State, Timeframe, Venue
 
 _VERIFIED: Final = {True: "true", False: "false", None: "null"}
 
@@ -94,15 +95,15 @@ class ErrorMessage(TypedDict):
 
 
 class Encoder:
-    """Writes the messages of one view (venue, symbol, timeframe, step in ticks)."""
+    """Writes the messages of one view whose candles count on a grid; ``step`` in quote currency."""
 
-    def __init__(self, instrument: Instrument, timeframe: Timeframe, step: int) -> None:
-        self._price = instrument.price.text
-        self._quantity = instrument.quantity.text
+    def __init__(self, instrument: Instrument, timeframe: Timeframe, step: Decimal, grid: Grid) -> None:
+        self._price = grid.price.text
+        self._quantity = grid.quantity.text
         self._timeframe = timeframe
         name = orjson.dumps(instrument.symbol).decode()
         series = f'"exchange":"{instrument.venue}","symbol":{name}'
-        self._head = f'{series},"tf_ms":{timeframe.ms},"step":{self._price(step)}'
+        self._head = f'{series},"tf_ms":{timeframe.ms},"step":{self._price(grid.price.count(step))}'
 
     def candle(self, candle: Candle) -> str:
         """A ``CandleMessage``."""

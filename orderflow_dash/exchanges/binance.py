@@ -142,14 +142,14 @@ class BinanceProtocol:
             return None
         symbol, time = trade.s, trade.T
         try:
-            prices, quantities = self._known[symbol]
+            prices, quantities, grid = self._known[symbol]
             price, quantity = prices[trade.p], quantities[trade.q]
         except KeyError:
-            price, quantity = self._aggregates.learn(symbol, trade.p, trade.q)
+            price, quantity, grid = self._aggregates.learn(symbol, trade.p, trade.q)
             self._fills.known.pop(symbol, None)  # aggregates were asked for: they win
         if not EARLIEST_MS <= time <= now:
             checked_time(time, trade.E, now)
-        return TradeBatch(symbol, [(time, trade.a, price, -quantity if trade.m else quantity)])
+        return TradeBatch(symbol, [(time, trade.a, price, -quantity if trade.m else quantity)], grid=grid)
 
     def _fill(self, trade: _Fill, now: int) -> Event | None:
         """One fill of ``@trade``, for a server that has no aggregates. Their ids differ: never mix them."""
@@ -161,8 +161,8 @@ class BinanceProtocol:
         time = checked_time(trade.T, trade.E, now)
         if trade.X not in _COUNTED_PRINTS:
             return TradeBatch(symbol, [(time, trade.t, 0, 0)], excluded=1)
-        price, quantity = self._fills.learn(symbol, trade.p, trade.q)
-        return TradeBatch(symbol, [(time, trade.t, price, -quantity if trade.m else quantity)])
+        price, quantity, grid = self._fills.learn(symbol, trade.p, trade.q)
+        return TradeBatch(symbol, [(time, trade.t, price, -quantity if trade.m else quantity)], grid=grid)
 
     # -- everything that is not a trade in the combined form -----------------------------------
 

@@ -8,8 +8,16 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ..market import MINUTE_MS, Instrument, Kline, Ticker, Trade, Venue, parse_decimal
-from .protocol import EARLIEST_MS, LARGEST, checked_kline, optional_decimal, readable_klines
+from ..market import LARGEST, MINUTE_MS, Grid, Instrument, Kline, Ticker, Trade, Venue, parse_decimal
+from .protocol import (
+    EARLIEST_MS,
+    TradeBatch,
+    checked_kline,
+    exact_units,
+    optional_decimal,
+    readable_klines,
+    refine_batch,
+)
 
 INSTRUMENTS_PATH = "/fapi/v1/exchangeInfo"
 TICKERS_PATH = "/fapi/v1/ticker/24hr"
@@ -19,14 +27,16 @@ KLINES_PATH = "/fapi/v1/klines"
 AGG_TRADES_PATH = "/fapi/v1/aggTrades"
 TIME_PATH = "/fapi/v1/time"
 
+_LATEST_MS = 1 << 42  # the year 2109: what is later is no time
+
 
 class AggVolume(NamedTuple):
-    """Volume of one aggregate trade, lots; ``plain`` is without RPI fills, None where that is not told."""
+    """Volume of one aggregate trade, base currency; ``plain`` is without RPI fills, None where not given."""
 
     id: int
     time: int  # ms
-    volume: int
-    plain: int | None
+    volume: Decimal
+    plain: Decimal | None
     bought: bool  # the aggressor bought
 
 
@@ -91,28 +101,47 @@ def parse_open_interest(body: bytes) -> list[Ticker]:
     ]
 
 
-def parse_agg_trades(instrument: Instrument, body: bytes) -> list[Trade]:
+def parse_agg_trades(instrument: Instrument, body: bytes) -> TradeBatch:
     """Past trades by rising id. A row without quantity keeps its id: it proves that nothing is missing.
 
-    ValueError for a wrong body or row: what is half read cannot repair anything.
+    A row with an id and a time that cannot be counted is ``lost``; one without them is as if it were not
+    there, and its id stays missing. ValueError for a wrong body.
     """
     rows = orjson.loads(body)
     if not isinstance(rows, list):
         raise ValueError("a body without trades")
-    try:
-        return sorted((_trade(instrument, row) for row in rows), key=lambda trade: trade[1])
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"a malformed trade: {error}") from error
+    batch = TradeBatch(instrument.symbol, [], grid=instrument.grid)
+    for row in rows:
+        try:
+            trade = _trade(batch, row)  # first: it may refine the trades before it
+            batch.trades.append(trade)
+        except (KeyError, TypeError, ValueError):
+            batch.malformed += 1
+            place = _place(row)
+            if place is not None:
+                batch.lost.append(place)
+    batch.trades.sort(key=lambda trade: trade[1])
+    return batch
 
 
-def _trade(instrument: Instrument, row: dict[str, Any]) -> Trade:
-    time, order = row["T"], row["a"]
-    if type(time) is not int or type(order) is not int or type(row["m"]) is not bool:
+def _place(row: object) -> tuple[int, int] | None:
+    """Time (ms) and id of a row; None where it has none that can be true."""
+    time, order = (row.get("T"), row.get("a")) if isinstance(row, dict) else (None, None)
+    if type(time) is not int or type(order) is not int:
+        return None
+    return (time, order) if EARLIEST_MS <= time < _LATEST_MS and 0 <= order < 1 << 62 else None
+
+
+def _trade(batch: TradeBatch, row: dict[str, Any]) -> Trade:
+    """A row on the batch's grid, which it refines where it must. Raises KeyError, TypeError or ValueError."""
+    place = _place(row)
+    if place is None or type(row["m"]) is not bool or batch.grid is None:
         raise TypeError("time, id or side of a wrong type")
-    price, quantity = instrument.price.units(row["p"]), instrument.quantity.units(row["q"])
-    if time < EARLIEST_MS or order < 0 or not (0 < price < LARGEST and 0 <= quantity < LARGEST):
+    (price,), (quantity,), grid = exact_units(batch.grid, [row["p"]], [row["q"]])
+    if not price or quantity >= LARGEST:
         raise ValueError("a trade out of range")
-    return time, order, price, -quantity if row["m"] else quantity
+    refine_batch(batch, grid)
+    return *place, price, -quantity if row["m"] else quantity
 
 
 def klines_query(symbol: str, first: int, last: int) -> dict[str, str | int]:
@@ -134,35 +163,36 @@ def parse_klines(body: bytes, instrument: Instrument) -> list[Kline]:
     rows = orjson.loads(body)
     if not isinstance(rows, list):
         raise ValueError("a body without klines")
-    return readable_klines(rows, instrument, _kline)
+    return readable_klines(rows, instrument.grid, _kline)
 
 
-def parse_agg_volumes(body: bytes, instrument: Instrument) -> list[AggVolume]:
-    """Volumes of aggregate trades, in the venue's order; ValueError for anything unreadable in the body."""
+def parse_agg_volumes(body: bytes) -> list[AggVolume]:
+    """Volumes of aggregate trades, in the venue's order; ValueError for anything unreadable in the body.
+
+    Decimals, for these volumes are only summed and compared.
+    """
     rows = orjson.loads(body)
     if not isinstance(rows, list):
         raise ValueError("a body without aggregate trades")
     try:
-        return [_agg_volume(row, instrument) for row in rows]
+        return [_agg_volume(row) for row in rows]
     except (KeyError, TypeError) as error:
         raise ValueError(f"an aggregate trade that cannot be read: {error}") from error
 
 
-def _agg_volume(row: object, instrument: Instrument) -> AggVolume:
+def _agg_volume(row: object) -> AggVolume:
     if not isinstance(row, dict):
         raise TypeError("not an object")
-    lots = instrument.quantity.units
-    plain = None if row.get("nq") is None else lots(row["nq"])
-    return AggVolume(int(row["a"]), int(row["T"]), lots(row["q"]), plain, not row["m"])
+    plain = None if row.get("nq") is None else parse_decimal(row["nq"])
+    return AggVolume(int(row["a"]), int(row["T"]), parse_decimal(row["q"]), plain, not row["m"])
 
 
-def _kline(row: Any, instrument: Instrument) -> Kline:  # noqa: ANN401 - checked here
+def _kline(row: Any, grid: Grid) -> Kline:  # noqa: ANN401 - checked here
     open_ts, count = row[0], row[8]
     if type(open_ts) is not int or type(count) is not int or open_ts % MINUTE_MS or count < 0:
         raise ValueError("a kline without open time and count")
-    opening, high, low, close = (instrument.price.units(text) for text in row[1:5])
-    volume, buy_volume = (instrument.quantity.units(row[column]) for column in (5, 9))
-    return checked_kline(Kline(open_ts, opening, high, low, close, volume, buy_volume, count))
+    (opening, high, low, close), (volume, buy_volume), grid = exact_units(grid, row[1:5], [row[5], row[9]])
+    return checked_kline(Kline(open_ts, opening, high, low, close, volume, buy_volume, count, grid))
 
 
 def _instrument(venue: Venue, row: dict[str, Any]) -> Instrument:
@@ -176,7 +206,7 @@ def _instrument(venue: Venue, row: dict[str, Any]) -> Instrument:
         tick=_unit(filters["PRICE_FILTER"]["tickSize"]),
         lot=_unit(filters["LOT_SIZE"]["stepSize"]),
     )
-    _ = instrument.price, instrument.quantity  # a unit that cannot be used raises here, not in a feed
+    _ = instrument.grid  # a unit that cannot be used raises here, not in a feed
     return instrument
 
 

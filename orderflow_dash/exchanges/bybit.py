@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Annotated, ClassVar, Literal
@@ -10,7 +11,17 @@ import msgspec
 import orjson
 
 from ..market import Instrument
-from .protocol import Event, ExactUnits, FrameError, Limits, Rejected, TickerBatch, TradeBatch, checked_time
+from .protocol import (
+    Event,
+    ExactUnits,
+    FrameError,
+    Limits,
+    Rejected,
+    TickerBatch,
+    TradeBatch,
+    checked_time,
+    refine_batch,
+)
 
 _TRADES = "publicTrade."
 _TICKERS = "tickers."
@@ -44,6 +55,19 @@ _decode_loose = msgspec.json.Decoder(_LooseTrade).decode
 _decode_print = msgspec.json.Decoder(_Print).decode
 
 _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
+_OLDEST_MS = 3_600_000  # a row that is older is no live trade
+
+
+_CUT_TRADES = re.compile(rb'\s*\{\s*"topic"\s*:\s*"publicTrade\.([^"\\]{1,64})"')
+
+
+def _time_of(time: int, now: int) -> int:
+    """When a row that cannot be counted was traded: its own time (ms) where that can be true, else now."""
+    return time if now - _OLDEST_MS < time <= now else now
+
+
+def _lost_frame(symbol: str, now: int) -> TradeBatch:
+    return TradeBatch(symbol, [], [], malformed=1, lost=[(now, 0)])
 
 
 class BybitProtocol:
@@ -94,22 +118,24 @@ class BybitProtocol:
 
     def _trades(self, topic: str, prints: list[_Print], ts: int, now: int, malformed: int = 0) -> Event:
         symbol = topic[len(_TRADES) :]
-        learn = self._exact.learn
         batch = TradeBatch(symbol, [], [], malformed=malformed)
+        batch.lost = [(_time_of(ts, now), 0)] * malformed
         uids: list[str] = []
         for item in prints:
             if item.BT:  # block trades are made off the book
                 batch.excluded += 1
                 continue
             try:
-                price, quantity = learn(symbol, item.p, item.v)
+                if item.s != symbol:
+                    raise FrameError(f"a trade of {item.s[:40]!r} among those of another symbol")
+                price, quantity, grid = self._exact.learn(symbol, item.p, item.v)
                 time = checked_time(item.T, ts, now)
             except FrameError:
                 batch.malformed += 1
+                batch.lost.append((_time_of(item.T, now), 0))
                 continue
-            if item.s != symbol or not price or not quantity:
-                batch.malformed += 1
-                continue
+            if grid is not batch.grid:
+                refine_batch(batch, grid)
             batch.trades.append((time, item.seq, price, quantity if item.S == "Buy" else -quantity))
             uids.append(item.i)
         batch.uids = uids
@@ -119,6 +145,9 @@ class BybitProtocol:
         try:
             message = orjson.loads(frame)
         except orjson.JSONDecodeError as error:
+            cut = _CUT_TRADES.match(frame if isinstance(frame, bytes) else frame.encode())
+            if cut is not None:  # its trades are lost, and no id will show it
+                return _lost_frame(cut[1].decode(errors="replace"), now)
             raise FrameError(f"not JSON: {error}") from error
         if not isinstance(message, dict):
             raise FrameError("not an object")
@@ -135,8 +164,8 @@ class BybitProtocol:
         """A trade frame with bad rows in it: the good ones count."""
         try:
             loose = _decode_loose(frame)
-        except _UNREADABLE as error:
-            raise FrameError(f"a malformed publicTrade: {error}") from error
+        except _UNREADABLE:
+            return _lost_frame(topic[len(_TRADES) :], now)
         prints: list[_Print] = []
         for row in loose.data:
             try:

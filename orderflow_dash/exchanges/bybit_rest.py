@@ -7,14 +7,24 @@ from typing import Any
 
 import orjson
 
-from ..market import MINUTE_MS, Instrument, Kline, Ticker, Trade, Venue, parse_decimal
-from .protocol import EARLIEST_MS, LARGEST, TradeBatch, checked_kline, optional_decimal, readable_klines
+from ..market import LARGEST, MINUTE_MS, Grid, Instrument, Kline, Ticker, Trade, Venue, parse_decimal
+from .protocol import (
+    EARLIEST_MS,
+    TradeBatch,
+    checked_kline,
+    exact_units,
+    optional_decimal,
+    readable_klines,
+    refine_batch,
+)
 
 INSTRUMENTS_PATH = "/v5/market/instruments-info"
 TICKERS_PATH = "/v5/market/tickers"
 RECENT_TRADES_PATH = "/v5/market/recent-trade"
 KLINES_PATH = "/v5/market/kline"
 TIME_PATH = "/v5/market/time"
+
+_LATEST_MS = 1 << 42  # the year 2109: what is later is no time
 
 
 def parse_instruments(venue: Venue, body: bytes) -> tuple[dict[str, Instrument], str]:
@@ -51,28 +61,46 @@ def parse_tickers(body: bytes) -> list[Ticker]:
 
 
 def parse_recent_trades(instrument: Instrument, body: bytes) -> TradeBatch:
-    """The newest trades, old to new, with their ids, without block trades. ValueError for a wrong body."""
-    batch = TradeBatch(instrument.symbol, [])
+    """The newest trades, old to new, with their ids, without block trades. ValueError for a wrong body.
+
+    A row that cannot be counted is ``lost``; without a time of its own it has that of the row before.
+    """
+    batch = TradeBatch(instrument.symbol, [], grid=instrument.grid)
     uids: list[str] = []
-    for row in reversed(_list(_result(body))):  # the venue gives the newest first
+    rows = _list(_result(body))[::-1]  # the venue gives the newest first
+    time = next((found for row in rows if (found := _row_time(row))), 0)
+    for row in rows:
+        time = _row_time(row) or time
+        if row.get("isBlockTrade") is True:
+            batch.excluded += 1
+            continue
         try:
-            if row.get("isBlockTrade") is True:
-                batch.excluded += 1
-                continue
-            batch.trades.append(_trade(instrument, row))
+            trade = _trade(batch, row)  # first: it may refine the trades before it
+            batch.trades.append(trade)
             uids.append(str(row["execId"]))
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"a malformed trade: {error}") from error
+        except (KeyError, TypeError, ValueError):
+            batch.malformed += 1
+            batch.lost.append((time, 0))
     batch.uids = uids
     return batch
 
 
-def _trade(instrument: Instrument, row: dict[str, Any]) -> Trade:
-    time, order = int(row["time"]), int(row.get("seq") or 0)
-    price, quantity = instrument.price.units(row["price"]), instrument.quantity.units(row["size"])
-    side = {"Buy": 1, "Sell": -1}[row["side"]]
-    if time < EARLIEST_MS or not (0 < price < LARGEST and 0 < quantity < LARGEST):
+def _row_time(row: dict[str, Any]) -> int:
+    """A row's time, ms; 0 where it has none that can be true."""
+    text = row.get("time")
+    time = int(text) if isinstance(text, str) and text.isascii() and text.isdecimal() else 0
+    return time if EARLIEST_MS <= time < _LATEST_MS else 0
+
+
+def _trade(batch: TradeBatch, row: dict[str, Any]) -> Trade:
+    """A row on the batch's grid, which it refines where it must. Raises KeyError, TypeError or ValueError."""
+    time, order, side = _row_time(row), int(row.get("seq") or 0), {"Buy": 1, "Sell": -1}[row["side"]]
+    if not isinstance(row["execId"], str) or batch.grid is None:
+        raise TypeError("a trade without an id")
+    (price,), (quantity,), grid = exact_units(batch.grid, [row["price"]], [row["size"]])
+    if not time or not price or not 0 < quantity < LARGEST or not 0 <= order < 1 << 62:
         raise ValueError("a trade out of range")
+    refine_batch(batch, grid)
     return time, order, price, side * quantity
 
 
@@ -103,15 +131,14 @@ def parse_klines(body: bytes, instrument: Instrument) -> list[Kline]:
     rows = result.get("list")
     if not isinstance(rows, list) or result.get("symbol") != instrument.symbol:
         raise ValueError("a body without klines of the symbol")
-    return readable_klines(rows, instrument, _kline)
+    return readable_klines(rows, instrument.grid, _kline)
 
 
-def _kline(row: Any, instrument: Instrument) -> Kline:  # noqa: ANN401 - checked here
+def _kline(row: Any, grid: Grid) -> Kline:  # noqa: ANN401 - checked here
     if not isinstance(row[0], str) or not row[0].isdecimal() or int(row[0]) % MINUTE_MS:
         raise ValueError("a kline without open time")
-    opening, high, low, close = (instrument.price.units(text) for text in row[1:5])
-    volume = instrument.quantity.units(row[5])
-    return checked_kline(Kline(int(row[0]), opening, high, low, close, volume))
+    (opening, high, low, close), (volume,), grid = exact_units(grid, row[1:5], row[5:6])
+    return checked_kline(Kline(int(row[0]), opening, high, low, close, volume, grid=grid))
 
 
 def _ticker(row: dict[str, Any]) -> Ticker:
@@ -142,7 +169,7 @@ def _instrument(venue: Venue, row: dict[str, Any]) -> Instrument:
         tick=parse_decimal(row["priceFilter"]["tickSize"]).normalize(),
         lot=parse_decimal(row["lotSizeFilter"]["qtyStep"]).normalize(),
     )
-    _ = instrument.price, instrument.quantity  # a unit that cannot be used raises here, not in a feed
+    _ = instrument.grid  # a unit that cannot be used raises here, not in a feed
     return instrument
 
 

@@ -8,12 +8,11 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 
-from ..market import DecimalUnit, Instrument, Kline, Ticker, Trade, parse_decimal
+from ..market import LARGEST, DecimalUnit, Grid, Instrument, Kline, OffGridError, Ticker, Trade, parse_decimal
 
 EARLIEST_MS = 1_262_304_000_000  # 2010: no venue of ours is older
 AHEAD_MS = 60_000  # a trade is never this far ahead of both the venue's clock and ours
 CLOCKS_APART_MS = 86_400_000  # a venue's clock this far ahead of ours is no clock
-LARGEST = 1 << 43  # units of one price or quantity: sums of a million trades still fit 64 bits
 
 _MEMO_SIZE = 1 << 14
 
@@ -33,7 +32,10 @@ class TradeBatch(msgspec.Struct, gc=False):
     trades: list[Trade]
     uids: list[str] | None = None  # one per trade, where the venue has no contiguous ids
     excluded: int = 0  # prints left out on purpose
-    malformed: int = 0  # rows of the frame that could not be read
+    malformed: int = 0  # rows that could not be read
+    grid: Grid | None = None  # of the trades; None: the one that the series has
+    # Trades that exist and cannot be counted: (time, order) each, by the frame where the row has none.
+    lost: list[tuple[int, int]] = msgspec.field(default_factory=list)
 
 
 class TickerBatch(msgspec.Struct, gc=False):
@@ -97,30 +99,54 @@ class StreamProtocol(Protocol):
 class ExactUnits:
     """Memo of the exact integers behind a venue's decimal texts, per symbol.
 
-    ``known[symbol]`` is a pair of plain dicts (price text to ticks, quantity text to lots): the fast
-    path reads them itself and calls ``learn`` on a KeyError.
+    ``known[symbol]`` holds two plain dicts (price text to units, quantity text to units) and their grid: the
+    fast path reads them itself and calls ``learn`` on a KeyError. The grid of a symbol starts with the
+    instrument's tick and lot; a text that is no whole multiple of them refines it.
     """
 
     def __init__(self, instruments: Mapping[str, Instrument]) -> None:
-        self.known: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
+        self.known: dict[str, tuple[dict[str, int], dict[str, int], Grid]] = {}
         self._instruments = instruments
 
-    def learn(self, symbol: str, price: str, quantity: str) -> tuple[int, int]:
-        """Ticks and lots, both above 0; FrameError for an unlisted symbol or a text that is off the grid."""
-        instrument = self._instruments.get(symbol)
-        if instrument is None:
-            raise FrameError(f"a symbol that is not listed: {symbol[:40]!r}")
-        prices, quantities = known = self.known.get(symbol, ({}, {}))
-        units = _learn(prices, instrument.price, price), _learn(quantities, instrument.quantity, quantity)
+    def learn(self, symbol: str, price: str, quantity: str) -> tuple[int, int, Grid]:
+        """Units of price and quantity, both above 0, and their grid.
+
+        Raises FrameError for an unlisted symbol and for a text that fits no grid.
+        """
+        known = self.known.get(symbol)
+        if known is None:
+            instrument = self._instruments.get(symbol)
+            if instrument is None:
+                raise FrameError(f"a symbol that is not listed: {symbol[:40]!r}")
+            known = {}, {}, instrument.grid
+        try:
+            found = _learn(known, price, quantity)
+        except OffGridError:
+            known = {}, {}, _fitting(known[2], price, quantity)
+            found = _learn(known, price, quantity)
         self.known[symbol] = known
-        return units
+        return *found, known[2]
 
 
-def _learn(known: dict[str, int], unit: DecimalUnit, text: str) -> int:
+def _fitting(grid: Grid, price: str, quantity: str) -> Grid:
+    try:
+        return grid.fitting(price, quantity)
+    except ValueError as error:
+        raise FrameError(str(error)) from error
+
+
+def _learn(known: tuple[dict[str, int], dict[str, int], Grid], price: str, quantity: str) -> tuple[int, int]:
+    prices, quantities, grid = known
+    return _units(prices, grid.price, price), _units(quantities, grid.quantity, quantity)
+
+
+def _units(known: dict[str, int], unit: DecimalUnit, text: str) -> int:
     units = known.get(text)
     if units is None:
         try:
             units = unit.units(text)
+        except OffGridError:
+            raise
         except ValueError as error:
             raise FrameError(str(error)) from error
         if not 0 < units < LARGEST:
@@ -147,18 +173,51 @@ def checked_kline(kline: Kline) -> Kline:
     return kline
 
 
-def readable_klines(
-    rows: Iterable[object], instrument: Instrument, read: Callable[[Any, Instrument], Kline]
-) -> list[Kline]:
-    """Klines old to new, without the rows that ``read`` cannot make sense of."""
+def readable_klines(rows: Iterable[object], grid: Grid, read: Callable[[Any, Grid], Kline]) -> list[Kline]:
+    """Klines old to new, without the rows that ``read`` cannot make sense of.
+
+    Each is on the coarsest grid that fits it and the ones before; ``grid`` is where that starts.
+    """
     klines = {}
     for row in rows:
         try:
-            kline = read(row, instrument)
+            kline = read(row, grid)
         except (IndexError, KeyError, TypeError, ValueError):
             continue
+        grid = kline.grid
         klines[kline.open_ts] = kline
     return [klines[open_ts] for open_ts in sorted(klines)]
+
+
+def refine_batch(batch: TradeBatch, grid: Grid) -> None:
+    """Take a batch to a finer grid, or set it where there is none."""
+    if batch.grid is not None and batch.grid is not grid:
+        batch.trades = batch.grid.scale_to(grid).trades(batch.trades)
+    batch.grid = grid
+
+
+def exact_units(
+    grid: Grid, prices: Sequence[str], quantities: Sequence[str]
+) -> tuple[list[int], list[int], Grid]:
+    """A row's prices and quantities as units, and the grid they count on: refined where the row needs it.
+
+    Raises ValueError for a text that is no decimal, or one out of range.
+    """
+    while True:
+        try:
+            ticks = [grid.price.units(text) for text in prices]
+            lots = [grid.quantity.units(text) for text in quantities]
+            break
+        except OffGridError:
+            for price in prices:
+                grid = grid.fitting(price, quantities[0])
+            for quantity in quantities:
+                grid = grid.fitting(prices[0], quantity)
+    if not all(0 <= units < LARGEST for units in ticks):
+        raise ValueError(f"a price out of range: {max(prices, key=len)[:40]}")
+    if any(lot < 0 for lot in lots):
+        raise ValueError("a negative quantity")
+    return ticks, lots, grid
 
 
 def optional_decimal(value: object) -> Decimal | None:

@@ -11,7 +11,7 @@ from collections import deque
 from typing import NamedTuple, Protocol
 
 from ..exchanges.protocol import TradeBatch
-from ..market import Trade
+from ..market import Grid, Trade
 
 _CLOCK_SLACK_MS = 1_000
 _LATEST_MS = 3_600_000  # no live trade is this much older than one that came before it
@@ -67,14 +67,22 @@ class Hole:
                 return True
         return False
 
+    def drop(self, first: int, last: int) -> None:
+        """No longer wait for the ids from ``first`` to ``last``: the venue does not have them."""
+        kept: list[tuple[int, int]] = []
+        for begin, end in self.missing or ():
+            parts = [(begin, min(end, first - 1)), (max(begin, last + 1), end)]
+            kept += [part for part in parts if part[0] <= part[1]]
+        self.missing = kept
+
 
 class TradeSink(Protocol):
     """Where a symbol's trades go. Called by one thread at a time."""
 
-    def on_trades(self, trades: list[Trade]) -> None:
-        """Trades that were not seen before; usually but not always in order."""
+    def on_trades(self, trades: list[Trade], grid: Grid | None) -> None:
+        """Trades that were not seen before, usually but not always in order, and what they count on."""
 
-    def on_fetched(self, trades: list[Trade]) -> None:
+    def on_fetched(self, trades: list[Trade], grid: Grid | None) -> None:
         """Trades that were missing and came by request, in order among themselves."""
 
     def on_hole(self, hole: Hole) -> None:
@@ -127,10 +135,10 @@ class ContiguousIds:
             if order == self._next and quantity and time >= self._last_time:  # nearly always
                 self._next = order + 1
                 self._last_time = time
-                self._sink.on_trades(trades)
+                self._sink.on_trades(trades, batch.grid)
                 return
         for trade in trades:
-            self._take(trade)
+            self._take(trade, batch.grid)
 
     def interrupted(self) -> None:
         """Nothing to do: the next id tells."""
@@ -152,7 +160,9 @@ class ContiguousIds:
                 if trade[3]:
                     fresh.append(trade)
         if fresh:
-            self._sink.on_fetched(fresh)
+            self._sink.on_fetched(fresh, batch.grid)
+        for _, order in batch.lost:  # it exists and cannot be counted: asking again would not help
+            self._fill(order)
         for hole in [hole for hole in self._holes if not hole.missing]:
             self.close(hole)
         return filled
@@ -163,7 +173,7 @@ class ContiguousIds:
             self._holes.remove(hole)
             self._sink.on_filled(hole)
 
-    def _take(self, trade: Trade) -> None:
+    def _take(self, trade: Trade, grid: Grid | None) -> None:
         time, order, _, quantity = trade
         if time < self.known_until:
             self.repeats += 1
@@ -189,7 +199,7 @@ class ContiguousIds:
                 self._open_hole(time, None)
                 self._advance(order, time)
         if quantity:
-            self._sink.on_trades([trade])
+            self._sink.on_trades([trade], grid)
         if filled is not None and not filled.missing:
             self.close(filled)
 
@@ -224,14 +234,19 @@ class UniqueIds:
         self._suspect = False
 
     def receive(self, batch: TradeBatch) -> None:
-        """Pass on what is new; after an interruption tell of the hole that may be there."""
-        fresh = self._new(batch)
+        """Pass on what is new, then report the hole that an interruption or a lost row leaves."""
+        fresh, anchor, before = self._new(batch), self._last_uid, self._last_time
         self.repeats += len(batch.trades) - len(fresh)
         possible = [trade for trade in fresh if trade[0] >= self._last_time - _LATEST_MS]
         self.impossible += len(fresh) - len(possible)
         fresh = possible
-        if not fresh:
-            return
+        if fresh:
+            self._pass_on(fresh, batch.grid)
+        if batch.lost:
+            times = [time for time, _ in batch.lost]
+            self._sink.on_hole(Hole(min(before or min(times), *times), max(times), None, anchor=anchor))
+
+    def _pass_on(self, fresh: list[Trade], grid: Grid | None) -> None:
         if self._suspect:
             self._suspect = False
             first = fresh[0][0]
@@ -239,7 +254,7 @@ class UniqueIds:
             self._sink.on_hole(Hole(earlier, later, None, anchor=self._last_uid))
         self._last_time = max(self._last_time, max(trade[0] for trade in fresh))
         self._last_uid = self._order[-1]
-        self._sink.on_trades(fresh)
+        self._sink.on_trades(fresh, grid)
 
     def expect(self, hole: Hole) -> None:
         """Told, and no more: any unknown trade counts."""
@@ -249,7 +264,7 @@ class UniqueIds:
         """Pass on what was not seen."""
         fresh = self._new(batch)
         if fresh:
-            self._sink.on_fetched(fresh)
+            self._sink.on_fetched(fresh, batch.grid)
         return len(fresh)
 
     def close(self, hole: Hole) -> None:

@@ -69,10 +69,9 @@ class Feed:
         self.counters: Counter[str] = Counter()
         self.url = url
         self._listed = instruments
-        # A venue may change a tick or lot, or end a listing, while a symbol streams: its trades go on
-        # in the units that the stream began with.
+        # A venue may end a listing while a symbol streams: its last trades still count.
         self._streamed: dict[str, Instrument] = {}
-        self._protocol = partial(protocol, ChainMap(self._streamed, instruments))
+        self._protocol = partial(protocol, ChainMap(instruments, self._streamed))
         sample = self._protocol()
         self._topic = sample.trade_topic
         self._limits = sample.limits
@@ -98,13 +97,10 @@ class Feed:
         with self._lock:
             if symbol in self._streams:
                 raise ValueError(f"{symbol} is streaming already")
-            is_known = self._streamed.setdefault(symbol, instrument) == instrument
             self._streamed[symbol] = instrument
             self._streams[symbol] = stream
-            # Connections that carried it in other units remember those.
             try:
-                room = self._roomy_connection(stream.topic) if is_known else None
-                stream.connection = room or self._new_connection()
+                stream.connection = self._roomy_connection(stream.topic)
             except RuntimeError:  # no thread is to be had: whoever asks again must find the place free
                 del self._streams[symbol]
                 raise
@@ -232,7 +228,7 @@ class Feed:
                 self._skip(event.malformed, f"rows of {event.symbol}")
             stream = self._streams.get(event.symbol)
             # No stream, or another connection's: it was in flight when the stream was given back.
-            if stream is not None and event.trades and self._carries(connection, stream):
+            if stream is not None and (event.trades or event.lost) and self._carries(connection, stream):
                 stream.receive(event, now, connection.received_ms)
                 handover = self._handovers.get(connection)
                 if handover is not None:

@@ -1,7 +1,7 @@
 """When a minute of ours equals the venue's own kline: one rule per venue, exact, no tolerance.
 
-``ours`` is what the trades gave, ``theirs`` the venue's kline, ``before`` the venue's kline of the
-minute before, where it was served. Each rule gives the first field that differs, or None.
+All klines are on one grid. ``ours`` comes from the trades, ``theirs`` is the venue's kline, ``before`` the
+venue's kline of the minute before, where it was served. A rule returns the first field that differs, or None.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def differs_on_bybit(ours: Kline, theirs: Kline, before: Kline | None = None) ->
     if theirs.open == ours.open:
         return _first_difference(ours, theirs, ("high", "low"))
     if before is not None and theirs.open != before.close:
-        return Difference(ours.open_ts, "open", ours.open, theirs.open)
+        return _difference(ours, theirs, "open")
     if not (theirs.high == ours.high or theirs.high == theirs.open > ours.high):
-        return Difference(ours.open_ts, "high", ours.high, theirs.high)
+        return _difference(ours, theirs, "high")
     if not (theirs.low == ours.low or theirs.low == theirs.open < ours.low):
-        return Difference(ours.open_ts, "low", ours.low, theirs.low)
+        return _difference(ours, theirs, "low")
     return None
 
 
@@ -58,5 +58,12 @@ def _first_difference(ours: Kline, theirs: Kline, names: tuple[str, ...]) -> Dif
     for name in names:
         mine, other = getattr(ours, name), getattr(theirs, name)
         if mine is not None and other is not None and mine != other:
-            return Difference(ours.open_ts, name, mine, other)
+            return _difference(ours, theirs, name)
     return None
+
+
+def _difference(ours: Kline, theirs: Kline, name: str) -> Difference:
+    unit = ours.grid.quantity if name in ("volume", "buy_volume") else ours.grid.price
+    return Difference(
+        ours.open_ts, name, unit.decimal(getattr(ours, name)), unit.decimal(getattr(theirs, name))
+    )

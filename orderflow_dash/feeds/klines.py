@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Literal, Protocol
 
 from ..exchanges import binance_rest, bybit_rest
@@ -76,13 +77,14 @@ class BinanceKlines:
         if trades is None or any(trade.plain is None for trade in trades):
             return
         with_rpi = _sums((trade.volume, trade.bought) for trade in trades)
-        without = _sums((trade.plain or 0, trade.bought) for trade in trades)
+        without = _sums((trade.plain or Decimal(0), trade.bought) for trade in trades)
         if with_rpi == without:
             return
-        told = kline.volume, kline.buy_volume
-        if told == with_rpi:
+        quantity = kline.grid.quantity.decimal
+        of_kline = quantity(kline.volume), quantity(kline.buy_volume or 0)
+        if of_kline == with_rpi:
             self.basis = "q"
-        elif told == without:
+        elif of_kline == without:
             self.basis = "nq"
 
     def _trades(self, instrument: Instrument, open_ts: int) -> list[binance_rest.AggVolume] | None:
@@ -92,9 +94,7 @@ class BinanceKlines:
         found: list[binance_rest.AggVolume] = []
         for _ in range(REQUESTS_TO_LEARN):
             query |= {"symbol": instrument.symbol, "limit": TRADES_OF_A_REQUEST}
-            page = binance_rest.parse_agg_volumes(
-                self._rest.get(binance_rest.AGG_TRADES_PATH, query), instrument
-            )
+            page = binance_rest.parse_agg_volumes(self._rest.get(binance_rest.AGG_TRADES_PATH, query))
             found += [trade for trade in page if trade.time < end]
             if len(page) < TRADES_OF_A_REQUEST or page[-1].time >= end:
                 return found
@@ -102,9 +102,9 @@ class BinanceKlines:
         return None
 
 
-def _sums(volumes: Iterable[tuple[int, bool]]) -> tuple[int, int]:
+def _sums(volumes: Iterable[tuple[Decimal, bool]]) -> tuple[Decimal, Decimal]:
     """Volume, and volume whose aggressor bought."""
-    total = bought = 0
+    total = bought = Decimal(0)
     for volume, is_buy in volumes:
         total += volume
         bought += volume if is_buy else 0

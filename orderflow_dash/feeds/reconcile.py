@@ -318,7 +318,8 @@ class _Comparison:
         if theirs is None:
             return None
         waiting = self._waiting[open_ts]
-        difference = self._source.differs(ours, theirs, self._klines.get(open_ts - MINUTE_MS))
+        ours, theirs, before = _on_one_grid(ours, theirs, self._klines.get(open_ts - MINUTE_MS))
+        difference = self._source.differs(ours, theirs, before)
         if difference is None:
             waiting.doubt = None
             self.outcomes[open_ts] = VERIFIED
@@ -346,3 +347,10 @@ class _Comparison:
                 return None
         self.outcomes[ours.open_ts] = DIFFERING
         return difference
+
+
+def _on_one_grid(ours: Kline, theirs: Kline, before: Kline | None) -> tuple[Kline, Kline, Kline | None]:
+    grid = ours.grid.common(theirs.grid)
+    if before is not None:
+        grid = grid.common(before.grid)
+    return ours.on(grid), theirs.on(grid), None if before is None else before.on(grid)

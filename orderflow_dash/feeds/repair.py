@@ -10,8 +10,11 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Protocol
+
+import httpx
 
 from ..exchanges import binance_rest, bybit_rest
 from ..exchanges.protocol import TradeBatch
@@ -29,6 +32,8 @@ _MOST_WEIGHT = 2_000  # of Binance's 2,400 a minute, with whatever else the venu
 _SETTLE_S = 0.3  # a hole that was only a matter of order closes by itself
 _SILENT_S = 3.0  # most symbols have traded by then; one that has not has a past all the same
 _SEEK_AGAIN_S = 30.0
+_BACKOFF_S = 0.5, 30.0
+_MOST_REFUSALS = 4
 
 
 class Fillable(Protocol):
@@ -39,19 +44,43 @@ class Fillable(Protocol):
     trades: int  # that it has passed on
 
     def begin_with(self, batch: TradeBatch) -> None:
-        """Begin with a trade of the past, where none has come by itself."""
+        """Start with a trade of the past, where none has come from the stream."""
 
     def fill(self, batch: TradeBatch) -> int:
-        """Count trades that were fetched, where they were missing; how many were."""
+        """Count trades that were fetched, where they were missing; returns how many were."""
 
     def expect(self, hole: Hole) -> None:
         """The trades of a hole that continuity did not find itself are about to come."""
 
     def close(self, hole: Hole) -> None:
-        """Nothing is missing there any more."""
+        """Nothing is missing there any more, but for what was lost."""
 
     def lose(self, after: int, before: int) -> None:
         """Trades between two times (ms) are missing, and stay so."""
+
+    def mark(self, hole: Hole) -> None:
+        """Mark a hole until its extent is known."""
+
+    def unmark(self, hole: Hole) -> None:
+        """Take back such a mark."""
+
+
+@dataclass(slots=True)
+class _LostIds:
+    """Ids that the venue no longer has, and the times (ms) of the trades around them, as far as known."""
+
+    first: int
+    last: int
+    after: int | None = None
+    before: int | None = None
+
+    def look_at(self, trades: Iterable[tuple[int, int]]) -> None:
+        """Learn from times and ids of trades around it."""
+        for time_, order in trades:
+            if order == self.first - 1:
+                self.after = time_
+            elif order == self.last + 1:
+                self.before = time_
 
 
 @dataclass(slots=True)
@@ -67,14 +96,25 @@ class Job:
     since: int = 0  # ms: history is wanted from here
     first: Trade = (0, 0, 0, 0)  # of the stream
     anchor: str | None = None  # the first trade's id, where ids are only unique
+    known: Known | None = None  # what was known before the stream, where history does not reach back to it
+    mark: Hole | None = None  # from there to the first trade, until it is known what is missing
     is_seek: bool = False
+    oldest: int = 0  # ms: time of the first trade of history
+    proof: int | None = None  # the id before that one, while it is to be looked for
+    is_unproven: bool = False  # trades of the same minute may be missing before it
+    refusals: int = 0  # requests in a row that the venue refused
+    lost: list[_LostIds] = field(default_factory=list)
+    backoff: Backoff = field(default_factory=lambda: Backoff(*_BACKOFF_S))
 
 
 class RepairMethod(Protocol):
-    """How one venue tells past trades."""
+    """How one venue serves past trades."""
 
     def step(self, job: Job) -> bool:
         """One request. True once nothing more can be done. Raises RestError or ValueError."""
+
+    def give_up(self, job: Job) -> None:
+        """The venue refuses what is still to be fetched: mark it."""
 
     def newest(self, instrument: Instrument) -> TradeBatch:
         """The newest trade; none where there never was one. One request. Raises RestError or ValueError."""
@@ -90,40 +130,105 @@ class BinanceRepair:
         """Fetch the newest page that is missing."""
         if job.hole is None:
             return self._find_history(job)
-        if not job.hole.missing:
-            job.stream.close(job.hole)
-            return True
-        first, last = job.hole.missing[-1]
-        start = max(first, last - _PAGE + 1)
-        trades = self._page(job.stream.instrument, {"fromId": start, "limit": _PAGE})
-        wanted = [trade for trade in trades if start <= trade[1] <= last]
-        filled = job.stream.fill(TradeBatch(job.stream.instrument.symbol, wanted))
-        if not filled:
-            log.warning("%s: the venue no longer has trade %d", job.stream.instrument.symbol, last)
-        return not filled or not job.hole.missing
+        if job.hole.missing:
+            first, last = job.hole.missing[-1]
+            start = max(first, last - _PAGE + 1)
+            if start - 1 == job.proof and last - start + 1 < _PAGE:
+                start -= 1  # the page has room for it
+            page = self._page(job.stream.instrument, {"fromId": start, "limit": _PAGE})
+            self._fill(job, job.hole, page, max(first, start), last)
+        if not job.hole.missing and job.proof is not None:
+            self._prove(job, self._page(job.stream.instrument, {"fromId": job.proof, "limit": 1}))
+        return self._finish(job, job.hole) if not job.hole.missing else False
+
+    def give_up(self, job: Job) -> None:
+        """The venue refuses: what is still missing is lost."""
+        if job.hole is not None and job.hole.missing is not None:
+            job.lost += [_LostIds(first, last) for first, last in job.hole.missing]
+            job.hole.missing.clear()
+            self._finish(job, job.hole)
+
+    @staticmethod
+    def _prove(job: Job, page: TradeBatch) -> None:
+        """Where the venue has the id before the first one, that one is the first of its time."""
+        places = [*(trade[1] for trade in page.trades), *(order for _, order in page.lost)]
+        job.is_unproven &= job.proof not in places
+        job.proof = None
 
     def newest(self, instrument: Instrument) -> TradeBatch:
         """Without an id or a time the venue gives the newest."""
-        return TradeBatch(instrument.symbol, self._page(instrument, {"limit": 1}))
+        return self._page(instrument, {"limit": 1})
+
+    @staticmethod
+    def _fill(job: Job, hole: Hole, page: TradeBatch, start: int, last: int) -> None:
+        """Count a page; what it should have and does not have is lost."""
+        places = [*((trade[0], trade[1]) for trade in page.trades), *page.lost]
+        if not places:
+            raise RestError("the venue returned no trades", httpx.codes.BAD_REQUEST)
+        if any(order == job.proof for _, order in places):
+            BinanceRepair._prove(job, page)
+        for lost in job.lost:
+            lost.look_at(places)
+        page.trades = [trade for trade in page.trades if start <= trade[1] <= last]
+        page.lost = [place for place in page.lost if start <= place[1] <= last]
+        for time_, _ in page.lost:
+            job.stream.lose(time_, time_)
+        job.stream.fill(page)
+        # Where the page starts after what was asked for, the venue has nothing older either.
+        beyond = 0 if min(order for _, order in places) > last else start
+        gone = [(max(first, beyond), end) for first, end in hole.missing or () if end >= beyond]
+        gone = [(first, min(end, last)) for first, end in gone if first <= last]
+        for first, end in gone:
+            log.warning(
+                "%s: the venue no longer has trades %d to %d", job.stream.instrument.symbol, first, end
+            )
+            hole.drop(first, end)
+            job.lost.append(_LostIds(first, end))
+            job.lost[-1].look_at(places)
+
+    @staticmethod
+    def _finish(job: Job, hole: Hole) -> bool:
+        """Mark what is lost, and close the rest."""
+        for lost in job.lost:
+            job.stream.lose(
+                hole.after if lost.after is None else lost.after,
+                hole.before if lost.before is None else lost.before,
+            )
+        if job.is_unproven and hole.whole_from is not None:
+            # Nothing proves that the first trade is the first of its minute.
+            hole.whole_from = job.oldest - job.oldest % MINUTE_MS + MINUTE_MS
+        job.stream.close(hole)
+        return True
 
     def _find_history(self, job: Job) -> bool:
         """Find the first id that is wanted; an hour at a time."""
         time_, order, *_ = job.first
         end = min(job.since + _WINDOW_MS, time_)
-        rows = self._page(job.stream.instrument, {"startTime": job.since, "endTime": end, "limit": 1})
-        if not rows and end < time_:
+        page = self._page(job.stream.instrument, {"startTime": job.since, "endTime": end, "limit": 1})
+        places = sorted([*((trade[0], trade[1]) for trade in page.trades), *page.lost])
+        if not places and end < time_:
             job.since = end + 1
             return False
-        begin = rows[0][1] if rows else order
+        found, begin = min(places, default=(time_, order))
+        begin = min(begin, order)
+        self._mark_between(job, found, begin)
         missing = [(begin, order - 1)] if begin < order else []
+        if job.known is None or job.known.order + 1 != begin:
+            job.oldest, job.proof, job.is_unproven = found, begin - 1, True
         job.hole = Hole(job.since, time_, missing, whole_from=job.since)
         job.stream.expect(job.hole)
-        if missing:
-            return False
-        job.stream.close(job.hole)
-        return True
+        return False
 
-    def _page(self, instrument: Instrument, params: dict[str, str | int]) -> list[Trade]:
+    @staticmethod
+    def _mark_between(job: Job, found: int, begin: int) -> None:
+        """Mark what is missing between what is known from before and the first trade that can be had."""
+        if job.known is not None and begin > job.known.order + 1:
+            job.stream.lose(job.known.until, found)
+        if job.mark is not None:
+            job.stream.unmark(job.mark)
+            job.mark = None
+
+    def _page(self, instrument: Instrument, params: dict[str, str | int]) -> TradeBatch:
         if self._rest.used_weight() > _MOST_WEIGHT:
             raise RestError("the venue's weight of this minute is nearly used up")
         query: dict[str, str | int] = {"symbol": instrument.symbol, **params}
@@ -145,19 +250,28 @@ class BybitRepair:
             self._resume(job.stream, job.hole, batch)
             return True
         anchor = job.anchor if job.hole is None else job.hole.anchor
-        if anchor is None or anchor not in (batch.uids or ()):
-            log.info("%s: the recent trades do not reach back to the last known one", instrument.symbol)
-        elif job.hole is None:
-            self._history(job, batch)
-        else:
-            job.hole.fetched += job.stream.fill(_after(batch, anchor))
+        has_anchor = anchor is not None and anchor in (batch.uids or ())
+        if job.hole is None:
+            if has_anchor:
+                self._history(job, batch)
+        elif anchor is not None and has_anchor:
+            batch = _after(batch, anchor)
+            self._lose_rows(job.stream, batch, job.hole.after)
+            job.hole.fetched += job.stream.fill(batch)
             job.stream.close(job.hole)
+        elif batch.trades and batch.trades[0][0] > job.hole.after:
+            self._resume(job.stream, job.hole, batch)
+        else:
+            log.info("%s: the recent trades do not have the last known one", instrument.symbol)
         return True
+
+    def give_up(self, job: Job) -> None:
+        """The hole stays open."""
 
     def newest(self, instrument: Instrument) -> TradeBatch:
         """The last of the page: a page of one might be a block trade, which does not count."""
         batch = self._page(instrument)
-        return TradeBatch(batch.symbol, batch.trades[-1:], (batch.uids or [])[-1:])
+        return TradeBatch(batch.symbol, batch.trades[-1:], (batch.uids or [])[-1:], grid=batch.grid)
 
     def _page(self, instrument: Instrument) -> TradeBatch:
         params: dict[str, str | int] = {"category": "linear", "symbol": instrument.symbol, "limit": _PAGE}
@@ -167,31 +281,40 @@ class BybitRepair:
 
     @staticmethod
     def _resume(stream: Fillable, hole: Hole, batch: TradeBatch) -> None:
-        """What the page tells of the time since the last trade that is known from before."""
+        """Count what the page has since the last trade that is known from before."""
         if not batch.trades:
             return
         oldest = batch.trades[0][0]
         if oldest >= hole.after:
-            log.info("%s: the recent trades do not reach back to what is stored", stream.instrument.symbol)
+            log.info("%s: the recent trades do not reach back to what is known", stream.instrument.symbol)
             stream.lose(hole.after, oldest)
+        BybitRepair._lose_rows(stream, batch, hole.after)
         hole.fetched += stream.fill(batch)
         stream.close(hole)
 
     @staticmethod
     def _history(job: Job, batch: TradeBatch) -> None:
-        """What the page tells of the time before the first trade. Its oldest minute may be cut."""
+        """Count what the page has of the time before the first trade. Its oldest minute may be cut."""
         oldest = batch.trades[0][0]
         job.hole = Hole(oldest, job.first[0], None, whole_from=oldest - oldest % MINUTE_MS + MINUTE_MS)
         job.stream.expect(job.hole)
+        BybitRepair._lose_rows(job.stream, batch, oldest)
         job.hole.fetched += job.stream.fill(batch)
         job.stream.close(job.hole)
+
+    @staticmethod
+    def _lose_rows(stream: Fillable, batch: TradeBatch, since: int) -> None:
+        """Mark the minutes of rows that exist and cannot be counted."""
+        for time_, _ in batch.lost:
+            if time_ >= since:
+                stream.lose(time_, time_)
 
 
 def _after(batch: TradeBatch, uid: str) -> TradeBatch:
     """The trades of a batch that follow the one of an id."""
     uids = batch.uids or []
     start = uids.index(uid) + 1
-    return TradeBatch(batch.symbol, batch.trades[start:], uids[start:])
+    return TradeBatch(batch.symbol, batch.trades[start:], uids[start:], grid=batch.grid, lost=batch.lost)
 
 
 class Repairer:
@@ -205,7 +328,6 @@ class Repairer:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stop = threading.Event()
-        self._backoff = Backoff(0.5, 30.0)
         self._thread = SupervisedThread(self._run, name=f"{name}-repair", stopping=self._stop)
 
     def start(self) -> None:
@@ -220,8 +342,8 @@ class Repairer:
     def begin(self, stream: Fillable, batch: TradeBatch, known: Known | None) -> None:
         """A stream's first trades have come: fetch what came before them, as far as is wanted.
 
-        Where trades are ``known`` from before, what is missing since then is fetched like any hole; if
-        that is longer ago than is wanted, the time between is lost.
+        Where trades are ``known`` from before, what is missing since then is fetched like any hole. If that
+        is longer ago than is wanted, the time between is lost, up to the first trade that is fetched.
         """
         since_known = 0 if known is None else known.until
         index, first = next(pair for pair in enumerate(batch.trades) if pair[1][0] >= since_known)
@@ -232,8 +354,13 @@ class Repairer:
             if self._history_ms and (is_near or batch.uids):
                 self._resume(stream, known, first, by_ids=not batch.uids)
                 return
-            stream.lose(known.until, since if self._history_ms else first[0])
-        if self._history_ms:
+            if not self._history_ms:
+                stream.lose(known.until, first[0])
+                return
+            mark = Hole(known.until, first[0], None)
+            stream.mark(mark)
+            self._put(Job(stream, None, 0.0, since, first, known=known, mark=mark))
+        elif self._history_ms:
             anchor = batch.uids[index] if batch.uids else None
             self._put(Job(stream, None, 0.0, since, first, anchor))
 
@@ -283,10 +410,10 @@ class Repairer:
             try:
                 finished = job.stream.ended or self._advanced(job)
             except (RestError, ValueError) as error:
-                wait = self._backoff.next()
+                wait = job.backoff.next()  # of its own: another symbol's repair goes on
                 log.info("%s: repair waits %.1f s: %s", job.stream.instrument.symbol, wait, error)
-                self._stop.wait(wait)
-                finished = False
+                job.due = time.monotonic() + wait
+                finished = self._is_refused(job, error)
             except Exception as error:  # the job ends with it, or its symbol would be repairing for ever
                 CRASHES.note(self._thread.name, error)
                 log.exception("%s: repair failed on a defect", job.stream.instrument.symbol)
@@ -296,12 +423,22 @@ class Repairer:
             else:
                 self._jobs.append(job)
 
+    def _is_refused(self, job: Job, error: RestError | ValueError) -> bool:
+        """Whether the venue refuses a job for good: then it ends."""
+        is_refusal = isinstance(error, RestError) and error.status == httpx.codes.BAD_REQUEST
+        job.refusals = job.refusals + 1 if is_refusal else 0
+        if job.is_seek or job.refusals < _MOST_REFUSALS:
+            return False
+        self._method.give_up(job)
+        return True
+
     def _advanced(self, job: Job) -> bool:
         """One request; whether it was the last one of the job. Raises as the method does."""
         if job.is_seek:
             return self._sought(job)
         finished = self._method.step(job)
-        self._backoff.reset()
+        job.backoff.reset()
+        job.refusals = 0
         return finished
 
     def _sought(self, job: Job) -> bool:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from ..exchanges.protocol import TradeBatch
-from ..market import Instrument
+from ..market import Grid, Instrument, Trade
 from .connection import Connection
 from .continuity import Continuity, Hole, Known, TradeSink
 from .lag import LagMeter, LagWindow
@@ -127,17 +127,27 @@ class TradeStream:
             self.holes += 1
             self._sink.on_hole(Hole(after, before, None))
 
+    def mark(self, hole: Hole) -> None:
+        """Mark a hole until its extent is known."""
+        with self.lock:
+            self._sink.on_hole(hole)
+
+    def unmark(self, hole: Hole) -> None:
+        """Take back such a mark: what is missing there has marks of its own now."""
+        with self.lock:
+            self._sink.on_filled(hole)
+
     # TradeSink: between continuity and the sink it counts.
 
-    def on_trades(self, trades: list[tuple[int, int, int, int]]) -> None:
+    def on_trades(self, trades: list[Trade], grid: Grid | None) -> None:
         """Pass on."""
         self.trades += len(trades)
-        self._sink.on_trades(trades)
+        self._sink.on_trades(trades, grid)
 
-    def on_fetched(self, trades: list[tuple[int, int, int, int]]) -> None:
+    def on_fetched(self, trades: list[Trade], grid: Grid | None) -> None:
         """Pass on."""
         self.repaired += len(trades)
-        self._sink.on_fetched(trades)
+        self._sink.on_fetched(trades, grid)
 
     def on_hole(self, hole: Hole) -> None:
         """Pass on; what came before the first trade is no gap."""

@@ -1,17 +1,18 @@
-"""Candles of any timeframe and step, derived from one-minute candles x ticks."""
+"""Candles of any timeframe and step, derived from one-minute candles x price units."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
 
-from ..market import Difference, Quality, Timeframe
+from ..market import WHOLE, Difference, Grid, Quality, Timeframe
 from .batch import merge_rows
 from .measures import point_of_control
-from .minute import Ints, Levels, Minute
+from .minute import Ints, Levels, Minute, refined_levels
 from .series import Series
 
 _SUMMABLE: Final = 1 << 56  # turnovers of an hour's minutes below it add up in 64 bits
@@ -19,7 +20,7 @@ _SUMMABLE: Final = 1 << 56  # turnovers of an hour's minutes below it add up in 
 
 @dataclass(frozen=True, slots=True)
 class Candle:
-    """One footprint candle: prices in ticks, volumes in lots, times in ms since the epoch."""
+    """One footprint candle: prices and volumes in units of its grid, times in ms since the epoch."""
 
     open_ts: int
     open: int
@@ -39,7 +40,8 @@ class Candle:
     rev: int
     verified: bool | None = None  # equals the venue's klines; None while not all of it could be compared
     difference: Difference | None = None  # of its first minute that differs
-    # Bid and ask volume of each level in quote, each trade at its own price: ticks x lots, shape (k, 2).
+    grid: Grid = WHOLE
+    # Bid and ask volume of each level in quote, each trade at its own price: price x quantity units, (k, 2).
     turnover: Ints = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
     quote_cvd: int = 0  # running sum of ``quote_delta`` at the close, from the view's ``quote_from`` on
 
@@ -63,6 +65,33 @@ class Candle:
         """Ask less bid volume in quote, ticks x lots."""
         return self.quote_ask - self.quote_bid
 
+    def on(self, grid: Grid) -> Candle:
+        """The same on a finer grid."""
+        if grid is self.grid:
+            return self
+        scale = self.grid.scale_to(grid)
+        price, quantity = scale
+        turnover = self.turnover
+        if len(turnover) and int(abs(turnover).max()) * price * quantity >= _SUMMABLE:
+            turnover = turnover.astype(object)
+        return replace(
+            self,
+            open=self.open * price,
+            high=self.high * price,
+            low=self.low * price,
+            close=self.close * price,
+            bid=self.bid * quantity,
+            ask=self.ask * quantity,
+            cvd=self.cvd * quantity,
+            min_delta=self.min_delta * quantity,
+            max_delta=self.max_delta * quantity,
+            poc=self.poc * price,
+            levels=refined_levels(self.levels, scale),
+            turnover=turnover * (price * quantity),
+            quote_cvd=self.quote_cvd * price * quantity,
+            grid=grid,
+        )
+
     def no_better_than(self, quality: Quality) -> Candle:
         """The same, known to be less whole than it looked: nothing proves it then; a difference stays one."""
         worst = Quality.worst({self.quality, quality})
@@ -72,12 +101,12 @@ class Candle:
 
 
 def level_of(price: Ints, step: int) -> Ints:
-    """The nearest multiple of ``step``, ties up; both in ticks."""
+    """The nearest multiple of ``step``, ties up; both in price units."""
     return (price + step // 2) // step * step
 
 
 def bucket_levels(parts: Sequence[Levels], step: int) -> Levels:
-    """Levels of several minutes as one ladder with rows of ``step`` ticks, high to low.
+    """Levels of several minutes as one ladder with rows of ``step`` price units, high to low.
 
     Whatever columns follow the price are summed.
     Levels that are on the step already stay there, so a ladder can be built up in parts.
@@ -90,7 +119,7 @@ def bucket_levels(parts: Sequence[Levels], step: int) -> Levels:
 
 
 def with_turnover(levels: Levels) -> Ints:
-    """Levels at the tick and what was paid on either side of each, ticks x lots, shape (k, 6).
+    """Levels at the finest grain and what was paid on either side, price x quantity units, shape (k, 6).
 
     Python's integers where 64 bits might not hold the sum of an hour.
     """
@@ -107,11 +136,11 @@ class CandleBuilder:
     candle of an hour costs as much as one of a minute.
     """
 
-    def __init__(self, series: Series, timeframe: Timeframe, step: int) -> None:
+    def __init__(self, series: Series, timeframe: Timeframe, step: Decimal) -> None:
         self._series = series
         self._timeframe = timeframe
         self._step = step
-        self._settled: tuple[tuple[tuple[int, int], ...], Ints] = ((), np.empty((0, 6), dtype=np.int64))
+        self._settled: tuple[tuple[object, ...], Ints] = ((), np.empty((0, 6), dtype=np.int64))
 
     def build(self, open_ts: int) -> Candle:
         """The candle that opens at ``open_ts`` (ms, a multiple of the timeframe, with trades)."""
@@ -155,6 +184,7 @@ class CandleBuilder:
             rev=last.revision,  # the highest: revisions never fall towards the newer minute
             verified=verified,
             difference=None if verified is not False else self._difference(minutes),
+            grid=series.grid,
             turnover=rows[:, 4:],
             quote_cvd=last.quote_before + last.quote_delta,
         )
@@ -177,11 +207,12 @@ class CandleBuilder:
     def _rows(self, minutes: list[Minute]) -> Ints:
         """The candle's ladder with turnovers, shape (k, 6)."""
         *older, last = minutes
+        step = self._series.grid.price.count(self._step)
         newest = with_turnover(last.level_array())
         if not older:
-            return bucket_levels([newest], self._step)
-        stamp = tuple((minute.open_ts, minute.revision) for minute in older)
+            return bucket_levels([newest], step)
+        stamp = (self._series.grid, *((minute.open_ts, minute.revision) for minute in older))
         if self._settled[0] != stamp:
             ladders = [with_turnover(minute.level_array()) for minute in older]
-            self._settled = stamp, bucket_levels(ladders, self._step)
-        return bucket_levels([self._settled[1], newest], self._step)
+            self._settled = stamp, bucket_levels(ladders, step)
+        return bucket_levels([self._settled[1], newest], step)

@@ -6,7 +6,6 @@ import math
 from decimal import Decimal
 from fractions import Fraction
 
-from ..market import Instrument
 from .minute import Levels
 
 IMBALANCE_RATIO = 3
@@ -19,7 +18,7 @@ def is_imbalanced(bid: int, ask: int, ratio: float | Fraction = IMBALANCE_RATIO)
 
 
 def point_of_control(levels: Levels) -> int:
-    """Price (ticks) of the level with the most volume, shape (k, 4), k > 0.
+    """Price (units) of the level with the most volume, shape (k, 4), k > 0.
 
     Tie: the nearest to the middle of the levels' range, then the lower.
     """
@@ -29,24 +28,26 @@ def point_of_control(levels: Levels) -> int:
     return int(min(prices, key=lambda price: (abs(2 * price - twice_middle), price)))
 
 
-def default_step(instrument: Instrument, price: int | None) -> int:
-    """Step in ticks: 0.5 quote where that is whole ticks and under 1 % of the price (ticks, if known).
+def default_step(tick: Decimal, price: Decimal | None) -> Decimal:
+    """The step that suits a price; both and the step in quote currency.
 
-    Else the 1-2-5 multiple of the tick nearest to 1/2000 of the price.
+    0.5 where that is whole ticks and under 1 % of the price, else the 1-2-5 multiple of the tick nearest to
+    1/2000 of the price. Without a price (None) 0.5, or the tick.
     """
-    multiple, rest = divmod(_PREFERRED_STEP, instrument.tick)
-    if not rest and (price is None or 100 * int(multiple) < price):
-        return int(multiple)
-    if price is None:
-        return 1
-    return min(_one_two_five(price), key=lambda step: abs(math.log(step * 2000 / price)))
+    if not _PREFERRED_STEP % tick and (price is None or price > 100 * _PREFERRED_STEP):
+        return _PREFERRED_STEP
+    if price is None or price < tick:
+        return tick
+    wanted = float(price / tick) / 2000
+    return tick * min(_one_two_five(int(price / tick)), key=lambda step: abs(math.log(step / wanted)))
 
 
-def step_choices(instrument: Instrument, price: int | None) -> list[int]:
-    """Steps in ticks worth offering at a price (ticks, if known): a tenth to twenty times the default."""
-    default = default_step(instrument, price)
-    choices = {step for step in _one_two_five(20 * default) if step >= default / 10}
-    return sorted(choices | {default})
+def step_choices(tick: Decimal, price: Decimal | None) -> list[Decimal]:
+    """Steps worth offering at a price, quote currency: a tenth to twenty times the default, low to high."""
+    default = default_step(tick, price)
+    ticks = int(default / tick)
+    choices = {step for step in _one_two_five(20 * ticks) if 10 * step >= ticks}
+    return sorted(tick * step for step in choices | {ticks})
 
 
 def _one_two_five(limit: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""One minute of one instrument at the finest grain: price levels in ticks, volumes in lots."""
+"""One minute of one instrument at the finest grain, in units of its series' grid."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bisect import bisect_right
 import numpy as np
 import numpy.typing as npt
 
-from ..market import MINUTE_MS, Kline
+from ..market import MINUTE_MS, Grid, Kline, Scale
 
 _INT64 = 1 << 63
 _BYTES = 1_120  # of a minute without its levels, as Python holds it
@@ -16,7 +16,7 @@ _LEVEL_BYTES = 250  # of a level while it can still change; packed it is 32
 
 Ints = npt.NDArray[np.int64]
 Levels = npt.NDArray[np.int64]
-"""Price levels, shape (k, 4), from high to low: price (ticks), bid, ask (lots), trade records."""
+"""Price levels, shape (k, 4), from high to low: price, bid, ask in units of a grid, trade records."""
 
 
 class Run:
@@ -54,6 +54,14 @@ class Run:
         self.min_delta = min(self.min_delta, self.delta + following.min_delta)
         self.max_delta = max(self.max_delta, self.delta + following.max_delta)
         self.delta += following.delta
+
+    def refine(self, scale: Scale) -> None:
+        """Count on a finer grid."""
+        self.open *= scale.price
+        self.close *= scale.price
+        self.delta *= scale.quantity
+        self.min_delta *= scale.quantity
+        self.max_delta *= scale.quantity
 
 
 class Minute:
@@ -130,12 +138,32 @@ class Minute:
         """Lowest price, ticks."""
         return int(self._frozen[-1, 0]) if self._frozen is not None else min(self.levels)
 
-    def kline(self) -> Kline:
-        """The minute as a kline; ``count`` is its trade records."""
+    @property
+    def volume(self) -> int:
+        """Volume of both sides, units."""
+        if self._frozen is not None:
+            return int(self._frozen[:, 1:3].sum())
+        return sum(bid + ask for bid, ask, _ in self.levels.values())
+
+    def refine(self, scale: Scale) -> None:
+        """Count on a finer grid. The caller checks that the figures stay below 64 bits."""
+        price, quantity = scale
+        self.cvd_before *= quantity
+        self.quote_before *= price * quantity
+        for run in self.runs:
+            run.refine(scale)
+        self.levels = {
+            ticks * price: [bid * quantity, ask * quantity, n] for ticks, (bid, ask, n) in self.levels.items()
+        }
+        if self._frozen is not None:
+            self._frozen = refined_levels(self._frozen, scale)
+
+    def kline(self, grid: Grid) -> Kline:
+        """The minute as a kline on its series' grid; ``count`` is its trade records."""
         path, levels = self.path(), self.level_array()
         _, bid, ask, n = levels.sum(axis=0).tolist()
         high, low = int(levels[0, 0]), int(levels[-1, 0])
-        return Kline(self.open_ts, path.open, high, low, path.close, bid + ask, ask, n)
+        return Kline(self.open_ts, path.open, high, low, path.close, bid + ask, ask, n, grid)
 
     def path(self) -> Run:
         """The minute's runs as one: open, close and the extremes of the running delta."""
@@ -190,3 +218,11 @@ class Minute:
         self._frozen = levels
         self.levels = {}
         self.runs = [run]
+
+
+def refined_levels(levels: Levels, scale: Scale) -> Levels:
+    """Levels on a finer grid: further columns than price, bid, ask and records stay as they are."""
+    refined = levels.copy(order="K")
+    refined[:, 0] *= scale.price
+    refined[:, 1:3] *= scale.quantity
+    return refined

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from ..market import Grid
 from .measures import point_of_control
 from .minute import Ints, Levels
 
@@ -16,7 +17,7 @@ _INT64 = 1 << 63
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """Volume by price of ``[start_ts, end_ts)``, as far as it is known. Ticks, lots and ms, exact.
+    """Volume by price of ``[start_ts, end_ts)``, as far as it is known; units of its grid and ms, exact.
 
     ``known_ms`` of the ``elapsed_ms`` from the start through the newest trade are known; the first
     millisecond known is ``known_from``.
@@ -24,14 +25,15 @@ class Profile:
 
     start_ts: int
     end_ts: int
-    step: int  # ticks
-    levels: Levels  # rows of ``step`` ticks, at least one
+    grid: Grid
+    step: int  # price units
+    levels: Levels  # rows of ``step``, at least one
     volume: int
     delta: int  # ask volume less bid volume
     poc: int
     value_low: int  # lowest and highest row of the value area
     value_high: int
-    vwap: Fraction  # ticks, of the trades' own prices, whatever the step
+    vwap: Fraction  # price units, of the trades' own prices, whatever the step
     known_from: int
     known_ms: int
     elapsed_ms: int
@@ -44,7 +46,7 @@ class Profile:
 
 
 def value_area(levels: Levels, step: int, rows: int = 2) -> tuple[int, int]:
-    """Lowest and highest row (ticks) around the POC that hold 70 % of the volume.
+    """Lowest and highest row (price units) around the POC that hold 70 % of the volume.
 
     ``levels``: shape (k, 4), k > 0, on multiples of ``step``, each with volume > 0; the rows without
     trades between them have volume 0. From the POC the larger of the next ``rows`` rows above or below is
@@ -106,7 +108,7 @@ def _beyond_empty(up: int, next_up: int, down: int, next_down: int) -> tuple[int
 
 
 def turnover(levels: Levels) -> int:
-    """Sum of price times volume, ticks times lots, shape (k, 4); never overflows."""
+    """Sum of price times volume, units of both, shape (k, 4); never overflows."""
     if not len(levels):
         return 0
     price, volume = levels[:, 0], levels[:, 1] + levels[:, 2]

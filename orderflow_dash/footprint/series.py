@@ -7,25 +7,50 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from ..market import HOUR_MS, MINUTE_MS, Difference, Quality, Trade, Verdict
+from ..market import (
+    HOUR_MS,
+    LARGEST,
+    MINUTE_MS,
+    WHOLE,
+    Difference,
+    Grid,
+    Quality,
+    Scale,
+    Trade,
+    Verdict,
+)
 from .batch import batch_minutes
 from .minute import Ints, Minute, Run
 
 _MOST_HOLES = 1_024
+_MOST_VOLUME = 1 << 56  # of a minute, units: an hour of them still sums in 64 bits
 _NO_RUN = Run(0, 0, 0)
 _NO_RUN.last_time = 1 << 62  # no trade follows it
 
 
 class Series:
-    """One-minute candles x ticks of one instrument, exact, at least the newest ``window`` minutes.
+    """One-minute candles x price units of one instrument, exact, at least the newest ``window`` minutes.
+
+    Everything counts in units of ``grid``, which only ever gets finer: a trade that does not fit it refines
+    it, and all that is here with it. No value changes with that, so no revision does.
 
     Trades may come late or out of order: each corrects its own minute, and the CVD of all later
     ones. Revisions never fall from one minute to the next newer one, so what changed since a
     revision is always a suffix. Not thread-safe: the owner holds a lock.
     """
 
-    def __init__(self, window: int = 500, on_evict: Callable[[Series, int], None] | None = None) -> None:
+    def __init__(
+        self,
+        window: int = 500,
+        on_evict: Callable[[Series, int], None] | None = None,
+        grid: Grid = WHOLE,
+        on_refine: Callable[[Scale], None] | None = None,
+    ) -> None:
         self.window = window
+        self.grid = grid
+        self.unplaceable = 0  # trades that no grid fits: their minutes are marked
+        self._on_refine = on_refine  # called with the factors just after the grid became finer
+        self._gone_to: int | None = None  # end (ms) of the newest minute that left the window
         self.evicted_to = 0  # end (ms) of the newest hour that left the window
         self._on_evict = on_evict  # called with each hour (its open, ms) just before it leaves
         self.revision = 0
@@ -45,9 +70,14 @@ class Series:
 
     # -- trades in ---------------------------------------------------------------------------
 
-    def apply(self, trades: Iterable[Trade]) -> None:
-        """Count trades, one revision for all of them. Times in ms, prices in ticks, lots signed."""
+    def apply(self, trades: Iterable[Trade], grid: Grid | None = None) -> None:
+        """Count trades, one revision for all of them. Times in ms, units of ``grid``, quantities signed.
+
+        ``grid``: of these trades; None where they are on the series' own.
+        """
         self.revision += 1
+        if grid is not None and grid is not self.grid:
+            trades = self._aligned(trades, grid)
         # Flat on purpose: this runs once per trade.
         for time, order, price, quantity in trades:
             run = self._run
@@ -101,10 +131,32 @@ class Series:
         self._leave_late_run()
         self._minute.thaw()
 
-    def restore(self, minutes: Sequence[Minute], holes: Iterable[tuple[int, int]], cvd_from: int) -> None:
+    def refine(self, grid: Grid) -> None:
+        """Count on a grid on which ``grid`` fits too. OverflowError where the figures would leave 64 bits."""
+        finer = self.grid.common(grid)
+        if finer == self.grid:
+            return
+        scale = self.grid.scale_to(finer)
+        for minute in self._minutes.values():
+            if minute.high * scale.price >= LARGEST or minute.volume * scale.quantity >= _MOST_VOLUME:
+                raise OverflowError(f"{finer} is too fine for the minute at {minute.open_ts}")
+        for minute in self._minutes.values():
+            minute.refine(scale)
+        self.grid = finer
+        if self._on_refine is not None:
+            self._on_refine(scale)
+
+    def restore(
+        self,
+        minutes: Sequence[Minute],
+        holes: Iterable[tuple[int, int]],
+        cvd_from: int,
+        grid: Grid | None = None,
+    ) -> None:
         """Begin with minutes that were kept, old to new and at least one; the series must be empty.
 
-        ``holes`` are what they lack (ms, both inclusive); ``cvd_from`` (ms) is where their CVD counts from.
+        ``holes`` are what they lack (ms, both inclusive); ``cvd_from`` (ms) is where their CVD counts from;
+        ``grid`` is what they count on, None for the series' own.
         CVD in quote begins anew with them.
         What comes next begins inside a minute, as any stream does.
         """
@@ -119,6 +171,9 @@ class Series:
             minute.revision = self.revision
             minute.quote_before = quote
             quote += minute.quote_delta
+        if grid is not None:
+            wanted, self.grid = self.grid, grid
+            self.refine(wanted)
 
     def interrupt(self) -> None:
         """What comes next need not follow what came before: a new run begins."""
@@ -228,8 +283,11 @@ class Series:
         return Quality.REPAIRED if minute.repaired else Quality.COMPLETE
 
     def has_hole(self, minute: Minute) -> bool:
-        """Whether a hole that is still open reaches into a minute."""
-        return self.lacks(minute.open_ts, minute.end_ts)
+        """Whether an open hole reaches into a minute, or into the time without minutes before it.
+
+        So a hole between two minutes has one that carries its mark: the first minute after it.
+        """
+        return bool(self.holes) and self.lacks(self._end_before(minute.open_ts), minute.end_ts)
 
     def around(self, open_ts: int) -> tuple[Minute, Minute] | None:
         """The minutes before and after one (ms) that is not here, though it lies between them.
@@ -245,6 +303,39 @@ class Series:
         return self._minutes[before], self._minutes[after]
 
     # -- inside ------------------------------------------------------------------------------
+
+    def _aligned(self, trades: Iterable[Trade], grid: Grid) -> list[Trade]:
+        """Trades on the series' grid, which they refine where they must."""
+        try:
+            self.refine(grid)
+        except OverflowError:
+            return self._placeable(trades, grid)
+        scaled = grid.scale_to(self.grid).trades(trades)
+        if all(price < LARGEST and -LARGEST < quantity < LARGEST for _, _, price, quantity in scaled):
+            return scaled
+        return self._placeable(trades, grid)
+
+    def _placeable(self, trades: Iterable[Trade], grid: Grid) -> list[Trade]:
+        """Those of the trades that fit the series' grid as it is; the minutes of the others lack them."""
+        common = self.grid.common(grid)
+        theirs, own = grid.scale_to(common), self.grid.scale_to(common)
+        placed = []
+        for time, order, price, quantity in trades:
+            ticks, beside = divmod(price * theirs.price, own.price)
+            lots, rest = divmod(quantity * theirs.quantity, own.quantity)
+            if beside or rest or ticks >= LARGEST or not -LARGEST < lots < LARGEST:
+                self.unplaceable += 1
+                self.open_hole(time, time)
+            else:
+                placed.append((time, order, ticks, lots))
+        return placed
+
+    def _end_before(self, open_ts: int) -> int:
+        """End (ms) of the minute before one that opens at ``open_ts``; that itself where there is none."""
+        position = bisect_left(self._opens, open_ts)
+        if position:
+            return self._opens[position - 1] + MINUTE_MS
+        return open_ts if self._gone_to is None else self._gone_to
 
     def _place(self, time: int, order: int, price: int, quantity: int) -> tuple[Minute, Run] | None:
         """Minute and run of a trade that does not simply follow the last one.
@@ -379,9 +470,9 @@ class Series:
                 return
             if self._on_evict is not None:
                 self._on_evict(self, hour_end - HOUR_MS)
-            self.evicted_to = hour_end
+            self.evicted_to, self._gone_to = hour_end, self._opens[count - 1] + MINUTE_MS
             for open_ts in self._opens[:count]:
                 del self._minutes[open_ts]
             del self._opens[:count]
-            self.holes = [hole for hole in self.holes if hole[1] >= hour_end]
+            self.holes = [hole for hole in self.holes if hole[1] >= self._gone_to]
             self.differences = {ts: found for ts, found in self.differences.items() if ts >= hour_end}

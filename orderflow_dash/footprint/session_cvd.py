@@ -40,7 +40,8 @@ def session_begins(candles: Sequence[Candle], series: Series, shelf: Shelf) -> S
         if session in begins:
             continue
         if candle.open_ts != session and session_of(candles[0].open_ts) == session:
-            found = _before_memory(session, series, shelf)
+            # Candles on a grid that the series has just refined get their begin with the next look.
+            found = _before_memory(session, series, shelf) if candle.grid == series.grid else None
             if found is not None:
                 begins[session] = found
         else:

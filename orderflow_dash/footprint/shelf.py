@@ -7,12 +7,13 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from ..market import HOUR_MS, MINUTE_MS
+from ..market import HOUR_MS, MINUTE_MS, Scale
 from .batch import merge_rows
-from .minute import Levels
+from .minute import Levels, refined_levels
 from .series import Series
 
 SHELF_HOURS: Final = 25  # a day, and the hour in which it begins
+_SUMMABLE: Final = 1 << 62
 _BYTES: Final = 400  # of an hour without its levels, as Python holds it
 NO_LEVELS: Final[Levels] = np.empty((0, 4), dtype=np.int64)
 
@@ -35,7 +36,7 @@ class Shelf:
         self._hours: dict[int, ShelfHour] = {}
 
     def put(self, open_ts: int, levels: Levels, known_ms: int, span: tuple[int, int] | None = None) -> None:
-        """Keep an hour: its ladder in ticks and lots, shape (k, 4), and how many of its ms are known.
+        """Keep an hour: its ladder on the series' grid, shape (k, 4), and how many of its ms are known.
 
         ``span``: first ms known and the first after the last known; the whole hour where it is not given.
         What memory has of the same hour counts beside it from the end of the span on. Of the same hour
@@ -53,6 +54,17 @@ class Shelf:
         self._hours[open_ts] = ShelfHour(open_ts, levels, known_ms, known_from, known_to)
         for old in [each for each in self._hours if each <= open_ts - SHELF_HOURS * HOUR_MS]:
             del self._hours[old]
+        self.revision += 1
+
+    def refine(self, scale: Scale) -> None:
+        """Count on a finer grid. An hour whose sums would leave 64 bits is no longer known."""
+        for open_ts, hour in list(self._hours.items()):
+            volume = int(hour.levels[:, 1:3].sum())
+            price = int(hour.levels[:, 0].max(initial=0))
+            if max(volume * scale.quantity, price * scale.price) < _SUMMABLE:
+                self._hours[open_ts] = hour._replace(levels=refined_levels(hour.levels, scale))
+            else:
+                del self._hours[open_ts]
         self.revision += 1
 
     def hours(self, start: int, end: int) -> list[ShelfHour]:

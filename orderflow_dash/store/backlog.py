@@ -7,11 +7,14 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ..market import Instrument
+from ..market import Instrument, Venue
 from .minutes import StoredMinute, hollowed
 from .store import Batch
 
 _MINUTE_BYTES = 600  # of a minute without its levels, as Python holds it
+
+
+_Key = tuple[Venue, str]
 
 
 @dataclass(slots=True)
@@ -30,16 +33,18 @@ class Backlog:
         self._bound = bound_bytes
         self._clock = clock
         self._lock = threading.Lock()
-        self._series: dict[Instrument, _Series] = {}
+        self._series: dict[_Key, _Series] = {}  # whatever tick and lot the venue lists
         self._bytes = 0
-        self._oldest: list[tuple[int, int, Instrument]] = []  # heap of (open, tie, instrument)
+        self._oldest: list[tuple[int, int, _Key]] = []  # heap of (open, tie, series)
         self._tie = 0
 
     def add(self, instrument: Instrument, minutes: Iterable[StoredMinute], cvd_from: int | None) -> None:
         """Take minutes; one that waits already is replaced."""
         now = self._clock()
         with self._lock:
-            series = self._series.setdefault(instrument, _Series(instrument))
+            key = _key(instrument)
+            series = self._series.setdefault(key, _Series(instrument))
+            series.instrument = instrument
             if cvd_from is not None:
                 series.cvd_from = cvd_from
             for minute in minutes:
@@ -49,7 +54,7 @@ class Backlog:
                 series.since.setdefault(minute.open_ts, now)
                 if before is None:
                     self._tie += 1
-                    heapq.heappush(self._oldest, (minute.open_ts, self._tie, instrument))
+                    heapq.heappush(self._oldest, (minute.open_ts, self._tie, key))
             while self._bytes > self._bound and self._oldest:
                 self._hollow_oldest()
 
@@ -71,20 +76,20 @@ class Backlog:
         """Forget what is kept elsewhere now, but for minutes that were replaced meanwhile."""
         with self._lock:
             for batch in batches:
-                series = self._series[batch.instrument]
+                series = self._series[_key(batch.instrument)]
                 for minute in batch.minutes:
                     if series.minutes.get(minute.open_ts) is minute:
                         del series.minutes[minute.open_ts], series.since[minute.open_ts]
                         self._bytes -= _size(minute)
                 if not series.minutes:
-                    del self._series[batch.instrument]
+                    del self._series[_key(batch.instrument)]
             if not self._series:
                 self._oldest.clear()
 
     def of(self, instrument: Instrument) -> tuple[list[StoredMinute], int | None]:
         """What waits of one series, old to new, and its ``cvd_from`` where that was told."""
         with self._lock:
-            series = self._series.get(instrument)
+            series = self._series.get(_key(instrument))
             if series is None:
                 return [], None
             return [series.minutes[open_ts] for open_ts in sorted(series.minutes)], series.cvd_from
@@ -105,8 +110,8 @@ class Backlog:
             return self._clock() - min(since) if since else 0.0
 
     def _hollow_oldest(self) -> None:
-        open_ts, _, instrument = heapq.heappop(self._oldest)
-        series = self._series.get(instrument)
+        open_ts, _, key = heapq.heappop(self._oldest)
+        series = self._series.get(key)
         minute = series.minutes.get(open_ts) if series is not None else None
         if series is not None and minute is not None and not minute.hollow:
             series.minutes[open_ts] = hollow = hollowed(minute)
@@ -116,3 +121,7 @@ class Backlog:
 
 def _size(minute: StoredMinute) -> int:
     return _MINUTE_BYTES + int(minute.levels.nbytes)
+
+
+def _key(instrument: Instrument) -> _Key:
+    return instrument.venue, instrument.symbol

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from itertools import groupby, zip_longest
 
 import numpy as np
@@ -10,12 +11,14 @@ import numpy as np
 from ..footprint.candle import Candle, level_of, with_turnover
 from ..footprint.measures import point_of_control
 from ..footprint.minute import Ints, Levels
-from ..market import MINUTE_MS, Quality, Timeframe
-from .minutes import StoredMinute, combine
+from ..market import MINUTE_MS, Grid, Quality, Timeframe
+from .minutes import StoredMinute, combine, common_grid
 
 
-def stored_candles(kept: Sequence[StoredMinute], timeframe: Timeframe, step: int) -> list[Candle]:
-    """Closed candles, old to new, from minutes, or for ``1h`` from hours, hollow ones too; ``step`` in ticks.
+def stored_candles(kept: Sequence[StoredMinute], timeframe: Timeframe, step: Decimal) -> list[Candle]:
+    """Closed candles, old to new, from minutes, or for ``1h`` from hours, hollow ones too.
+
+    ``step``: in quote currency.
 
     A candle is only as whole as what is kept tells: one whose end is not there is a gap where what comes
     next begins with one, because trades are missing all the way up to that.
@@ -24,12 +27,16 @@ def stored_candles(kept: Sequence[StoredMinute], timeframe: Timeframe, step: int
         (open_ts, list(group))
         for open_ts, group in groupby(kept, key=lambda each: each.open_ts // timeframe.ms * timeframe.ms)
     ]
+    if not kept:
+        return []
+    grid = common_grid(kept, Grid.of(step, kept[0].grid.quantity.value))
+    units = grid.price.count(step)
     candles = []
     for (open_ts, parts), (_, after) in zip_longest(groups, groups[1:], fillvalue=(0, [])):
         whole = parts[0] if len(parts) == 1 else combine(parts)
         if whole.hollow:
             continue
-        candle = _candle(open_ts, whole, step)
+        candle = _candle(open_ts, whole.on(grid), units)
         goes_on = whole.last[0] >= open_ts + timeframe.ms - MINUTE_MS
         lacks_end = not goes_on and bool(after) and after[0].quality is Quality.GAP
         candles.append(candle.no_better_than(Quality.GAP) if lacks_end else candle)
@@ -58,12 +65,13 @@ def _candle(open_ts: int, whole: StoredMinute, step: int) -> Candle:
         quality=whole.quality,
         rev=0,
         verified=whole.verified,
+        grid=whole.grid,
         turnover=rows[:, 4:],
     )
 
 
 def _rows(levels: Levels, step: int) -> Ints:
-    """One ladder with turnovers, shape (k, 6), rows of ``step`` ticks.
+    """One ladder with turnovers, shape (k, 6), rows of ``step`` price units.
 
     It falls in price, so that nothing need be sorted.
     """

@@ -1,9 +1,9 @@
 """A minute's levels and path as bytes, exact, and back.
 
-Layout: version, packing, CRC-32 of the rest; then, compressed where that is shorter: the path and the
-columns' widths as variable-length integers, and each column (the gap to the price above less one, bid,
-ask, trade records) byte plane by byte plane, lowest first. High planes are nearly all zero, so that they
-cost next to nothing; a whole column is decoded by one copy.
+Layout: version, packing, CRC-32 of the rest; then, compressed where that is shorter: the path, the columns'
+widths and (from version 2 on) the grid as variable-length integers, and each column (the gap to the price
+above less one, bid, ask, trade records) byte plane by byte plane, lowest first. High planes are nearly all
+zero, so that they cost next to nothing; a whole column is decoded by one copy.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Iterator
+from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,20 +20,22 @@ import numpy.typing as npt
 import zstandard
 
 from ..footprint.minute import Levels
+from ..market import Grid
 
-VERSION = 1
+VERSION = 2
 
 _PLAIN, _ZSTD = 0, 1
 _PREFIX = 6  # version, packing, CRC-32
 _COLUMNS = 4
 _LEVEL_BYTES = _COLUMNS * 8
 _HEAD = 14  # integers before the columns
+_GRID = 4  # further ones: size and decimals of both units
 _MOST_LEVELS = 1 << 24
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 63) - 1
 
 
 class Path(NamedTuple):
-    """Where a minute opened and closed and how its delta ran: ticks, lots, ms."""
+    """Where a minute opened and closed and how its delta ran: units of its grid, ms."""
 
     open: int
     close: int
@@ -54,7 +58,7 @@ class _Packers(threading.local):
 _packers = _Packers()
 
 
-def encode(open_ts: int, levels: Levels, path: Path) -> bytes:
+def encode(open_ts: int, levels: Levels, path: Path, grid: Grid) -> bytes:
     """Bytes of a minute. ValueError where levels are no ladder: prices that fall, nothing negative."""
     if levels.ndim != 2 or levels.shape[1] != _COLUMNS or levels.dtype != np.int64:
         raise ValueError("levels are not int64 of shape (k, 4)")
@@ -71,6 +75,7 @@ def encode(open_ts: int, levels: Levels, path: Path) -> bytes:
     head = (len(levels), *(width for width, _ in planes), top, path.open - top, path.close - top)
     head += (path.min_delta, path.max_delta, first_time - open_ts, first_order)
     head += (last_time - first_time, last_order - first_order)
+    head += (grid.price.size, grid.price.decimals, grid.quantity.size, grid.quantity.decimals)
     plain = b"".join((_varints(head), *(packed for _, packed in planes)))
     short = _packers.compressor.compress(plain)
     packing, body = (_ZSTD, short) if len(short) < len(plain) else (_PLAIN, plain)
@@ -78,12 +83,16 @@ def encode(open_ts: int, levels: Levels, path: Path) -> bytes:
     return bytes((VERSION, packing)) + check.to_bytes(4, "little") + body
 
 
-def decode(open_ts: int, blob: bytes) -> tuple[Levels, Path]:
-    """Levels and path of a minute; ValueError where the bytes are damaged or of a newer version."""
+def decode(open_ts: int, blob: bytes, first_grid: Grid) -> tuple[Levels, Path, Grid]:
+    """Levels, path and grid of a minute; ValueError where the bytes are damaged or of a newer version.
+
+    ``first_grid`` is that of bodies of version 1, which do not hold one.
+    """
     if len(blob) <= _PREFIX:
         raise ValueError("a stored minute is cut short")
-    if blob[0] != VERSION:
-        raise ValueError(f"a stored minute is of version {blob[0]}; known: {VERSION}")
+    version = blob[0]
+    if version not in (1, VERSION):
+        raise ValueError(f"a stored minute is of version {version}; known: up to {VERSION}")
     body = blob[_PREFIX:]
     packing = blob[1]
     if zlib.crc32(body, packing) != int.from_bytes(blob[2:_PREFIX], "little"):
@@ -92,11 +101,13 @@ def decode(open_ts: int, blob: bytes) -> tuple[Levels, Path]:
         plain = _packers.decompressor.decompress(body) if packing == _ZSTD else body
     except zstandard.ZstdError as error:
         raise ValueError(f"a stored minute is damaged: {error}") from None
-    return _unpacked(open_ts, plain)
+    return _unpacked(open_ts, plain, first_grid if version == 1 else None)
 
 
-def _unpacked(open_ts: int, plain: bytes) -> tuple[Levels, Path]:
-    head, position = _read_varints(plain)
+def _unpacked(open_ts: int, plain: bytes, grid: Grid | None) -> tuple[Levels, Path, Grid]:
+    head, position = _read_varints(plain, _HEAD if grid is not None else _HEAD + _GRID)
+    if grid is None:
+        grid = _grid_of(*head[_HEAD:])
     count, widths, top = head[0], head[1:5], head[5]
     expected = position + count * sum(widths)
     if not 0 <= count <= _MOST_LEVELS or not all(0 <= w <= 8 for w in widths) or expected != len(plain):
@@ -116,9 +127,17 @@ def _unpacked(open_ts: int, plain: bytes) -> tuple[Levels, Path]:
         np.subtract(top, gaps, out=gaps)
     first = open_ts + head[10], head[11]
     last = first[0] + head[12], first[1] + head[13]
-    return columns.astype(np.int64, copy=False).T, Path(
-        top + head[6], top + head[7], head[8], head[9], first, last
-    )
+    path = Path(top + head[6], top + head[7], head[8], head[9], first, last)
+    return columns.astype(np.int64, copy=False).T, path, grid
+
+
+@lru_cache(maxsize=1_024)
+def _grid_of(tick_size: int, tick_decimals: int, lot_size: int, lot_decimals: int) -> Grid:
+    sizes, decimals = (tick_size, lot_size), (tick_decimals, lot_decimals)
+    if not all(0 < size < 1 << 62 for size in sizes) or not all(0 <= each <= 18 for each in decimals):
+        raise ValueError("a stored minute is damaged: its units cannot be")
+    tick, lot = (Decimal(size).scaleb(-each) for size, each in zip(sizes, decimals, strict=True))
+    return Grid.of(tick, lot)
 
 
 def _planes(column: npt.NDArray[np.int64]) -> tuple[int, bytes]:
@@ -142,12 +161,12 @@ def _varints(values: tuple[int, ...]) -> bytes:
     return bytes(out)
 
 
-def _read_varints(plain: bytes) -> tuple[list[int], int]:
+def _read_varints(plain: bytes, count: int) -> tuple[list[int], int]:
     """The head's integers and where they end."""
     octets: Iterator[int] = iter(plain)
     values: list[int] = []
     used = 0
-    for _ in range(_HEAD):
+    for _ in range(count):
         value = shift = 0
         for octet in octets:
             used += 1

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
 from ..footprint.batch import merge_rows
-from ..footprint.minute import Levels, Minute, Run
-from ..market import HOUR_MS, Quality
+from ..footprint.minute import Levels, Minute, Run, refined_levels
+from ..market import HOUR_MS, Grid, Quality
 
 NO_LEVELS: Levels = np.empty((0, 4), dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredMinute:
-    """One minute as it is kept: prices in ticks, volumes in lots, times in ms since the epoch."""
+    """One minute as it is kept: prices and volumes in units of its grid, times in ms since the epoch."""
 
     open_ts: int
     levels: Levels  # shape (k, 4), high to low: price, bid, ask, trade records
@@ -28,8 +29,9 @@ class StoredMinute:
     first: tuple[int, int]  # (time, order) of its first trade
     last: tuple[int, int]
     quality: Quality
+    grid: Grid
     verified: bool | None = None  # equals the venue's own kline; None where that is not known
-    cvd_before: int = 0  # CVD at the open, lots: told by whoever hands the minute over, never kept
+    cvd_before: int = 0  # CVD at the open, units: given with the minute, never kept
 
     def __eq__(self, other: object) -> bool:
         """Whether the same is kept of both; ``cvd_before``, which follows from others, is left out."""
@@ -41,11 +43,28 @@ class StoredMinute:
 
     def _kept(self) -> tuple[object, ...]:
         path = (self.open_ts, self.open, self.close, self.delta, self.min_delta, self.max_delta)
-        return (*path, self.first, self.last, self.quality, self.verified)
+        return (*path, self.first, self.last, self.quality, self.verified, self.grid)
+
+    def on(self, grid: Grid) -> Self:
+        """The same on a finer grid."""
+        if grid == self.grid:
+            return self
+        scale = self.grid.scale_to(grid)
+        return replace(
+            self,
+            levels=refined_levels(self.levels, scale),
+            open=self.open * scale.price,
+            close=self.close * scale.price,
+            delta=self.delta * scale.quantity,
+            min_delta=self.min_delta * scale.quantity,
+            max_delta=self.max_delta * scale.quantity,
+            cvd_before=self.cvd_before * scale.quantity,
+            grid=grid,
+        )
 
     @property
     def cvd(self) -> int:
-        """CVD at the close, lots."""
+        """CVD at the close, units."""
         return self.cvd_before + self.delta
 
     @property
@@ -61,7 +80,7 @@ class StoredHour(StoredMinute):
     minutes: int = 0  # how many of them have levels
 
 
-def to_stored(minute: Minute, quality: Quality, verified: bool | None = None) -> StoredMinute:
+def to_stored(minute: Minute, grid: Grid, quality: Quality, verified: bool | None = None) -> StoredMinute:
     """A minute of a live series as it is kept; its runs become one path."""
     path = minute.path()
     return StoredMinute(
@@ -75,6 +94,7 @@ def to_stored(minute: Minute, quality: Quality, verified: bool | None = None) ->
         first=path.first,
         last=(path.last_time, path.last_order),
         quality=quality,
+        grid=grid,
         verified=verified,
         cvd_before=minute.cvd_before,
     )
@@ -104,8 +124,16 @@ def hollowed(minute: StoredMinute) -> StoredMinute:
     return replace(minute, levels=NO_LEVELS, quality=Quality.GAP, verified=None)
 
 
+def common_grid(minutes: Iterable[StoredMinute], grid: Grid) -> Grid:
+    """The coarsest grid that fits all of these and ``grid``."""
+    for each in minutes:
+        if each.grid is not grid:
+            grid = grid.common(each.grid)
+    return grid
+
+
 def combine(minutes: Sequence[StoredMinute]) -> StoredHour:
-    """Minutes, old to new, at least one, as one ladder that opens at the hour of the first."""
+    """Minutes of one grid, old to new, at least one, as one ladder that opens at the hour of the first."""
     known = [minute for minute in minutes if not minute.hollow] or list(minutes)
     running = min_delta = max_delta = 0
     for minute in minutes:
@@ -125,6 +153,7 @@ def combine(minutes: Sequence[StoredMinute]) -> StoredHour:
         first=minutes[0].first,
         last=minutes[-1].last,
         quality=Quality.worst(qualities),
+        grid=minutes[0].grid,
         verified=False if False in checks else None if None in checks else True,
         cvd_before=minutes[0].cvd_before,
         minutes=len(minutes) - sum(minute.hollow for minute in minutes),

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from .minutes import StoredMinute
+from ..market import WHOLE
+from .minutes import StoredMinute, common_grid
 
 Kept = TypeVar("Kept", bound=StoredMinute)
 
 
 def overlaid(kept: Sequence[Kept], waiting: Sequence[Kept], until: int) -> list[Kept]:
-    """Both, old to new, before ``until`` (ms): what waits wins, but for a hollow one over a whole one."""
+    """Both, old to new, on one grid, before ``until`` (ms): what waits wins, but for a hollow one."""
+    grid = common_grid((*kept, *waiting), (kept or waiting)[0].grid) if kept or waiting else WHOLE
+    kept, waiting = ([each.on(grid) for each in group] for group in (kept, waiting))
     by_open = {each.open_ts: each for each in kept}
     for each in waiting:
         if each.open_ts < until and (not each.hollow or each.open_ts not in by_open):
@@ -21,10 +24,11 @@ def overlaid(kept: Sequence[Kept], waiting: Sequence[Kept], until: int) -> list[
 
 
 def run_on(merged: Sequence[Kept], kept: Sequence[Kept]) -> list[Kept]:
-    """The same with CVD counted anew, from where the database says it stood, else from what was told."""
+    """The same with CVD summed from where it stands in the database, else from the first minute's own."""
     if not merged:
         return []
-    cvd = (kept or merged)[0].cvd_before
+    first, grid = (kept or merged)[0], merged[0].grid
+    cvd = first.cvd_before * grid.quantity.count(first.grid.quantity.value)
     counted = []
     for each in merged:
         counted.append(each if each.cvd_before == cvd else replace(each, cvd_before=cvd))

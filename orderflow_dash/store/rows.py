@@ -6,18 +6,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..market import Instrument, Quality
+from ..market import DecimalUnit, Grid, Instrument, Quality
 from .codec import Path, decode, encode
 from .minutes import NO_LEVELS, StoredHour, StoredMinute
 
 _QUALITIES = (Quality.COMPLETE, Quality.REPAIRED, Quality.PARTIAL, Quality.GAP)  # kept as the place here
-_LARGEST = 1 << 56  # of a minute's volume in lots: an hour of them still sums in 64 bits
+_LARGEST = 1 << 56  # of a minute's volume in units: an hour of them still sums in 64 bits
 
 
 def key_of(instrument: Instrument) -> dict[str, str]:
-    """What tells one series from another."""
-    tick, lot = (format(unit.normalize(), "f") for unit in (instrument.tick, instrument.lot))
-    return {"venue": instrument.venue.value, "symbol": instrument.symbol, "tick": tick, "lot": lot}
+    """What distinguishes one series from another. Its tick and lot may change."""
+    return {"venue": instrument.venue.value, "symbol": instrument.symbol}
 
 
 def row_of(minute: StoredMinute) -> dict[str, Any]:
@@ -31,38 +30,53 @@ def row_of(minute: StoredMinute) -> dict[str, Any]:
         "delta": minute.delta,
         "quality": _QUALITIES.index(minute.quality),
         "verified": minute.verified,
-        "body": encode(minute.open_ts, minute.levels, path),
+        "body": encode(minute.open_ts, minute.levels, path, minute.grid),
     }
 
 
-def minute_of(row: sa.Row[Any], cvd_before: int) -> StoredMinute:
-    """A row of ``minute``; ValueError where its body cannot be read."""
+def minute_of(row: sa.Row[Any], lot: DecimalUnit, first_grid: Grid) -> StoredMinute:
+    """A row of ``minute``; ValueError where its body cannot be read.
+
+    ``lot`` is what deltas of the series count in, ``first_grid`` the grid of bodies of version 1.
+    """
     _, open_ts, delta, quality, verified, body = tuple[Any, ...](row)
-    levels, path = decode(open_ts, body)
+    levels, path, grid = decode(open_ts, body, first_grid)
     return StoredMinute(
-        open_ts, levels, path.open, path.close, delta, path.min_delta, path.max_delta,
-        path.first, path.last, _QUALITIES[quality], verified, cvd_before,
+        open_ts, levels, path.open, path.close, _in_units(delta, lot, grid), path.min_delta, path.max_delta,
+        path.first, path.last, _QUALITIES[quality], grid, verified,
     )  # fmt: skip
 
 
-def hour_of(row: sa.Row[Any], cvd_before: int) -> StoredHour:
-    """A row of ``hour``; ValueError where its body cannot be read."""
+def hour_of(row: sa.Row[Any], lot: DecimalUnit, first_grid: Grid) -> StoredHour:
+    """A row of ``hour``, as ``minute_of`` reads one."""
     _, open_ts, delta, quality, verified, minutes, body = tuple[Any, ...](row)
-    levels, path = decode(open_ts, body)
+    levels, path, grid = decode(open_ts, body, first_grid)
     return StoredHour(
-        open_ts, levels, path.open, path.close, delta, path.min_delta, path.max_delta,
-        path.first, path.last, _QUALITIES[quality], verified, cvd_before, minutes,
+        open_ts, levels, path.open, path.close, _in_units(delta, lot, grid), path.min_delta, path.max_delta,
+        path.first, path.last, _QUALITIES[quality], grid, verified, minutes=minutes,
     )  # fmt: skip
 
 
-def damaged_minute(open_ts: int, delta: int, cvd_before: int) -> StoredMinute:
-    """What is left where a body cannot be read."""
-    return StoredMinute(open_ts=open_ts, delta=delta, cvd_before=cvd_before, **_lost(open_ts, delta))
+def _in_units(delta: int, lot: DecimalUnit, grid: Grid) -> int:
+    """A delta of a series in a body's own units."""
+    if lot.value == grid.quantity.value:
+        return delta
+    units, rest = divmod(delta, lot.count(grid.quantity.value))
+    if rest:
+        raise ValueError(
+            f"a stored minute is damaged: its delta is no whole multiple of {grid.quantity.value}"
+        )
+    return units
 
 
-def damaged_hour(open_ts: int, delta: int, cvd_before: int) -> StoredHour:
+def damaged_minute(open_ts: int, delta: int, grid: Grid) -> StoredMinute:
     """What is left where a body cannot be read."""
-    return StoredHour(open_ts=open_ts, delta=delta, cvd_before=cvd_before, **_lost(open_ts, delta))
+    return StoredMinute(open_ts=open_ts, delta=delta, grid=grid, **_lost(open_ts, delta))
+
+
+def damaged_hour(open_ts: int, delta: int, grid: Grid) -> StoredHour:
+    """What is left where a body cannot be read."""
+    return StoredHour(open_ts=open_ts, delta=delta, grid=grid, **_lost(open_ts, delta))
 
 
 def _lost(open_ts: int, delta: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from .failure import StoreError
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in ``migrations/``. Alembic is imported only where a database is older."""
 
 metadata = sa.MetaData()
@@ -20,22 +20,25 @@ series = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("venue", sa.Text, nullable=False),
     sa.Column("symbol", sa.Text, nullable=False),
-    sa.Column("tick", sa.Text, nullable=False),  # decimal text
+    sa.Column("tick", sa.Text, nullable=False),  # decimal text: the grid of bodies of version 1
     sa.Column("lot", sa.Text, nullable=False),
     sa.Column("base", sa.Text, nullable=False),
     sa.Column("quote", sa.Text, nullable=False),
     sa.Column("cvd_from", sa.BigInteger, nullable=False),  # ms; CVD is 0 at the open of this minute
     sa.Column("dropped_to", sa.BigInteger, nullable=False),  # ms; retention dropped all minutes before
-    sa.Column("dropped_delta", sa.BigInteger, nullable=False),  # lots; of those of them that CVD counts
+    sa.Column("dropped_delta", sa.BigInteger, nullable=False),  # of those of them that CVD counts
+    sa.Column("delta_lot", sa.Text, nullable=False),  # decimal text: what every delta of the series counts in
     sa.UniqueConstraint("venue", "symbol", "tick", "lot"),
+    sa.Index("series_symbol", "venue", "symbol", unique=True),
 )
+"""One row a symbol. A body holds its own grid; deltas count in one lot, the finest, so that SQL sums them."""
 
 minute = sa.Table(
     "minute",
     metadata,
     sa.Column("series_id", sa.Integer, sa.ForeignKey("series.id"), primary_key=True),
     sa.Column("open_ts", sa.BigInteger, primary_key=True),  # ms
-    sa.Column("delta", sa.BigInteger, nullable=False),  # lots; beside the body, so that SQL can sum it
+    sa.Column("delta", sa.BigInteger, nullable=False),  # beside the body, so that SQL can sum it
     sa.Column("quality", sa.SmallInteger, nullable=False),  # its place in rows._QUALITIES
     sa.Column("verified", sa.Boolean),
     sa.Column("body", sa.LargeBinary, nullable=False),  # see codec

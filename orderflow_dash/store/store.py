@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..market import HOUR_MS, MINUTE_MS, Instrument, Venue
+from ..market import HOUR_MS, MINUTE_MS, DecimalUnit, Grid, Instrument
 from . import schema
 from .database import Database
-from .minutes import StoredHour, StoredMinute, combine
+from .minutes import StoredHour, StoredMinute, combine, common_grid
 from .overlay import Kept
 from .rows import damaged_hour, damaged_minute, hour_of, key_of, minute_of, row_of
 
@@ -40,7 +40,6 @@ class ResumePoint:
 
     open_ts: int  # of the newest minute kept, ms
     last: tuple[int, int]  # (time, order) of its last trade
-    cvd: int  # at its close, lots
     cvd_from: int  # ms; CVD is 0 there
 
 
@@ -98,17 +97,19 @@ class Store:
 
     def _save_series(self, connection: sa.Connection, batch: Batch, rows: list[dict[str, Any]]) -> int:
         series = self._series_for(connection, batch)
+        lot = self._refine_deltas(connection, series, batch.minutes)
         whole: dict[int, dict[str, Any]] = {}
         hollow: dict[int, dict[str, Any]] = {}
         for minute, row in zip(batch.minutes, rows, strict=True):
             if minute.open_ts >= series.dropped_to:
                 row["series_id"] = series.id
+                row["delta"] = minute.delta * lot.count(minute.grid.quantity.value)
                 (hollow if minute.hollow else whole)[minute.open_ts] = row
         begin = batch.cvd_from
         moved = begin is not None and begin != series.cvd_from and begin > series.dropped_to
         if begin is not None and moved and self._reaches_before(connection, series.id, begin):
             # The stream began without its past: what lies between must not look like a time without trades.
-            unknown = damaged_minute(begin - MINUTE_MS, 0, 0)
+            unknown = damaged_minute(begin - MINUTE_MS, 0, batch.minutes[0].grid)
             hollow[unknown.open_ts] = {**row_of(unknown), "series_id": series.id}
         if not whole and not hollow:
             return 0
@@ -123,8 +124,26 @@ class Store:
         if before is not None:
             touched.add(_hour_start(before))
             newest = max(touched)
-        self._derive_hours(connection, series.id, sorted(touched - {newest}))
+        self._derive_hours(connection, self._by_id(connection, series.id), sorted(touched - {newest}))
         return len(whole) + len(hollow)
+
+    def _refine_deltas(
+        self, connection: sa.Connection, series: sa.Row[Any], minutes: Iterable[StoredMinute]
+    ) -> DecimalUnit:
+        """Let the deltas of a series count in a lot that fits these minutes too; the lot."""
+        lot = Grid.of(Decimal(series.tick), Decimal(series.delta_lot))
+        finer = common_grid(minutes, lot)
+        factor = finer.quantity.count(lot.quantity.value)
+        if factor > 1:
+            for table in (_minute, _hour):
+                rescaled = sa.update(table).where(table.c.series_id == series.id)
+                connection.execute(rescaled.values(delta=table.c.delta * factor))
+            values = {
+                "delta_lot": _text(finer.quantity.value),
+                "dropped_delta": _series.c.dropped_delta * factor,
+            }
+            connection.execute(sa.update(_series).where(_series.c.id == series.id).values(values))
+        return finer.quantity
 
     def _series_for(self, connection: sa.Connection, batch: Batch) -> sa.Row[Any]:
         """The row of a series, made where it is new, with its ``cvd_from`` as the batch tells it."""
@@ -135,6 +154,9 @@ class Store:
                 **key_of(batch.instrument),
                 "base": batch.instrument.base,
                 "quote": batch.instrument.quote,
+                "tick": _text(batch.instrument.tick),
+                "lot": _text(batch.instrument.lot),
+                "delta_lot": _text(batch.instrument.lot),
                 "cvd_from": oldest if batch.cvd_from is None else batch.cvd_from,
                 "dropped_to": 0,
                 "dropped_delta": 0,
@@ -165,15 +187,15 @@ class Store:
     ) -> list[StoredMinute]:
         """Minutes with ``since <= open_ts < until`` (ms), old to new, each with its CVD.
 
-        The instrument's tick and lot choose among the series of a symbol. Minutes of which only the
-        delta is known come only where ``hollow`` is asked for.
+        All are on one grid, the coarsest that fits them. Minutes of which only the delta is known come only
+        where ``hollow`` is asked for.
         """
         with self.database.reading() as connection:
             series = self._find(connection, instrument)
             if series is None:
                 return []
             cvd = self._cvd_at(connection, series, since)
-            minutes = self._minutes(connection, series.id, since, until, cvd)
+            minutes = self._minutes(connection, series, since, until, cvd)
         return [minute for minute in minutes if hollow or not minute.hollow]
 
     def load_hours(
@@ -192,17 +214,14 @@ class Store:
             cvd = self._cvd_at(connection, series, since)
             chosen = (_hour.c.series_id == series.id, _hour.c.open_ts >= since, _hour.c.open_ts < until)
             rows = connection.execute(sa.select(_hour).where(*chosen).order_by(_hour.c.open_ts)).all()
-            hours = []
-            for row in rows:
-                hours.append(self._read(hour_of, damaged_hour, row, cvd))
-                cvd += row.delta
+            found: list[StoredHour] = self._counted(hour_of, damaged_hour, series, rows)
             if since <= _hour_start(newest) < until:
-                minutes = self._minutes(connection, series.id, _hour_start(newest), EVER, cvd)
-                hours.append(combine(minutes))
+                found.append(combine(self._minutes(connection, series, _hour_start(newest), EVER)))
+            hours = _run_on(found, series, cvd)
         return [hour for hour in hours if hollow or not hour.hollow]
 
     def resume(self, instrument: Instrument) -> ResumePoint | None:
-        """Where a series ended; None where nothing of it is kept in this tick and lot."""
+        """Where a series ended; None where nothing of it is kept."""
         with self.database.reading() as connection:
             series = self._find(connection, instrument)
             if series is None:
@@ -211,21 +230,11 @@ class Store:
             rows = connection.execute(chosen.order_by(_minute.c.open_ts.desc()).limit(_LOOK_BACK)).all()
             for row in rows:
                 try:
-                    minute = minute_of(row, self._cvd_at(connection, series, row.open_ts))
+                    minute = minute_of(row, *_units(series))
                 except ValueError:
                     continue
-                return ResumePoint(minute.open_ts, minute.last, minute.cvd, series.cvd_from)
+                return ResumePoint(minute.open_ts, minute.last, series.cvd_from)
         return None
-
-    def instruments(self, venue: Venue, symbol: str) -> list[Instrument]:
-        """Every series of a symbol, in the units it was kept in, old to new."""
-        chosen = (_series.c.venue == venue.value, _series.c.symbol == symbol)
-        with self.database.reading() as connection:
-            rows = connection.execute(sa.select(_series).where(*chosen).order_by(_series.c.id)).all()
-        return [
-            Instrument(venue, symbol, row.base, row.quote, Decimal(row.tick), Decimal(row.lot))
-            for row in rows
-        ]
 
     def _find(
         self, connection: sa.Connection, instrument: Instrument, *, lock: bool = False
@@ -233,6 +242,9 @@ class Store:
         chosen = [_series.c[name] == value for name, value in key_of(instrument).items()]
         statement = sa.select(_series).where(*chosen)
         return connection.execute(statement.with_for_update() if lock else statement).first()
+
+    def _by_id(self, connection: sa.Connection, series_id: int) -> sa.Row[Any]:
+        return connection.execute(sa.select(_series).where(_series.c.id == series_id)).one()
 
     def _newest_open(self, connection: sa.Connection, series_id: int) -> int | None:
         newest = sa.select(sa.func.max(_minute.c.open_ts)).where(_minute.c.series_id == series_id)
@@ -243,35 +255,36 @@ class Store:
         return bool(connection.execute(sa.select(older)).scalar())
 
     def _minutes(
-        self, connection: sa.Connection, series_id: int, since: int, until: int, cvd: int = 0
+        self, connection: sa.Connection, series: sa.Row[Any], since: int, until: int, cvd: int = 0
     ) -> list[StoredMinute]:
-        """Minutes of a range, hollow ones too, with CVD running on from ``cvd``."""
-        chosen = (_minute.c.series_id == series_id, _minute.c.open_ts >= since, _minute.c.open_ts < until)
+        """Minutes of a range, hollow ones too, on one grid, with CVD running on from ``cvd``."""
+        chosen = (_minute.c.series_id == series.id, _minute.c.open_ts >= since, _minute.c.open_ts < until)
         rows = connection.execute(sa.select(_minute).where(*chosen).order_by(_minute.c.open_ts)).all()
-        minutes = []
-        for row in rows:
-            minutes.append(self._read(minute_of, damaged_minute, row, cvd))
-            cvd += row.delta
-        return minutes
+        return _run_on(self._counted(minute_of, damaged_minute, series, rows), series, cvd)
 
-    def _read(
+    def _counted(
         self,
-        whole: Callable[[sa.Row[Any], int], Kept],
-        damaged: Callable[[int, int, int], Kept],
-        row: sa.Row[Any],
-        cvd: int,
-    ) -> Kept:
-        try:
-            return whole(row, cvd)
-        except ValueError as error:
-            self.damaged += 1
-            log.warning("%s: %s (opened at %d)", self.database.place, error, row.open_ts)
-            return damaged(row.open_ts, row.delta, cvd)
+        whole: Callable[[sa.Row[Any], DecimalUnit, Grid], Kept],
+        damaged: Callable[[int, int, Grid], Kept],
+        series: sa.Row[Any],
+        rows: Iterable[sa.Row[Any]],
+    ) -> list[Kept]:
+        """What rows hold, each on its own grid; what cannot be read is damaged."""
+        lot, first_grid = _units(series)
+        found = []
+        for row in rows:
+            try:
+                found.append(whole(row, lot, first_grid))
+            except ValueError as error:
+                self.damaged += 1
+                log.warning("%s: %s (opened at %d)", self.database.place, error, row.open_ts)
+                found.append(damaged(row.open_ts, row.delta, Grid.of(first_grid.price.value, lot.value)))
+        return found
 
     # -- sums --------------------------------------------------------------------------------
 
     def _cvd_at(self, connection: sa.Connection, series: sa.Row[Any], at: int) -> int:
-        """CVD (lots) just before ``at`` (ms); before ``cvd_from`` it runs backwards from 0."""
+        """CVD (in ``delta_lot``) just before ``at`` (ms); before ``cvd_from`` it runs backwards from 0."""
         at = max(at, series.dropped_to)
         if at < series.cvd_from:
             return -self._delta_between(connection, series.id, at, series.cvd_from)
@@ -296,21 +309,23 @@ class Store:
 
     # -- hours -------------------------------------------------------------------------------
 
-    def _derive_hours(self, connection: sa.Connection, series_id: int, hours: Iterable[int]) -> None:
+    def _derive_hours(self, connection: sa.Connection, series: sa.Row[Any], hours: Iterable[int]) -> None:
         rows = []
+        lot, _ = _units(series)
         for open_ts in hours:
-            minutes = self._minutes(connection, series_id, open_ts, open_ts + HOUR_MS)
+            minutes = self._minutes(connection, series, open_ts, open_ts + HOUR_MS)
             if minutes:
                 hour = combine(minutes)
-                rows.append({**row_of(hour), "series_id": series_id, "minutes": hour.minutes})
+                delta = hour.delta * lot.count(hour.grid.quantity.value)
+                rows.append({**row_of(hour), "delta": delta, "series_id": series.id, "minutes": hour.minutes})
         if rows:
             connection.execute(self._upsert(_hour), rows)
 
     def _derive_all_hours(self, connection: sa.Connection) -> None:
-        for series_id in connection.execute(sa.select(_series.c.id)).scalars().all():
-            opens = sa.select(_minute.c.open_ts).where(_minute.c.series_id == series_id)
+        for series in connection.execute(sa.select(_series)).all():
+            opens = sa.select(_minute.c.open_ts).where(_minute.c.series_id == series.id)
             hours = sorted({_hour_start(open_ts) for open_ts in connection.execute(opens).scalars()})
-            self._derive_hours(connection, series_id, hours[:-1])
+            self._derive_hours(connection, series, hours[:-1])
 
 
 def open_store(url: str) -> Store:
@@ -334,3 +349,24 @@ def _hour_start(open_ts: int) -> int:
 def _sum(connection: sa.Connection, table: sa.Table, series_id: int, start: int, end: int) -> int:
     chosen = (table.c.series_id == series_id, table.c.open_ts >= start, table.c.open_ts < end)
     return int(connection.execute(sa.select(sa.func.sum(table.c.delta)).where(*chosen)).scalar() or 0)
+
+
+def _units(series: sa.Row[Any]) -> tuple[DecimalUnit, Grid]:
+    """What the deltas of a series count in, and the grid of its bodies of version 1."""
+    grid = Grid.of(Decimal(series.tick), Decimal(series.lot))
+    return Grid.of(grid.price.value, Decimal(series.delta_lot)).quantity, grid
+
+
+def _run_on(kept: Sequence[Kept], series: sa.Row[Any], cvd: int) -> list[Kept]:
+    """The same on one grid, with CVD running on from ``cvd``, which counts in the series' ``delta_lot``."""
+    lot, first_grid = _units(series)
+    grid = common_grid(kept, Grid.of(kept[0].grid.price.value, lot.value)) if kept else first_grid
+    counted = []
+    for each in kept:
+        counted.append(replace(each.on(grid), cvd_before=cvd))
+        cvd += counted[-1].delta
+    return counted
+
+
+def _text(unit: Decimal) -> str:
+    return format(unit.normalize(), "f")

@@ -12,7 +12,7 @@ from ..market import HOUR_MS, Instrument
 from ..supervised import CRASHES, SupervisedThread
 from .backlog import Backlog
 from .failure import StoreError
-from .minutes import StoredHour, StoredMinute, combine
+from .minutes import StoredHour, StoredMinute, combine, common_grid
 from .overlay import overlaid, run_on
 from .retention import Retention, retire
 from .store import EVER, Batch, ResumePoint, Store
@@ -130,20 +130,20 @@ class StoreWriter:
         for open_ts in changed:
             if open_ts < until:
                 hours[open_ts] = self._hour(instrument, open_ts, waiting)
-        merged = run_on([hours[open_ts] for open_ts in sorted(hours)], kept)
+        grid = common_grid(hours.values(), instrument.grid)
+        merged = run_on([hours[open_ts].on(grid) for open_ts in sorted(hours)], kept)
         return [hour for hour in merged if hour.open_ts >= since and (hollow or not hour.hollow)]
 
     def resume(self, instrument: Instrument) -> ResumePoint | None:
-        """Where a series ended; None where nothing of it is kept in this tick and lot, or can be read."""
+        """Where a series ended; None where nothing of it is kept, or can be read."""
         waiting, cvd_from = self._backlog.of(instrument)
         point = self._read(lambda store: store.resume(instrument))
         if not waiting or (point is not None and point.open_ts > waiting[-1].open_ts):
             return point
         newest = waiting[-1]
-        cvd = next((minute.cvd for minute in self.load(instrument, newest.open_ts)), newest.cvd)
         if cvd_from is None:
             cvd_from = point.cvd_from if point is not None else waiting[0].open_ts
-        return ResumePoint(newest.open_ts, newest.last, cvd, cvd_from)
+        return ResumePoint(newest.open_ts, newest.last, cvd_from)
 
     def _hour(self, instrument: Instrument, open_ts: int, waiting: list[StoredMinute]) -> StoredHour:
         end = open_ts + HOUR_MS

@@ -28,7 +28,7 @@ from flask import Flask, Response, request
 
 from ..footprint.candle import Candle
 from ..hub import Hub, Unavailable, UnknownSymbol
-from ..market import Instrument, Quality, Venue
+from ..market import Quality, Venue
 from ..telemetry import EXPORTS
 from ..view import View, ViewKey
 from .first_look import await_history
@@ -125,7 +125,7 @@ def export_text(view: View, query: ExportQuery, source: str, now: datetime) -> I
         "venue": view.key.venue.value,
         "symbol": plain_text(view.key.symbol),
         "timeframe": view.key.timeframe.value,
-        "step": view.instrument.price.text(view.key.step),
+        "step": _step_text(view, candles),
         "prices in": plain_text(view.instrument.quote),
         "volumes in": plain_text(view.instrument.base),
         "time zone": "UTC",
@@ -136,7 +136,12 @@ def export_text(view: View, query: ExportQuery, source: str, now: datetime) -> I
         "cvd_from_ts": "" if cvd_from is None else str(cvd_from),
         **_MEANINGS,
     }
-    return _lines(about, candles, view.instrument, query.rows)
+    return _lines(about, candles, query.rows)
+
+
+def _step_text(view: View, candles: Sequence[Candle]) -> str:
+    price = (candles[-1].grid if candles else view.instrument.grid).price
+    return price.text(price.count(view.key.step))
 
 
 def in_time(lines: Iterable[str], clock: Callable[[], float] = time.monotonic) -> Iterator[str]:
@@ -163,18 +168,16 @@ def plain_text(text: str) -> str:
     return "".join(char if char.isalnum() or char in " ._:/" else "_" for char in text)
 
 
-def _lines(
-    about: Mapping[str, str], candles: Sequence[Candle], instrument: Instrument, rows: Rows
-) -> Iterator[str]:
+def _lines(about: Mapping[str, str], candles: Sequence[Candle], rows: Rows) -> Iterator[str]:
     yield "".join(f"# {name}: {value}".rstrip() + "\r\n" for name, value in about.items())
     columns, rows_of = (CANDLE_COLUMNS, _candle_rows) if rows == "candles" else (LEVEL_COLUMNS, _level_rows)
     yield _csv([columns])
     for candle in candles:
-        yield _csv(rows_of(candle, instrument))
+        yield _csv(rows_of(candle))
 
 
-def _candle_rows(candle: Candle, instrument: Instrument) -> list[tuple[object, ...]]:
-    price, quantity = instrument.price.text, instrument.quantity.text
+def _candle_rows(candle: Candle) -> list[tuple[object, ...]]:
+    price, quantity = candle.grid.price.text, candle.grid.quantity.text
     return [
         (
             _iso(candle.open_ts),
@@ -193,8 +196,8 @@ def _candle_rows(candle: Candle, instrument: Instrument) -> list[tuple[object, .
     ]
 
 
-def _level_rows(candle: Candle, instrument: Instrument) -> list[tuple[object, ...]]:
-    price, quantity = instrument.price.text, instrument.quantity.text
+def _level_rows(candle: Candle) -> list[tuple[object, ...]]:
+    price, quantity = candle.grid.price.text, candle.grid.quantity.text
     opened = _iso(candle.open_ts), candle.open_ts
     return [
         (*opened, price(p), quantity(bid), quantity(ask), quantity(ask - bid), n)

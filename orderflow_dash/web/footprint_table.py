@@ -17,7 +17,7 @@ from dash.dash_table.DataTable import DataTable
 from dash.development.base_component import Component
 
 from ..footprint.candle import Candle
-from ..market import Instrument, Quality, Timeframe
+from ..market import Quality, Timeframe
 from .number_text import clock
 from .panel_options import DEFAULTS, PanelOptions
 from .quality import MARKS, VERIFIED_MARKS, quality_note, verified_note
@@ -62,7 +62,6 @@ def footprint_rows(
 
 def footprint_tooltips(
     candles: Sequence[Candle],
-    instrument: Instrument,
     timeframe: Timeframe = Timeframe.M1,
     options: PanelOptions = DEFAULTS,
 ) -> list[Tooltip]:
@@ -75,7 +74,7 @@ def footprint_tooltips(
             "" if candle.closed else "Still open.",
             quality_note(candle.quality),
             _nothing_between(before, candle, timeframe) if torn and before is not None else "",
-            verified_note(candle, instrument),
+            verified_note(candle),
         )
         tooltips.append({"time": " ".join(part for part in parts if part)})
     return tooltips[::-1]

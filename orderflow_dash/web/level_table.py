@@ -16,7 +16,6 @@ from dash.development.base_component import Component
 from ..footprint.candle import Candle
 from ..footprint.imbalance import STACKED, diagonal_imbalances
 from ..footprint.profile import value_area
-from ..market import Instrument
 from ..view import ViewKey
 from .number_text import clock, grouped
 from .panel_options import PanelOptions
@@ -41,7 +40,6 @@ class LevelContent(TypedDict):
 def level_content(
     candles: Sequence[Candle],
     key: ViewKey,
-    instrument: Instrument,
     units: VolumeUnits,
     options: PanelOptions,
 ) -> LevelContent | None:
@@ -53,7 +51,7 @@ def level_content(
     if candle is None or not len(candle.levels):
         note = "No trades of this candle are at hand at this timeframe."
         return _content(options, title, note, "", units.name, [])
-    rows = _rows(candle, key.step, instrument, units, options)
+    rows = _rows(candle, candle.grid.price.count(key.step), units, options)
     first = _first_shown(candle)
     shown = rows[first : first + MOST_LEVELS]
     note = _note(candle, len(rows) - len(shown))
@@ -84,13 +82,11 @@ def _content(
     }
 
 
-def _rows(
-    candle: Candle, step: int, instrument: Instrument, units: VolumeUnits, options: PanelOptions
-) -> list[list[Any]]:
+def _rows(candle: Candle, step: int, units: VolumeUnits, options: PanelOptions) -> list[list[Any]]:
     sides = units.level_sides(candle)
     largest = max(max(bid + ask for bid, ask in sides), 1)
     marks = _marks(candle, step, units, options)
-    price = instrument.price.text
+    price = candle.grid.price.text
     return [
         [
             grouped(price(level)),

@@ -63,14 +63,15 @@ def panel_content(view: View, theme: str, options: PanelOptions) -> PanelContent
     candles = view.candles(wanted)
     instrument, timeframe = view.instrument, view.key.timeframe
     begins = view.session_begins(candles) if options.anchor == "session" else {}
-    units = VolumeUnits(instrument, options, begins)
+    grid = candles[-1].grid if candles else instrument.grid
+    units = VolumeUnits(instrument, options, begins, grid)
     return PanelContent(
         figure=cvd_figure(candles, units, timeframe, palette(theme, options.palette), options),
         rows=footprint_rows(candles, units, timeframe, options),
-        tooltips=footprint_tooltips(candles, instrument, timeframe, options),
-        levels=level_content(candles, view.key, instrument, units, options),
+        tooltips=footprint_tooltips(candles, timeframe, options),
+        levels=level_content(candles, view.key, units, options),
         texts={
-            "last": grouped(instrument.price.text(candles[-1].close)) if candles else "–",
+            "last": grouped(grid.price.text(candles[-1].close)) if candles else "–",
             "now": current_value(candles, units),
             "since": _since(view, options, begins, candles[-1].open_ts if candles else 0),
             "units": f"times in UTC, volumes in {units.name}",
@@ -82,7 +83,15 @@ def panel_content(view: View, theme: str, options: PanelOptions) -> PanelContent
 
 def panel_cursor(view: View, theme: str, options: PanelOptions) -> list[Any]:
     """Names the content of a panel without building it; ``cvd_from`` tells a series that was begun anew."""
-    return [*view.key, view.revision(), view.cvd_from, view.depth, theme, *_chosen(options)]
+    return [
+        *view.key[:-1],
+        str(view.key.step),
+        view.revision(),
+        view.cvd_from,
+        view.depth,
+        theme,
+        *_chosen(options),
+    ]
 
 
 @lru_cache(maxsize=256)
@@ -111,7 +120,7 @@ def panel(
     view = hub.lease(panel_id, key, client_address())
     content = panel_content(view, theme, options)
     profile = profile_content(view, theme, options)
-    wanted = query_args(view_query_string(key, view.instrument)) | option_args(options)
+    wanted = query_args(view_query_string(key)) | option_args(options)
     defaults = {name: option_text(DEFAULTS, name) for name in NAMES}
     return html.Section(
         [

@@ -6,6 +6,7 @@ Every option's control has the id ``{"type": "panel-option", "panel": ..., "opti
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 import dash_bootstrap_components as dbc
@@ -44,7 +45,7 @@ def option_id(panel_id: object, name: object) -> dict[str, Any]:
 
 
 def panel_controls(
-    panel_id: str, view: View, price: int | None, options: PanelOptions, more: Component | None
+    panel_id: str, view: View, price: Decimal | None, options: PanelOptions, more: Component | None
 ) -> Component:
     """Timeframe, step and units, the disclosure of the other settings, and what stands at the end."""
     return html.Div(
@@ -56,7 +57,7 @@ def panel_controls(
                     dbc.Select(
                         id={"type": "panel-step", "panel": panel_id},
                         options=step_options(view, price),
-                        value=step_text(view.key, view.instrument),
+                        value=step_text(view.key),
                         size="sm",
                         class_name="step-choice",
                     ),

@@ -9,7 +9,7 @@ import numpy as np
 from ..footprint.candle import bucket_levels
 from ..footprint.minute import Levels
 from ..footprint.profile import Profile
-from ..market import DAY_MS, Instrument
+from ..market import DAY_MS, Grid, Instrument
 from ..session import ProfileKind
 from .number_text import clock, day_clock, grouped, rounded, signed
 from .theme import Palette
@@ -39,9 +39,9 @@ class ProfileTexts(NamedTuple):
 NO_TEXTS: Final = ProfileTexts("–", "–", "–", "–", "–", "–", "")
 
 
-def profile_texts(profile: Profile, instrument: Instrument, kind: ProfileKind) -> ProfileTexts:
+def profile_texts(profile: Profile, kind: ProfileKind) -> ProfileTexts:
     """The figures of a profile; the VWAP is rounded to the decimals of a price, halves up."""
-    price, quantity = instrument.price, instrument.quantity
+    price, quantity = profile.grid.price, profile.grid.quantity
     return ProfileTexts(
         poc=grouped(price.text(profile.poc)),
         value_high=grouped(price.text(profile.value_high)),
@@ -79,10 +79,10 @@ def profile_figure(profile: Profile | None, instrument: Instrument, palette: Pal
     if profile is None:
         return {"data": [], "layout": _layout(palette, is_empty=True)}
     rows, step = bar_rows(profile)
-    price, quantity = instrument.price.text, instrument.quantity.text
+    price, quantity = profile.grid.price.text, profile.grid.quantity.text
     at = [float(price(tick)) for tick in rows[:, 0].tolist()]
     inside = (rows[:, 0] >= profile.value_low - step // 2) & (rows[:, 0] <= profile.value_high + step // 2)
-    texts = [_hover(row, step, instrument) for row in rows.tolist()]
+    texts = [_hover(row, step, profile.grid) for row in rows.tolist()]
     opacity = np.where(inside, _INSIDE, _OUTSIDE).tolist()
     bars = [
         {
@@ -105,7 +105,7 @@ def profile_figure(profile: Profile | None, instrument: Instrument, palette: Pal
     layout["xaxis"]["range"] = [0, float(quantity(int((rows[:, 1] + rows[:, 2]).max()))) * 1.02]
     own = float(price(profile.step)) / 2
     low, high = float(price(profile.value_low)) - own, float(price(profile.value_high)) + own
-    vwap = float(profile.vwap) * float(instrument.tick)
+    vwap = float(profile.vwap) * float(profile.grid.price.value)
     layout["shapes"] = [
         {
             **_across(low, high),
@@ -118,17 +118,17 @@ def profile_figure(profile: Profile | None, instrument: Instrument, palette: Pal
         _line(vwap, palette.warn, "dot"),
     ]
     if step != profile.step:
-        layout["annotations"] = [_bars_note(step, profile.step, instrument, palette)]
+        layout["annotations"] = [_bars_note(step, profile, instrument, palette)]
         layout["margin"]["b"] = _NOTE_HEIGHT
     return {"data": bars, "layout": layout}
 
 
-def _bars_note(step: int, own: int, instrument: Instrument, palette: Palette) -> dict[str, Any]:
+def _bars_note(step: int, profile: Profile, instrument: Instrument, palette: Palette) -> dict[str, Any]:
     """That the bars are coarser than the rows: so the POC need not lie on the longest bar."""
-    price = instrument.price.text
+    price = profile.grid.price.text
     return {
         "text": f"Each bar adds up {_plain(price(step))} {instrument.quote} of prices;"
-        f"<br>POC, VAH and VAL keep the step of {_plain(price(own))}",
+        f"<br>POC, VAH and VAL keep the step of {_plain(price(profile.step))}",
         "align": "right",
         "xref": "paper",
         "yref": "paper",
@@ -141,8 +141,8 @@ def _bars_note(step: int, own: int, instrument: Instrument, palette: Palette) ->
     }
 
 
-def _hover(row: list[int], step: int, instrument: Instrument) -> str:
-    price, quantity = instrument.price.text, instrument.quantity.text
+def _hover(row: list[int], step: int, grid: Grid) -> str:
+    price, quantity = grid.price.text, grid.quantity.text
     tick, bid, ask, _ = row
     name = grouped(price(tick))
     return (

@@ -46,13 +46,13 @@ def profile_content(view: View, theme: str, options: PanelOptions) -> ProfileCon
     profile = view.profiles.profile(options.profile, options.va)
     return ProfileContent(
         figure=profile_figure(profile, view.instrument, palette(theme, options.palette)),
-        texts=_texts(profile, view, options)._asdict(),
+        texts=_texts(profile, options)._asdict(),
         cursor=_cursor(view, theme, options, profile),
     )
 
 
-def _texts(profile: Profile | None, view: View, options: PanelOptions) -> ProfileTexts:
-    return NO_TEXTS if profile is None else profile_texts(profile, view.instrument, options.profile)
+def _texts(profile: Profile | None, options: PanelOptions) -> ProfileTexts:
+    return NO_TEXTS if profile is None else profile_texts(profile, options.profile)
 
 
 def profile_cursor(view: View, theme: str, options: PanelOptions) -> list[Any]:
@@ -63,7 +63,7 @@ def profile_cursor(view: View, theme: str, options: PanelOptions) -> list[Any]:
 def _cursor(view: View, theme: str, options: PanelOptions, profile: Profile | None) -> list[Any]:
     shown = [] if profile is None else [*profile.revision, profile.start_ts, profile.known_from]
     chosen = [options.profile.value, options.va, options.palette]
-    return [view.key.venue, view.key.symbol, view.key.step, *chosen, theme, *shown]
+    return [view.key.venue, view.key.symbol, str(view.key.step), *chosen, theme, *shown]
 
 
 def profile_section(panel_id: str, content: ProfileContent, options: PanelOptions) -> Component:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..footprint.candle import Candle
-from ..market import Difference, Instrument, Quality, Timeframe
+from ..market import Difference, Quality, Timeframe
 from .number_text import clock, grouped
 
 MARKS: Final = {
@@ -35,18 +35,17 @@ def quality_note(quality: Quality) -> str:
     return _NOTES[quality]
 
 
-def verified_note(candle: Candle, instrument: Instrument) -> str:
+def verified_note(candle: Candle) -> str:
     """One sentence on the comparison with the exchange's klines; empty while there was none."""
     if candle.verified:
         return "Verified: equals the exchange's own one-minute klines, to the last digit."
     if candle.difference is None:
         return ""
-    return f"Differs from the exchange's kline: {_figures(candle.difference, instrument)}."
+    return f"Differs from the exchange's kline: {_figures(candle.difference)}."
 
 
-def _figures(difference: Difference, instrument: Instrument) -> str:
-    unit = instrument.quantity if difference.field in _VOLUMES else instrument.price
-    ours, theirs = (grouped(unit.text(figure)) for figure in (difference.ours, difference.theirs))
+def _figures(difference: Difference) -> str:
+    ours, theirs = (grouped(f"{figure:f}") for figure in (difference.ours, difference.theirs))
     name = _FIELDS.get(difference.field, difference.field)
     return f"{name} of {clock(difference.open_ts)} is {ours} here, {theirs} there"
 

@@ -93,11 +93,11 @@ def query_args(search: str) -> dict[str, str]:
     return args
 
 
-def view_query_string(key: ViewKey, instrument: Instrument) -> str:
+def view_query_string(key: ViewKey) -> str:
     """The query that names a view."""
-    step = Decimal(instrument.price.text(key.step)).normalize()
+    step = f"{key.step.normalize():f}"
     return urlencode(
-        {"exchange": key.venue.value, "symbol": key.symbol, "tf": key.timeframe.value, "step": f"{step:f}"}
+        {"exchange": key.venue.value, "symbol": key.symbol, "tf": key.timeframe.value, "step": step}
     )
 
 
@@ -123,25 +123,25 @@ def _integer(args: Mapping[str, str], name: str, default: int, least: int, most:
     )
 
 
-def _step(args: Mapping[str, str], instrument: Instrument, price: int | None) -> int:
+def _step(args: Mapping[str, str], instrument: Instrument, price: Decimal | None) -> Decimal:
+    default = default_step(instrument.tick, price)
     text = args.get("step")
     if text is None:
-        return default_step(instrument, price)
-    most = price if price else 10**9
+        return default
+    most = max(price, instrument.tick) if price else instrument.tick * 10**9
     try:
-        value = parse_decimal(text)
-        ticks = instrument.price.units(text) if value > 0 else 0
+        step = parse_decimal(text)
     except ValueError:
-        ticks = 0
-    if not 0 < ticks <= most:
+        step = Decimal(0)
+    if not 0 < step <= most or step % instrument.tick:
         raise QueryError(
             "bad_parameter",
             "step",
             not_accepted(
                 "step",
                 text,
-                f"for {instrument.symbol} a whole multiple of its tick {instrument.price.text(1)}, at most "
-                f"its price, for example {instrument.price.text(default_step(instrument, price))}",
+                f"for {instrument.symbol} a whole multiple of its tick {instrument.tick:f}, at most "
+                f"its price, for example {default:f}",
             ),
         )
-    return ticks
+    return step.normalize()

@@ -36,7 +36,7 @@ def symbol_row(
 ) -> Row:
     """The row of one perpetual."""
     ticker = ticker or Ticker(instrument.symbol)
-    last = ticker.last
+    last = ticker.last or None  # 0 before the first trade
     interest = ticker.open_interest
     return {
         "id": f"{instrument.venue.value}:{instrument.symbol}",
@@ -45,7 +45,7 @@ def symbol_row(
         "venue": instrument.venue.value,
         "venue_name": venue_name(instrument.venue),
         "simulated": instrument.venue is Venue.DEMO,
-        "last": None if last is None else price_text(last, instrument.price.decimals),
+        "last": None if last is None else price_text(last, instrument.grid.price.decimals),
         "price": _number(last),
         "change": _number(ticker.change_24h),
         "volume": _number(ticker.volume_24h),

@@ -12,26 +12,28 @@ from fractions import Fraction
 from ..footprint.candle import Candle
 from ..footprint.measures import is_imbalanced
 from ..footprint.session_cvd import SessionBegins, session_of
-from ..market import Instrument
+from ..market import Grid, Instrument
 from .number_text import grouped, rounded, signed
 from .panel_options import DEFAULTS, PanelOptions
 
 
 class VolumeUnits:
-    """Reads candles of one instrument: lots for base units, ticks times lots for quote units."""
+    """Reads candles of one instrument and grid: units of quantity, or of price times quantity for quote."""
 
     def __init__(
         self,
         instrument: Instrument,
         options: PanelOptions = DEFAULTS,
         begins: SessionBegins | None = None,
+        grid: Grid | None = None,
     ) -> None:
-        self._quantity = instrument.quantity
+        grid = grid or instrument.grid  # of the candles
+        self._quantity = grid.quantity
         self._options = options
         self._is_quote = options.units == "quote"
-        self._cell = Fraction(instrument.tick * instrument.lot)  # one tick times one lot, in quote
+        self._cell = Fraction(grid.price.value) * Fraction(grid.quantity.value)  # a unit of both, in quote
         self._begins: SessionBegins | Mapping[int, tuple[int, int, int]] = begins or {}
-        self.minimum = -(-options.min // self._cell)  # of a turnover, ticks times lots
+        self.minimum = -(-options.min // self._cell)  # of a turnover, units of price times quantity
         self.name = instrument.quote if self._is_quote else instrument.base
 
     def sides(self, candle: Candle) -> tuple[int, int]:
