@@ -128,13 +128,13 @@ def throughput() -> list[tuple[str, str, str, str, str]]:
 def encoding() -> tuple[str, str, str, str, str]:
     """Deriving and encoding one candle of 100 levels."""
     rows: list[Trade] = [(tape.START_MS + i, i, 834_344 + i % 100, i % 7 + 1) for i in range(1_000)]
-    series = Series()
+    series = Series(grid=tape.INSTRUMENT.grid)
     series.apply(rows)
     candles: baseline.Candles = {}
     for time, _, price, quantity in rows:
         baseline.apply(candles, (time, price / 10, quantity / 1000, False), 0.1)
-    builder = CandleBuilder(series, Timeframe.M1, 1)
-    encoder = Encoder(tape.INSTRUMENT, Timeframe.M1, 1)
+    builder = CandleBuilder(series, Timeframe.M1, tape.INSTRUMENT.tick)
+    encoder = Encoder(tape.INSTRUMENT, Timeframe.M1, tape.INSTRUMENT.tick, tape.INSTRUMENT.grid)
 
     def encode() -> None:
         for _ in range(200):

@@ -20,7 +20,7 @@ class Footprints:
     def __init__(self, candles: int, levels: int) -> None:
         self._candles = candles
         self._levels = levels
-        self._encoder = Encoder(INSTRUMENT, Timeframe.M1, _STEP)
+        self._encoder = Encoder(INSTRUMENT, Timeframe.M1, _STEP * INSTRUMENT.tick, INSTRUMENT.grid)
 
     def snapshot(self) -> str:
         """All candles, the last one live."""

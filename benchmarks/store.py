@@ -6,6 +6,7 @@ import json
 import sqlite3
 import tempfile
 from dataclasses import replace
+from decimal import Decimal
 from itertools import count
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from orderflow_dash.store.store import Batch, Store, open_store
 Row = tuple[str, str, str, str, str]
 
 HOURS = 500
-STEP = 5  # ticks
+STEP = Decimal("0.5")
 WRITTEN = 500  # minutes in one round of writing
 _WIDE = "1h, 4,500 levels each,"
 PLAIN_HOURS = 10  # the plain way reads so many, and is counted as if it had read all
@@ -56,6 +57,7 @@ def market(minutes: int, fewest: int, most: int, seed: int = 1) -> list[StoredMi
                 first=(open_ts + 37, order),
                 last=(open_ts + 59_812, order + 5_000),
                 quality=Quality.COMPLETE,
+                grid=tape.INSTRUMENT.grid,
             )
         )
     return made
@@ -63,9 +65,9 @@ def market(minutes: int, fewest: int, most: int, seed: int = 1) -> list[StoredMi
 
 def taped() -> list[StoredMinute]:
     """The other benchmarks' market: eight hours of a million trades, some hundred levels a minute."""
-    series = Series(10_000)
+    series = Series(10_000, grid=tape.INSTRUMENT.grid)
     series.apply_arrays(*tape.arrays(1_000_000))
-    return [to_stored(minute, series.quality(minute)) for minute in series.minutes()]
+    return [to_stored(minute, series.grid, series.quality(minute)) for minute in series.minutes()]
 
 
 def store_figures() -> list[Row]:
@@ -132,7 +134,7 @@ def _reading(folder: Path) -> list[Row]:
     ratio = median(runs["plain"]) * HOURS / PLAIN_HOURS / median(runs["1h"])
     return [
         (
-            f"{HOURS} candles of {name} from SQLite, step {STEP} ticks",
+            f"{HOURS} candles of {name} from SQLite, step {STEP}",
             f"{best(runs[name]) * 1e3:.0f} ms",
             f"{median(runs[name]) * 1e3:.0f} ms",
             f"{ratio:.1f} x" if name == "1h" else "",

@@ -27,7 +27,7 @@ def arrays(trades: int) -> tuple[Ints, Ints, Ints, Ints]:
 
 def frames(trades: int) -> list[bytes]:
     """The first of them as Binance's combined aggTrade frames."""
-    price, lot = INSTRUMENT.price.text, INSTRUMENT.quantity.text
+    price, lot = INSTRUMENT.grid.price.text, INSTRUMENT.grid.quantity.text
     rows = zip(*(column[:trades].tolist() for column in arrays(1_000_000)), strict=True)
     return [
         (

@@ -170,12 +170,12 @@ class SeriesStream:
             view.is_over = True
         return stream
 
-    def on_trades(self, trades: list[Trade], grid: Grid | None) -> None:
+    def on_trades(self, trades: list[Trade], grid: Grid | None = None) -> None:
         """Count them."""
         with self.lock:
             self.series.apply(trades, grid)
 
-    def on_fetched(self, trades: list[Trade], grid: Grid | None) -> None:
+    def on_fetched(self, trades: list[Trade], grid: Grid | None = None) -> None:
         """Count them, in portions: a reader never waits for all of them."""
         for start in range(0, len(trades), _PORTION):
             with self.lock:

@@ -23,7 +23,7 @@ from orderflow_dash.view import View, ViewKey
 from tests.conftest import Served, wait_until
 from tests.store.market import BTC, START, minutes
 
-KEY = ViewKey(Venue.BINANCE, "BTCUSDT", Timeframe.M1, 1)
+KEY = ViewKey(Venue.BINANCE, "BTCUSDT", Timeframe.M1, BTC.tick)
 
 
 class Source:
@@ -66,7 +66,7 @@ class Kept(NullStore):
 
     def resume(self, instrument: object) -> ResumePoint | None:
         last = self.stored[-1]
-        return ResumePoint(last.open_ts, last.last, last.cvd, self.stored[0].open_ts)
+        return ResumePoint(last.open_ts, last.last, self.stored[0].open_ts)
 
     def load(
         self, instrument: object, since: int = 0, until: int = EVER, *, hollow: bool = False
@@ -138,7 +138,7 @@ def test_a_stream_begins_with_what_is_stored(setting: Callable[..., Setting]) ->
     view = here.view()
     assert here.source.known == Known(START + 5 * MINUTE_MS, kept[-1].last[1])
     assert here.source.sink is not None
-    here.source.sink.on_trades([trade(5)])
+    here.source.sink.on_trades([trade(5)], None)
     candles = view.candles(30)
     assert [candle.open_ts for candle in candles] == [START + index * MINUTE_MS for index in range(6)]
     assert [candle.cvd for candle in candles] == [*(each.cvd for each in kept), kept[-1].cvd + 5]
@@ -152,9 +152,9 @@ def test_only_what_is_new_is_kept_again(setting: Callable[..., Setting]) -> None
     here = setting(store)
     here.view()
     assert here.source.sink is not None
-    here.source.sink.on_trades([trade(3), trade(4)])
+    here.source.sink.on_trades([trade(3), trade(4)], None)
     here.history.keep()
-    here.source.sink.on_trades([trade(5)])
+    here.source.sink.on_trades([trade(5)], None)
     here.history.keep()
     assert [each.open_ts for each in store.put_minutes] == [START + 3 * MINUTE_MS, START + 4 * MINUTE_MS]
 
@@ -165,7 +165,7 @@ def test_a_released_stream_leaves_its_last_minutes(setting: Callable[..., Settin
     here = setting(store)
     here.view()
     assert here.source.sink is not None
-    here.source.sink.on_trades([trade(3), trade(4)])
+    here.source.sink.on_trades([trade(3), trade(4)], None)
     here.hub.release("holder")
     here.hub.sweep()
     assert here.source.sink is None
@@ -223,7 +223,7 @@ def test_a_store_that_does_not_answer_keeps_nobody_waiting(
     view = here.view()
     assert here.source.known is None
     assert here.source.sink is not None
-    here.source.sink.on_trades([trade(7)])
+    here.source.sink.on_trades([trade(7)], None)
     store.free.set()
     here.history.keep()
     assert [candle.open_ts for candle in view.candles(30)] == [START + 7 * MINUTE_MS]

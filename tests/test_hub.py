@@ -107,7 +107,7 @@ def setting() -> Setting:
 
 def key(symbol: str = "BTCUSDT", timeframe: Timeframe = Timeframe.M1, step: int = 1) -> ViewKey:
     """A view of Binance."""
-    return ViewKey(Venue.BINANCE, symbol, timeframe, step)
+    return ViewKey(Venue.BINANCE, symbol, timeframe, step * BTC.tick)
 
 
 def at(number: int, minute: int = 0, quantity: int = 5, price: int = 1_000) -> Trade:
@@ -309,7 +309,7 @@ def test_a_client_that_follows_deltas_has_what_a_late_joiner_gets(trades, timefr
     """Snapshot plus deltas, whenever they are asked for, equal a snapshot taken at the end."""
     source = Source()
     stream = SeriesStream(BTC, source, window=data.draw(st.sampled_from([1, 500])))
-    view = View(ViewKey(Venue.BINANCE, "BTCUSDT", timeframe, step), stream)
+    view = View(ViewKey(Venue.BINANCE, "BTCUSDT", timeframe, step * BTC.tick), stream)
     following: dict[int, dict] = {}
     revision, oldest, joined = 0, 0, False
     for trade in trades:
@@ -340,7 +340,7 @@ def test_what_a_client_reads_is_what_the_definitions_give(trades, step):
     """From raw trades to the numbers in the message, in decimal arithmetic."""
     stream = SeriesStream(BTC, Source(), 500)
     stream.on_trades(trades)
-    view = View(ViewKey(Venue.BINANCE, "BTCUSDT", Timeframe.M5, step), stream)
+    view = View(ViewKey(Venue.BINANCE, "BTCUSDT", Timeframe.M5, step * BTC.tick), stream)
     message = json.loads(view.snapshot(500)[0], parse_float=Decimal)
     plain = plain_candles(trades, Timeframe.M5.ms, step)
     assert message["cvd_from"] == next(iter(plain))
@@ -426,14 +426,30 @@ def test_a_first_visitor_waits_for_the_venues_first_answer(setting):
     assert found == [BTC]
 
 
-def test_a_changed_tick_waits_until_the_stream_has_ended(setting):
-    """All who watch a running stream speak of the units it counts in."""
+def test_a_running_stream_takes_a_finer_tick_without_a_change(setting):
+    """The view of before shows the same values, with the new decimals, and one of the new tick opens."""
     finer = replace(BTC, tick=Decimal("0.01"))
     with setting.hub.watch(key()) as view:
+        setting.source.sinks["BTCUSDT"].on_trades([(T0, 1, 834_344, 5)], BTC.grid)
+        before, revision = view.candles(1)[0], view.revision()
         setting.listed.instruments["BTCUSDT"] = finer
-        assert setting.hub.instrument(Venue.BINANCE, "BTCUSDT") == view.instrument == BTC
+        assert setting.hub.instrument(Venue.BINANCE, "BTCUSDT") == view.instrument == finer
+        with setting.hub.watch(key()._replace(step=Decimal("0.01"))) as other:
+            assert other.candles(1)[0].levels[0, 0] == 8_343_440
+        after = view.candles(1)[0]
+        assert view.revision() == revision
+        assert after.grid.price.decimal(after.close) == before.grid.price.decimal(before.close)
+        assert '"close":83434.40' in view.snapshot(1)[0]
+
+
+def test_a_symbol_that_is_no_longer_listed_stays_open_while_it_is_watched(setting):
+    """Its stream goes on in the units that the venue listed last."""
+    with setting.hub.watch(key()):
+        del setting.listed.instruments["BTCUSDT"]
+        assert setting.hub.instrument(Venue.BINANCE, "BTCUSDT") == BTC
     setting.later(31)
-    assert setting.hub.instrument(Venue.BINANCE, "BTCUSDT") == finer
+    with pytest.raises(UnknownSymbol):
+        setting.hub.instrument(Venue.BINANCE, "BTCUSDT")
 
 
 def test_prices_come_from_the_tickers(setting):
@@ -441,7 +457,7 @@ def test_prices_come_from_the_tickers(setting):
     assert setting.hub.price(BTC) is None
     tickers = [Ticker("BTCUSDT", last=Decimal("83434.4")), Ticker("ETHUSDT")]
     setting.board.update(Venue.BINANCE, tickers, setting.listed.instruments)
-    assert setting.hub.price(BTC) == 834_344
+    assert setting.hub.price(BTC) == Decimal("83434.4")
     assert setting.hub.price(ETH) is None
     assert setting.hub.tickers() is setting.board
     assert setting.listed.looks == 1

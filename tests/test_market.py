@@ -113,8 +113,8 @@ def test_what_cannot_be_a_unit_is_refused(value):
 def test_an_instrument_counts_in_its_tick_and_lot():
     """Price units are ticks, quantity units are lots."""
     instrument = Instrument(Venue.BYBIT, "X", "X", "USDT", Decimal("0.05"), Decimal(10))
-    assert instrument.price.units("1.15") == 23
-    assert instrument.quantity.text(3) == "30"
+    assert instrument.grid.price.units("1.15") == 23
+    assert instrument.grid.quantity.text(3) == "30"
 
 
 def test_names_are_the_contract():

@@ -69,7 +69,7 @@ def test_what_a_view_takes_is_told_within_a_tenth() -> None:
     stream = SeriesStream(BTC, None, 500)  # type: ignore[arg-type]
     for trades in minutes(120, 60):
         stream.on_trades(trades)
-    key = ViewKey(Venue.BINANCE, "BTCUSDT", Timeframe.M1, 1)
+    key = ViewKey(Venue.BINANCE, "BTCUSDT", Timeframe.M1, BTC.tick)
 
     def watched() -> View:
         view = View(key, stream)

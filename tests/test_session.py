@@ -283,7 +283,7 @@ def test_a_market_that_outruns_the_look_does_not_hold_it(pace):
 def test_a_stream_s_dropped_hours_are_on_its_shelf_and_a_stream_begun_anew_has_none():
     """Through the hub's own stream: the view's profile reaches back over what the window dropped."""
     source = Source()
-    key = ViewKey(BTC.venue, BTC.symbol, Timeframe.M1, 1)
+    key = ViewKey(BTC.venue, BTC.symbol, Timeframe.M1, BTC.tick)
     stream = SeriesStream(BTC, source, 60)
     view = stream.views[key.timeframe, key.step] = View(key, stream)
     stream.on_trades([at(minute * MINUTE_MS, minute) for minute in range(200)])

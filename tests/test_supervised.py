@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import httpx
@@ -19,7 +20,7 @@ from orderflow_dash.view import View, ViewKey
 from tests.conftest import UNREACHABLE, Served, wait_until
 
 QUICK = 0.001, 0.002
-BTC = ViewKey(Venue.DEMO, "BTCUSDT", Timeframe.M1, 10)
+BTC = ViewKey(Venue.DEMO, "BTCUSDT", Timeframe.M1, Decimal(1))
 
 
 class Defect(Exception):
@@ -249,7 +250,7 @@ def test_a_repair_that_fails_ends_so_that_its_symbol_is_not_repairing_for_ever(a
     before = CRASHES.health()["threads"].get("demo-repair", 0)
     once = Once(repairer._method, "step", "demo-repair")
     try:
-        with app.hub.watch(BTC._replace(symbol="SOLUSDT", step=1)) as view:
+        with app.hub.watch(BTC._replace(symbol="SOLUSDT", step=Decimal(1))) as view:
             wait_until(lambda: CRASHES.health()["threads"].get("demo-repair", 0) == before + 1, 20)
             wait_until(lambda: view.status().state is State.LIVE, 20)
     finally:

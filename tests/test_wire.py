@@ -31,6 +31,11 @@ PRICES = ("open", "high", "low", "close", "poc")
 VOLUMES = ("bid", "ask", "delta", "cvd", "min_delta", "max_delta")
 
 
+def encoder_of(listed: Instrument, timeframe: Timeframe, step: int) -> Encoder:
+    """An encoder of candles on the listed grid; ``step`` in ticks."""
+    return Encoder(listed, timeframe, step * listed.tick, listed.grid)
+
+
 def instrument(tick: str, lot: str, symbol: str = "BTCUSDT") -> Instrument:
     """A perpetual with these units."""
     return Instrument(Venue.BYBIT, symbol, "BTC", "USDT", Decimal(tick), Decimal(lot))
@@ -71,7 +76,7 @@ level_rows = st.lists(
 def test_every_number_is_decimal_arithmetic_of_units(levels, tick, lot, cvd):
     """Price texts are ticks x tick, volume texts lots x lot, to the last digit, and orjson reads them."""
     made = candle(levels, cvd=cvd)
-    text = Encoder(instrument(tick, lot), Timeframe.M1, 5).candle(made)
+    text = encoder_of(instrument(tick, lot), Timeframe.M1, 5).candle(made)
     message = exact(text)
     for name in PRICES:
         assert message[name] == getattr(made, name) * Decimal(tick)
@@ -91,7 +96,7 @@ def test_every_number_is_decimal_arithmetic_of_units(levels, tick, lot, cvd):
 @pytest.mark.parametrize(("verified", "text"), [(True, "true"), (False, "false"), (None, "null")])
 def test_a_candle_tells_whether_it_is_verified(verified, text):
     """True, false, or null while it was not compared."""
-    made = Encoder(instrument("0.1", "0.001"), Timeframe.M1, 1).candle(
+    made = encoder_of(instrument("0.1", "0.001"), Timeframe.M1, 1).candle(
         candle([[3, 1, 2, 1]], verified=verified)
     )
     assert f'"verified":{text},' in made
@@ -99,17 +104,17 @@ def test_a_candle_tells_whether_it_is_verified(verified, text):
 
 def test_awkward_units_print_as_they_are():
     """Never 0.30000000000000004, never 1e-7."""
-    encoder = Encoder(instrument("0.1", "0.0000001"), Timeframe.M1, 3)
+    encoder = encoder_of(instrument("0.1", "0.0000001"), Timeframe.M1, 3)
     text = encoder.candle(candle([[3, 1, 2, 1]], cvd=-1))
     assert '"p":0.3,"bid":0.0000001,"ask":0.0000002,"n":1' in text
     assert '"cvd":-0.0000001' in text
     assert '"step":0.3' in encoder.snapshot([], None, 0)
-    assert '"step":30' in Encoder(instrument("10", "1"), Timeframe.M1, 3).snapshot([], None, 0)
+    assert '"step":30' in encoder_of(instrument("10", "1"), Timeframe.M1, 3).snapshot([], None, 0)
 
 
 def test_messages_have_exactly_the_fields_of_their_types():
     """What the types say is what is sent, in every message."""
-    encoder = Encoder(instrument("0.1", "0.001"), Timeframe.M5, 5)
+    encoder = encoder_of(instrument("0.1", "0.001"), Timeframe.M5, 5)
     text = encoder.candle(candle([[30, 1, 2, 3]]))
     message = exact(text)
     assert set(message) == set(get_type_hints(CandleMessage))
@@ -128,7 +133,7 @@ def test_messages_have_exactly_the_fields_of_their_types():
 
 def test_heads_name_the_series():
     """Type, venue, symbol, timeframe and step, as in the contract."""
-    encoder = Encoder(instrument("0.1", "0.001", 'A"\\B'), Timeframe.M5, 5)
+    encoder = encoder_of(instrument("0.1", "0.001", 'A"\\B'), Timeframe.M5, 5)
     expected = {
         "exchange": "bybit",
         "symbol": 'A"\\B',
@@ -157,7 +162,7 @@ def test_heads_name_the_series():
 @pytest.mark.parametrize("closed", [True, False])
 def test_words_and_flags_are_json(quality, closed):
     """Quality by name, closed as a boolean, verified unknown so far."""
-    encoder = Encoder(instrument("0.1", "0.001"), Timeframe.M1, 1)
+    encoder = encoder_of(instrument("0.1", "0.001"), Timeframe.M1, 1)
     message = exact(encoder.candle(candle([[1, 1, 1, 1]], quality=quality, closed=closed)))
     assert (message["quality"], message["closed"], message["verified"]) == (quality.value, closed, None)
     assert (message["open_ts"], message["rev"]) == (T0, 12)

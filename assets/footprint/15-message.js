@@ -11,8 +11,8 @@
   const VOLUMES = ["bid", "ask", "delta", "cvd", "min_delta", "max_delta"];
   const QUALITIES = new Set(["complete", "partial", "repaired", "gap"]);
 
-  /* The decimals that the instrument's figures carry; the server prints all of them alike. Without a candle
-     the decimals of its volumes are not known yet. */
+  /* The decimals that the figures of a message carry: all of them the same, and more where trades needed more.
+     Without a candle the decimals of its volumes are not known yet. */
   function decimalsOf(text) {
     const step = STEP.exec(text);
     const volume = VOLUME.exec(text);
@@ -83,5 +83,6 @@
     };
   }
 
+  parts.fields = { PRICES, VOLUMES };
   parts.readMessage = readMessage;
 })();

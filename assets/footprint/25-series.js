@@ -3,6 +3,18 @@
   "use strict";
 
   const parts = window.orderflow.footprint;
+  const { PRICES, VOLUMES } = parts.fields;
+
+  /* A candle in units that are finer by two factors. */
+  function refined(candle, prices, volumes) {
+    const { p, bid, ask, n } = candle.levels;
+    const times = (column, factor) => column.map((units) => units * factor);
+    const levels = { p: times(p, prices), bid: times(bid, volumes), ask: times(ask, volumes), n };
+    const copy = { ...candle, levels };
+    for (const name of PRICES) copy[name] *= prices;
+    for (const name of VOLUMES) copy[name] *= volumes;
+    return copy;
+  }
 
   class Series {
     /* Keeps the newest `lookback` candles. */
@@ -42,6 +54,17 @@
       }
       this.candles = [...byTime.values()].sort((one, other) => one.open_ts - other.open_ts);
       this._trim();
+      this.version += 1;
+    }
+
+    /* Count in finer units, where a message has more decimals than what is held. Values stay the same. */
+    refine({ price, quantity }) {
+      const prices = 10 ** (price - this.decimals.price);
+      const volumes = 10 ** (quantity - this.decimals.quantity);
+      if ((prices === 1 && volumes === 1) || prices < 1 || volumes < 1) return;
+      this.candles = this.candles.map((candle) => refined(candle, prices, volumes));
+      this.step *= prices;
+      this.decimals = { price, quantity };
       this.version += 1;
     }
 

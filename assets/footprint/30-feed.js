@@ -54,6 +54,7 @@
       const { series } = this;
       if (message.type === "delta") {
         if (!series.candles.length && message.decimals.quantity !== null) series.decimals = message.decimals;
+        else series.refine(message.decimals);
         const { price, quantity } = series.decimals;
         const fits = message.decimals.price === price && message.decimals.quantity === quantity;
         if (!fits || message.step !== series.step) throw new Error("a delta that belongs to no snapshot");

@@ -145,7 +145,7 @@ class BybitProtocol:
         try:
             message = orjson.loads(frame)
         except orjson.JSONDecodeError as error:
-            cut = _CUT_TRADES.match(frame if isinstance(frame, bytes) else frame.encode())
+            cut = _CUT_TRADES.match(frame if isinstance(frame, bytes) else frame.encode(errors="replace"))
             if cut is not None:  # its trades are lost, and no id will show it
                 return _lost_frame(cut[1].decode(errors="replace"), now)
             raise FrameError(f"not JSON: {error}") from error

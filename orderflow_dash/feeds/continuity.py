@@ -79,10 +79,10 @@ class Hole:
 class TradeSink(Protocol):
     """Where a symbol's trades go. Called by one thread at a time."""
 
-    def on_trades(self, trades: list[Trade], grid: Grid | None) -> None:
+    def on_trades(self, trades: list[Trade], grid: Grid | None = None) -> None:
         """Trades that were not seen before, usually but not always in order, and what they count on."""
 
-    def on_fetched(self, trades: list[Trade], grid: Grid | None) -> None:
+    def on_fetched(self, trades: list[Trade], grid: Grid | None = None) -> None:
         """Trades that were missing and came by request, in order among themselves."""
 
     def on_hole(self, hole: Hole) -> None:

@@ -7,7 +7,7 @@ from bisect import bisect_right
 import numpy as np
 import numpy.typing as npt
 
-from ..market import MINUTE_MS, Grid, Kline, Scale
+from ..market import MINUTE_MS, WHOLE, Grid, Kline, Scale
 
 _INT64 = 1 << 63
 _BYTES = 1_120  # of a minute without its levels, as Python holds it
@@ -158,7 +158,7 @@ class Minute:
         if self._frozen is not None:
             self._frozen = refined_levels(self._frozen, scale)
 
-    def kline(self, grid: Grid) -> Kline:
+    def kline(self, grid: Grid = WHOLE) -> Kline:
         """The minute as a kline on its series' grid; ``count`` is its trade records."""
         path, levels = self.path(), self.level_array()
         _, bid, ask, n = levels.sum(axis=0).tolist()

@@ -88,7 +88,8 @@ class Source:
     """The messages of one view, as the server writes them."""
 
     def __init__(self, tick: str = "0.1", lot: str = "0.001", step: int = 1) -> None:
-        self._encoder = Encoder(instrument(tick, lot), Timeframe.M1, step)
+        listed = instrument(tick, lot)
+        self._encoder = Encoder(listed, Timeframe.M1, step * listed.tick, listed.grid)
 
     def snapshot(self, *candles: Candle) -> str:
         """The first message."""

@@ -91,7 +91,7 @@ def test_a_candle_that_differs_shows_both_figures(page: Page, market: Served) ->
         newest = max(minute.open_ts for minute in stream.series.minutes() if minute.verified)
         stream.series.verify({newest: Difference(newest, "volume", 1_000, 1_001)})
     page.wait(lambda: any("≠" in row[0] for row in page.footprint()), "the mark")
-    figures = (stream.instrument.quantity.text(lots) for lots in (1_000, 1_001))
+    figures = (stream.instrument.grid.quantity.text(lots) for lots in (1_000, 1_001))
     told = "volume of {} is {} here, {} there".format(clock(newest), *figures)
     page.wait(lambda: explained(page, "≠", told), "both figures")
 

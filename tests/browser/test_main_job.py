@@ -28,7 +28,7 @@ def candles_of(
 ) -> tuple[Instrument, list[Candle]]:
     """What the hub says, by a lease of its own."""
     instrument = market.hub.instrument(Venue.DEMO, symbol)
-    key = ViewKey(Venue.DEMO, symbol, timeframe, instrument.price.units(step))
+    key = ViewKey(Venue.DEMO, symbol, timeframe, Decimal(step))
     candles = market.hub.lease("test", key).candles(30)
     market.hub.release("test")
     return instrument, candles
@@ -55,9 +55,9 @@ def test_a_clicked_row_shows_chart_and_table_of_its_symbol(page: Page, market: S
     instrument, candles = candles_of(market, "BTCUSDT", Timeframe.M1, "0.5")
     known = {candle.open_ts: candle for candle in candles}
     for time, value in list(zip(times, values, strict=True))[:-1]:  # the last may have moved since
-        assert value == float(instrument.quantity.text(known[time].cvd))
+        assert value == float(instrument.grid.quantity.text(known[time].cvd))
     by_clock = {clock(candle.open_ts): candle for candle in candles}
-    text = instrument.quantity.text
+    text = instrument.grid.quantity.text
     for cells in rows[1:]:
         candle = by_clock[cells[0][:5]]
         assert candle.closed

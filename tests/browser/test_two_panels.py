@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 from dash import html
@@ -26,8 +27,8 @@ from .conftest import Page
 def two_panels(market: Served) -> Iterator[str]:
     """A page with two panels, BTCUSDT 1m and ETHUSDT 5m."""
     hub = market.hub
-    btc = ViewKey(Venue.DEMO, "BTCUSDT", Timeframe.M1, 5)
-    eth = ViewKey(Venue.DEMO, "ETHUSDT", Timeframe.M5, 50)
+    btc = ViewKey(Venue.DEMO, "BTCUSDT", Timeframe.M1, Decimal("0.5"))
+    eth = ViewKey(Venue.DEMO, "ETHUSDT", Timeframe.M5, Decimal("0.5"))
     app = create_dash(hub, load_settings())
     app.layout = lambda: html.Div(
         [

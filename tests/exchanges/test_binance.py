@@ -37,7 +37,9 @@ def test_an_aggregate_is_read_in_both_forms(wrapped, as_bytes):
     """Combined or raw, text or bytes: time, id, ticks and signed lots."""
     frame = combined(aggregate()) if wrapped else json.dumps(aggregate())
     batch = read(frame.encode() if as_bytes else frame)
-    assert batch == TradeBatch("BTCUSDT", [(NOW - 1_126, 3478018549, 834_344, -16)])
+    assert batch == TradeBatch(
+        "BTCUSDT", [(NOW - 1_126, 3478018549, 834_344, -16)], grid=LISTED["BTCUSDT"].grid
+    )
 
 
 def test_the_buyer_as_maker_means_an_aggressive_seller():
@@ -50,6 +52,17 @@ def test_q_counts_and_nq_does_not():
     """The quantity includes RPI fills, whether or not the quantity without them is told."""
     assert read(combined(aggregate(q="0.020", nq="0.004"))).trades[0][3] == -20
     assert read(combined(aggregate(nq=..., st=...))).trades[0][3] == -16
+
+
+@pytest.mark.parametrize("make", [aggregate, fill])
+def test_a_trade_off_the_tick_or_lot_comes_with_a_finer_grid(make):
+    """The venue changed its tick or lot, or an order from before the change was hit."""
+    protocol = BinanceProtocol(LISTED)
+    for price, quantity in [("83434.45", "0.016"), ("83434.4", "0.0165"), ("83434.40", "0.016")]:
+        batch = protocol.receive(combined(make(p=price, q=quantity)), NOW)
+        _, _, ticks, lots = batch.trades[0]
+        assert batch.grid.price.decimal(ticks) == Decimal(price)
+        assert batch.grid.quantity.decimal(-lots) == Decimal(quantity)
 
 
 def test_coin_margined_frames_are_left_alone():
@@ -80,9 +93,9 @@ def test_an_aggregate_ahead_of_our_clock_counts_all_the_same():
 
 BAD_FIELDS = [
     ("p", value)
-    for value in (..., None, 1.5, "", "x", "NaN", "1e3", "-1.0", "0", "1.05", "9" * 40, [], {})
+    for value in (..., None, 1.5, "", "x", "NaN", "1e3", "-1.0", "0", "1." + "0" * 18 + "1", "9" * 40, [], {})
 ] + [
-    ("q", value) for value in (..., None, 1, "", "x", "Infinity", "-1", "0", "0.0001", "9" * 40, ["1"])
+    ("q", value) for value in (..., None, 1, "", "x", "Infinity", "-1", "0", "9" * 40, ["1"])
 ] + [
     ("T", value) for value in (..., None, "1", -1, 0, 1.5, 10**30, NOW + 31 * 86_400_000, [], True)
 ] + [
@@ -289,6 +302,11 @@ def test_a_root_may_have_a_port_and_a_path():
     assert market_stream_url("ws://127.0.0.1:9443/gate/ws") == "ws://127.0.0.1:9443/gate/market/stream"
 
 
+def on(symbol, trade):
+    """A batch of one trade on the grid of its symbol."""
+    return TradeBatch(symbol, [trade], grid=LISTED[symbol].grid)
+
+
 def test_real_frames_of_2026_are_read(recorded_data):
     """Frames as they came in 2026: aggregates, MARKET, RPI and NA fills; book frames are never trades."""
     lines = (recorded_data / "live-frames-2026/binance_um_frames.jsonl").read_text().splitlines()
@@ -305,9 +323,9 @@ def test_real_frames_of_2026_are_read(recorded_data):
         else:
             assert event is None
     assert trades == {
-        "btcusdt@aggTrade": TradeBatch("BTCUSDT", [(1791391081874, 3478018549, 834_344, -16)]),
-        "btcusdt@trade": TradeBatch("BTCUSDT", [(1790370834848, 8121136411, 836_800, -1)]),
-        "1000pepeusdt@trade": TradeBatch("1000PEPEUSDT", [(1790371723021, 2804511605, 44_478, 10_403)]),
+        "btcusdt@aggTrade": on("BTCUSDT", (1791391081874, 3478018549, 834_344, -16)),
+        "btcusdt@trade": on("BTCUSDT", (1790370834848, 8121136411, 836_800, -1)),
+        "1000pepeusdt@trade": on("1000PEPEUSDT", (1790371723021, 2804511605, 44_478, 10_403)),
         "dogeusdt@trade": TradeBatch("DOGEUSDT", [(1790371725748, 3488255295, 0, 0)], excluded=1),
     }
 

@@ -22,6 +22,9 @@ GOOD = (NOW - 10, 753843954913, 651_142, -4)
 UID = "a9188a0a-82bc-50de-be60-03eedbe3cdd7"
 
 
+GRID = LISTED["BTCUSDT"].grid
+
+
 def read(frame):
     """One frame on a fresh connection."""
     return BybitProtocol(LISTED).receive(frame, NOW)
@@ -29,7 +32,7 @@ def read(frame):
 
 def test_a_print_is_read_exactly():
     """Time, cross sequence, ticks, signed lots and the uuid."""
-    assert read(public_trade(print_row())) == TradeBatch("BTCUSDT", [GOOD], [UID])
+    assert read(public_trade(print_row())) == TradeBatch("BTCUSDT", [GOOD], [UID], grid=GRID)
     assert read(public_trade(print_row(S="Buy")).encode()).trades[0][3] == 4
 
 
@@ -53,9 +56,10 @@ def test_older_frames_without_the_newer_fields_are_read():
 
 
 BAD_ROWS = [
-    ("p", value) for value in (..., None, 1.5, "", "NaN", "1e3", "-1.0", "0", "1.05", "9" * 40, [])
+    ("p", value)
+    for value in (..., None, 1.5, "", "NaN", "1e3", "-1.0", "0", "1." + "0" * 18 + "1", "9" * 40, [])
 ] + [
-    ("v", value) for value in (..., None, 1, "", "Infinity", "-1", "0", "0.0001", "9" * 40, ["1"])
+    ("v", value) for value in (..., None, 1, "", "Infinity", "-1", "0", "9" * 40, ["1"])
 ] + [
     ("T", value) for value in (..., None, "1", -1, 0, 1.5, 10**30, NOW + 61_000, [], True)
 ] + [
@@ -78,31 +82,56 @@ def test_one_bad_row_costs_only_itself(field, value):
     rows = orjson.loads(frame)["data"]
     rows.insert(2, print_row(**{"i": "3", field: value}))
     batch = read(public_trade(*rows))
-    assert batch == TradeBatch("BTCUSDT", [GOOD] * 3, ["1", "2", "4"], malformed=1)
+    assert (batch.trades, batch.uids, batch.malformed) == ([GOOD] * 3, ["1", "2", "4"], 1)
+    assert len(batch.lost) == 1
+    assert NOW - 3_600_000 < batch.lost[0][0] <= NOW
 
 
 @pytest.mark.parametrize("row", [None, 1, "x", [], {}, [[]]])
 def test_a_row_that_is_no_object_costs_only_itself(row):
     """Foreign values among the rows are counted."""
-    assert read(public_trade(row, print_row())) == TradeBatch("BTCUSDT", [GOOD], [UID], malformed=1)
+    batch = read(public_trade(row, print_row()))
+    assert batch == TradeBatch("BTCUSDT", [GOOD], [UID], malformed=1, grid=GRID, lost=[(NOW - 9, 0)])
 
 
 def test_an_unlisted_symbol_counts_as_malformed():
     """Nothing is known of its tick and lot."""
     frame = public_trade(print_row(s="NOPEUSDT"), topic="publicTrade.NOPEUSDT")
-    assert read(frame) == TradeBatch("NOPEUSDT", [], [], malformed=1)
+    assert read(frame) == TradeBatch("NOPEUSDT", [], [], malformed=1, lost=[(NOW - 10, 0)])
+
+
+def test_rows_off_the_tick_or_lot_refine_the_grid_of_the_frame():
+    """Every row of the frame counts on one grid, those before the finer one too."""
+    rows = [print_row(i="1"), print_row(i="2", p="65114.25"), print_row(i="3", v="0.0045"), print_row(i="4")]
+    batch = read(public_trade(*rows))
+    exact = [(batch.grid.price.text(p), batch.grid.quantity.text(abs(q))) for _, _, p, q in batch.trades]
+    assert exact == [
+        ("65114.20", "0.0040"), ("65114.25", "0.0040"), ("65114.20", "0.0045"), ("65114.20", "0.0040")
+    ]  # fmt: skip
+    assert (batch.malformed, batch.lost) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '{"topic":"publicTrade.BTCUSDT"}', '{"topic":"publicTrade.BTCUSDT","data":{}}',
+        '{"topic":"publicTrade.BTCUSDT","data":null}', '{"topic":"publicTrade.BTCUSDT","data":[],"ts":"x"}',
+        '{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1', public_trade(print_row())[:-9],
+    ],
+)  # fmt: skip
+def test_a_trade_frame_that_cannot_be_read_is_lost_and_says_of_which_symbol(frame):
+    """No id of this venue would show it."""
+    assert read(frame) == TradeBatch("BTCUSDT", [], [], malformed=1, lost=[(NOW, 0)])
 
 
 @pytest.mark.parametrize(
     "frame",
     [
         "", "{", "null", "1", "[1]", "{}", b"\xff", "\ud800", "[" * 5_000, '{"topic":7}', "<html></html>",
-        '{"topic":"publicTrade.BTCUSDT"}', '{"topic":"publicTrade.BTCUSDT","data":{}}',
-        '{"topic":"publicTrade.BTCUSDT","data":null}', '{"topic":"publicTrade.BTCUSDT","data":[],"ts":"x"}',
     ],
 )  # fmt: skip
 def test_what_is_no_message_is_a_frame_error(frame):
-    """Not JSON, JSON of no known form, a trade message without its rows."""
+    """Not JSON, or JSON of no known form."""
     with pytest.raises(FrameError):
         read(frame)
 

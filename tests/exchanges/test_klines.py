@@ -37,20 +37,37 @@ def test_binance_klines_are_exact():
     """Prices in ticks, volumes in lots, with taker-buy volume and count; old to new."""
     later = changed(BINANCE_ROW, c0=T0 + 60_000)
     klines = binance_rest.parse_klines(json.dumps([later, BINANCE_ROW]).encode(), INSTRUMENT)
-    assert klines[0] == Kline(T0, 1000, 1105, 901, 1050, 2500, 1250, 12)
+    assert klines[0] == Kline(T0, 1000, 1105, 901, 1050, 2500, 1250, 12, INSTRUMENT.grid)
     assert [kline.open_ts for kline in klines] == [T0, T0 + 60_000]
 
 
 def test_bybit_klines_are_exact_and_turned():
     """Newest first becomes old to new; there is no buy volume and no count."""
     klines = bybit_rest.parse_klines(bybit(changed(BYBIT_ROW, c0=str(T0 + 60_000)), BYBIT_ROW), INSTRUMENT)
-    assert klines[0] == Kline(T0, 1000, 1105, 901, 1050, 2500)
+    assert klines[0] == Kline(T0, 1000, 1105, 901, 1050, 2500, grid=INSTRUMENT.grid)
     assert [kline.open_ts for kline in klines] == [T0, T0 + 60_000]
+
+
+def test_a_kline_off_the_tick_or_lot_comes_with_a_finer_grid():
+    """Of a page, only the rows from there on."""
+    later = changed(BINANCE_ROW, c0=T0 + 60_000, c4="104.95", c5="2.5001")
+    first, second = binance_rest.parse_klines(json.dumps([BINANCE_ROW, later]).encode(), INSTRUMENT)
+    assert (first.close, first.grid) == (1050, INSTRUMENT.grid)
+    assert (second.grid.price.text(second.close), second.grid.quantity.text(second.volume)) == (
+        "104.95",
+        "2.5001",
+    )
+    row = changed(BYBIT_ROW, c2="110.55", c5="2.50001")
+    (kline,) = bybit_rest.parse_klines(bybit(row), INSTRUMENT)
+    assert (kline.grid.price.text(kline.high), kline.grid.quantity.text(kline.volume)) == (
+        "110.55",
+        "2.50001",
+    )
 
 
 BAD_BINANCE = [
     changed(BINANCE_ROW, c0="x"), changed(BINANCE_ROW, c0=T0 + 1), changed(BINANCE_ROW, c0=True),
-    changed(BINANCE_ROW, c1="100.05"), changed(BINANCE_ROW, c2="99"), changed(BINANCE_ROW, c3="0"),
+    changed(BINANCE_ROW, c2="99"), changed(BINANCE_ROW, c3="0"),
     changed(BINANCE_ROW, c4="1e2"), changed(BINANCE_ROW, c5="-2.5"), changed(BINANCE_ROW, c5=2.5),
     changed(BINANCE_ROW, c9="2.501"), changed(BINANCE_ROW, c9=None), changed(BINANCE_ROW, c8="12"),
     BINANCE_ROW[:5], [], {}, "x" * 12, None, 5,
@@ -66,7 +83,7 @@ def test_a_bad_binance_row_is_left_out(row):
 
 BAD_BYBIT = [
     changed(BYBIT_ROW, c0=T0), changed(BYBIT_ROW, c0="-60000"), changed(BYBIT_ROW, c0=str(T0 + 5)),
-    changed(BYBIT_ROW, c2="100.01"), changed(BYBIT_ROW, c3="101"), changed(BYBIT_ROW, c5=""),
+    changed(BYBIT_ROW, c3="101"), changed(BYBIT_ROW, c5=""),
     changed(BYBIT_ROW, c5=None), BYBIT_ROW[:4], [], {}, None, "nothing",
 ]  # fmt: skip
 
@@ -84,7 +101,7 @@ def test_a_wrong_binance_body_is_refused(body):
     with pytest.raises(ValueError, match=r".+"):
         binance_rest.parse_klines(body, INSTRUMENT)
     with pytest.raises(ValueError, match=r".+"):
-        binance_rest.parse_agg_volumes(body, INSTRUMENT)
+        binance_rest.parse_agg_volumes(body)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +128,7 @@ def test_nothing_else_is_ever_raised(value, column, odd):
     for parse in (
         lambda: binance_rest.parse_klines(json.dumps(value).encode(), INSTRUMENT),
         lambda: binance_rest.parse_klines(json.dumps([row]).encode(), INSTRUMENT),
-        lambda: binance_rest.parse_agg_volumes(json.dumps(value).encode(), INSTRUMENT),
+        lambda: binance_rest.parse_agg_volumes(json.dumps(value).encode()),
         lambda: bybit_rest.parse_klines(json.dumps(value).encode(), INSTRUMENT),
         lambda: bybit_rest.parse_klines(bybit(short), INSTRUMENT),
     ):
@@ -125,9 +142,9 @@ def test_volumes_with_and_without_rpi():
         {"a": 5, "p": "1", "q": "0.016", "nq": "0.010", "f": 1, "l": 2, "T": T0, "m": True},
         {"a": 6, "p": "1", "q": "0.5", "f": 3, "l": 3, "T": T0 + 1, "m": False},
     ]
-    first, second = binance_rest.parse_agg_volumes(json.dumps(rows).encode(), INSTRUMENT)
-    assert first == (5, T0, 16, 10, False)
-    assert second == (6, T0 + 1, 500, None, True)
+    first, second = binance_rest.parse_agg_volumes(json.dumps(rows).encode())
+    assert first == (5, T0, Decimal("0.016"), Decimal("0.010"), False)
+    assert second == (6, T0 + 1, Decimal("0.5"), None, True)
 
 
 def test_queries_ask_for_whole_ranges():

@@ -19,15 +19,17 @@ from orderflow_dash.exchanges.protocol import (
 
 from .frames import LISTED, NOW
 
+GRID = LISTED["BTCUSDT"].grid
+
 
 @given(st.integers(1, 10**9), st.integers(1, 10**9))
 def test_memo_tells_the_exact_integers(ticks, lots):
     """Learned units are the text's, the second time as the first."""
     exact = ExactUnits(LISTED)
-    price, quantity = LISTED["BTCUSDT"].price.text(ticks), LISTED["BTCUSDT"].quantity.text(lots)
+    price, quantity = GRID.price.text(ticks), GRID.quantity.text(lots)
     for _ in range(2):
-        assert exact.learn("BTCUSDT", price, quantity) == (ticks, lots)
-    prices, quantities = exact.known["BTCUSDT"]
+        assert exact.learn("BTCUSDT", price, quantity) == (ticks, lots, GRID)
+    prices, quantities, _ = exact.known["BTCUSDT"]
     assert (prices[price], quantities[quantity]) == (ticks, lots)
 
 
@@ -35,8 +37,7 @@ def test_memo_tells_the_exact_integers(ticks, lots):
     ("symbol", "price", "quantity"),
     [
         ("NOPE", "1.0", "1"),
-        ("BTCUSDT", "1.05", "1"),
-        ("BTCUSDT", "1.0", "0.0001"),
+        ("BTCUSDT", "1." + "0" * 17 + "1", "1"),
         ("BTCUSDT", "0.0", "1"),
         ("BTCUSDT", "1.0", "0"),
         ("BTCUSDT", "-1.0", "1"),
@@ -48,7 +49,7 @@ def test_memo_tells_the_exact_integers(ticks, lots):
     ],
 )
 def test_what_cannot_be_a_trade_is_refused_and_leaves_no_memo(symbol, price, quantity):
-    """Unlisted, off the grid, negative or out of range: FrameError, and the symbol stays unknown."""
+    """Unlisted, negative or out of range: FrameError, and the symbol stays unknown."""
     exact = ExactUnits(LISTED)
     with pytest.raises(FrameError):
         exact.learn(symbol, price, quantity)
@@ -60,7 +61,7 @@ def test_memo_is_bounded(monkeypatch):
     monkeypatch.setattr(protocol, "_MEMO_SIZE", 10)
     exact = ExactUnits(LISTED)
     for ticks in range(1, 100):
-        assert exact.learn("BTCUSDT", LISTED["BTCUSDT"].price.text(ticks), "1") == (ticks, 1000)
+        assert exact.learn("BTCUSDT", GRID.price.text(ticks), "1")[:2] == (ticks, 1000)
         assert len(exact.known["BTCUSDT"][0]) <= 10
 
 

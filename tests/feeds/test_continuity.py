@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from orderflow_dash.exchanges.protocol import TradeBatch
 from orderflow_dash.feeds import continuity
 from orderflow_dash.feeds.continuity import ContiguousIds, Hole, UniqueIds
-from orderflow_dash.market import Trade
+from orderflow_dash.market import Grid, Trade
 
 T0 = 1_790_000_000_000
 
@@ -21,7 +21,7 @@ class Notes:
         self.open: list[Hole] = []
         self.said: list[str] = []
 
-    def on_trades(self, trades: list[Trade]) -> None:
+    def on_trades(self, trades: list[Trade], grid: Grid | None) -> None:
         assert trades
         self.trades += trades
         self.said.append("trades")

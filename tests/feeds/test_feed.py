@@ -20,7 +20,7 @@ from orderflow_dash.feeds import feed as feed_module
 from orderflow_dash.feeds.connection import ConnectionPolicy, Link
 from orderflow_dash.feeds.continuity import ContiguousIds, Hole, UniqueIds
 from orderflow_dash.feeds.feed import Feed
-from orderflow_dash.market import Instrument, State, Trade, Venue
+from orderflow_dash.market import Grid, Instrument, State, Trade, Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from tests.conftest import wait_until
 from tests.exchanges.frames import LISTED, aggregate, combined, instrument
@@ -36,7 +36,7 @@ class Sink:
         self.holes: list[Hole] = []
         self.filled: list[Hole] = []
 
-    def on_trades(self, trades: list[Trade]) -> None:
+    def on_trades(self, trades: list[Trade], grid: Grid | None = None) -> None:
         self.trades += trades
 
     def on_hole(self, hole: Hole) -> None:

@@ -67,7 +67,7 @@ class Rest:
 
 def row(kline: Kline) -> list[object]:
     """A kline as Binance sends it."""
-    price, lots = INSTRUMENT.price.text, INSTRUMENT.quantity.text
+    price, lots = INSTRUMENT.grid.price.text, INSTRUMENT.grid.quantity.text
     prices = [price(figure) for figure in (kline.open, kline.high, kline.low, kline.close)]
     ends = [lots(kline.volume), 0, "0", 5, lots(kline.buy_volume or 0), "0", "0"]
     return [kline.open_ts, *prices, *ends]
@@ -77,7 +77,7 @@ class Bench:
     """A series of so many minutes, whose first is partial, and its reconciler with a clock of the test's."""
 
     def __init__(self, minutes: int = 6) -> None:
-        self.series = Series(window=2_000)
+        self.series = Series(window=2_000, grid=INSTRUMENT.grid)
         self.book = MinuteBook(INSTRUMENT, threading.Lock(), self.series)
         self.rest = Rest()
         self.source = BinanceKlines(self.rest)  # type: ignore[arg-type]
@@ -89,7 +89,7 @@ class Bench:
 
     def serve(self) -> None:
         """The venue has seen exactly what we have, and a trade more in the first minute, before we came."""
-        self.rest.klines = {minute.open_ts: minute.kline() for minute in self.series.minutes()}
+        self.rest.klines = {minute.open_ts: minute.kline(INSTRUMENT.grid) for minute in self.series.minutes()}
         first = self.rest.klines[START]
         self.rest.klines[START] = replace(first, volume=first.volume + 1)
 
@@ -158,8 +158,9 @@ def test_a_difference_is_told_with_both_figures_once_it_is_confirmed(bench):
     assert bench.verified() == [None, True, None, True, True, None]
     assert bench.pass_time(12) == 1
     assert bench.verified() == [None, True, False, True, True, None]
+    decimal = INSTRUMENT.grid.quantity.decimal
     assert bench.series.differences == {
-        open_of(2): Difference(open_of(2), "volume", theirs.volume, theirs.volume + 4)
+        open_of(2): Difference(open_of(2), "volume", decimal(theirs.volume), decimal(theirs.volume + 4))
     }
     assert bench.counts() == (3, 1, 1)
     assert bench.pass_time(60) == 0
@@ -297,7 +298,7 @@ def test_a_symbol_that_was_delisted_does_not_hold_up_the_others():
 
 def rpi(kline: Kline, plain: int, number: int = 1) -> list[dict[str, object]]:
     """Aggregate trades of a minute whose volumes sum to the kline's with RPI fills, and less without."""
-    lots = INSTRUMENT.quantity.text
+    lots = INSTRUMENT.grid.quantity.text
     sold = kline.volume - (kline.buy_volume or 0)
     return [
         {"a": number, "q": lots(kline.buy_volume or 0), "nq": lots(plain), "m": False, "T": kline.open_ts},
@@ -369,8 +370,8 @@ def test_bybit_knows_one_volume_and_asks_with_the_minute_before():
         def get(self, path, params):
             asked.append(path)
             rows = [
-                [str(k.open_ts), *(INSTRUMENT.price.text(p) for p in (k.open, k.high, k.low, k.close)),
-                 INSTRUMENT.quantity.text(k.volume), "0"]
+                [str(k.open_ts), *(INSTRUMENT.grid.price.text(p) for p in (k.open, k.high, k.low, k.close)),
+                 INSTRUMENT.grid.quantity.text(k.volume), "0"]
                 for k in klines if params["start"] <= k.open_ts <= params["end"]
             ]  # fmt: skip
             return orjson.dumps({"retCode": 0, "result": {"symbol": "BTCUSDT", "list": rows[::-1]}})
@@ -412,7 +413,7 @@ def test_a_minute_that_never_came_is_lost_where_only_klines_can_tell(proves_loss
     bench.serve()
     for minute in (3, 4):
         open_ts = open_of(minute)
-        bench.rest.klines[open_ts] = Kline(open_ts, 1000, 1000, 1000, 1000, lots, 0)
+        bench.rest.klines[open_ts] = Kline(open_ts, 1000, 1000, 1000, 1000, lots, 0, grid=INSTRUMENT.grid)
     bench.pass_time(5)
     assert [bench.series.quality(minute) for minute in bench.series.minutes()[1:]] == [Quality.COMPLETE] * 5
     bench.pass_time(20)
@@ -437,7 +438,7 @@ def test_a_mark_stays_while_the_minute_beside_it_is_found_to_have_never_come():
     assert bench.series.holes == []
     bench.series.apply(trades(range(4, 6)))
     klines.append(replace(klines[2], open_ts=open_of(3)))
-    klines += [minute.kline() for minute in bench.series.minutes()[3:]]
+    klines += [minute.kline(INSTRUMENT.grid) for minute in bench.series.minutes()[3:]]
     qualities = set()
     for _ in range(30):
         bench.pass_time(0.5)

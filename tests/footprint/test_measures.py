@@ -11,16 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderflow_dash.footprint.measures import default_step, is_imbalanced, point_of_control, step_choices
-from orderflow_dash.market import Instrument, Venue
 
 from .reference import poc_of, rows
 
 volumes = st.integers(0, 5)
-
-
-def instrument(tick: str) -> Instrument:
-    """A perpetual with this tick."""
-    return Instrument(Venue.BINANCE, "XUSDT", "X", "USDT", Decimal(tick), Decimal("0.001"))
 
 
 @given(st.dictionaries(st.integers(1, 30), st.tuples(volumes, volumes, st.just(1)), min_size=1))
@@ -58,32 +52,35 @@ def test_exactly_three_to_one_is_no_imbalance(bid, ask, expected):
 @pytest.mark.parametrize(
     ("tick", "price", "step"),
     [
-        ("0.1", 834_344, 5),  # BTC: 0.5
-        ("0.5", 1_000, 1),
-        ("0.1", None, 5),
-        ("0.01", 4_000, 2),  # 0.5 is over 1 % of 40: 1/2000 of it is 0.02
-        ("0.01", 5_000, 2),  # 0.5 is 1 % of 50, not under it
-        ("0.01", 5_001, 50),
-        ("0.3", 100, 1),  # 0.5 is no multiple
-        ("0.0000001", 12_345, 5),
-        ("0.0000001", 3, 1),
-        ("10", 100_000, 50),
-        ("10", None, 1),
-        ("0.3", None, 1),
+        ("0.1", "83434.4", "0.5"),
+        ("0.5", "500", "0.5"),
+        ("0.1", None, "0.5"),
+        ("0.01", "40", "0.02"),  # 0.5 is over 1 % of 40: 1/2000 of it is 0.02
+        ("0.01", "50", "0.02"),  # 0.5 is 1 % of 50, not under it
+        ("0.01", "50.01", "0.5"),
+        ("0.3", "30", "0.3"),  # 0.5 is no multiple
+        ("0.0000001", "0.0012345", "0.0000005"),
+        ("0.0000001", "0.0000003", "0.0000001"),
+        ("10", "1000000", "500"),
+        ("10", None, "10"),
+        ("0.3", None, "0.3"),
+        ("0.1", "0.04", "0.1"),  # a price below one tick
+        ("1E+17", "60000", "1E+17"),
     ],
 )
 def test_the_default_step_is_half_a_dollar_where_that_makes_sense(tick, price, step):
     """0.5 quote if it is whole ticks and under 1 % of the price, else the 1-2-5 step near price / 2000."""
-    assert default_step(instrument(tick), price) == step
+    assert default_step(Decimal(tick), None if price is None else Decimal(price)) == Decimal(step)
 
 
 @given(
-    st.sampled_from(["0.1", "0.01", "0.05", "0.5", "10", "0.0000001", "0.3"]),
-    st.none() | st.integers(1, 10**9),
+    st.sampled_from(["0.1", "0.01", "0.05", "0.5", "10", "0.0000001", "0.3", "1E+17"]).map(Decimal),
+    st.none() | st.decimals("0.0000001", 10**9, allow_nan=False, places=7),
 )
 def test_step_choices_hold_the_default_and_are_whole_ticks(tick, price):
     """Choices ascend, are positive and hold the default; default and choices never fail for any price."""
-    choices = step_choices(instrument(tick), price)
+    choices = step_choices(tick, price)
     assert choices == sorted(set(choices))
-    assert choices[0] >= 1
-    assert default_step(instrument(tick), price) in choices
+    assert choices[0] > 0
+    assert not any(step % tick for step in choices)
+    assert default_step(tick, price) in choices

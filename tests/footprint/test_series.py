@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from orderflow_dash.exchanges.protocol import TradeBatch
 from orderflow_dash.feeds.continuity import ContiguousIds, Hole
 from orderflow_dash.footprint.series import Series
-from orderflow_dash.market import HOUR_MS, MINUTE_MS, Quality, Trade
+from orderflow_dash.market import HOUR_MS, MINUTE_MS, Grid, Quality, Trade
 
 from .reference import (
     START,
@@ -31,7 +31,7 @@ class SeriesSink:
     def __init__(self, series: Series) -> None:
         self.series = series
 
-    def on_trades(self, trades: list[Trade]) -> None:
+    def on_trades(self, trades: list[Trade], grid: Grid | None = None) -> None:
         self.series.apply(trades)
 
     def on_hole(self, hole: Hole) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
+import zstandard
 
 from orderflow_dash.footprint.minute import Levels
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Instrument, Quality, Venue
+from orderflow_dash.store import codec
 from orderflow_dash.store.minutes import StoredMinute
 
 START = 497_592 * HOUR_MS
@@ -39,6 +42,7 @@ def minute(index: int, levels: Levels | None = None, **changes: object) -> Store
         first=(open_ts + 5, 10 * index + 1_000),
         last=(open_ts + 59_000, 10 * index + 1_009),
         quality=Quality.COMPLETE,
+        grid=BTC.grid,
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 
@@ -50,3 +54,14 @@ def minutes(start: int, end: int) -> list[StoredMinute]:
         made.append(minute(index, cvd_before=cvd))
         cvd += made[-1].delta
     return made
+
+
+def body_of_version_1(stored: StoredMinute) -> bytes:
+    """A minute's body as the first version of the store wrote it: without its grid, here uncompressed."""
+    figures = (stored.open, stored.close, stored.min_delta, stored.max_delta, stored.first, stored.last)
+    body = codec.encode(stored.open_ts, stored.levels, codec.Path(*figures), stored.grid)
+    unpack = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS).decompress
+    plain = unpack(body[6:]) if body[1] else body[6:]
+    numbers, end = codec._read_varints(plain, 18)
+    old = codec._varints(tuple(numbers[:14])) + plain[end:]
+    return bytes((1, 0)) + zlib.crc32(old, 0).to_bytes(4, "little") + old

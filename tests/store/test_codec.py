@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from orderflow_dash.footprint.minute import Levels
+from orderflow_dash.market import WHOLE, Grid
 from orderflow_dash.store.codec import VERSION, Path, decode, encode
 
 from .market import START, ladder
@@ -16,6 +19,7 @@ from .market import START, ladder
 LARGEST = (1 << 63) - 1
 FIGURE = st.integers(-(1 << 62), 1 << 62)
 TRADE = st.tuples(st.integers(START, START + 59_999), st.integers(0, 1 << 62))
+GRID = Grid.of(Decimal("0.05"), Decimal("0.001"))
 PATHS = st.builds(Path, FIGURE, FIGURE, FIGURE, FIGURE, TRADE, TRADE)
 PATH = Path(834_344, 834_341, -7, 12, (START + 3, 17), (START + 59_000, 44))
 
@@ -36,37 +40,38 @@ def ladders(draw: st.DrawFn) -> Levels:
 @given(ladders(), PATHS)
 def test_any_levels_and_path_round_trip(levels: Levels, path: Path) -> None:
     """Whatever a minute holds comes back to the last digit."""
-    got, got_path = decode(START, encode(START, levels, path))
+    got, got_path, grid = decode(START, encode(START, levels, path, GRID), WHOLE)
     assert got.dtype == np.int64
     assert got.shape == levels.shape
     assert np.array_equal(got, levels)
     assert got_path == path
+    assert grid == GRID
 
 
 @given(ladders(), st.data())
 def test_a_damaged_body_is_told(levels: Levels, data: st.DataObject) -> None:
     """No flipped bit and no cut end passes for a minute."""
-    blob = encode(START, levels, PATH)
+    blob = encode(START, levels, PATH, GRID)
     at = data.draw(st.integers(0, len(blob) - 1))
     flipped = bytearray(blob)
     flipped[at] ^= 1 << data.draw(st.integers(0, 7))
     for damaged in (bytes(flipped), blob[:at]):
         with pytest.raises(ValueError, match="stored minute"):
-            decode(START, damaged)
+            decode(START, damaged, WHOLE)
 
 
 @given(st.binary(max_size=64))
 def test_bytes_of_something_else_are_refused(noise: bytes) -> None:
     """What was never a minute does not become one."""
     with pytest.raises(ValueError, match="stored minute"):
-        decode(START, bytes((VERSION,)) + noise)
+        decode(START, bytes((VERSION,)) + noise, WHOLE)
 
 
 def test_a_newer_version_is_named() -> None:
     """A body of a later version says so instead of being misread."""
-    blob = encode(START, ladder((5, 1, 1, 1)), PATH)
-    with pytest.raises(ValueError, match="version 2; known: 1"):
-        decode(START, b"\x02" + blob[1:])
+    blob = encode(START, ladder((5, 1, 1, 1)), PATH, GRID)
+    with pytest.raises(ValueError, match="version 3; known: up to 2"):
+        decode(START, b"\x03" + blob[1:], WHOLE)
 
 
 @pytest.mark.parametrize(
@@ -84,4 +89,4 @@ def test_a_newer_version_is_named() -> None:
 def test_what_is_no_ladder_is_refused(levels: Levels) -> None:
     """Only levels that fall in price and hold nothing negative are kept."""
     with pytest.raises(ValueError, match="levels"):
-        encode(START, levels, PATH)
+        encode(START, levels, PATH, GRID)

@@ -101,7 +101,7 @@ def test_a_file_that_may_not_grow_degrades_and_recovers(
         kept.put(BTC, saved[50:], START)
         assert_kept_in_memory(kept, "the disk cannot be written or read", 50)
         assert [each.cvd for each in kept.load(BTC)] == [each.cvd for each in saved]
-        assert kept.resume(BTC).cvd == saved[-1].cvd
+        assert kept.resume(BTC).open_ts == saved[-1].open_ts
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     wait_until(lambda: saving(kept))

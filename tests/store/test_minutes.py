@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,6 +17,7 @@ from orderflow_dash.store.minutes import combine, hollowed, restore, to_stored
 
 from .market import START, minute
 
+STEP = Decimal("0.1")
 PRINTS = st.lists(
     st.tuples(st.integers(0, 3 * HOUR_MS // 7), st.integers(990, 1_040), st.integers(1, 9), st.booleans()),
     min_size=1,
@@ -39,10 +42,10 @@ def test_a_restored_minute_is_the_minute(prints: list[tuple[int, int, int, bool]
     """What comes back gives the same levels, path, CVD and quality."""
     series = series_of(prints)
     for live in series.minutes():
-        stored = to_stored(live, series.quality(live))
+        stored = to_stored(live, series.grid, series.quality(live))
         back = restore(stored, revision=4)
         assert np.array_equal(back.level_array(), live.level_array())
-        assert to_stored(back, series.quality(live)) == stored
+        assert to_stored(back, series.grid, series.quality(live)) == stored
         assert (back.cvd, back.partial, back.repaired, back.revision) == (
             live.cvd,
             live.partial,
@@ -51,14 +54,18 @@ def test_a_restored_minute_is_the_minute(prints: list[tuple[int, int, int, bool]
         )
 
 
-@given(PRINTS, st.sampled_from(list(Timeframe)), st.sampled_from([1, 2, 5, 20]))
+@given(
+    PRINTS,
+    st.sampled_from(list(Timeframe)),
+    st.sampled_from([Decimal(1), Decimal(2), Decimal(5), Decimal(20)]),
+)
 @settings(max_examples=60)
 def test_stored_candles_are_the_live_candles(
-    prints: list[tuple[int, int, int, bool]], timeframe: Timeframe, step: int
+    prints: list[tuple[int, int, int, bool]], timeframe: Timeframe, step: Decimal
 ) -> None:
     """Candles from what is kept equal those that the live series derives."""
     series = series_of(prints)
-    kept = [to_stored(live, series.quality(live)) for live in series.minutes()]
+    kept = [to_stored(live, series.grid, series.quality(live)) for live in series.minutes()]
     if timeframe is Timeframe.H1:
         opens = {each.open_ts // HOUR_MS for each in kept}
         kept = [combine([each for each in kept if each.open_ts // HOUR_MS == hour]) for hour in sorted(opens)]
@@ -75,20 +82,20 @@ def test_a_candle_that_lacks_its_end_is_a_gap() -> None:
     """An absence goes up to the next minute that is kept, which says that trades before it are missing."""
     before = [minute(index, verified=True) for index in (0, 1)]
     after = minute(70, quality=Quality.GAP)
-    cut, missing = stored_candles([*before, after], Timeframe.M5, 1)
+    cut, missing = stored_candles([*before, after], Timeframe.M5, STEP)
     assert (cut.quality, cut.verified, missing.quality) == (Quality.GAP, None, Quality.GAP)
     hours = [combine(before), combine([after])]
-    assert stored_candles(hours, Timeframe.H1, 1)[0].quality is Quality.GAP
-    quiet = stored_candles([*before, minute(70)], Timeframe.M5, 1)[0]
+    assert stored_candles(hours, Timeframe.H1, STEP)[0].quality is Quality.GAP
+    quiet = stored_candles([*before, minute(70)], Timeframe.M5, STEP)[0]
     assert (quiet.quality, quiet.verified) == (Quality.COMPLETE, True)
-    full = stored_candles([*before, minute(4, verified=False), after], Timeframe.M5, 1)[0]
+    full = stored_candles([*before, minute(4, verified=False), after], Timeframe.M5, STEP)[0]
     assert (full.quality, full.verified) == (Quality.COMPLETE, False)
 
 
 def test_a_candle_tells_of_levels_that_were_lost() -> None:
     """A minute of which only the delta is left counts in CVD and as a gap; alone it is no candle."""
     kept = [minute(0), hollowed(minute(1)), hollowed(minute(5)), minute(10)]
-    first, last = stored_candles(kept, Timeframe.M5, 1)
+    first, last = stored_candles(kept, Timeframe.M5, STEP)
     assert (first.quality, last.quality) == (Quality.GAP, Quality.COMPLETE)
     assert first.open_ts == START
     assert first.cvd == minute(0).cvd_before + minute(0).delta + minute(1).delta
@@ -119,4 +126,4 @@ def test_a_partial_minute_stays_partial() -> None:
     """The first minute of a feed comes back as what it was."""
     series = series_of([(0, 1_000, 1, True), (MINUTE_MS // 7 + 1, 1_000, 1, True)])
     first = series.minutes()[0]
-    assert restore(to_stored(first, series.quality(first))).partial
+    assert restore(to_stored(first, series.grid, series.quality(first))).partial

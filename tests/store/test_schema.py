@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -12,14 +14,22 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from orderflow_dash.market import MINUTE_MS, Instrument
 from orderflow_dash.store import schema
 from orderflow_dash.store.database import Database
 from orderflow_dash.store.failure import StoreError
+from orderflow_dash.store.minutes import StoredMinute
 from orderflow_dash.store.rows import key_of, row_of
 from orderflow_dash.store.store import Store, open_store
 
-from .market import BTC, START, minutes
+from .market import BTC, body_of_version_1, minutes
 from .test_store import by_hours
+
+OLD_SERIES = sa.table(
+    "series",
+    *map(sa.column, ("id", "venue", "symbol", "tick", "lot", "base", "quote")),
+    *map(sa.column, ("cvd_from", "dropped_to", "dropped_delta")),
+)
 
 
 def test_the_newest_revision_is_the_one_the_code_names() -> None:
@@ -36,17 +46,42 @@ def test_the_revisions_make_the_tables_of_the_code(store: Store) -> None:
     assert differences == []
 
 
+def old_database(url: str, revision: str, series: dict[int, tuple[Instrument, list[StoredMinute]]]) -> None:
+    """A database as an older version left it; CVD counts from the first minute of each series."""
+    database = Database(url)
+    with database.writing() as connection:
+        assert schema.migrate(connection, revision)
+        for number, (instrument, kept) in series.items():
+            units = {"tick": f"{instrument.tick:f}", "lot": f"{instrument.lot:f}"}
+            row = {**key_of(instrument), **units, "base": "BTC", "quote": "USDT", "cvd_from": kept[0].open_ts}
+            connection.execute(
+                sa.insert(OLD_SERIES), {**row, "id": number, "dropped_to": 0, "dropped_delta": 0}
+            )
+            rows = [{**row_of(each), "body": body_of_version_1(each), "series_id": number} for each in kept]
+            connection.execute(sa.insert(schema.minute), rows)
+        assert schema.known_revision(connection) == revision
+    database.close()
+
+
+def test_series_of_several_ticks_become_one(url: str, open_again: Callable[[str], Store]) -> None:
+    """All minutes of a symbol whose tick changed before are there, exact, with the break marked."""
+    finer = replace(BTC, tick=Decimal("0.01"), lot=Decimal("0.0005"))
+    before, after = minutes(0, 70), [replace(each, grid=finer.grid) for each in minutes(90, 160)]
+    old_database(url, "0002", {1: (BTC, before), 2: (finer, after)})
+    store = open_again(url)
+    kept = store.load(finer, hollow=True)
+    assert [each.open_ts for each in kept if each.hollow] == [after[0].open_ts - MINUTE_MS]
+    whole = [each for each in kept if not each.hollow]
+    assert whole == [*(each.on(finer.grid) for each in before), *after]
+    assert store.load_hours(finer) == by_hours(whole)[:1] + by_hours(kept)[1:]
+    assert kept[-1].cvd == sum(each.delta for each in after)
+    assert store.resume(finer).cvd_from == after[0].open_ts
+
+
 def test_a_database_of_version_1_gets_its_hours(url: str, open_again: Callable[[str], Store]) -> None:
     """Nothing that an older version kept is lost, and long charts are as quick as in a new one."""
-    database = Database(url)
     kept = minutes(0, 150)
-    with database.writing() as connection:
-        assert schema.migrate(connection, "0001")
-        series = {**key_of(BTC), "base": "BTC", "quote": "USDT", "cvd_from": START}
-        connection.execute(sa.insert(schema.series), {**series, "id": 1, "dropped_to": 0, "dropped_delta": 0})
-        connection.execute(sa.insert(schema.minute), [{**row_of(each), "series_id": 1} for each in kept])
-        assert schema.known_revision(connection) == "0001"
-    database.close()
+    old_database(url, "0001", {1: (BTC, kept)})
     store = open_again(url)
     assert store.load(BTC) == kept
     assert store.load_hours(BTC) == by_hours(kept)
@@ -62,7 +97,7 @@ def test_a_newer_schema_is_refused_in_one_line(url: str, store: Store) -> None:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0917'")
     with pytest.raises(StoreError) as refused:
         open_store(url)
-    assert "has schema 0917, made by a newer version; this one knows up to 0002" in str(refused.value)
+    assert "has schema 0917, made by a newer version; this one knows up to 0003" in str(refused.value)
     assert "\n" not in str(refused.value)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orderflow_dash.market import HOUR_MS, MINUTE_MS, Quality, Timeframe
+from orderflow_dash.market import HOUR_MS, MINUTE_MS, Grid, Quality, Timeframe
 from orderflow_dash.store import schema
 from orderflow_dash.store.candles import stored_candles
 from orderflow_dash.store.minutes import StoredMinute, combine, hollowed
@@ -102,7 +103,7 @@ def test_a_series_resumes_where_it_ended(store: Store) -> None:
     saved = minutes(0, 70)
     store.save([Batch(BTC, saved, START)])
     newest = saved[-1]
-    assert store.resume(BTC) == ResumePoint(newest.open_ts, newest.last, newest.cvd, START)
+    assert store.resume(BTC) == ResumePoint(newest.open_ts, newest.last, START)
 
 
 def test_older_minutes_that_come_later_do_not_shift_cvd(store: Store) -> None:
@@ -124,23 +125,50 @@ def test_a_stream_that_begins_without_its_past_leaves_a_gap(store: Store) -> Non
     store.save([Batch(BTC, minutes(150, 160), START + 150 * MINUTE_MS)])
     kept = store.load(BTC, hollow=True)
     assert [each.open_ts for each in kept if each.hollow] == [START + 149 * MINUTE_MS]
-    quarters = {each.open_ts: each for each in stored_candles(kept, Timeframe.M15, 1)}
+    quarters = {each.open_ts: each for each in stored_candles(kept, Timeframe.M15, BTC.tick)}
     told = [quarters[START + index * MINUTE_MS].quality for index in (0, 45, 60, 150)]
     assert told == [Quality.COMPLETE, Quality.COMPLETE, Quality.GAP, Quality.COMPLETE]
-    hours = stored_candles(store.load_hours(BTC, hollow=True), Timeframe.H1, 1)
+    hours = stored_candles(store.load_hours(BTC, hollow=True), Timeframe.H1, BTC.tick)
     assert [each.quality for each in hours] == [Quality.COMPLETE, Quality.GAP, Quality.GAP]
 
 
-def test_a_new_tick_begins_a_new_series(store: Store) -> None:
-    """The old one stays readable in its own units; equal units are one series however they are written."""
-    finer = replace(BTC, tick=Decimal("0.01"))
-    store.save([Batch(BTC, minutes(0, 3)), Batch(ETH, minutes(5, 6))])
-    store.save([Batch(finer, minutes(3, 5))])
-    assert [each.tick for each in store.instruments(BTC.venue, "BTCUSDT")] == [BTC.tick, finer.tick]
-    assert store.load(BTC) == minutes(0, 3)
-    assert store.load(replace(BTC, tick=Decimal("0.1"))) == minutes(0, 3)
-    assert store.load(finer) == minutes(3, 5)
-    assert store.resume(finer).cvd_from == START + 3 * MINUTE_MS
+def on(grid: Grid, stored: Sequence[StoredMinute]) -> list[StoredMinute]:
+    """The same minutes on a finer grid."""
+    return [each.on(grid) for each in stored]
+
+
+def test_a_finer_tick_and_lot_continue_the_series(store: Store) -> None:
+    """Minutes of both are read on the finer grid, with one CVD and the hours of both."""
+    finer = replace(BTC, tick=Decimal("0.01"), lot=Decimal("0.0001"))
+    before, after = minutes(0, 65), [replace(each, grid=finer.grid) for each in minutes(65, 130)]
+    store.save([Batch(BTC, before, START), Batch(ETH, minutes(5, 6))])
+    store.save([Batch(finer, after)])
+    expected = [*on(finer.grid, before), *after]
+    assert store.load(BTC) == store.load(finer) == expected
+    deltas = [each.delta for each in expected]
+    assert [each.cvd for each in store.load(finer)] == list(itertools.accumulate(deltas))
+    assert store.load_hours(finer) == by_hours(expected)
+    assert [each.cvd for each in store.load_hours(finer)][-1] == sum(deltas)
+    assert store.resume(finer) == ResumePoint(after[-1].open_ts, after[-1].last, START)
+
+
+def test_a_coarser_tick_later_changes_nothing_before_it(store: Store) -> None:
+    """What is stored stays as exact as it was."""
+    finer = Grid.of(Decimal("0.01"), Decimal("0.0005"))
+    before = [replace(each, grid=finer) for each in minutes(0, 3)]
+    store.save([Batch(replace(BTC, tick=finer.price.value, lot=finer.quantity.value), before, START)])
+    store.save([Batch(BTC, minutes(3, 5))])
+    assert store.load(BTC) == [*before, *on(finer, minutes(3, 5))]
+
+
+def test_a_range_of_coarse_minutes_has_the_cvd_of_the_finer_ones_before_it(store: Store) -> None:
+    """A minute's own grid may be too coarse for the sum at its open."""
+    finer = Grid.of(BTC.tick, Decimal("0.0003"))
+    store.save([Batch(BTC, [replace(minute(0), grid=finer)], START)])
+    store.save([Batch(BTC, [minute(1)])])
+    (loaded,) = store.load(BTC, START + MINUTE_MS)
+    cvd = loaded.grid.quantity.decimal(loaded.cvd_before)
+    assert cvd == finer.quantity.decimal(minute(0).delta)
 
 
 def test_one_transaction_is_all_or_nothing(store: Store) -> None:

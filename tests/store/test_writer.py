@@ -159,7 +159,7 @@ def test_readers_see_what_waits(start: Callable[..., StoreWriter], disk: Disk, s
     total = sum(each.delta for each in expected)
     assert waiting[0][-1].cvd == waiting[1][-1].cvd == total
     newest = expected[-1]
-    assert waiting[3] == ResumePoint(newest.open_ts, newest.last, total, START)
+    assert waiting[3] == ResumePoint(newest.open_ts, newest.last, START)
     disk.failing.clear()
     wait_until(lambda: saved(writer))
     assert answers() == waiting

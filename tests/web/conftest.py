@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from orderflow_dash.footprint.candle import Candle
-from orderflow_dash.market import Difference, Instrument, Quality, Venue
+from orderflow_dash.market import Difference, Grid, Instrument, Quality, Venue
 
 MINUTE = 60_000
+GRID = Grid.of(Decimal("0.1"), Decimal("0.001"))
 NOON = 1_767_268_800_000  # 1 Jan 2026 12:00 UTC
 
 
@@ -59,6 +60,7 @@ def candle() -> Callable[..., Candle]:
             difference=difference,
             turnover=np.array(turnover, dtype=np.int64).reshape(-1, 2),
             quote_cvd=quote_cvd,
+            grid=GRID,
         )
 
     return make

@@ -63,7 +63,7 @@ def test_quality_is_marked_and_explained(candle, instrument) -> None:
     """Partial, gap and repaired candles carry a mark and a sentence; complete ones neither."""
     kinds = [Quality.COMPLETE, Quality.PARTIAL, Quality.GAP, Quality.REPAIRED]
     candles = [candle(minute, quality=quality) for minute, quality in enumerate(kinds)]
-    rows, tips = footprint_rows(candles, VolumeUnits(instrument)), footprint_tooltips(candles, instrument)
+    rows, tips = footprint_rows(candles, VolumeUnits(instrument)), footprint_tooltips(candles)
     marks = [row["time"].partition(" ")[2] for row in rows]
     assert marks == ["↻", "⚠\ufe0e", "◐", ""]
     sentences = [tip["time"].partition(":")[0] for tip in tips]
@@ -72,9 +72,9 @@ def test_quality_is_marked_and_explained(candle, instrument) -> None:
 
 def test_verification_is_marked_and_explained(candle, instrument) -> None:
     """A quiet mark where a candle equals the klines, a clear one with both figures where not, else none."""
-    difference = Difference(NOON + MINUTE, "buy_volume", 1_234_500, 1_234_501)
+    difference = Difference(NOON + MINUTE, "buy_volume", Decimal("1234.500"), Decimal("1234.501"))
     candles = [candle(0, verified=True), candle(1, verified=False, difference=difference), candle(2)]
-    rows, tips = footprint_rows(candles, VolumeUnits(instrument)), footprint_tooltips(candles, instrument)
+    rows, tips = footprint_rows(candles, VolumeUnits(instrument)), footprint_tooltips(candles)
     assert [row["time"] for row in rows] == ["12:02", "12:01 ≠", "12:00 ✓"]
     assert [row["verified"] for row in rows] == ["", "no", "yes"]
     assert tips[0]["time"] == ""
@@ -82,10 +82,10 @@ def test_verification_is_marked_and_explained(candle, instrument) -> None:
     assert "equals the exchange's own one-minute klines" in tips[2]["time"]
 
 
-def test_a_price_that_differs_is_told_as_a_price(candle, instrument) -> None:
-    """Its figures are in ticks."""
-    difference = Difference(NOON, "high", 970_001, 970_005)
-    (tip,) = footprint_tooltips([candle(verified=False, difference=difference)], instrument)
+def test_a_price_that_differs_is_told_as_a_price(candle) -> None:
+    """Its figures are prices."""
+    difference = Difference(NOON, "high", Decimal("97000.1"), Decimal("97000.5"))
+    (tip,) = footprint_tooltips([candle(verified=False, difference=difference)])
     assert "high of 12:00 is 97,000.1 here, 97,000.5 there" in tip["time"]
 
 
@@ -99,7 +99,7 @@ def test_a_stretch_in_which_nothing_came_is_drawn_and_told(candle, instrument) -
         candle(9),
         candle(11, quality=Quality.GAP),
     ]
-    rows, tips = footprint_rows(candles, VolumeUnits(instrument)), footprint_tooltips(candles, instrument)
+    rows, tips = footprint_rows(candles, VolumeUnits(instrument)), footprint_tooltips(candles)
     assert [row["stretch"] for row in rows] == ["", "", "", "below", "", ""]
     assert tips[3]["time"].endswith("Nothing was received from 12:02 to 12:05.")
     assert sum("Nothing was received" in tip["time"] for tip in tips) == 1
@@ -109,7 +109,7 @@ def test_an_open_candle_is_told(candle, instrument) -> None:
     """The row that still moves is marked as such."""
     candles = [candle(0), candle(1, closed=False)]
     assert [row["state"] for row in footprint_rows(candles, VolumeUnits(instrument))] == ["open", "closed"]
-    assert footprint_tooltips(candles, instrument)[0]["time"] == "Still open."
+    assert footprint_tooltips(candles)[0]["time"] == "Still open."
 
 
 def test_the_columns_are_those_of_the_document() -> None:

@@ -101,14 +101,14 @@ def candle() -> Candle:
         (
             START + 1000 * trade.second,
             number,
-            ABC.price.units(trade.price),
-            ABC.quantity.units(trade.quantity) * (1 if trade.aggressor == "bought" else -1),
+            ABC.grid.price.units(trade.price),
+            ABC.grid.quantity.units(trade.quantity) * (1 if trade.aggressor == "bought" else -1),
         )
         for number, trade in enumerate(example.TRADES, 1)
     ]
-    series = Series()
+    series = Series(grid=ABC.grid)
     series.apply(trades)
-    return CandleBuilder(series, Timeframe.M1, ABC.price.units(example.STEP)).build(START)
+    return CandleBuilder(series, Timeframe.M1, Decimal(example.STEP)).build(START)
 
 
 def test_the_example_s_trades_and_levels_are_those_of_the_page(page: Document, candle: Candle) -> None:
@@ -117,20 +117,20 @@ def test_the_example_s_trades_and_levels_are_those_of_the_page(page: Document, c
         [f"12:00:{trade.second:02}", trade.aggressor, trade.price, trade.quantity, trade.running]
         for trade in example.TRADES
     ]
-    price, quantity = ABC.price.text, ABC.quantity.text
+    price, quantity = ABC.grid.price.text, ABC.grid.quantity.text
     assert [row[:3] for row in page.rows("example-levels")] == [
         [price(p), quantity(bid), quantity(ask)] for p, bid, ask, _ in candle.levels.tolist()
     ]
     running = 0
     for trade in example.TRADES:
-        lots = ABC.quantity.units(trade.quantity)
+        lots = ABC.grid.quantity.units(trade.quantity)
         running += lots if trade.aggressor == "bought" else -lots
         assert trade.running == signed(quantity(running))
 
 
 def test_the_example_s_figures_are_the_product_s(candle: Candle) -> None:
     """Open to POC, as the code has them."""
-    price, quantity = ABC.price.text, ABC.quantity.text
+    price, quantity = ABC.grid.price.text, ABC.grid.quantity.text
     for name in ("open", "high", "low", "close", "poc"):
         assert FIGURES[name] == price(getattr(candle, name)), name
     for name in ("delta", "min_delta", "max_delta"):
@@ -217,20 +217,25 @@ def test_the_example_s_candles_and_steps_are_the_product_s(page: Document) -> No
     """CVD adds up, fires follow the ratio, and steps are those that are chosen."""
     series = Series()
     for minute, (delta, _) in enumerate(example.CVD):
-        series.apply([(START + 60_000 * minute, minute, 1_000, ABC.quantity.units(plain(delta)))])
-    sums = [signed(ABC.quantity.text(minute.cvd)) for minute in series.minutes()]
+        series.apply([(START + 60_000 * minute, minute, 1_000, ABC.grid.quantity.units(plain(delta)))])
+    sums = [signed(ABC.grid.quantity.text(minute.cvd)) for minute in series.minutes()]
     assert sums == [cvd for _, cvd in example.CVD]
     assert page.rows("example-cvd") == [list(row) for row in example.CVD]
     for rows, cvd in ((example.MOMENTUM, Decimal(0)), (example.ABSORPTION, Decimal("-53.6"))):
         for row in rows:
-            bid, ask = ABC.quantity.units(row.bid), ABC.quantity.units(row.ask)
+            bid, ask = ABC.grid.quantity.units(row.bid), ABC.grid.quantity.units(row.ask)
             cvd += Decimal(row.ask) - Decimal(row.bid)
-            assert row == (row.bid, row.ask, signed(ABC.quantity.text(ask - bid)), signed(str(cvd)), row.fire)
+            assert row == (
+                row.bid,
+                row.ask,
+                signed(ABC.grid.quantity.text(ask - bid)),
+                signed(str(cvd)),
+                row.fire,
+            )
             assert row.fire == is_imbalanced(bid, ask)
     for price, tick, step in example.STEPS:
         symbol = Instrument(Venue.DEMO, "X", "X", "USDT", Decimal(tick), Decimal(1))
-        units = symbol.price.units(price.replace(",", ""))
-        assert default_step(symbol, units) == symbol.price.units(step)
+        assert default_step(symbol.tick, Decimal(price.replace(",", ""))) == Decimal(step)
 
 
 def parts_of(component: object) -> Iterator[Component]:
@@ -254,7 +259,7 @@ def words_of(component: object) -> str:
 
 def shown_labels(served: Served) -> set[str]:
     """What the panel and the symbol table call their figures."""
-    key = ViewKey(Venue.DEMO, "BTCUSDT", Timeframe.M1, 5)
+    key = ViewKey(Venue.DEMO, "BTCUSDT", Timeframe.M1, Decimal("0.5"))
     labels: set[str] = {mark for mark, _ in (*quality_legend(), *LEGEND)} | {FIRE}
     for part in parts_of(panel(served.hub, "help", key, "dark")):
         kind, own = type(part).__name__, getattr(part, "children", None)
@@ -286,7 +291,7 @@ def test_every_setting_of_the_panel_leads_to_its_explanation(serve: Callable[...
     """The label itself is the link; only what the share menu copies explains itself."""
     served = serve(demo=True)
     wait_until(served.hub.instruments)
-    key = ViewKey(Venue.DEMO, "BTCUSDT", Timeframe.M1, 5)
+    key = ViewKey(Venue.DEMO, "BTCUSDT", Timeframe.M1, Decimal("0.5"))
     captions = [
         part
         for part in parts_of(panel(served.hub, "help", key, "dark"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from decimal import Decimal
 
 from orderflow_dash.feeds.clock import ClockReading
 from orderflow_dash.feeds.feed import Timeliness
@@ -14,7 +15,7 @@ from orderflow_dash.web.latency import latency_told
 from tests.conftest import Served, wait_until
 from tests.exchanges.frames import instrument
 
-KEY = ViewKey(Venue.BINANCE, "BTCUSDT", Timeframe.M1, 1)
+KEY = ViewKey(Venue.BINANCE, "BTCUSDT", Timeframe.M1, Decimal("0.1"))
 
 
 class Trades:

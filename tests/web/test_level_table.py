@@ -16,7 +16,7 @@ from orderflow_dash.web.volume_units import VolumeUnits
 
 from .conftest import NOON
 
-KEY = ViewKey(Venue.DEMO, "BTCUSDT", Timeframe.M1, 5)
+KEY = ViewKey(Venue.DEMO, "BTCUSDT", Timeframe.M1, Decimal("0.5"))
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def shown(candle, instrument):
             poc=int(levels[np.argmax(levels[:, 1] + levels[:, 2]), 0]) if len(levels) else 0,
         )
         chosen = PanelOptions(**{"candle": NOON, **options})
-        return level_content([made], KEY, instrument, VolumeUnits(instrument, chosen), chosen)
+        return level_content([made], KEY, VolumeUnits(instrument, chosen), chosen)
 
     return build
 

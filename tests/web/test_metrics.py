@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +22,7 @@ from orderflow_dash.web import socket as socket_module
 from orderflow_dash.web.query import ViewQuery
 from tests.conftest import Served, venues_at, wait_until
 
-BTC = ViewKey(Venue.DEMO, "BTCUSDT", Timeframe.M1, 10)
+BTC = ViewKey(Venue.DEMO, "BTCUSDT", Timeframe.M1, Decimal(1))
 
 
 def scraped(app: Served) -> dict[tuple[str, ...], float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from orderflow_dash.market import Timeframe, Venue
@@ -20,7 +22,7 @@ def hub(serve):
 
 def test_steps_are_offered_as_the_address_writes_them(hub) -> None:
     """Low to high, the own default marked, a step from the address among them."""
-    key = ViewKey(Venue.DEMO, "BTCUSDT", Timeframe.M1, 3)
+    key = ViewKey(Venue.DEMO, "BTCUSDT", Timeframe.M1, Decimal("0.3"))
     view = hub.lease("steps", key)
     options = step_options(view, 970_000)
     values = [option["value"] for option in options]

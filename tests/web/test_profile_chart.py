@@ -21,7 +21,7 @@ from orderflow_dash.web.profile_chart import (
 )
 from orderflow_dash.web.theme import DARK, LIGHT, PALETTES
 
-from .conftest import MINUTE, NOON
+from .conftest import GRID, MINUTE, NOON
 
 HOUR = 60 * MINUTE
 COLOURS = PALETTES[DARK]
@@ -36,6 +36,7 @@ def profile() -> Callable[..., Profile]:
         made = Profile(
             start_ts=NOON - 12 * HOUR,
             end_ts=NOON,
+            grid=GRID,
             step=step,
             levels=levels,
             volume=int(levels[:, 1:3].sum()),
@@ -90,7 +91,7 @@ def test_many_rows_are_drawn_as_fewer_bars_and_it_is_said(profile, instrument) -
     assert rows[:, 1:].sum(axis=0).tolist() == shown.levels[:, 1:].sum(axis=0).tolist()
     (note,) = profile_figure(shown, instrument, COLOURS)["layout"]["annotations"]
     assert note["text"] == "Each bar adds up 10 USDT of prices;<br>POC, VAH and VAL keep the step of 0.5"
-    assert profile_texts(shown, instrument, ProfileKind.SESSION).poc == "97,000.0"
+    assert profile_texts(shown, ProfileKind.SESSION).poc == "97,000.0"
 
 
 @pytest.mark.parametrize("span", [1, 70, 78, 79, 80, 81, 158, 5_000, 10**9])
@@ -104,10 +105,10 @@ def test_there_are_never_too_many_bars(profile, span) -> None:
         assert step == 5
 
 
-def test_figures_are_exact_at_the_instrument_s_precision(profile, instrument) -> None:
+def test_figures_are_exact_at_the_instrument_s_precision(profile) -> None:
     """Grouped decimals; the VWAP rounded to the price's decimals, halves up."""
     shown = profile((970_010, 1_500, 2_000), (970_000, 250, 0), vwap=Fraction(1_940_011, 2))
-    texts = profile_texts(shown, instrument, ProfileKind.SESSION)
+    texts = profile_texts(shown, ProfileKind.SESSION)
     assert texts == ("97,001.0", "97,001.0", "97,000.0", "97,000.6", "3.750", "+0.250", texts.known)
 
 
