@@ -430,7 +430,7 @@ def test_a_running_stream_takes_a_finer_tick_without_a_change(setting):
     """The view of before shows the same values, with the new decimals, and one of the new tick opens."""
     finer = replace(BTC, tick=Decimal("0.01"))
     with setting.hub.watch(key()) as view:
-        setting.source.sinks["BTCUSDT"].on_trades([(T0, 1, 834_344, 5)], BTC.grid)
+        setting.source.sinks["BTCUSDT"].on_trades([(1_790_000_040_000, 1, 834_344, 5)], BTC.grid)
         before, revision = view.candles(1)[0], view.revision()
         setting.listed.instruments["BTCUSDT"] = finer
         assert setting.hub.instrument(Venue.BINANCE, "BTCUSDT") == view.instrument == finer
