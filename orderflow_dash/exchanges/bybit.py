@@ -10,7 +10,17 @@ import msgspec
 import orjson
 
 from ..market import Instrument
-from .protocol import Event, ExactUnits, FrameError, Limits, Rejected, TickerBatch, TradeBatch, checked_time
+from .protocol import (
+    AheadOfClock,
+    Event,
+    ExactUnits,
+    FrameError,
+    Limits,
+    Rejected,
+    TickerBatch,
+    TradeBatch,
+    checked_time,
+)
 
 _TRADES = "publicTrade."
 _TICKERS = "tickers."
@@ -90,9 +100,9 @@ class BybitProtocol:
             message = _decode_trades(frame)
         except _UNREADABLE:
             return self._receive_other(frame, now)
-        return self._trades(message.topic, message.data, message.ts, now)
+        return self._trades(message.topic, message.data, now)
 
-    def _trades(self, topic: str, prints: list[_Print], ts: int, now: int, malformed: int = 0) -> Event:
+    def _trades(self, topic: str, prints: list[_Print], now: int, malformed: int = 0) -> Event:
         symbol = topic[len(_TRADES) :]
         learn = self._exact.learn
         batch = TradeBatch(symbol, [], [], malformed=malformed)
@@ -103,7 +113,11 @@ class BybitProtocol:
                 continue
             try:
                 price, quantity = learn(symbol, item.p, item.v)
-                time = checked_time(item.T, ts, now)
+                time = checked_time(item.T, now)
+            except AheadOfClock as error:
+                batch.ahead = max(batch.ahead, error.time)
+                batch.malformed += 1
+                continue
             except FrameError:
                 batch.malformed += 1
                 continue
@@ -143,7 +157,7 @@ class BybitProtocol:
                 prints.append(_decode_print(row))
             except _UNREADABLE:
                 continue
-        return self._trades(topic, prints, loose.ts, now, malformed=len(loose.data) - len(prints))
+        return self._trades(topic, prints, now, malformed=len(loose.data) - len(prints))
 
     def _request(self, operation: str, topics: Sequence[str]) -> str:
         name = f"{operation}-{next(self._ids)}"

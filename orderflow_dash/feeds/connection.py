@@ -15,6 +15,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from ..exchanges.protocol import (
+    AheadOfClock,
     Event,
     FrameError,
     Rejected,
@@ -24,6 +25,7 @@ from ..exchanges.protocol import (
 )
 from ..supervised import SupervisedThread
 from .backoff import Backoff
+from .clock import VenueClock
 from .failure import describe_failure
 from .proxy import Proxy, ProxyRefused, proxy_of
 
@@ -82,8 +84,10 @@ class Connection:
         policy: ConnectionPolicy,
         *,
         name: str,
+        clock: VenueClock | None = None,
     ) -> None:
         self.url = url
+        self.clock = clock or VenueClock()  # the venue's
         self.link = Link.CONNECTING
         self.detail = ""
         self.reconnects = 0
@@ -252,9 +256,9 @@ class _Session:
 
     def _receive(self, frame: bytes) -> bool:
         """Whether a frame was data: an acknowledgement or a pong is none."""
-        received = self._connection.received_ms = int(time.time() * 1000)
+        self._connection.received_ms = int(time.time() * 1000)
         try:
-            event = self._protocol.receive(frame, received)
+            event = self._read(frame)
         except FrameError as error:
             self._handler.on_malformed(str(error))
             return False
@@ -267,6 +271,22 @@ class _Session:
             return False
         self._handler.on_event(self._connection, event)
         return isinstance(event, TradeBatch | TickerBatch)
+
+    def _read(self, frame: bytes) -> Event | None:
+        """What a frame says; once more where the venue's clock turns out to be further. Raises FrameError."""
+        clock = self._connection.clock
+        try:
+            event = self._protocol.receive(frame, clock.now())
+        except AheadOfClock as error:
+            if not clock.admits(error.time):
+                raise
+            return self._protocol.receive(frame, clock.now())
+        if isinstance(event, TradeBatch):
+            if event.ahead and clock.admits(event.ahead):
+                return self._protocol.receive(frame, clock.now())
+            if event.trades:
+                clock.saw(event.trades[-1][0])
+        return event
 
     def _request(self, now: float) -> None:
         """Send at most one request, if the venue's pace allows it by now."""
