@@ -78,6 +78,7 @@ class VenueClock:
         self._run: _Run | None = None
         self._early: list[int] = []
         self._ask_at = 0.0
+        self._disproved = 0  # ms: how far ahead the last time was that the venue did not confirm
         self._refused: tuple[float, int] | None = None  # when (s), and how far ahead the time was (ms)
 
     def now(self) -> int:
@@ -158,12 +159,15 @@ class VenueClock:
 
     def admits(self, time_ms: int) -> bool:
         """Whether a trade time ahead of the estimate can be true after all; asks the venue if it may."""
-        now = self._clock()
-        if self.ask is not None and now >= self._ask_at and not self._reaches(time_ms):
+        now, apart = self._clock(), time_ms - self.now()
+        # A time that is far nearer than the one that was just disproved may be true all the same.
+        may_ask = now >= self._ask_at or apart < self._disproved / 2
+        if self.ask is not None and may_ask and not self._reaches(time_ms):
             with contextlib.suppress(RestError, ValueError):  # then trades alone can tell
                 self._ask_once(self.ask)
             if not self._reaches(time_ms):
                 self._ask_at = self._clock() + _ASK_AGAIN_S
+                self._disproved = apart
         if not self._reaches(time_ms):
             self.saw(time_ms)
         if self._reaches(time_ms):

@@ -165,7 +165,7 @@ class BinanceListing:
 
     def _open(self) -> Connection:
         if self._connection is None:
-            name = f"{self._venue}-listing"
+            name = f"{self._venue}-tickers"
             self._connection = Connection(self._url, self._protocol, self, self._policy, name=name)
             self._connection.start()
         return self._connection

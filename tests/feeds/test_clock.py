@@ -168,6 +168,14 @@ def test_a_venue_that_does_not_confirm_is_left_in_peace(world):
     assert world.asked == asked + 1
 
 
+def test_a_nearer_time_is_asked_about_after_one_that_was_disproved(world):
+    """Garbage a day ahead does not keep the next trades from being confirmed."""
+    world.clock.measure()
+    assert world.trades(1, ahead=DAY) == [False]
+    world.ahead = 90_000
+    assert world.trades(1, every=0.1) == [True]
+
+
 def test_trades_that_agree_move_the_estimate_where_nothing_else_tells(world):
     """Our machine slept, or the venue's clock jumped, and nothing answers: five frames over two seconds."""
     world.clock.measure()
