@@ -46,7 +46,7 @@
     byPrice,
     lastText: (params) => params.value ?? NOTHING,
     noText: () => "",
-    symbolSearchText: ({ data }) => `${data.symbol} ${data.pair} ${data.venue} ${data.venue_name}`,
+    symbolSearchText: ({ data }) => `${data.symbol} ${data.pair} ${data.venue} ${data.venue_name}${data.pre_market ? " pre-market" : ""}`,
     isFavourite: ({ data }) => window.symbolChoice.isFavourite(data.id),
     clickRow: (params) => {
       const { data, event } = params;
@@ -123,7 +123,7 @@
       ),
       el("span", { className: "symbol-name" }, data.symbol),
       el("span", { className: "symbol-pair" }, data.pair),
-      el("span", { className: "symbol-venue" }, data.simulated ? "simulated" : data.venue_name)
+      el("span", { className: "symbol-venue" }, data.simulated ? "simulated" : data.venue_name + (data.pre_market ? ", pre-market" : ""))
     );
   };
 
@@ -132,7 +132,8 @@
       "span",
       { className: "venue-cell" },
       data.venue_name,
-      data.simulated ? el("span", { className: "simulated-badge" }, "simulated") : null
+      data.simulated ? el("span", { className: "simulated-badge" }, "simulated") : null,
+      data.pre_market ? el("span", { className: "pre-market-badge" }, "Pre-market") : null
     );
 
   window.dash_clientside = Object.assign(window.dash_clientside || {}, {

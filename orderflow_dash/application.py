@@ -19,9 +19,10 @@ from .feeds.clock import VenueClock
 from .feeds.connection import ConnectionPolicy
 from .feeds.continuity import ContiguousIds, UniqueIds
 from .feeds.days import DayLines
-from .feeds.directory import BinanceListing, BybitListing, Directory, VenueListing
+from .feeds.directory import Directory
 from .feeds.feed import Feed
 from .feeds.klines import BinanceKlines, BybitKlines
+from .feeds.listing import BinanceListing, BybitListing, VenueListing
 from .feeds.reconcile import SETTLE_S, ReconcilePolicy, Reconciler
 from .feeds.repair import BinanceRepair, BybitRepair, Repairer, RepairMethod
 from .feeds.rest import RestClient
@@ -174,7 +175,7 @@ class Application:
         )
         listing = BinanceListing(venue, rest, ws_root, self._policy, instruments)
         directory = self._directory(venue, listing, instruments, clock)
-        return self._link(feed, directory, BinanceKlines(rest), refetches=True)
+        return self._link(feed, directory, BinanceKlines(rest), clock, refetches=True)
 
     def _bybit(self, ws_url: str, rest_root: str) -> VenueLink:
         instruments: dict[str, Instrument] = {}
@@ -184,7 +185,7 @@ class Application:
             Venue.BYBIT, ws_url, BybitProtocol, UniqueIds, instruments, self._policy, repairer, clock
         )
         directory = self._directory(Venue.BYBIT, BybitListing(Venue.BYBIT, rest), instruments, clock)
-        return self._link(feed, directory, BybitKlines(rest), refetches=False)
+        return self._link(feed, directory, BybitKlines(rest), clock, refetches=False)
 
     def _directory(
         self, venue: Venue, listing: VenueListing, instruments: dict[str, Instrument], clock: VenueClock
@@ -200,8 +201,15 @@ class Application:
         return repairer
 
     def _link(
-        self, feed: Feed, directory: Directory, klines: BinanceKlines | BybitKlines, *, refetches: bool
+        self,
+        feed: Feed,
+        directory: Directory,
+        klines: BinanceKlines | BybitKlines,
+        clock: VenueClock,
+        *,
+        refetches: bool,
     ) -> VenueLink:
+        feed.listing = directory
         self._feeds.append(feed)
         self._directories.append(directory)
         if self.replay is None:  # a line of a day would show what is still to be played
@@ -215,6 +223,6 @@ class Application:
         if feed.venue is Venue.DEMO:
             every = min(every, _DEMO_RECONCILE_S)
         policy = ReconcilePolicy(every=every, settle=min(every, SETTLE_S), learn_every=4 * every)
-        reconciler = Reconciler(feed.venue, klines, policy)
+        reconciler = Reconciler(feed.venue, klines, policy, clock)
         self._reconcilers.append(reconciler)
         return VenueLink(directory, feed, reconciler, kept, refetch_ms)

@@ -27,6 +27,7 @@ from .view import Past, SeriesStream, TradeSource, View, ViewKey
 log = logging.getLogger(__name__)
 
 _FIRST_ANSWER_S = 3.0  # how long a first visitor waits for a venue's first answer
+_LISTING_S = 2.0  # how long somebody who asks for an unlisted symbol waits for the venue's present listing
 _SWEEP_S = 0.5
 
 
@@ -54,6 +55,12 @@ class Listing(Protocol):
     reachable: bool
     detail: str
     answered: threading.Event
+
+    def refresh(self, wait_s: float = 0.0, symbol: str = "") -> None:
+        """Ask the venue again, because it does not list a symbol; waits so many seconds at most."""
+
+    def status_of(self, symbol: str) -> str:
+        """The venue's word for a symbol that it does not list; empty where it has none."""
 
     def look(self) -> None:
         """Somebody looks at its tickers."""
@@ -189,6 +196,9 @@ class Hub:
             stream = self._streams.get((venue, symbol))
         if symbol not in listing.instruments and stream is None and not at_once:
             listing.answered.wait(_FIRST_ANSWER_S)
+        if symbol not in listing.instruments:
+            # It may have been listed a moment ago.
+            listing.refresh(0.0 if at_once else _LISTING_S, symbol)
         instrument = listing.instruments.get(symbol)
         if stream is not None:
             return self._relisted(stream, instrument)
@@ -196,8 +206,10 @@ class Hub:
             raise Unavailable(f"{venue.label} cannot be reached: {listing.detail}")
         if instrument is None:
             some = ", ".join(sorted(listing.instruments, key=lambda each: (each != "BTCUSDT", each))[:3])
+            status = listing.status_of(symbol)
+            told = f" (its status is {status})" if status else ""
             raise UnknownSymbol(
-                f"{venue.label} lists no perpetual {quoted(symbol)}; it lists {some} and others"
+                f"{venue.label} lists no perpetual {quoted(symbol)}{told}; it lists {some} and others"
             )
         return instrument
 

@@ -291,6 +291,7 @@ class Instrument:
     quote: str
     tick: Decimal
     lot: Decimal
+    is_pre_market: bool = False  # it trades before the asset does elsewhere
 
     @cached_property
     def grid(self) -> Grid:

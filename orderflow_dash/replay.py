@@ -16,8 +16,8 @@ from typing import Any, Final, TypedDict
 
 import orjson
 
-from .feeds.directory import Report, VenueListing
 from .feeds.feed import Feed, StreamStatus
+from .feeds.listing import Report, VenueListing
 from .market import Instrument, State, Ticker, Venue
 from .simulator import DamagedFile, Loading, RecordedMarket, SimulatedExchange, probe
 from .supervised import CRASHES
@@ -214,8 +214,11 @@ class _ReplayFeed(Feed):
 
 
 class _ReplayListing:
+    reload_s = 1_800.0  # a recording lists what it lists
+
     def __init__(self, replaying: Replay, venue: Venue, listing: VenueListing) -> None:
         self.poll_s = listing.poll_s
+        self.absent: dict[str, str] = {}
         self._replay = replaying
         self._venue = venue
         self._listing = listing
@@ -234,6 +237,15 @@ class _ReplayListing:
     def watch(self, report: Report | None) -> None:
         """Live ones."""
         self._listing.watch(None if report is None else lambda tickers: report(_recorded(tickers)))
+
+    def attend(self, changed: Callable[[], None]) -> None:
+        """Nothing changes."""
+
+    def status_of(self, symbol: str) -> str:
+        """What is not recorded has no status."""
+
+        del symbol
+        return ""
 
     def time(self) -> int:
         """The clock of a recording tells nothing."""

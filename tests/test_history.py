@@ -56,6 +56,12 @@ class Listed:
     def look(self) -> None:
         """Nobody looks."""
 
+    def refresh(self, wait_s: float = 0.0, symbol: str = "") -> None:
+        """It lists what it lists."""
+
+    def status_of(self, symbol: str) -> str:
+        return ""
+
 
 class Kept(NullStore):
     """A store that knows some minutes and remembers what it was given."""

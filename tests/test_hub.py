@@ -70,9 +70,19 @@ class Listed:
         self.answered = threading.Event()
         self.answered.set()
         self.looks = 0
+        self.refreshed: list[tuple[float, str]] = []
+        self.about_to_list: dict[str, Instrument] = {}
+        self.statuses: dict[str, str] = {}
 
     def look(self) -> None:
         self.looks += 1
+
+    def refresh(self, wait_s: float = 0.0, symbol: str = "") -> None:
+        self.refreshed.append((wait_s, symbol))
+        self.instruments.update(self.about_to_list)
+
+    def status_of(self, symbol: str) -> str:
+        return self.statuses.get(symbol, "")
 
 
 class Setting:
@@ -410,6 +420,33 @@ def test_what_is_not_there_is_told_in_words(setting):
     assert setting.counts == (0, 0, 0)
     assert hub.instruments() == [BTC, ETH]
     assert [(v.venue, v.reachable) for v in hub.venues()] == [(Venue.BINANCE, True), (Venue.BYBIT, False)]
+
+
+def test_a_symbol_that_is_not_known_makes_the_venue_tell_its_listing():
+    """It may have been listed a moment ago: then it opens at once."""
+    setting = Setting()
+    new = instrument("NEWUSDT", "0.001", "1")
+    setting.listed.about_to_list = {"NEWUSDT": new}
+    assert setting.hub.instrument(Venue.BINANCE, "NEWUSDT") == new
+    assert setting.listed.refreshed == [(2.0, "NEWUSDT")]
+    assert setting.hub.instrument(Venue.BINANCE, "NEWUSDT") == new
+    assert len(setting.listed.refreshed) == 1
+
+
+def test_who_cannot_wait_for_a_listing_does_not():
+    """The next request finds what the venue tells meanwhile."""
+    setting = Setting()
+    with pytest.raises(UnknownSymbol):
+        setting.hub.instrument(Venue.BINANCE, "NOPE", at_once=True)
+    assert setting.listed.refreshed == [(0.0, "NOPE")]
+
+
+def test_the_status_of_a_symbol_that_is_not_listed_is_told():
+    """Where the venue gives one."""
+    setting = Setting()
+    setting.listed.statuses = {"ESUSDT": "SETTLING"}
+    with pytest.raises(UnknownSymbol, match=r"“ESUSDT” \(its status is SETTLING\); it lists BTCUSDT"):
+        setting.hub.instrument(Venue.BINANCE, "ESUSDT")
 
 
 def test_a_first_visitor_waits_for_the_venues_first_answer(setting):

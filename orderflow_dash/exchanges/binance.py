@@ -21,6 +21,7 @@ from .protocol import (
     ExactUnits,
     FrameError,
     Limits,
+    ListingChanged,
     ReconnectAsked,
     Rejected,
     TickerBatch,
@@ -97,6 +98,7 @@ class BinanceProtocol:
     )
     heartbeat_s: ClassVar[float | None] = None  # the venue pings; the websocket library answers
     board_topics: ClassVar[tuple[str, ...]] = ("!ticker@arr", "!markPrice@arr")
+    listing_topic: ClassVar[str] = "!contractInfo"
 
     def __init__(self, instruments: Mapping[str, Instrument]) -> None:
         self._aggregates = ExactUnits(instruments)
@@ -148,7 +150,7 @@ class BinanceProtocol:
             price, quantity, grid = self._aggregates.learn(symbol, trade.p, trade.q)
             self._fills.known.pop(symbol, None)  # aggregates were asked for: they win
         if not EARLIEST_MS <= time <= now:
-            checked_time(time, trade.E, now)
+            checked_time(time, now)
         return TradeBatch(symbol, [(time, trade.a, price, -quantity if trade.m else quantity)], grid=grid)
 
     def _fill(self, trade: _Fill, now: int) -> Event | None:
@@ -158,7 +160,7 @@ class BinanceProtocol:
             return None
         if symbol in self._aggregates.known:
             raise FrameError(f"{symbol}: a single fill beside aggregates")
-        time = checked_time(trade.T, trade.E, now)
+        time = checked_time(trade.T, now)
         if trade.X not in _COUNTED_PRINTS:
             return TradeBatch(symbol, [(time, trade.t, 0, 0)], excluded=1)
         price, quantity, grid = self._fills.learn(symbol, trade.p, trade.q)
@@ -191,6 +193,9 @@ class BinanceProtocol:
             return ReconnectAsked("the venue is shutting this server down")
         if kind in ("aggTrade", "trade"):
             raise FrameError(f"a malformed {kind}")
+        if kind == "contractInfo":
+            is_ours = event.get("st", _USD_M) == _USD_M
+            return ListingChanged(str(event.get("s", ""))[:40]) if is_ours else None
         return self._rows([event])
 
     @staticmethod

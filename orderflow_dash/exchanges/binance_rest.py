@@ -11,6 +11,7 @@ import orjson
 from ..market import LARGEST, MINUTE_MS, Grid, Instrument, Kline, Ticker, Trade, Venue, parse_decimal
 from .protocol import (
     EARLIEST_MS,
+    Instruments,
     TradeBatch,
     checked_kline,
     exact_units,
@@ -41,19 +42,30 @@ class AggVolume(NamedTuple):
 
 
 _PERPETUAL = ("PERPETUAL", "TRADIFI_PERPETUAL")
+_ENDING = "PERPETUAL_DELIVERING"
+PENDING = "PENDING_TRADING"
 
 
-def parse_instruments(venue: Venue, body: bytes) -> dict[str, Instrument]:
-    """Tradable perpetuals by symbol. Rows that cannot be read are left out; ValueError for a wrong body."""
-    instruments: dict[str, Instrument] = {}
+def parse_instruments(venue: Venue, body: bytes) -> Instruments:
+    """Tradable perpetuals, and the others.
+
+    Rows that cannot be read are left out; ValueError for a wrong body.
+    """
+    page = Instruments({}, {})
     for row in _rows(orjson.loads(body), "symbols"):
-        if row.get("contractType") in _PERPETUAL and row.get("status") == "TRADING":
-            try:
-                instrument = _instrument(venue, row)
-            except (KeyError, TypeError, ValueError):
-                continue
-            instruments[instrument.symbol] = instrument
-    return instruments
+        symbol, status = row.get("symbol"), row.get("status")
+        if row.get("contractType") not in (*_PERPETUAL, _ENDING):
+            continue
+        if status != "TRADING" or row["contractType"] == _ENDING:
+            if isinstance(symbol, str) and isinstance(status, str):
+                page.absent[symbol] = _ENDING if status == "TRADING" else status[:40]
+            continue
+        try:
+            instrument = _instrument(venue, row)
+        except (KeyError, TypeError, ValueError):
+            continue
+        page.listed[instrument.symbol] = instrument
+    return page
 
 
 def parse_time(body: bytes) -> int:
@@ -205,6 +217,7 @@ def _instrument(venue: Venue, row: dict[str, Any]) -> Instrument:
         quote=str(row["quoteAsset"]),
         tick=_unit(filters["PRICE_FILTER"]["tickSize"]),
         lot=_unit(filters["LOT_SIZE"]["stepSize"]),
+        is_pre_market=row.get("underlyingType") == "PREMARKET",
     )
     _ = instrument.grid  # a unit that cannot be used raises here, not in a feed
     return instrument

@@ -12,6 +12,7 @@ import orjson
 
 from ..market import Instrument
 from .protocol import (
+    AheadOfClock,
     Event,
     ExactUnits,
     FrameError,
@@ -114,12 +115,12 @@ class BybitProtocol:
             message = _decode_trades(frame)
         except _UNREADABLE:
             return self._receive_other(frame, now)
-        return self._trades(message.topic, message.data, message.ts, now)
+        return self._trades(message.topic, message.data, now)
 
-    def _trades(self, topic: str, prints: list[_Print], ts: int, now: int, malformed: int = 0) -> Event:
+    def _trades(self, topic: str, prints: list[_Print], now: int, malformed: int = 0) -> Event:
         symbol = topic[len(_TRADES) :]
         batch = TradeBatch(symbol, [], [], malformed=malformed)
-        batch.lost = [(_time_of(ts, now), 0)] * malformed
+        batch.lost = [(now, 0)] * malformed
         uids: list[str] = []
         for item in prints:
             if item.BT:  # block trades are made off the book
@@ -129,7 +130,12 @@ class BybitProtocol:
                 if item.s != symbol:
                     raise FrameError(f"a trade of {item.s[:40]!r} among those of another symbol")
                 price, quantity, grid = self._exact.learn(symbol, item.p, item.v)
-                time = checked_time(item.T, ts, now)
+                time = checked_time(item.T, now)
+            except AheadOfClock as error:
+                batch.ahead = max(batch.ahead, error.time)
+                batch.malformed += 1
+                batch.lost.append((now, 0))
+                continue
             except FrameError:
                 batch.malformed += 1
                 batch.lost.append((_time_of(item.T, now), 0))
@@ -172,7 +178,7 @@ class BybitProtocol:
                 prints.append(_decode_print(row))
             except _UNREADABLE:
                 continue
-        return self._trades(topic, prints, loose.ts, now, malformed=len(loose.data) - len(prints))
+        return self._trades(topic, prints, now, malformed=len(loose.data) - len(prints))
 
     def _request(self, operation: str, topics: Sequence[str]) -> str:
         name = f"{operation}-{next(self._ids)}"

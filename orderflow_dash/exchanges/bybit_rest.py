@@ -10,6 +10,7 @@ import orjson
 from ..market import LARGEST, MINUTE_MS, Grid, Instrument, Kline, Ticker, Trade, Venue, parse_decimal
 from .protocol import (
     EARLIEST_MS,
+    Instruments,
     TradeBatch,
     checked_kline,
     exact_units,
@@ -25,23 +26,45 @@ KLINES_PATH = "/v5/market/kline"
 TIME_PATH = "/v5/market/time"
 
 _LATEST_MS = 1 << 42  # the year 2109: what is later is no time
+PRE_LAUNCH = "PreLaunch"
 
 
-def parse_instruments(venue: Venue, body: bytes) -> tuple[dict[str, Instrument], str]:
-    """Tradable linear perpetuals by symbol, and the cursor of the next page ("" on the last).
+def parse_instruments(venue: Venue, body: bytes) -> Instruments:
+    """Tradable linear perpetuals, and the others.
 
     Rows that cannot be read are left out; ValueError for a wrong body.
     """
     result = _result(body)
-    instruments: dict[str, Instrument] = {}
+    page = Instruments({}, {}, str(result.get("nextPageCursor") or ""))
     for row in _list(result):
-        if row.get("contractType") == "LinearPerpetual" and row.get("status") == "Trading":
-            try:
-                instrument = _instrument(venue, row)
-            except (KeyError, TypeError, ValueError):
-                continue
-            instruments[instrument.symbol] = instrument
-    return instruments, str(result.get("nextPageCursor") or "")
+        if row.get("contractType") != "LinearPerpetual":
+            continue
+        symbol, status = row.get("symbol"), row.get("status")
+        if status != "Trading" and not _is_pre_market(row):
+            if isinstance(symbol, str) and isinstance(status, str):
+                page.absent[symbol] = _status(row)
+            continue
+        try:
+            instrument = _instrument(venue, row)
+        except (KeyError, TypeError, ValueError):
+            continue
+        page.listed[instrument.symbol] = instrument
+    return page
+
+
+def _is_pre_market(row: dict[str, Any]) -> bool:
+    """Whether a contract trades before its launch: after its opening auction."""
+    return row.get("status") == PRE_LAUNCH and _phase(row) == "ContinuousTrading"
+
+
+def _phase(row: dict[str, Any]) -> str:
+    before = row.get("preListingInfo")
+    return str(before.get("curAuctionPhase") or "")[:40] if isinstance(before, dict) else ""
+
+
+def _status(row: dict[str, Any]) -> str:
+    status, phase = str(row["status"])[:40], _phase(row)
+    return f"{status}, {phase}" if status == PRE_LAUNCH and phase else status
 
 
 def parse_time(body: bytes) -> int:
@@ -168,6 +191,7 @@ def _instrument(venue: Venue, row: dict[str, Any]) -> Instrument:
         quote=str(row["quoteCoin"]),
         tick=parse_decimal(row["priceFilter"]["tickSize"]).normalize(),
         lot=parse_decimal(row["lotSizeFilter"]["qtyStep"]).normalize(),
+        is_pre_market=_is_pre_market(row),
     )
     _ = instrument.grid  # a unit that cannot be used raises here, not in a feed
     return instrument

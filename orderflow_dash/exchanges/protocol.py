@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
 
 from ..market import LARGEST, DecimalUnit, Grid, Instrument, Kline, OffGridError, Ticker, Trade, parse_decimal
 
 EARLIEST_MS = 1_262_304_000_000  # 2010: no venue of ours is older
-AHEAD_MS = 60_000  # a trade is never this far ahead of both the venue's clock and ours
-CLOCKS_APART_MS = 86_400_000  # a venue's clock this far ahead of ours is no clock
+_LATEST_MS = 4_102_444_800_000  # 2100: what is later is no time in milliseconds
+AHEAD_MS = 60_000  # no trade is further ahead of the venue's clock
 
 _MEMO_SIZE = 1 << 14
 
 
 class FrameError(ValueError):
     """A frame that is not what it should be; the text says what is wrong with it."""
+
+
+class AheadOfClock(FrameError):
+    """A trade time that is ahead of the venue's clock; ``time`` in ms."""
+
+    def __init__(self, time: int) -> None:
+        super().__init__(f"a trade time ahead of the venue's clock: {time}")
+        self.time = time
 
 
 class TradeBatch(msgspec.Struct, gc=False):
@@ -36,6 +44,7 @@ class TradeBatch(msgspec.Struct, gc=False):
     grid: Grid | None = None  # of the trades; None: the one that the series has
     # Trades that exist and cannot be counted: (time, order) each, by the frame where the row has none.
     lost: list[tuple[int, int]] = msgspec.field(default_factory=list)
+    ahead: int = 0  # ms: the latest of the times for which rows were refused; they count as malformed
 
 
 class TickerBatch(msgspec.Struct, gc=False):
@@ -43,6 +52,12 @@ class TickerBatch(msgspec.Struct, gc=False):
 
     tickers: list[Ticker]
     malformed: int = 0
+
+
+class ListingChanged(msgspec.Struct, gc=False):
+    """The venue announces a change of what it lists."""
+
+    symbol: str
 
 
 class Rejected(msgspec.Struct, gc=False):
@@ -58,7 +73,19 @@ class ReconnectAsked(msgspec.Struct, gc=False):
     reason: str
 
 
-Event = TradeBatch | TickerBatch | Rejected | ReconnectAsked
+Event = TradeBatch | TickerBatch | ListingChanged | Rejected | ReconnectAsked
+
+
+class Instruments(NamedTuple):
+    """One page of a venue's listing.
+
+    ``absent``: perpetuals that it names and that are not to be traded now, with the status that says why.
+    ``cursor``: of the next page; empty on the last.
+    """
+
+    listed: dict[str, Instrument]
+    absent: dict[str, str]
+    cursor: str = ""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -93,7 +120,7 @@ class StreamProtocol(Protocol):
         """The frame that keeps the connection open."""
 
     def receive(self, frame: str | bytes, now: int) -> Event | None:
-        """What a frame says; None where it says nothing of interest. ``now``: our clock, ms."""
+        """What a frame says; None where it says nothing of interest. ``now``: the venue's clock, ms."""
 
 
 class ExactUnits:
@@ -157,11 +184,12 @@ def _units(known: dict[str, int], unit: DecimalUnit, text: str) -> int:
     return units
 
 
-def checked_time(time: int, venue_time: int, now: int) -> int:
-    """A trade time (ms) that can be true, given the frame's own time and our clock."""
-    clock = max(venue_time, now) if venue_time < now + CLOCKS_APART_MS else now
-    if not EARLIEST_MS <= time <= clock + AHEAD_MS:
+def checked_time(time: int, now: int) -> int:
+    """A trade time (ms) that can be true, given the venue's clock. The frame's own time proves nothing."""
+    if not EARLIEST_MS <= time < _LATEST_MS:
         raise FrameError(f"a trade time that cannot be: {time}")
+    if time > now + AHEAD_MS:
+        raise AheadOfClock(time)
     return time
 
 

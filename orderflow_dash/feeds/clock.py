@@ -1,14 +1,34 @@
-"""How far a venue's clock and ours are apart, from its answers to "what time is it?"."""
+"""A venue's clock: what time it is there, how sure that is, and how far this server's clock is from it.
+
+The estimate runs on the monotonic clock, so a step of this server's clock moves nothing. The venue's own
+answers to "what time is it?" anchor it. The times of trades are no evidence one by one: only a run of them
+that agrees over some seconds moves the estimate, because one wrong frame must not.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-_KEPT: Final = 10  # answers; the quickest of them tells most
+from ..exchanges.protocol import AHEAD_MS
+from .rest import RestError
+
+_KEPT: Final = 10  # answers; of those that agree with the newest the quickest tells most
 _OLD_S: Final = 900.0
+_DRIFT: Final = 0.001  # two clocks part by less than this share of the time between two answers
+_RUN: Final = 5  # trade times in a row that must agree
+_RUN_S: Final = 2.0  # over at least so long
+_RUN_PAUSE_S: Final = 10.0  # and none further apart
+_EARLY_MS: Final = 1_000
+_ASK_AGAIN_S: Final = 5.0  # after an answer that did not confirm a trade's time
+_TRUSTED_S: Final = 10.0  # an estimate by trades stands against the venue's answers while trades confirm it
+_TOLD_S: Final = 60.0  # a refused time is told as a cause for so long
+_FAR_MS: Final = 600_000  # clocks this far apart are named
 
 
 class ClockReading(NamedTuple):
@@ -19,31 +39,177 @@ class ClockReading(NamedTuple):
 
 
 class _Answer(NamedTuple):
-    at: float  # monotonic
+    at: float  # monotonic, s
     round_trip: float  # ms
-    skew: float  # ms
+    base: float  # the venue's time less the monotonic clock, ms
+
+
+@dataclass(slots=True)
+class _Run:
+    """Trade times in a row that agree with each other and not with the estimate."""
+
+    begun: float  # monotonic, s
+    seen: float
+    first: int  # ms
+    last: int
+    count: int = 1
 
 
 class VenueClock:
-    """Keeps the newest answers. Written by one thread, read by any."""
+    """The estimate of one venue's clock. Thread-safe.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    ``ask`` gives the venue's time (ms) by one request; it raises RestError or ValueError, and is None where
+    the venue cannot be asked. Before the first answer the estimate is this server's clock.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time
+    ) -> None:
+        self.ask: Callable[[], int] | None = None
         self._clock = clock
+        self._wall = wall
+        self._lock = threading.Lock()
         self._answers: deque[_Answer] = deque(maxlen=_KEPT)
+        self._base: float | None = None  # ms, as in _Answer
+        self._within = 1.0  # ms
+        self._known_at = 0.0  # monotonic, s: when the estimate was last anchored
+        self._is_by_trades = False
+        self._agreed_at = 0.0  # monotonic, s: when a trade last agreed with an estimate by trades
+        self._run: _Run | None = None
+        self._early: list[int] = []
+        self._ask_at = 0.0
+        self._disproved = 0  # ms: how far ahead the last time was that the venue did not confirm
+        self._refused: tuple[float, int] | None = None  # when (s), and how far ahead the time was (ms)
 
-    def note(self, asked_ms: float, answered_ms: float, theirs_ms: int) -> None:
-        """An answer: our times of the question and of its coming, and the time that it tells.
-
-        The venue is taken to have read its clock half-way.
-        """
-        skew = theirs_ms - (asked_ms + answered_ms) / 2
-        self._answers.append(_Answer(self._clock(), answered_ms - asked_ms, skew))
+    def now(self) -> int:
+        """The venue's time, ms."""
+        base = self._base
+        return int(self._wall() * 1000 if base is None else base + self._clock() * 1000)
 
     def reading(self) -> ClockReading | None:
-        """By the quickest of the newest answers; None where there is none of the last quarter of an hour."""
-        now = self._clock()
-        fresh = [answer for answer in tuple(self._answers) if now - answer.at < _OLD_S]
-        if not fresh:
+        """How far the clocks are apart now; None where nothing is known of the last quarter of an hour."""
+        if self._base is None or self._clock() - self._known_at >= _OLD_S:
             return None
-        best = min(fresh, key=lambda answer: answer.round_trip)
-        return ClockReading(round(best.skew), max(1, round(best.round_trip / 2)))
+        return ClockReading(round(self.now() - self._wall() * 1000), max(1, round(self._within)))
+
+    def difference(self) -> str:
+        """A sentence where the clocks are ten minutes apart or more; empty where they are not, or unknown."""
+        reading = self.reading()
+        if reading is None or abs(reading.skew_ms) < _FAR_MS:
+            return ""
+        direction = "ahead of" if reading.skew_ms > 0 else "behind"
+        return f"the venue's clock is {_duration(abs(reading.skew_ms))} {direction} this server's"
+
+    def disbelief(self) -> str:
+        """A sentence where trades were refused for their time within the last minute; empty otherwise."""
+        refused = self._refused
+        if refused is None or self._clock() - refused[0] > _TOLD_S:
+            return ""
+        return f"a trade's time is {_duration(refused[1])} ahead of the venue's clock and is not believed"
+
+    # -- evidence ----------------------------------------------------------------------------
+
+    def measure(self) -> None:
+        """Ask the venue twice: the first request may have to open the connection. Raises as ``ask``."""
+        if self.ask is not None:
+            self.ask()
+            self._ask_once(self.ask)
+
+    def note(self, asked: float, answered: float, theirs: int) -> None:
+        """An answer: when it was asked for and came (monotonic, s), and the time that it tells (ms).
+
+        The venue is taken to have read its clock half-way. Answers that contradict it are forgotten.
+        """
+        answer = _Answer(answered, (answered - asked) * 1000, theirs - (asked + answered) * 500)
+        with self._lock:
+            self._answers.append(answer)
+            agreeing = [each for each in self._answers if _agree(each, answer)]
+            self._answers = deque(agreeing, maxlen=_KEPT)
+            best = min(agreeing, key=lambda each: each.round_trip)
+            if self._is_by_trades and answered - self._agreed_at < _TRUSTED_S:
+                assert self._base is not None  # noqa: S101 - trades have set it
+                if abs(best.base - self._base) > AHEAD_MS:
+                    return  # candles follow the trades' own times
+            self._anchor(best.base, best.round_trip / 2, answered, is_by_trades=False)
+
+    def saw(self, time_ms: int) -> None:
+        """The newest trade of a frame has this time: the estimate follows what trades agree on."""
+        now = self._clock()
+        apart = time_ms - self.now()
+        if apart <= AHEAD_MS and (apart >= -_FAR_MS or not self._is_by_trades):
+            self._run = None
+            self._agreed_at = now
+            if apart > _EARLY_MS:
+                self._follow(time_ms, now)
+            return
+        with self._lock:
+            run = self._run
+            if run is None or abs(time_ms - run.last) > AHEAD_MS or now - run.seen > _RUN_PAUSE_S:
+                self._run = _Run(now, now, time_ms, time_ms)
+                return
+            run.seen = now
+            if time_ms > run.last:  # a repeat proves nothing
+                run.last, run.count = time_ms, run.count + 1
+            elapsed = now - run.begun
+            # A clock runs: a few frames that someone stamped alike do not.
+            if run.count >= _RUN and elapsed >= _RUN_S and run.last - run.first >= elapsed * 250:
+                self._run = None
+                self._agreed_at = now
+                self._anchor(run.last - now * 1000, _EARLY_MS, now, is_by_trades=True)
+
+    def admits(self, time_ms: int) -> bool:
+        """Whether a trade time ahead of the estimate can be true after all; asks the venue if it may."""
+        now, apart = self._clock(), time_ms - self.now()
+        # A time that is far nearer than the one that was just disproved may be true all the same.
+        may_ask = now >= self._ask_at or apart < self._disproved / 2
+        if self.ask is not None and may_ask and not self._reaches(time_ms):
+            with contextlib.suppress(RestError, ValueError):  # then trades alone can tell
+                self._ask_once(self.ask)
+            if not self._reaches(time_ms):
+                self._ask_at = self._clock() + _ASK_AGAIN_S
+                self._disproved = apart
+        if not self._reaches(time_ms):
+            self.saw(time_ms)
+        if self._reaches(time_ms):
+            return True
+        self._refused = now, time_ms - self.now()
+        return False
+
+    def _reaches(self, time_ms: int) -> bool:
+        return time_ms <= self.now() + AHEAD_MS
+
+    def _ask_once(self, ask: Callable[[], int]) -> None:
+        asked = self._clock()
+        theirs = ask()
+        self.note(asked, self._clock(), theirs)
+
+    def _follow(self, time_ms: int, now: float) -> None:
+        """Of three believed times ahead of the estimate, the least moves it."""
+        with self._lock:
+            self._early.append(time_ms)
+            if len(self._early) == 3:
+                base = min(self._early) - now * 1000
+                self._early.clear()
+                if self._base is not None and base > self._base:
+                    self._base = base
+
+    def _anchor(self, base: float, within: float, at: float, *, is_by_trades: bool) -> None:
+        self._base, self._within, self._known_at = base, within, at
+        self._is_by_trades = is_by_trades
+        self._early.clear()
+
+
+def _agree(one: _Answer, other: _Answer) -> bool:
+    """Whether two answers can tell of one clock that nobody has set meanwhile."""
+    doubt = (one.round_trip + other.round_trip) / 2 + abs(one.at - other.at) * 1000 * _DRIFT + 2
+    return abs(one.base - other.base) <= doubt
+
+
+def _duration(ms: int) -> str:
+    """``2 d 0 h``, ``3 h 20 min`` or ``12 min``, rounded to the last of them."""
+    minutes = round(ms / 60_000)
+    if minutes >= 24 * 60:
+        days, hours = divmod(round(ms / 3_600_000), 24)
+        return f"{days} d {hours} h"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if hours else f"{minutes} min"

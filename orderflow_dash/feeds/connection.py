@@ -15,6 +15,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from ..exchanges.protocol import (
+    AheadOfClock,
     Event,
     FrameError,
     Rejected,
@@ -24,7 +25,9 @@ from ..exchanges.protocol import (
 )
 from ..supervised import SupervisedThread
 from .backoff import Backoff
+from .clock import VenueClock
 from .failure import describe_failure
+from .proxy import Proxy, ProxyRefused, proxy_of
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,7 @@ class ConnectionPolicy:
 
     open_timeout: float = 10.0
     stall: float = 20.0  # silence after which a connection is given up
+    ping: float = 20.0  # between our pings, which keep proxies and routers from closing it
     life: float = 82_800.0  # planned reconnect, before the venue's own cut at 24 h
     backoff_floor: float = 0.5
     backoff_ceiling: float = 10.0
@@ -80,8 +84,10 @@ class Connection:
         policy: ConnectionPolicy,
         *,
         name: str,
+        clock: VenueClock | None = None,
     ) -> None:
         self.url = url
+        self.clock = clock or VenueClock()  # the venue's
         self.link = Link.CONNECTING
         self.detail = ""
         self.reconnects = 0
@@ -97,6 +103,7 @@ class Connection:
         self._changed = threading.Event()
         self._stop = threading.Event()
         self._fruitless = 0  # sessions in a row without data
+        self._proxy: Proxy | None = None  # of the last session
         self._thread = SupervisedThread(
             self._run, name=name, stopping=self._stop, backoff=self._backoff, on_crash=self._crashed
         )
@@ -140,8 +147,10 @@ class Connection:
             self.link = Link.CONNECTING
             try:
                 self._session()
+            except ProxyRefused as error:
+                self.detail = str(error)
             except (OSError, WebSocketException, TimeoutError, EOFError) as error:
-                self.detail = describe_failure(error, self.url)
+                self.detail = describe_failure(error, self.url, self._proxy)
             if self._stop.is_set():
                 return
             wait = self._backoff.next()
@@ -161,7 +170,7 @@ class Connection:
         self._handler.on_lost(self)
 
     def _session(self) -> None:
-        loopback = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
+        self._proxy = proxy_of(self.url)
         with connect(
             self.url,
             open_timeout=self._policy.open_timeout,
@@ -169,7 +178,10 @@ class Connection:
             compression=None,
             max_size=_LARGEST_FRAME,
             max_queue=_QUEUE_FRAMES,
-            proxy=None if loopback else True,
+            proxy=None if self._proxy is None else self._proxy.url,
+            # A venue that answers no ping but sends data is alive: silence of data alone ends a connection.
+            ping_interval=self._policy.ping,
+            ping_timeout=None,
         ) as websocket:
             self.turned_at = time.monotonic()
             self.link = Link.CONNECTED
@@ -244,9 +256,9 @@ class _Session:
 
     def _receive(self, frame: bytes) -> bool:
         """Whether a frame was data: an acknowledgement or a pong is none."""
-        received = self._connection.received_ms = int(time.time() * 1000)
+        self._connection.received_ms = int(time.time() * 1000)
         try:
-            event = self._protocol.receive(frame, received)
+            event = self._read(frame)
         except FrameError as error:
             self._handler.on_malformed(str(error))
             return False
@@ -259,6 +271,22 @@ class _Session:
             return False
         self._handler.on_event(self._connection, event)
         return isinstance(event, TradeBatch | TickerBatch)
+
+    def _read(self, frame: bytes) -> Event | None:
+        """What a frame says; once more where the venue's clock turns out to be further. Raises FrameError."""
+        clock = self._connection.clock
+        try:
+            event = self._protocol.receive(frame, clock.now())
+        except AheadOfClock as error:
+            if not clock.admits(error.time):
+                raise
+            return self._protocol.receive(frame, clock.now())
+        if isinstance(event, TradeBatch):
+            if event.ahead and clock.admits(event.ahead):
+                return self._protocol.receive(frame, clock.now())
+            if event.trades:
+                clock.saw(event.trades[-1][0])
+        return event
 
     def _request(self, now: float) -> None:
         """Send at most one request, if the venue's pace allows it by now."""

@@ -15,6 +15,7 @@ from ..market import Grid, Trade
 
 _CLOCK_SLACK_MS = 1_000
 _LATEST_MS = 3_600_000  # no live trade is this much older than one that came before it
+_OUTDATED = 5  # batches in a row that say otherwise: then the one that came before them was wrong
 _REMEMBERED_UIDS = 8_192  # more than a venue repeats after a reconnect
 _MOST_RANGES = 4_096
 
@@ -115,6 +116,35 @@ class Continuity(Protocol):
         """Nothing is missing in a hole any more."""
 
 
+class _Outdated:
+    """Trades far older than the newest one, held until it is known which of them is wrong.
+
+    A run of batches with such trades and no other proves that the newest one had a wrong time.
+    """
+
+    def __init__(self) -> None:
+        self.trades: list[Trade] = []
+        self.grid: Grid | None = None  # of the trades
+        self._batches = 0
+
+    def hold(self, trades: list[Trade], grid: Grid | None) -> bool:
+        """Whether these, of one batch, complete the proof; they agree with each other to the hour."""
+        if self.trades and abs(trades[0][0] - self.trades[-1][0]) > _LATEST_MS:
+            self.clear()
+        if self.grid is not None and grid is not None and grid is not self.grid:
+            common = self.grid.common(grid)
+            self.trades = self.grid.scale_to(common).trades(self.trades)
+            trades, grid = grid.scale_to(common).trades(trades), common
+        self.grid = grid
+        self.trades += trades
+        self._batches += 1
+        return self._batches >= _OUTDATED
+
+    def clear(self) -> None:
+        """They were wrong."""
+        self.trades, self.grid, self._batches = [], None, 0
+
+
 class ContiguousIds:
     """Continuity by ids that rise by one per trade (``Trade.order``)."""
 
@@ -125,6 +155,8 @@ class ContiguousIds:
         self._sink = sink
         self._next: int | None = None
         self._last_time = 0
+        self._outdated = _Outdated()
+        self._doubted_at: int | None = None  # the next id, when one was last held
         self._holes: list[Hole] = []
 
     def receive(self, batch: TradeBatch) -> None:
@@ -137,8 +169,13 @@ class ContiguousIds:
                 self._last_time = time
                 self._sink.on_trades(trades, batch.grid)
                 return
+        latest = self._last_time - _LATEST_MS
+        outdated = [trade for trade in trades if self.known_until <= trade[0] < latest]
         for trade in trades:
-            self._take(trade, batch.grid)
+            if trade[0] >= latest or trade[0] < self.known_until:
+                self._take(trade, batch.grid)
+        if outdated:
+            self._doubt(outdated, batch.grid)
 
     def interrupted(self) -> None:
         """Nothing to do: the next id tells."""
@@ -178,9 +215,6 @@ class ContiguousIds:
         if time < self.known_until:
             self.repeats += 1
             return
-        if time < self._last_time - _LATEST_MS:
-            self.impossible += 1  # its id stays missing
-            return
         filled = None
         if self._next is None or order == self._next:
             self._advance(order, time)
@@ -202,6 +236,20 @@ class ContiguousIds:
             self._sink.on_trades([trade], grid)
         if filled is not None and not filled.missing:
             self.close(filled)
+
+    def _doubt(self, outdated: list[Trade], grid: Grid | None) -> None:
+        """Not believed, their ids stay missing; unless there are so many that the newest trade was wrong."""
+        self.impossible += len(outdated)
+        if self._next != self._doubted_at:  # others were believed meanwhile
+            self._outdated.clear()
+        self._doubted_at = self._next
+        if self._outdated.hold(outdated, grid):
+            trades, grid = self._outdated.trades, self._outdated.grid
+            self.impossible -= len(trades)
+            self._last_time = trades[0][0]
+            self._outdated.clear()
+            for trade in trades:
+                self._take(trade, grid)
 
     def _advance(self, order: int, time: int) -> None:
         self._next = order + 1
@@ -231,6 +279,7 @@ class UniqueIds:
         self._order: deque[str] = deque()
         self._last_time = 0
         self._last_uid: str | None = None
+        self._outdated = _Outdated()
         self._suspect = False
 
     def receive(self, batch: TradeBatch) -> None:
@@ -238,10 +287,20 @@ class UniqueIds:
         fresh, anchor, before = self._new(batch), self._last_uid, self._last_time
         self.repeats += len(batch.trades) - len(fresh)
         possible = [trade for trade in fresh if trade[0] >= self._last_time - _LATEST_MS]
-        self.impossible += len(fresh) - len(possible)
-        fresh = possible
+        grid = batch.grid
+        if fresh and not possible:
+            self.impossible += len(fresh)
+            is_wrong = self._outdated.hold(fresh, grid)
+            # So many of them: the newest trade had a wrong time.
+            fresh, grid = (self._outdated.trades, self._outdated.grid) if is_wrong else ([], grid)
+            self.impossible -= len(fresh)
+            self._last_time = fresh[0][0] if fresh else self._last_time
+        else:
+            self.impossible += len(fresh) - len(possible)
+            fresh = possible
         if fresh:
-            self._pass_on(fresh, batch.grid)
+            self._outdated.clear()
+            self._pass_on(fresh, grid)
         if batch.lost:
             times = [time for time, _ in batch.lost]
             self._sink.on_hole(Hole(min(before or min(times), *times), max(times), None, anchor=anchor))

@@ -5,192 +5,33 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from typing import Protocol
 
-from ..exchanges import binance_rest, bybit_rest
-from ..exchanges.binance import BinanceProtocol, market_stream_url
-from ..exchanges.protocol import Event, TickerBatch
 from ..market import Instrument, Ticker, Venue
 from ..supervised import SupervisedThread
 from .backoff import Backoff
 from .board import TickerBoard
 from .clock import VenueClock
-from .connection import Connection, ConnectionPolicy
-from .rest import RestClient, RestError
+from .listing import VenueListing
+from .rest import RestError
 
 log = logging.getLogger(__name__)
 
-_REFRESH_S = 1_800.0  # new listings
+_SPACING_S = 5.0  # between two loads that somebody asked for, in the long run
+_AT_ONCE = 3  # of them may follow each other without a pause
+_ANNOUNCED_S = 30.0  # what a venue announces may reach its REST side later: it is loaded once more
+_DOUBT_S = 15.0  # between two loads for symbols that are silent
+_DOUBT_AGAIN_S = 60.0  # and for the same one
+_MOST_WAITING = 4  # threads that wait for a load at a time
+_MOST_STATUSES = 200
 _INTEREST_S = 30.0  # tickers are kept live this long after somebody looked at them
-_MOST_PAGES = 20
-_BAD_REQUEST = 400
 _CLOCK_S = 60.0
-Report = Callable[[list[Ticker]], None]
-
-
-class VenueListing(Protocol):
-    """How one venue tells instruments and tickers. ``load`` and ``poll`` raise RestError or ValueError."""
-
-    poll_s: float
-
-    def load(self) -> dict[str, Instrument]:
-        """All tradable perpetuals by symbol."""
-
-    def poll(self, report: Report) -> None:
-        """Tickers, all or some; called every ``poll_s`` seconds while somebody looks."""
-
-    def watch(self, report: Report | None) -> None:
-        """Begin (or with None end) live tickers, where the venue has them for all symbols at once."""
-
-    def time(self) -> int:
-        """The venue's clock now, ms."""
-
-    def close(self) -> None:
-        """Release what it holds; nothing is asked after that."""
-
-
-class BinanceListing:
-    """Instruments, funding and first tickers by REST, live tickers by the array streams.
-
-    Open interest is told one symbol a request, so it comes round by round.
-    """
-
-    poll_s = 1.0
-    _FULL_EVERY = 60  # polls between two full reads: 40 + 10 of 2,400 weight a minute
-    _OPEN_INTEREST_A_POLL = 4
-
-    def __init__(
-        self,
-        venue: Venue,
-        rest: RestClient,
-        ws_root: str,
-        policy: ConnectionPolicy,
-        instruments: dict[str, Instrument],
-    ) -> None:
-        self._venue = venue
-        self._rest = rest
-        self._url = market_stream_url(ws_root)
-        self._policy = policy
-        self._instruments = instruments
-        self._connection: Connection | None = None
-        self._report: Report | None = None
-        self._polls = 0
-        self._round: list[str] = []
-
-    def load(self) -> dict[str, Instrument]:
-        """From exchangeInfo."""
-        return binance_rest.parse_instruments(self._venue, self._rest.get(binance_rest.INSTRUMENTS_PATH))
-
-    def poll(self, report: Report) -> None:
-        """A full read at first and once a minute, else the open interest of the next few symbols."""
-        if self._polls % self._FULL_EVERY == 0:
-            report(binance_rest.parse_tickers(self._rest.get(binance_rest.TICKERS_PATH)))
-            report(binance_rest.parse_funding(self._rest.get(binance_rest.FUNDING_PATH)))
-            self._polls += 1  # only now: a full read that failed is due again
-            return
-        self._polls += 1
-        for _ in range(self._OPEN_INTEREST_A_POLL):
-            if not self._round:
-                self._round = list(self._instruments)
-            if self._round:
-                self._poll_open_interest(self._round.pop(), report)
-
-    def _poll_open_interest(self, symbol: str, report: Report) -> None:
-        try:
-            body = self._rest.get(binance_rest.OPEN_INTEREST_PATH, {"symbol": symbol})
-        except RestError as error:
-            if error.status == _BAD_REQUEST:
-                return  # a symbol that was delisted since: no fault of the venue
-            raise
-        report(binance_rest.parse_open_interest(body))
-
-    def watch(self, report: Report | None) -> None:
-        """The ``!ticker@arr`` and ``!markPrice@arr`` streams."""
-        self._report = report
-        if report is not None and self._connection is None:
-            name = f"{self._venue}-tickers"
-            self._connection = Connection(self._url, self._protocol, self, self._policy, name=name)
-            self._connection.add(BinanceProtocol.board_topics)
-            self._connection.start()
-        elif report is None and self._connection is not None:
-            self._connection.stop(wait=0)
-            self._connection = None
-
-    def time(self) -> int:
-        """One request of weight 1."""
-        return binance_rest.parse_time(self._rest.get(binance_rest.TIME_PATH))
-
-    def close(self) -> None:
-        """End the live tickers and the REST client."""
-        self.watch(None)
-        self._rest.close()
-
-    def _protocol(self) -> BinanceProtocol:
-        return BinanceProtocol(self._instruments)
-
-    # ConnectionHandler
-
-    def on_event(self, connection: Connection, event: Event) -> None:  # noqa: ARG002
-        """Tickers go to the board."""
-        if isinstance(event, TickerBatch) and self._report is not None:
-            self._report(event.tickers)
-
-    def on_malformed(self, reason: str) -> None:
-        """A ticker that cannot be read is the next one's loss; the table keeps the last."""
-        log.debug("%s: skipped a ticker frame: %s", self._venue, reason)
-
-    def on_lost(self, connection: Connection) -> None:
-        """The table keeps what it has."""
-
-    def on_aged(self, connection: Connection) -> None:
-        """The venue's cut does no harm here."""
-
-
-class BybitListing:
-    """Instruments page by page; one request tells the tickers of all symbols."""
-
-    poll_s = 2.0
-
-    def __init__(self, venue: Venue, rest: RestClient) -> None:
-        self._venue = venue
-        self._rest = rest
-
-    def load(self) -> dict[str, Instrument]:
-        """From instruments-info, all pages."""
-        instruments: dict[str, Instrument] = {}
-        cursor = ""
-        for _ in range(_MOST_PAGES):
-            body = self._rest.get(
-                bybit_rest.INSTRUMENTS_PATH, {"category": "linear", "limit": 1000, "cursor": cursor}
-            )
-            page, cursor = bybit_rest.parse_instruments(self._venue, body)
-            instruments.update(page)
-            if not cursor:
-                break
-        return instruments
-
-    def poll(self, report: Report) -> None:
-        """All tickers."""
-        report(bybit_rest.parse_tickers(self._rest.get(bybit_rest.TICKERS_PATH, {"category": "linear"})))
-
-    def watch(self, report: Report | None) -> None:
-        """Polling is live enough."""
-
-    def time(self) -> int:
-        """One request."""
-        return bybit_rest.parse_time(self._rest.get(bybit_rest.TIME_PATH))
-
-    def close(self) -> None:
-        """End the REST client."""
-        self._rest.close()
 
 
 class Directory:
     """One venue's instruments, reachability and tickers, kept fresh by its own thread.
 
-    ``instruments`` is one dict for life: it is filled in place, so whoever holds it sees new listings.
-    ``clock`` gets the venue's time once a minute.
+    ``instruments`` is one dict for life: it is filled in place, so whoever holds it sees new listings, and
+    always the venue's present tick and lot. ``clock`` gets the venue's time once a minute.
     """
 
     def __init__(
@@ -211,8 +52,25 @@ class Directory:
         self._board = board
         self._backoff = backoff
         self._clock = clock
+        if clock is not None:
+            clock.ask = listing.time
         self._ask_time_at = 0.0
         self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._loading = threading.Condition()
+        self._loads = 0  # that have begun
+        self._loaded = 0  # that have ended, well or not
+        self._load_at = 0.0  # monotonic: when the next one is due
+        self._allowance = float(_AT_ONCE)  # loads on demand
+        self._allowed_at = 0.0
+        self._again_at = 0.0  # when what was announced is loaded once more
+        self._waiting = threading.Semaphore(_MOST_WAITING)
+        self._gone: set[str] = set()  # listed before, and no longer
+        self._unknown: set[str] = set()  # asked for, and not listed
+        self._statuses: dict[str, str] = {}  # of both
+        self._doubted: dict[str, float] = {}  # when a symbol's silence made it load
+        self._doubt_at = 0.0
+        self._attends = False
         self._interest_until = 0.0
         self._watched = False
         self._thread = SupervisedThread(
@@ -230,12 +88,76 @@ class Directory:
     def stop(self, wait: float = 0.5) -> None:
         """End; a request under way is waited for so many seconds and then left to end by itself."""
         self._stop.set()
+        self._wake.set()
         if self._thread.is_alive():
             self._thread.join(wait)
 
     def look(self) -> None:
         """Somebody looks at the tickers: keep them live for a while."""
         self._interest_until = time.monotonic() + _INTEREST_S
+
+    def refresh(self, wait_s: float = 0.0, symbol: str = "") -> None:
+        """Load again: something shows that the venue may list more, less or otherwise than is known.
+
+        Waits for that load, ``wait_s`` seconds at most. Loads on demand are limited to one in 5 s and some
+        at once; beyond that nothing waits, and the load comes later. A venue that cannot be reached is left
+        to its own retries. ``symbol``: one that is not listed, whose status is asked for as well.
+        """
+        now = time.monotonic()
+        if not self.reachable or self._stop.is_set():
+            return
+        with self._loading:
+            if symbol and len(self._unknown) < _MOST_STATUSES:
+                self._unknown.add(symbol)
+            if self._load_at > now and not self._allow(now):
+                return
+            self._load_at = min(self._load_at, now)
+            wanted = self._loads + 1
+        self._wake.set()
+        if wait_s > 0 and self._waiting.acquire(blocking=False):
+            try:
+                with self._loading:
+                    self._loading.wait_for(lambda: self._loaded >= wanted or self._stop.is_set(), wait_s)
+            finally:
+                self._waiting.release()
+
+    def _allow(self, now: float) -> bool:
+        """Whether a load on demand may begin now; else it is planned. Called with the lock held."""
+        self._allowance = min(_AT_ONCE, self._allowance + (now - self._allowed_at) / _SPACING_S)
+        self._allowed_at = now
+        if self._allowance < 1:
+            self._load_at = min(self._load_at, now + (1 - self._allowance) * _SPACING_S)
+            return False
+        self._allowance -= 1
+        return True
+
+    def doubt(self, symbol: str) -> None:
+        """A symbol is silent out of its rhythm: it may have been delisted. Costs little; called at will."""
+        now = time.monotonic()
+        if now < self._doubt_at or now - self._doubted.get(symbol, -_DOUBT_AGAIN_S) < _DOUBT_AGAIN_S:
+            return
+        self._doubt_at = now + _DOUBT_S
+        self._doubted = {each: at for each, at in self._doubted.items() if now - at < _DOUBT_AGAIN_S}
+        self._doubted[symbol] = now
+        self.refresh()
+
+    def status_of(self, symbol: str) -> str:
+        """The venue's word for a symbol that it does not list now; empty where it lists it or has none."""
+        if symbol in self.instruments:
+            return ""
+        return self._listing.absent.get(symbol) or self._statuses.get(symbol, "")
+
+    def absence(self, symbol: str) -> str:
+        """A sentence where the venue has listed a symbol and no longer does; empty otherwise."""
+        if symbol in self.instruments or symbol not in self._gone:
+            return ""
+        status = self.status_of(symbol)
+        return f"{self.venue.label} no longer lists {symbol}{f': {status}' if status else ''}"
+
+    def _announced(self) -> None:
+        """The venue says that its listing has changed."""
+        self._again_at = time.monotonic() + _ANNOUNCED_S
+        self.refresh()
 
     def _run(self) -> None:
         try:
@@ -245,56 +167,85 @@ class Directory:
                 self._listing.close()
 
     def _keep_fresh(self) -> None:
-        refresh_at = 0.0
+        self._load_at = poll_at = 0.0
         while not self._stop.is_set():
+            self._wake.clear()
             now = time.monotonic()
             try:
-                if now >= refresh_at:
+                if now >= self._ask_time_at:  # first of all: streams begin with what is listed
+                    self._ask_time_at = now + _CLOCK_S
+                    self._ask_time()
+                if now >= self._load_at:
+                    self._load_at = now + self._listing.reload_s
+                    if self._again_at > now:
+                        self._load_at = min(self._load_at, self._again_at)
                     self._load()
-                    refresh_at = now + _REFRESH_S
                 looked_at = now < self._interest_until
                 if looked_at != self._watched:
                     self._listing.watch(self._report if looked_at else None)
                     self._watched = looked_at
-                if looked_at:
+                if looked_at and now >= poll_at:
+                    poll_at = now + self._listing.poll_s
                     self._listing.poll(self._report)
-                if now >= self._ask_time_at:
-                    self._ask_time_at = now + _CLOCK_S
-                    self._ask_time()
-                wait = self._listing.poll_s
+                wait = min(self._listing.poll_s, max(0.0, self._load_at - time.monotonic()))
                 self._backoff.reset()
             except (RestError, ValueError) as error:
-                wait, refresh_at = self._backoff.next(), 0.0
+                wait, self._load_at = self._backoff.next(), 0.0
                 self._note_failure(str(error))
             self.answered.set()
-            self._stop.wait(wait)
+            self._wake.wait(wait)
 
     def _crashed(self, _error: BaseException, _wait: float) -> None:
         self._note_failure("internal error")
         self.answered.set()
 
     def _load(self) -> None:
-        listed = self._listing.load()
+        with self._loading:
+            self._loads += 1
+            unknown, self._unknown = self._unknown, set()
+        try:
+            self._take_over(self._listing.load(), unknown)
+        finally:
+            with self._loading:
+                self._loaded += 1
+                self._loading.notify_all()
+
+    def _take_over(self, listed: dict[str, Instrument], unknown: set[str]) -> None:
+        """What was just loaded; ``unknown`` symbols were asked for before."""
         if not listed:
             raise ValueError("the venue lists no tradable perpetual")
-        self.instruments.update(listed)
-        for gone in self.instruments.keys() - listed.keys():
-            del self.instruments[gone]
+        gone = self.instruments.keys() - listed.keys()
+        self._note_statuses((gone | unknown) - listed.keys())
+        self._gone = (self._gone | gone) - listed.keys()
+        # What has not changed stays the same object.
+        self.instruments.update({s: each for s, each in listed.items() if self.instruments.get(s) != each})
+        for symbol in gone:
+            log.info("%s: %s is no longer listed: %s", self.venue, symbol, self._statuses.get(symbol) or "-")
+            del self.instruments[symbol]
         if not self.reachable:
             log.info("%s: %d perpetuals", self.venue, len(listed))
         # The first read of the tickers comes with the listing: a default step needs a price.
         self._listing.poll(self._report)
         self.reachable, self.detail = True, ""
+        if not self._attends:
+            self._attends = True
+            self._listing.attend(self._announced)
+
+    def _note_statuses(self, symbols: set[str]) -> None:
+        """Ask what became of symbols that are not listed; one that cannot be asked for has no status."""
+        for symbol in symbols:
+            if len(self._statuses) >= _MOST_STATUSES:
+                self._statuses = {}
+            try:
+                self._statuses[symbol] = self._listing.status_of(symbol)
+            except (RestError, ValueError) as error:
+                log.debug("%s: no status of %s: %s", self.venue, symbol, error)
 
     def _ask_time(self) -> None:
-        """Twice: the first question may have to open the connection, which takes time on our side alone."""
         if self._clock is None:
             return
         try:
-            self._listing.time()
-            asked = time.time() * 1000
-            theirs = self._listing.time()
-            self._clock.note(asked, time.time() * 1000, theirs)
+            self._clock.measure()
         except (RestError, ValueError) as error:  # it is not known then, and that is all
             log.debug("%s: no time: %s", self.venue, error)
 

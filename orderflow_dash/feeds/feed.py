@@ -7,7 +7,7 @@ import threading
 import time
 from collections import ChainMap, Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ..exchanges.protocol import Event, ReconnectAsked, Rejected, StreamProtocol, TradeBatch
@@ -16,6 +16,7 @@ from .clock import ClockReading, VenueClock
 from .connection import Connection, ConnectionPolicy, Link
 from .continuity import Continuity, Known, TradeSink
 from .lag import LagMeter, LagReading, LagWindow
+from .listing import ListingState
 from .repair import Repairer
 from .stream import TradeStream
 
@@ -62,9 +63,10 @@ class Feed:
         clock: VenueClock | None = None,
     ) -> None:
         self.venue = venue
+        self.listing: ListingState | None = None
         self.is_timely = True  # its trades are of now: neither recorded ones nor of a market that runs faster
         self._ended_lags = LagMeter()  # of streams that were released
-        self._clock = clock
+        self._clock = clock or VenueClock()
         self._repairer = repairer
         self.counters: Counter[str] = Counter()
         self.url = url
@@ -139,13 +141,27 @@ class Feed:
     # -- how it is ---------------------------------------------------------------------------
 
     def status(self, symbol: str) -> StreamStatus:
-        """State of a symbol's stream with its cause."""
+        """State of a symbol's stream with its cause, and what is unusual about the venue's clock."""
+        status = self._plain_status(symbol)
+        notes = [self._clock.difference()] if self.is_timely else []
+        if status.state is not State.LIVE:
+            notes.append(self._clock.disbelief())
+        detail = "; ".join(part for part in (status.detail, *notes) if part)
+        return status if detail == status.detail else replace(status, detail=detail)
+
+    def _plain_status(self, symbol: str) -> StreamStatus:
         stream = self._streams.get(symbol)
         if stream is None or stream.connection is None:
             return StreamStatus(State.DISCONNECTED, "not streaming", None)
         link, detail = stream.connection.link, stream.connection.detail
         last, now = stream.rhythm.last, time.monotonic()
         age_ms = None if last is None else int((now - last) * 1000)
+        absence = "" if self.listing is None else self.listing.absence(symbol)
+        is_silent = last is None or now - last > stream.rhythm.patience
+        if absence and (stream.refused or (is_silent and link is Link.CONNECTED)):
+            return StreamStatus(State.STALE, absence, age_ms)
+        if self.listing is not None and (stream.refused or (is_silent and last is not None)):
+            self.listing.doubt(symbol)
         if stream.refused:
             refusal = f"the venue refuses this symbol: {stream.refused}"
             return StreamStatus(State.DISCONNECTED, refusal, age_ms)
@@ -165,10 +181,10 @@ class Feed:
             return StreamStatus(State.REPAIRING, "fetching trades that are missing", age_ms)
         if last is None or age_ms is None:
             return StreamStatus(State.CONNECTING, "connected, waiting for a trade", None)
-        if now - last > stream.rhythm.patience:
+        if is_silent:
             usual = f"more than {stream.rhythm.patience:.0f} s is unusual for {symbol}"
             return StreamStatus(State.STALE, f"no trade for {now - last:.0f} s; {usual}", age_ms)
-        return StreamStatus(State.LIVE, "", age_ms)
+        return StreamStatus(State.LIVE, absence, age_ms)
 
     def lags(self) -> LagMeter | None:
         """How late all trades have come; None where their times are not of now."""
@@ -179,7 +195,7 @@ class Feed:
         stream = self._streams.get(symbol)
         if stream is None or not self.is_timely:
             return None
-        return Timeliness(stream.recent_lag.reading(), None if self._clock is None else self._clock.reading())
+        return Timeliness(stream.recent_lag.reading(), self._clock.reading())
 
     def health(self) -> dict[str, object]:
         """Counters and ages of the venue's streams, for ``/health``."""
@@ -192,7 +208,7 @@ class Feed:
         return {
             "state": next((state.value for state in _TELLING if state in states), "idle"),
             "lag": _told(self._recent_lag.reading()) if self.is_timely else None,
-            "clock": _told(self._clock.reading()) if self._clock is not None else None,
+            "clock": _told(self._clock.reading()),
             "connections": len(connections),
             "age_ms": None if self._last_event is None else int((now - self._last_event) * 1000),
             "reconnects": reconnects,
@@ -355,7 +371,7 @@ class Feed:
 
     def _new_connection(self) -> Connection:
         name = f"{self.venue}-trades"
-        connection = Connection(self.url, self._protocol, self, self._policy, name=name)
+        connection = Connection(self.url, self._protocol, self, self._policy, name=name, clock=self._clock)
         connection.start()
         self._connections.append(connection)
         return connection

@@ -26,6 +26,7 @@ import httpx
 from ..market import MINUTE_MS, Difference, Instrument, Kline, Venue, Verdict
 from ..supervised import SupervisedThread
 from .backoff import Backoff
+from .clock import VenueClock
 from .kline_rules import may_lack_rpi
 from .klines import REQUESTS_TO_LEARN, TRADES_OF_A_REQUEST, KlineSource
 from .rest import RestError
@@ -116,10 +117,13 @@ class _Symbol:
 class Reconciler:
     """Compares one venue's minutes with its klines until stopped. Owns one thread."""
 
-    def __init__(self, venue: Venue, source: KlineSource, policy: ReconcilePolicy) -> None:
+    def __init__(
+        self, venue: Venue, source: KlineSource, policy: ReconcilePolicy, clock: VenueClock | None = None
+    ) -> None:
         self.venue = venue
         self._source = source
         self._policy = policy
+        self._clock = clock or VenueClock()
         self._backoff = Backoff(*_BACKOFF_S)
         self._symbols: dict[Minutes, _Symbol] = {}
         self._counts: Counter[str] = Counter()
@@ -156,14 +160,17 @@ class Reconciler:
 
     def _run(self, books: Callable[[], Collection[Minutes]]) -> None:
         while not self._stop.is_set():
-            asked = self.turn(books(), time.monotonic(), int(time.time() * 1000))
+            asked = self.turn(books(), time.monotonic(), self._clock.now())
             self._stop.wait(self._policy.spacing if asked else _TICK_S)
 
-    def turn(self, books: Collection[Minutes], now: float, wall_ms: int) -> bool:
-        """Note what is new, and make at most one request; whether one was made."""
+    def turn(self, books: Collection[Minutes], now: float, venue_ms: int) -> bool:
+        """Note what is new, and make at most one request; whether one was made.
+
+        ``now`` is monotonic (s), ``venue_ms`` the venue's clock.
+        """
         self._symbols = {book: self._symbols.get(book) or self._begin(book) for book in books}
         for symbol in self._symbols.values():
-            self._look(symbol, now, wall_ms)
+            self._look(symbol, now, venue_ms)
         if now < self._resume_at or self._source.is_busy():
             return False
         ready = [(min(symbol.waiting[open_ts].due for open_ts in due), symbol, due)
@@ -177,7 +184,7 @@ class Reconciler:
     def _begin(self, book: Minutes) -> _Symbol:
         return _Symbol(book, Backoff(self._policy.every, max(self._policy.every, 300.0)))
 
-    def _look(self, symbol: _Symbol, now: float, wall_ms: int) -> None:
+    def _look(self, symbol: _Symbol, now: float, venue_ms: int) -> None:
         """Let what has closed or changed wait for its comparison."""
         policy = self._policy
         if symbol.book.revision != symbol.revision:
@@ -189,9 +196,9 @@ class Reconciler:
         elif (
             not symbol.rested
             and now - symbol.changed_at >= policy.settle
-            and wall_ms >= symbol.newest + MINUTE_MS + policy.settle * 1000
+            and venue_ms >= symbol.newest + MINUTE_MS + policy.settle * 1000
         ):
-            # No newer trade has closed it, but it is over by the clock, and quiet: nothing is under way.
+            # No newer trade has closed it, but it is over by the venue's clock, and nothing is under way.
             symbol.rested = True
             self._queue(symbol, [symbol.newest], now)
 

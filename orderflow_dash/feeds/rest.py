@@ -10,8 +10,11 @@ from urllib.parse import urlsplit
 import httpx
 
 from .failure import describe_failure, describe_status
+from .proxy import Proxy, ProxyRefused, proxy_of
+from .transport import Deadline, DeadlineTransport
 
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 10.0  # of one read
+_DEADLINE_S = 30.0  # of a whole answer
 _BLOCKS = {403: 600.0, 418: 300.0, 429: 60.0}  # pause in seconds where the venue names none
 _LONGEST_PAUSE_S = 3 * 86_400.0  # the longest ban that a venue gives
 _LARGEST_BODY = 32 << 20
@@ -34,15 +37,27 @@ class _Answer(NamedTuple):
 
 
 class RestClient:
-    """GETs of one venue. After 403, 418 or 429 nothing is asked until the venue's pause is over."""
+    """GETs of one venue. After 403, 418 or 429 nothing is asked until the venue's pause is over.
 
-    def __init__(self, root: str, timeout: float = _TIMEOUT_S) -> None:
-        loopback = urlsplit(root).hostname in ("127.0.0.1", "localhost", "::1")
+    ``timeout`` bounds each read, ``deadline`` a whole answer, both in seconds. The environment names the
+    proxy.
+    """
+
+    def __init__(self, root: str, timeout: float = _TIMEOUT_S, deadline: float = _DEADLINE_S) -> None:
         self.root = root
+        self._proxy: Proxy | None = None
+        self._refusal = ""  # why the environment's proxy cannot be used
+        try:
+            self._proxy = proxy_of(root)
+        except ProxyRefused as error:
+            self._refusal = str(error)
+        self._deadline_s = deadline
+        self._deadline = Deadline()
         self._client = httpx.Client(
             base_url=root,
             timeout=timeout,
-            trust_env=not loopback,
+            trust_env=False,
+            transport=DeadlineTransport(self._proxy, self._deadline),
             headers={"User-Agent": "orderflow-dash", "Accept": "application/json"},
         )
         self._resume_at = 0.0
@@ -57,35 +72,47 @@ class RestClient:
         if self._client.is_closed:
             raise RestError(f"{urlsplit(self.root).hostname}: not asked any more")
 
-    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> bytes:
-        """Body of a 200; RestError for anything else."""
+    def get(
+        self, path: str, params: Mapping[str, str | int] | None = None, *, deadline: float | None = None
+    ) -> bytes:
+        """Body of a 200; RestError for anything else. ``deadline`` (s) instead of the client's own."""
         self._check_open()
+        if self._refusal:
+            raise RestError(self._refusal)
         pause = self._resume_at - time.monotonic()
         if pause > 0:
             raise RestError(f"{urlsplit(self.root).hostname}: paused for {pause:.0f} s, as the venue asked")
+        seconds = self._deadline_s if deadline is None else deadline
         try:
-            answer = self._ask(path, params)
+            with self._deadline.within(seconds):
+                answer = self._ask(path, params, seconds)
         except RuntimeError:
             self._check_open()  # it was closed meanwhile
             raise
         except (httpx.HTTPError, OSError) as error:
-            raise RestError(describe_failure(error, self.root)) from error
+            raise RestError(describe_failure(error, self.root, self._proxy)) from error
         weight = answer.headers.get(_WEIGHT_HEADER, "")
         if weight.isdecimal():
             self._weight, self._weight_at = int(weight), time.monotonic()
         if answer.status in _BLOCKS:
             self._resume_at = time.monotonic() + _retry_after(answer.headers, _BLOCKS[answer.status])
         if answer.status != httpx.codes.OK:
-            told = describe_status(answer.status)
+            told = describe_status(answer.status, self._proxy)
             raise RestError(f"{urlsplit(self.root).hostname}: {told}", answer.status)
         return answer.body
 
-    def _ask(self, path: str, params: Mapping[str, str | int] | None) -> _Answer:
+    def _ask(self, path: str, params: Mapping[str, str | int] | None, seconds: float) -> _Answer:
         try:
-            return self._read(path, params)
-        except httpx.RemoteProtocolError:
-            # A connection that was kept alive and that the venue has closed meanwhile: a new one will do.
-            return self._read(path, params)
+            try:
+                return self._read(path, params)
+            except httpx.RemoteProtocolError:
+                # A connection that was kept alive and that the venue has closed meanwhile: a new one will do.
+                return self._read(path, params)
+        except httpx.TimeoutException as error:
+            if not self._deadline.has_passed():
+                raise
+            host = urlsplit(self.root).hostname
+            raise RestError(f"{host}: no whole answer within {seconds:g} s") from error
 
     def _read(self, path: str, params: Mapping[str, str | int] | None) -> _Answer:
         # Piece by piece: httpx's response is in a cycle, and a body that it has read stays with it.

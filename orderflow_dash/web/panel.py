@@ -39,7 +39,7 @@ from .proxy import client_address
 from .quality import quality_legend
 from .query import parse_view_query, query_args, view_args, view_query_string
 from .share import register_share, share_menu
-from .status import feed_status, venue_name
+from .status import PRE_MARKET, feed_status, venue_name
 from .theme import palette
 from .volume_units import VolumeUnits
 
@@ -244,6 +244,9 @@ def _head(view: View, content: PanelContent) -> Component:
                     html.Span(f"{instrument.base}/{instrument.quote} perpetual", className="panel-pair"),
                     html.Span(venue_name(venue), className="panel-venue"),
                     html.Span("simulated", className="simulated-badge") if venue is Venue.DEMO else None,
+                    html.Span("Pre-market", className="pre-market-badge", title=PRE_MARKET)
+                    if instrument.is_pre_market
+                    else None,
                 ],
                 className="panel-title",
             ),

@@ -23,6 +23,9 @@ WORDS: Final = {
 }
 
 
+PRE_MARKET: Final = "It trades before its asset does elsewhere: expect thin and wide markets"
+
+
 class FeedStatus(TypedDict):
     """A panel's status light as the browser gets it once a second."""
 

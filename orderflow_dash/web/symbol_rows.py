@@ -21,6 +21,7 @@ class Row(TypedDict):
     venue: str  # value of Venue
     venue_name: str
     simulated: bool
+    pre_market: bool
     last: str | None  # exact, grouped
     price: float | None  # of the same, to sort by
     change: float | None  # per cent over 24 h
@@ -45,6 +46,7 @@ def symbol_row(
         "venue": instrument.venue.value,
         "venue_name": venue_name(instrument.venue),
         "simulated": instrument.venue is Venue.DEMO,
+        "pre_market": instrument.is_pre_market,
         "last": None if last is None else price_text(last, instrument.grid.price.decimals),
         "price": _number(last),
         "change": _number(ticker.change_24h),

@@ -22,6 +22,7 @@ NO_DAYS: Mapping[RowKey, str] = {}
 class _Told(NamedTuple):
     """What a row is made of beside its instrument."""
 
+    instrument: Instrument
     ticker: Ticker | None
     live: bool
     day: str | None
@@ -64,11 +65,13 @@ class TickerJournal:
             listed = {(instrument.venue, instrument.symbol): instrument for instrument in instruments}
             if listed.keys() != self._listed:
                 self._relist(listed)
+            elif listed != self._instruments:  # another tick, or no longer before its market
+                self._instruments, self._seen = listed, ()
             state = revision, self._generation, streamed, days
             if self._seen[:3] == state[:3] and self._seen[3] is days:
                 return
             for key, instrument in self._instruments.items():
-                told = _Told(tickers.get(key), key in streamed, days.get(key))
+                told = _Told(instrument, tickers.get(key), key in streamed, days.get(key))
                 if told != self._told.get(key):
                     self._told[key] = told
                     self._change += 1

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from orderflow_dash.exchanges import binance_rest
 from orderflow_dash.exchanges.binance import BinanceProtocol, market_stream_url
 from orderflow_dash.exchanges.protocol import (
+    AheadOfClock,
     FrameError,
+    ListingChanged,
     ReconnectAsked,
     Rejected,
     TickerBatch,
@@ -79,16 +81,34 @@ def test_prints_off_the_market_use_their_id_up_without_volume(kind):
     assert batch == TradeBatch("BTCUSDT", [(NOW - 977, 8121136411, 0, 0)], excluded=1)
 
 
+def test_a_change_of_the_listing_is_told():
+    """USD-M only: the stream mixes in COIN-M."""
+    change = {"e": "contractInfo", "E": NOW, "s": "NEWUSDT", "ct": "PERPETUAL", "cs": "TRADING", "st": 1}
+    assert read(combined(change, "!contractInfo")) == ListingChanged("NEWUSDT")
+    assert read(combined({**change, "st": 2}, "!contractInfo")) is None
+    del change["st"]
+    assert read(json.dumps(change)) == ListingChanged("NEWUSDT")
+
+
 @pytest.mark.parametrize("kind", ["MARKET", "RPI"])
 def test_market_and_rpi_fills_count(kind):
     """A kline's volume holds both."""
     assert read(combined(fill(X=kind))).trades == [(NOW - 977, 8121136411, 836_800, -1)]
 
 
-def test_an_aggregate_ahead_of_our_clock_counts_all_the_same():
-    """A recorder's clock may be behind: the venue's own time is what decides."""
+def test_an_aggregate_a_little_ahead_of_the_clock_counts_all_the_same():
+    """The estimate of the venue's clock may lag."""
     batch = read(combined(aggregate()), now=NOW - 50_000)
     assert batch.trades == [(NOW - 1_126, 3478018549, 834_344, -16)]
+
+
+@pytest.mark.parametrize("frame", [aggregate, fill])
+def test_a_frames_own_time_proves_nothing(frame):
+    """Event and trade time of one frame may be wrong together."""
+    later = NOW + 23 * 3_600_000
+    with pytest.raises(AheadOfClock) as raised:
+        read(combined(frame(E=later, T=later)))
+    assert raised.value.time == later
 
 
 BAD_FIELDS = [
@@ -338,7 +358,7 @@ def test_a_real_session_is_read_frame_by_frame(recorded_data):
         for line in file:
             record = orjson.loads(line)
             if record["t"] == "http" and "exchangeInfo" in record["url"]:
-                listed = binance_rest.parse_instruments(Venue.BINANCE, record["data"].encode())
+                listed = binance_rest.parse_instruments(Venue.BINANCE, record["data"].encode()).listed
                 protocol = BinanceProtocol(listed)
             if record["t"] != "recv":
                 continue

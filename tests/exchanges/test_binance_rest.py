@@ -32,7 +32,7 @@ def symbol(**changes):
 
 def parsed(*rows):
     """Instruments of a body with these rows."""
-    return binance_rest.parse_instruments(Venue.BINANCE, json.dumps({"symbols": rows}).encode())
+    return binance_rest.parse_instruments(Venue.BINANCE, json.dumps({"symbols": rows}).encode()).listed
 
 
 def test_tick_and_lot_come_from_the_filters():
@@ -40,6 +40,29 @@ def test_tick_and_lot_come_from_the_filters():
     instrument = parsed(symbol())["BTCUSDT"]
     assert (instrument.tick, instrument.lot) == (Decimal("0.1"), Decimal("0.001"))
     assert (instrument.base, instrument.quote, instrument.venue) == ("BTC", "USDT", Venue.BINANCE)
+
+
+@pytest.mark.parametrize(("kind", "is_marked"), [("PREMARKET", True), ("COIN", False), (None, False)])
+def test_a_pre_market_contract_is_listed_and_marked(kind, is_marked):
+    """It trades; its underlying does not trade elsewhere yet."""
+    assert parsed(symbol(underlyingType=kind))["BTCUSDT"].is_pre_market == is_marked
+
+
+@pytest.mark.parametrize(
+    ("contract", "status", "told"),
+    [
+        ("PERPETUAL", "SETTLING", "SETTLING"),
+        ("PERPETUAL", "PENDING_TRADING", "PENDING_TRADING"),
+        ("PERPETUAL_DELIVERING", "TRADING", "PERPETUAL_DELIVERING"),
+        ("CURRENT_QUARTER", "SETTLING", None),
+        ("PERPETUAL", None, None),
+    ],
+)
+def test_a_perpetual_that_does_not_trade_is_absent_with_its_status(contract, status, told):
+    """Other contracts are none of ours."""
+    rows = json.dumps({"symbols": [symbol(contractType=contract, status=status)]}).encode()
+    page = binance_rest.parse_instruments(Venue.BINANCE, rows)
+    assert (page.listed, page.absent) == ({}, {} if told is None else {"BTCUSDT": told})
 
 
 @pytest.mark.parametrize(
@@ -146,7 +169,7 @@ def test_a_real_exchange_info_is_read(recorded_data):
     """Of a recorded exchangeInfo every perpetual that traded has a tick and lot from its filters."""
     with zstandard.open(recorded_data / "cryptofeed/BINANCE_FUTURES.jsonl.zst", "rt") as file:
         body = next(r["data"] for r in map(orjson.loads, file) if "exchangeInfo" in r.get("url", ""))
-    listed = binance_rest.parse_instruments(Venue.BINANCE, body.encode())
+    listed = binance_rest.parse_instruments(Venue.BINANCE, body.encode()).listed
     rows = {row["symbol"]: row for row in orjson.loads(body)["symbols"]}
     assert listed
     for name, instrument in listed.items():

@@ -31,7 +31,7 @@ def body(*rows, cursor="", code=0):
 
 def parsed(*rows):
     """Instruments of a body with these rows."""
-    return bybit_rest.parse_instruments(Venue.BYBIT, body(*rows))[0]
+    return bybit_rest.parse_instruments(Venue.BYBIT, body(*rows)).listed
 
 
 def test_tick_and_lot_come_from_the_filters():
@@ -43,8 +43,38 @@ def test_tick_and_lot_come_from_the_filters():
 
 def test_the_cursor_of_the_next_page_is_told():
     """An empty or missing cursor means the last page."""
-    assert bybit_rest.parse_instruments(Venue.BYBIT, body(row(), cursor="next"))[1] == "next"
-    assert bybit_rest.parse_instruments(Venue.BYBIT, body(row(), cursor=None))[1] == ""
+    assert bybit_rest.parse_instruments(Venue.BYBIT, body(row(), cursor="next")).cursor == "next"
+    assert bybit_rest.parse_instruments(Venue.BYBIT, body(row(), cursor=None)).cursor == ""
+
+
+def early(phase):
+    """The row of a contract before its launch."""
+    info = {"curAuctionPhase": phase, "phases": []}
+    return row(symbol="BPUSDT", status="PreLaunch", isPreListing=True, preListingInfo=info)
+
+
+def test_a_contract_that_trades_before_its_launch_is_listed_and_marked():
+    """After its opening auction it trades continuously."""
+    listed = parsed(early("ContinuousTrading"), row())
+    assert listed["BPUSDT"].is_pre_market
+    assert not listed["BTCUSDT"].is_pre_market
+
+
+@pytest.mark.parametrize(
+    ("phase", "status"),
+    [("CallAuction", "PreLaunch, CallAuction"), ("NotStarted", "PreLaunch, NotStarted"), (None, "PreLaunch")],
+)
+def test_a_contract_in_its_opening_auction_is_absent(phase, status):
+    """Nothing trades yet; the status says so."""
+    page = bybit_rest.parse_instruments(Venue.BYBIT, body(early(phase)))
+    assert (page.listed, page.absent) == ({}, {"BPUSDT": status})
+
+
+@pytest.mark.parametrize("status", ["Closed", "Delivering", "Settling"])
+def test_a_perpetual_that_no_longer_trades_is_absent_with_its_status(status):
+    """Dated contracts are none of ours."""
+    rows = row(symbol="ESUSDT", status=status), row(symbol="D", status=status, contractType="LinearFutures")
+    assert bybit_rest.parse_instruments(Venue.BYBIT, body(*rows)).absent == {"ESUSDT": status}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from websockets.frames import Opcode
 
 from orderflow_dash.exchanges.binance import BinanceProtocol
 from orderflow_dash.exchanges.bybit import BybitProtocol
@@ -355,3 +356,37 @@ def test_a_stop_takes_at_most_a_second_in_every_state(state):
         assert state == "handshake" or not connection._thread.is_alive()
         wait_until(lambda: not connection._thread.is_alive())
         assert len(owner.lost) == (state == "waiting")
+
+
+def test_a_connection_with_data_stays_though_no_ping_is_answered(connected):
+    """The venue reads our pings and sends trades, but no pong: data is proof of life."""
+    pings = []
+
+    def mute(server: VenueServer, socket) -> None:
+        send = socket.protocol.send_frame
+
+        def without_pongs(frame) -> None:
+            if frame.opcode is Opcode.PONG:
+                pings.append(frame)
+            else:
+                send(frame)
+
+        socket.protocol.send_frame = without_pongs
+        server.hear(socket)
+        while not server.stopping.wait(0.02):
+            socket.send(combined(aggregate()))
+
+    with VenueServer(mute) as server:
+        connection, owner = connected(server.url, ["btcusdt@aggTrade"], replace(QUICK, ping=0.05))
+        wait_until(lambda: len(pings) > 5)
+        seen = len(owner.events)
+        wait_until(lambda: len(owner.events) > seen + 10)
+        assert (connection.link, connection.reconnects) == (Link.CONNECTED, 0)
+
+
+def test_a_connection_without_data_ends_though_pings_are_answered(connected):
+    """A pong is no data."""
+    with VenueServer(acknowledge) as server:
+        _, owner = connected(server.url, ["btcusdt@aggTrade"], replace(QUICK, ping=0.05, stall=0.5))
+        wait_until(lambda: owner.lost)
+        assert "no data for" in owner.lost[0]

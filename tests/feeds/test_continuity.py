@@ -170,6 +170,78 @@ def test_a_unique_id_from_long_ago_is_not_believed():
     assert (ids.impossible, ids.repeats) == (1, 0)
 
 
+LATER = 23 * 3_600_000  # ms: the wrong time of one trade
+
+
+def test_trades_go_on_after_one_whose_time_was_wrong():
+    """Five in a row that are far older prove that the newest one was wrong; none of them is lost."""
+    notes = Notes()
+    ids = ContiguousIds(notes)
+    send(ids, 1)
+    ids.receive(TradeBatch("X", [(T0 + LATER, 2, 100, 1)]))
+    send(ids, 3, 4, 5, 6)
+    assert (notes.ids, ids.impossible) == ([1, 2], 4)
+    send(ids, 7, 8)
+    assert (notes.ids, ids.impossible) == ([1, 2, 3, 4, 5, 6, 7, 8], 0)
+    assert not notes.missing
+
+
+def test_what_is_missing_after_a_wrong_time_shows():
+    """The ids tell it, as ever."""
+    notes = Notes()
+    ids = ContiguousIds(notes)
+    send(ids, 1)
+    ids.receive(TradeBatch("X", [(T0 + LATER, 2, 100, 1)]))
+    send(ids, 3, 4, 6, 7, 8, 9)
+    assert notes.ids == [1, 2, 3, 4, 6, 7, 8, 9]
+    assert notes.missing == {5}
+
+
+def test_old_trades_that_come_now_and_then_prove_nothing():
+    """Others are believed between them."""
+    notes = Notes()
+    ids = ContiguousIds(notes)
+    for number in range(1, 20, 2):
+        send(ids, number)
+        ids.receive(TradeBatch("X", [(T0 - LATER, number + 1, 100, 1)]))
+    assert notes.ids == list(range(1, 20, 2))
+    assert ids.impossible == 10
+
+
+def test_old_trades_of_one_frame_prove_nothing():
+    """However many they are; nor do frames whose times do not agree."""
+    notes = Notes()
+    ids = ContiguousIds(notes)
+    send(ids, 1)
+    ids.receive(TradeBatch("X", [(T0 - LATER, number, 100, 1) for number in range(2, 40)]))
+    for number in range(40, 60):
+        ids.receive(TradeBatch("X", [(T0 - LATER * number, number, 100, 1)]))
+    assert (notes.ids, ids.impossible) == ([1], 58)
+
+
+def test_unique_ids_go_on_after_a_wrong_time():
+    """Nothing of the proof is lost, and what was seen still counts once."""
+    notes = Notes()
+    ids = UniqueIds(notes)
+    ids.receive(uids("a", at=LATER))
+    for uid in "bcde":
+        ids.receive(uids(uid))
+    assert (len(notes.trades), ids.impossible) == (1, 4)
+    for uid in "fgb":
+        ids.receive(uids(uid))
+    assert (len(notes.trades), ids.impossible, ids.repeats) == (7, 0, 1)
+
+
+def test_old_unique_ids_that_come_now_and_then_prove_nothing():
+    """Nor do those of one frame."""
+    notes = Notes()
+    ids = UniqueIds(notes)
+    for number in range(10):
+        ids.receive(uids(f"new{number}"))
+        ids.receive(uids(*(f"old{number}-{row}" for row in range(10)), at=-LATER))
+    assert (len(notes.trades), ids.impossible) == (10, 100)
+
+
 def test_a_unique_id_with_a_newer_time_is_another_trade():
     """A venue that begins to count anew loses nothing; the same trade again is still a repeat."""
     notes = Notes()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -13,14 +16,15 @@ from orderflow_dash.feeds import directory as directory_module
 from orderflow_dash.feeds.backoff import Backoff
 from orderflow_dash.feeds.board import TickerBoard
 from orderflow_dash.feeds.clock import VenueClock
-from orderflow_dash.feeds.directory import BinanceListing, BybitListing, Directory
+from orderflow_dash.feeds.directory import Directory
+from orderflow_dash.feeds.listing import BinanceListing, BybitListing
 from orderflow_dash.feeds.rest import RestClient, RestError
 from orderflow_dash.market import Instrument, Ticker, Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from tests.conftest import wait_until
 from tests.exchanges.frames import instrument
 
-from .venue_server import QUICK
+from .venue_server import QUICK, VenueServer
 
 BTC, ETH = instrument("BTCUSDT", "0.1", "0.001"), instrument("ETHUSDT", "0.01", "0.001")
 
@@ -29,8 +33,15 @@ class ListingByHand:
     """A venue whose answers a test sets."""
 
     poll_s = 0.01
+    reload_s = 60.0
 
     def __init__(self) -> None:
+        self.absent: dict[str, str] = {}
+        self.statuses: dict[str, str] = {}
+        self.asked_for: list[str] = []
+        self.loads = 0
+        self.changed: Callable[[], None] | None = None
+        self.slow = threading.Event()  # while set, a load waits
         self.listed: dict[str, Instrument] = {"BTCUSDT": BTC}
         self.failure: Exception | None = None
         self.polls = 0
@@ -40,6 +51,9 @@ class ListingByHand:
         self.clock_ahead: int | None = 0  # ms
 
     def load(self) -> dict[str, Instrument]:
+        self.loads += 1
+        while self.slow.is_set():
+            time.sleep(0.01)
         if self.failure is not None:
             raise self.failure
         return dict(self.listed)
@@ -55,6 +69,15 @@ class ListingByHand:
         if self.clock_ahead is None:
             raise RestError("HTTP 404", 404)
         return int(time.time() * 1000) + self.clock_ahead
+
+    def attend(self, changed: Callable[[], None]) -> None:
+        self.changed = changed
+
+    def status_of(self, symbol: str) -> str:
+        self.asked_for.append(symbol)
+        if symbol == "BROKEN":
+            raise RestError("HTTP 500", 500)
+        return self.absent.get(symbol) or self.statuses.get(symbol, "")
 
     def watch(self, report) -> None:
         self.watched.append(report is not None)
@@ -137,7 +160,7 @@ def test_a_venue_that_lists_nothing_counts_as_failed(start):
 
 def test_new_listings_arrive_in_the_same_dict(start, monkeypatch):
     """Whoever holds the instruments sees what is listed and what is gone."""
-    monkeypatch.setattr(directory_module, "_REFRESH_S", 0.0)
+    monkeypatch.setattr(ListingByHand, "reload_s", 0.0)
     listing, held = ListingByHand(), {}
     directory = start(listing, instruments=held)
     wait_until(lambda: directory.reachable)
@@ -192,6 +215,8 @@ def test_binance_listing_on_a_real_server(exchange, rest, start, monkeypatch):
     moved = board.rows[Venue.BINANCE, "BTCUSDT"].time
     wait_until(lambda: board.rows[Venue.BINANCE, "BTCUSDT"].time > moved)
     directory._interest_until = 0.0
+    wait_until(lambda: exchange.connections[0].subscriptions == ("!contractInfo", "btcusdt@markPrice@1s"))
+    directory.stop()
     wait_until(lambda: not exchange.connections)
 
 
@@ -261,8 +286,12 @@ class Pages:
     def __init__(self, *cursors: str) -> None:
         self.cursors = list(cursors)
         self.asked: list[object] = []
+        self.statuses: list[object] = []
 
     def get(self, path, params=None) -> bytes:
+        if "status" in params:
+            self.statuses.append(params["status"])
+            return b'{"retCode":0,"result":{"list":[]}}'
         self.asked.append(params["cursor"])
         number = len(self.asked)
         cursor = self.cursors[min(number, len(self.cursors)) - 1]
@@ -319,3 +348,252 @@ def test_a_venue_without_a_clock_is_reachable_even_so(start):
     wait_until(lambda: listing.polls > 3)
     assert directory.reachable
     assert clock.reading() is None
+
+
+# -- what is new, and what is gone ----------------------------------------------------------------
+
+
+def test_a_listing_is_loaded_again_on_demand(start):
+    """Whoever waits sees what the venue lists now."""
+    listing = ListingByHand()
+    directory = start(listing)
+    wait_until(lambda: directory.reachable)
+    listing.listed["ETHUSDT"] = ETH
+    directory.refresh(5.0)
+    assert directory.instruments["ETHUSDT"] == ETH
+
+
+def test_a_tick_that_changes_is_there_with_the_next_load(start):
+    """The dict holds the venue's present tick and lot."""
+    listing = ListingByHand()
+    directory = start(listing)
+    wait_until(lambda: directory.reachable)
+    listing.listed["BTCUSDT"] = finer = replace(BTC, tick=Decimal("0.01"))
+    directory.refresh(5.0)
+    assert directory.instruments["BTCUSDT"] == finer
+
+
+def test_loads_on_demand_are_limited(start, monkeypatch):
+    """A few at once, then one by one; who comes too soon does not wait, and its load comes later."""
+    monkeypatch.setattr(directory_module, "_SPACING_S", 0.5)
+    listing = ListingByHand()
+    directory = start(listing)
+    wait_until(lambda: directory.reachable)
+    begun = time.monotonic()
+    for _ in range(50):
+        directory.refresh(0.3)
+    assert listing.loads <= 2 + directory_module._AT_ONCE + (time.monotonic() - begun) / 0.5
+    loads = listing.loads
+    wait_until(lambda: listing.loads > loads)
+
+
+def test_waiting_for_a_load_is_bounded(start):
+    """In time and in how many wait: a venue that hangs keeps no page's threads."""
+    listing = ListingByHand()
+    directory = start(listing)
+    wait_until(lambda: directory.reachable)
+    listing.slow.set()
+    waiting = [threading.Thread(target=directory.refresh, args=(1.0,)) for _ in range(4)]
+    for thread in waiting:
+        thread.start()
+    wait_until(lambda: directory._waiting._value == 0)
+    begun = time.monotonic()
+    directory.refresh(1.0)
+    assert time.monotonic() - begun < 0.5
+    for thread in waiting:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in waiting)
+    listing.slow.clear()
+
+
+def test_a_load_that_fails_keeps_what_was_listed(start):
+    """Whoever waits for it goes on."""
+    listing = ListingByHand()
+    directory = start(listing)
+    wait_until(lambda: directory.reachable)
+    listing.failure = ValueError("half a body")
+    begun = time.monotonic()
+    directory.refresh(5.0)
+    assert time.monotonic() - begun < 4
+    assert directory.instruments == {"BTCUSDT": BTC}
+    directory.refresh(5.0)  # out of reach: left to its own retries
+    assert time.monotonic() - begun < 4
+
+
+def test_an_announced_change_makes_it_load(start):
+    """Where the venue announces one."""
+    listing = ListingByHand()
+    directory = start(listing)
+    wait_until(lambda: listing.changed)
+    listing.listed["ETHUSDT"] = ETH
+    listing.changed()
+    wait_until(lambda: "ETHUSDT" in directory.instruments)
+
+
+def test_what_is_announced_is_loaded_once_more(start, monkeypatch):
+    """The venue's REST side may be behind its announcement."""
+    monkeypatch.setattr(directory_module, "_ANNOUNCED_S", 0.3)
+    listing = ListingByHand()
+    directory = start(listing)
+    wait_until(lambda: listing.changed)
+    loads = listing.loads
+    listing.changed()
+    wait_until(lambda: listing.loads > loads)
+    listing.listed["ETHUSDT"] = ETH
+    wait_until(lambda: "ETHUSDT" in directory.instruments)
+
+
+@pytest.mark.parametrize(("status", "told"), [("SETTLING", ": SETTLING"), ("", "")])
+def test_a_symbol_that_is_no_longer_listed_says_so(start, status, told):
+    """With the venue's status where there is one; listed again it says nothing."""
+    listing = ListingByHand()
+    listing.listed["ETHUSDT"] = ETH
+    directory = start(listing)
+    wait_until(lambda: directory.reachable)
+    assert directory.absence("ETHUSDT") == directory.absence("NEVER") == ""
+    del listing.listed["ETHUSDT"]
+    listing.statuses["ETHUSDT"] = status
+    directory.refresh(5.0)
+    assert directory.absence("ETHUSDT") == f"Binance no longer lists ETHUSDT{told}"
+    assert directory.status_of("ETHUSDT") == status
+    listing.listed["ETHUSDT"] = ETH
+    directory.refresh(5.0)
+    assert directory.absence("ETHUSDT") == directory.status_of("ETHUSDT") == ""
+
+
+def test_the_status_of_a_symbol_that_was_never_listed_is_asked_for(start):
+    """Of the one that somebody asks for; a request that fails costs nothing else."""
+    listing = ListingByHand()
+    listing.statuses["OLDUSDT"] = "Closed"
+    directory = start(listing)
+    wait_until(lambda: directory.reachable)
+    directory.refresh(5.0, "OLDUSDT")
+    assert directory.status_of("OLDUSDT") == "Closed"
+    directory.refresh(5.0, "BROKEN")
+    assert directory.status_of("BROKEN") == ""
+    assert directory.reachable
+
+
+def test_doubts_are_limited(start):
+    """A silent symbol makes it load once, however often its state is asked for."""
+    listing = ListingByHand()
+    directory = start(listing)
+    wait_until(lambda: directory.reachable)
+    loads = listing.loads
+    for _ in range(100):
+        directory.doubt("BTCUSDT")
+        directory.doubt("ETHUSDT")
+    wait_until(lambda: listing.loads > loads)
+    wait_until(lambda: listing.loads == loads + 1)
+
+
+def test_binance_announces_its_listing_on_the_market_route(rest):
+    """One connection carries it for as long as the directory runs, looked at or not."""
+
+    def announce(server: VenueServer, socket) -> None:
+        while True:
+            request = server.hear(socket)
+            socket.send(json.dumps({"result": None, "id": request["id"]}))
+            if "!contractInfo" in request["params"]:
+                change = {"e": "contractInfo", "E": 1, "s": "NEWUSDT", "cs": "TRADING", "st": 1}
+                socket.send(json.dumps({"stream": "!contractInfo", "data": change}))
+
+    changes = threading.Event()
+    with VenueServer(announce) as server:
+        root = server.url.removesuffix("/market/stream")
+        listing = BinanceListing(Venue.BINANCE, rest, root, QUICK, {})
+        listing.attend(changes.set)
+        assert changes.wait(5)
+        listing.watch([].extend)
+        wait_until(lambda: "!ticker@arr" in str(server.requests))
+        listing.watch(None)
+        wait_until(lambda: server.requests[-1]["method"] == "UNSUBSCRIBE")
+        assert len(server.sockets) == 1
+        listing._close_connection()
+
+
+class Bodies:
+    """A REST side of Bybit that answers by symbol and status."""
+
+    def __init__(self, *rows: dict[str, object]) -> None:
+        self.rows = rows
+        self.refuses_status = False
+
+    def get(self, path, params=None) -> bytes:
+        status, symbol = params.get("status"), params.get("symbol")
+        if status == "PreLaunch" and self.refuses_status:
+            return b'{"retCode":10001,"retMsg":"params error: status invalid"}'
+        rows = [
+            row
+            for row in self.rows
+            if row["status"] == (status or "Trading") and symbol in (None, row["symbol"])
+        ]
+        return json.dumps({"retCode": 0, "result": {"list": rows}}).encode()
+
+
+def bybit_row(symbol: str, status: str, phase: str | None = None) -> dict[str, object]:
+    """A row of instruments-info."""
+    return {
+        "symbol": symbol, "contractType": "LinearPerpetual", "status": status, "baseCoin": symbol[:-4],
+        "quoteCoin": "USDT", "priceFilter": {"tickSize": "0.1"}, "lotSizeFilter": {"qtyStep": "1"},
+        "preListingInfo": {"curAuctionPhase": phase} if phase else None,
+    }  # fmt: skip
+
+
+def test_bybit_contracts_before_their_launch_are_listed_once_they_trade():
+    """They are asked for by their status; those in an auction are absent."""
+    bodies = Bodies(
+        bybit_row("BTCUSDT", "Trading"),
+        bybit_row("BPUSDT", "PreLaunch", "ContinuousTrading"),
+        bybit_row("CPUSDT", "PreLaunch", "CallAuction"),
+    )
+    listing = BybitListing(Venue.BYBIT, bodies)
+    listed = listing.load()
+    assert {symbol: each.is_pre_market for symbol, each in listed.items()} == {
+        "BTCUSDT": False,
+        "BPUSDT": True,
+    }
+    assert listing.absent == {"CPUSDT": "PreLaunch, CallAuction"}
+
+
+def test_a_server_without_that_status_lists_what_trades():
+    """A refusal of the second request is no failure of the first."""
+    bodies = Bodies(bybit_row("BTCUSDT", "Trading"))
+    bodies.refuses_status = True
+    assert set(BybitListing(Venue.BYBIT, bodies).load()) == {"BTCUSDT"}
+
+
+@pytest.mark.parametrize("status", ["Closed", "Delivering"])
+def test_bybit_tells_what_became_of_a_symbol(status):
+    """The plain listing leaves it out; a request by its status gives it."""
+    listing = BybitListing(Venue.BYBIT, Bodies(bybit_row("ESUSDT", status)))
+    assert listing.status_of("ESUSDT") == status
+    assert listing.status_of("NOPEUSDT") == ""
+
+
+def test_binance_loads_soon_while_a_contract_waits_for_its_first_trade():
+    """Within a minute of trading it is listed, announced or not."""
+
+    class Body:
+        status = "PENDING_TRADING"
+
+        def get(self, path, params=None) -> bytes:
+            filters = [
+                {"filterType": "PRICE_FILTER", "tickSize": "0.1"},
+                {"filterType": "LOT_SIZE", "stepSize": "1"},
+            ]
+            row = {
+                "symbol": "NEWUSDT",
+                "contractType": "PERPETUAL",
+                "status": self.status,
+                "filters": filters,
+            }
+            return json.dumps({"symbols": [{**row, "baseAsset": "NEW", "quoteAsset": "USDT"}]}).encode()
+
+    body = Body()
+    listing = BinanceListing(Venue.BINANCE, body, "ws://127.0.0.1:9", QUICK, {})
+    assert (listing.load(), listing.absent) == ({}, {"NEWUSDT": "PENDING_TRADING"})
+    assert listing.reload_s < 60
+    body.status = "TRADING"
+    assert set(listing.load()) == {"NEWUSDT"}
+    assert listing.reload_s > 60

@@ -295,7 +295,7 @@ def test_a_finer_grid_changes_no_value_and_no_revision() -> None:
                 [quantity(each) for each in (minute.cvd, path.min_delta, path.max_delta, kline.volume)],
                 [price(each) for each in (path.open, kline.high, kline.low, path.close)],
                 minute.quote_before * grid.price.value * grid.quantity.value,
-                [(price(p), quantity(bid), quantity(ask), n) for p, bid, ask, n in minute.level_array().tolist()],
+                [(price(p), quantity(b), quantity(a), n) for p, b, a, n in minute.level_array().tolist()],
                 minute.revision,
             ))  # fmt: skip
         return found

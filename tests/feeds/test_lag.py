@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderflow_dash.feeds.clock import ClockReading, VenueClock
 from orderflow_dash.feeds.lag import BOUNDS_MS, TOLD_MS, LagMeter, LagReading, LagWindow, read, told_buckets
 
 
@@ -154,52 +153,6 @@ def test_a_total_takes_over_what_ended() -> None:
     total.take_over(ended)
     assert total.count()[0].sum() == 4
     assert total.count()[1] == 16
-
-
-# -- clocks ---------------------------------------------------------------------------------------
-
-
-def test_a_clocks_skew_is_taken_half_way_of_the_round_trip() -> None:
-    """Ours at the question 1,000 and at the answer 1,040; theirs 1,520: it is 500 ahead, give or take 20."""
-    clock = VenueClock()
-    assert clock.reading() is None
-    clock.note(1_000, 1_040, 1_520)
-    assert clock.reading() == ClockReading(500, 20)
-
-
-def test_the_quickest_of_the_newest_answers_tells() -> None:
-    """A slow answer says little; after ten newer ones it is forgotten."""
-    clock = VenueClock()
-    clock.note(0, 10, 105)
-    for _ in range(9):
-        clock.note(0, 400, 400)
-    assert clock.reading() == ClockReading(100, 5)
-    clock.note(0, 400, 400)
-    assert clock.reading() == ClockReading(200, 200)
-
-
-def test_an_old_answer_tells_nothing_any_more() -> None:
-    """Clocks drift, and are put right."""
-    now = [0.0]
-    clock = VenueClock(lambda: now[0])
-    clock.note(0, 10, 105)
-    now[0] = 901
-    assert clock.reading() is None
-
-
-@given(
-    st.floats(-5_000, 5_000),
-    st.lists(st.tuples(st.floats(0, 400), st.floats(0, 400)), min_size=1, max_size=10),
-)
-def test_the_truth_is_within_what_is_told(skew: float, trips: list[tuple[float, float]]) -> None:
-    """However unlike the ways there and back are."""
-    clock = VenueClock()
-    for at, (there, back) in enumerate(trips):
-        sent = 10_000.0 * at
-        clock.note(sent, sent + there + back, round(sent + there + skew))
-    reading = clock.reading()
-    assert reading is not None
-    assert abs(reading.skew_ms - skew) <= reading.within_ms + 2
 
 
 def test_the_middle_is_what_statistics_calls_it() -> None:

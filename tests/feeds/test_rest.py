@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +27,11 @@ class Venue(ThreadingHTTPServer):
         self.paths: list[str] = []
         self.hold = threading.Event()
         self.hold.set()
+        self.dribble = ""  # "head" or "body": one byte at a time, for as long as the test runs
+        self.ended = threading.Event()
+
+    def handle_error(self, *_: object) -> None:
+        """A client that has gone is no error here."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -33,12 +40,23 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.paths.append(self.path)
         self.server.hold.wait(5)
+        if self.server.dribble:
+            self._dribble()
+            return
         self.send_response(self.server.status)
         for name, value in self.server.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(self.server.body)))
         self.end_headers()
         self.wfile.write(self.server.body)
+
+    def _dribble(self) -> None:
+        self.close_connection = True
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        self.wfile.write(b"X-Long: " if self.server.dribble == "head" else b"Content-Length: 9999\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while not self.server.ended.wait(0.02):
+                self.wfile.write(b" ")
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -52,6 +70,7 @@ def venue() -> Iterator[Venue]:
         thread.start()
         yield server
         server.hold.set()
+        server.ended.set()
         server.shutdown()
         thread.join()
 
@@ -207,3 +226,41 @@ def test_the_used_weight_is_what_the_venue_told_last(venue, client, monkeypatch)
     later = rest.time.monotonic() + 60
     monkeypatch.setattr(rest.time, "monotonic", lambda: later)
     assert made.used_weight() == 0
+
+
+@pytest.mark.parametrize("part", ["head", "body"])
+def test_an_answer_that_dribbles_ends_at_the_deadline(venue, client, part):
+    """Bytes keep coming, each well within the read timeout; the whole answer has one deadline."""
+    venue.dribble = part
+    begun = time.monotonic()
+    with pytest.raises(RestError, match=r"127\.0\.0\.1: no whole answer within 0\.4 s"):
+        client(deadline=0.4).get("/")
+    assert time.monotonic() - begun < 3
+
+
+def test_a_request_may_have_a_shorter_deadline(venue, client):
+    """The client's own deadline is for the others."""
+    venue.dribble = "body"
+    with pytest.raises(RestError, match=r"within 0\.3 s"):
+        client().get("/", deadline=0.3)
+
+
+def test_the_deadline_of_a_request_does_not_outlive_it(venue, client):
+    """The kept connection serves the next request with a deadline of its own."""
+    asks = client(deadline=0.4)
+    for _ in range(3):
+        assert asks.get("/") == b"{}"
+        venue.ended.wait(0.2)
+
+
+def test_threads_have_deadlines_of_their_own(venue, client):
+    """One that waits for a slow answer does not cut another's."""
+    asks = client()
+    venue.hold.clear()
+    slow = threading.Thread(target=asks.get, args=("/slow",))
+    slow.start()
+    with pytest.raises(RestError, match="no whole answer"):
+        asks.get("/quick", deadline=0.2)
+    venue.hold.set()
+    slow.join(5)
+    assert not slow.is_alive()

@@ -36,6 +36,14 @@ def test_only_the_demo_venue_is_simulated(instrument) -> None:
         assert symbol_row(real, None)["simulated"] is False
 
 
+@pytest.mark.parametrize("is_pre_market", [True, False])
+def test_a_pre_market_contract_is_marked(is_pre_market) -> None:
+    """The table shows a badge."""
+    pair = Decimal("0.1"), Decimal("1")
+    contract = Instrument(Venue.BYBIT, "BPUSDT", "BP", "USDT", *pair, is_pre_market=is_pre_market)
+    assert symbol_row(contract, None)["pre_market"] is is_pre_market
+
+
 @pytest.mark.parametrize(
     ("price", "decimals", "expected"),
     [

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 
 from orderflow_dash.market import Instrument, Ticker, Venue
@@ -94,3 +95,15 @@ def test_a_row_changes_with_its_stream_and_its_day() -> None:
     assert journal.changes(seen(cursor), 10)[1] == []
     journal.update(listed, 1, prices, frozenset(), days)
     assert [row["live"] for row in journal.changes(seen(cursor), 10)[1]] == [False]
+
+
+def test_an_instrument_that_changes_is_sent_again() -> None:
+    """Its tick has become finer, or it has left its pre-market: pages keep their place."""
+    journal = TickerJournal()
+    before, other = instruments("A", "B")
+    journal.update([before, other], 1, tickers(A="1", B="1"))
+    cursor, _ = journal.all_rows()
+    after = replace(before, tick=Decimal("0.01"), is_pre_market=True)
+    journal.update([after, other], 1, tickers(A="1", B="1"))
+    _, rows = journal.changes(seen(cursor), 10)
+    assert [(row["symbol"], row["last"], row["pre_market"]) for row in rows] == [("A", "1.00", True)]
