@@ -16,7 +16,6 @@ import csv
 import errno
 import io
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -26,6 +25,7 @@ from typing import Final, Literal, NamedTuple, cast
 
 from flask import Flask, Response, request
 
+from ..client_places import ClientPlaces, NoPlace, part_of
 from ..footprint.candle import Candle
 from ..hub import Hub, Unavailable, UnknownSymbol
 from ..market import Instrument, Quality, Venue
@@ -33,6 +33,7 @@ from ..telemetry import EXPORTS
 from ..view import View, ViewKey
 from .first_look import await_history
 from .grant import current_lock
+from .proxy import current_client
 from .query import ErrorCode, QueryError, ViewQuery, one_of, parse_view_query
 
 PATH = "api/export.csv"
@@ -47,7 +48,7 @@ CANDLE_COLUMNS: Final = (
 # fmt: on
 LEVEL_COLUMNS: Final = ("open_time", "open_ts", "price", "bid", "ask", "delta", "n")
 
-MOST_EXPORTS: Final = 4  # at a time: each holds a thread
+MOST_EXPORTS: Final = 8  # at a time: each holds a thread; one client has a quarter of them
 _RETRY_S: Final = 3
 _SEND_S: Final = 5  # a reader that takes nothing for some times as long gives its place back
 LONGEST_S: Final = 180.0  # of an export; one that drips would keep its place for ever
@@ -84,20 +85,21 @@ def parse_export_query(args: Mapping[str, str], hub: Hub) -> ExportQuery:
 
 def register_export(server: Flask, hub: Hub, *, is_replay: bool = False, prefix: str = "/") -> None:
     """Serve it under a path prefix. ``is_replay`` tells that trades are recorded ones."""
-    places = threading.BoundedSemaphore(MOST_EXPORTS)
+    places = ClientPlaces(MOST_EXPORTS, part_of(MOST_EXPORTS, 0), "exports", f"Try again in {_RETRY_S} s")
 
     @server.get(prefix + PATH)
     def export_csv() -> Response:
         """The table; 400, 404 or 503 and one plain line where there is none."""
         with ExitStack() as held:
-            if not places.acquire(blocking=False):
-                return _refusal(503, f"{MOST_EXPORTS} exports are running; try again in {_RETRY_S} s")
-            held.callback(places.release)
+            try:
+                held.enter_context(places.taken(current_client()))
+            except NoPlace as error:
+                return _refusal(503, str(error))
             EXPORTS.inc()
             held.callback(EXPORTS.dec)
             try:
                 query = parse_export_query(request.args.to_dict(), hub)
-                view = held.enter_context(hub.watch(query.view.key))
+                view = held.enter_context(hub.watch(query.view.key, current_client()))
             except QueryError as error:
                 return _refusal(_STATUS[error.code], str(error))
             except UnknownSymbol as error:

@@ -18,6 +18,7 @@ from ..hub import Hub
 from ..replay import Replay
 from .in_browser import in_browser
 from .panel_opening import open_panel, panel_ids
+from .proxy import current_client
 from .query import NAMES, query_args, search_of
 from .replay_bar import replay_bar
 from .status import venue_lines, venue_strip
@@ -178,7 +179,7 @@ def _register_address(app: Dash, hub: Hub) -> None:
     )
     def open_address(wish: object, open_panels: object, theme: object) -> tuple[Any, ...]:
         for panel_id in panel_ids(open_panels):
-            hub.release(panel_id)
+            hub.release(panel_id, current_client())
         wanted = wish if isinstance(wish, dict) else {}
         query = query_args(search_of(wish))
         if not NAMES & query.keys():

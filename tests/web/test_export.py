@@ -16,11 +16,13 @@ import httpx
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from orderflow_dash.feeds.feed import StreamStatus
 from orderflow_dash.market import MINUTE_MS, State
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from orderflow_dash.view import ViewKey
+from orderflow_dash.watch_places import WatchLimits
 from orderflow_dash.web.export import (
     CANDLE_COLUMNS,
     LEVEL_COLUMNS,
@@ -233,19 +235,26 @@ def test_what_cannot_be_served_is_told_in_a_line(
 
 def test_a_hub_that_is_full_says_so() -> None:
     """Where no symbol more may stream the answer is 503."""
-    setting = Setting(max_series=1)
+    setting = Setting(limits=WatchLimits(series=1))
     setting.hub.lease("somebody", key_of(setting))
     answer = client_of(setting).get(URL, query_string={**QUERY, "symbol": "ETHUSDT"})
-    assert (answer.status_code, "all 1 symbols" in answer.text) == (503, True)
+    assert (answer.status_code, "too many symbols are open: all 1 places" in answer.text) == (503, True)
 
 
 def test_exports_have_few_places_and_give_them_back(setting: Setting) -> None:
     """Those beyond are told to come again; one that ends, read or not, makes room and ends its watch."""
     client = client_of(setting)
-    seconds = [client.get(URL, query_string={**QUERY, "tf": "5m"}) for _ in range(MOST_EXPORTS)]
+
+    def get(last: int, **query: str) -> TestResponse:
+        return client.get(
+            URL, query_string={**QUERY, **query}, environ_base={"REMOTE_ADDR": f"192.0.2.{last}"}
+        )
+
+    seconds = [get(number // 2, tf="5m") for number in range(MOST_EXPORTS)]
     assert setting.counts == (1, 2, 1)
-    refused = client.get(URL, query_string=QUERY)
+    refused = get(99)
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "3")
+    assert f"too many exports are open: all {MOST_EXPORTS} places" in refused.text
     for answer in seconds:
         answer.close()
     assert setting.counts == (1, 1, 1)
@@ -255,6 +264,18 @@ def test_exports_have_few_places_and_give_them_back(setting: Setting) -> None:
         unread.close()
         client.get(URL, query_string={"tf": "no"}).close()
     assert setting.counts == (1, 1, 1)
+
+
+def test_one_client_runs_a_quarter_of_the_exports(setting: Setting) -> None:
+    """The next one of its address is refused with the address and the limit."""
+    client = client_of(setting)
+    held = [client.get(URL, query_string=QUERY) for _ in range(MOST_EXPORTS // 4)]
+    refused = client.get(URL, query_string=QUERY)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "3")
+    assert f"from your address (127.0.0.1): it has all {len(held)} places" in refused.text
+    for answer in held:
+        answer.close()
+    assert client.get(URL, query_string=QUERY).status_code == 200
 
 
 def test_a_reader_that_takes_nothing_is_given_up(setting: Setting) -> None:
