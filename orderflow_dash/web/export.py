@@ -28,10 +28,10 @@ from flask import Flask, Response, request
 from ..client_places import ClientPlaces, NoPlace, part_of
 from ..footprint.candle import Candle
 from ..hub import Hub, Unavailable, UnknownSymbol
-from ..market import Instrument, Quality, Venue
+from ..market import Instrument, Quality, State, Venue
 from ..telemetry import EXPORTS
 from ..view import View, ViewKey
-from .first_look import await_history
+from .first_look import await_history, is_pending
 from .grant import current_lock
 from .proxy import current_client
 from .query import ErrorCode, QueryError, ViewQuery, one_of, parse_view_query
@@ -106,7 +106,9 @@ def register_export(server: Flask, hub: Hub, *, is_replay: bool = False, prefix:
                 return _refusal(404, str(error))
             except Unavailable as error:
                 return _refusal(503, str(error))
-            await_history(view, query.view.lookback, hub.stopping, hub.stopping.wait)
+            await_history(view, query.view.lookback, hub.stopping, hub.stopping.wait, is_whole=True)
+            if cause := _lacks_everything(view, query.view.lookback):
+                return _refusal(503, cause)
             source = "recorded trades" if is_replay else "live trades"
             now = datetime.now(UTC)
             lines = in_time(export_text(view, query, source, now))
@@ -134,11 +136,30 @@ def export_text(view: View, query: ExportQuery, source: str, now: datetime) -> I
         "source": "simulated market - not real prices" if view.key.venue is Venue.DEMO else source,
         "generated at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "feed": plain_text(" ".join((status.state.value, status.detail)).strip()),
+        **({"warning": warning} if (warning := _warning(view)) else {}),
         "cvd_from": "" if cvd_from is None else _iso(cvd_from),
         "cvd_from_ts": "" if cvd_from is None else str(cvd_from),
         **_MEANINGS,
     }
     return _lines(about, candles, view.instrument, query.rows)
+
+
+def _lacks_everything(view: View, lookback: int) -> str:
+    """Why there is no row, where rows may come; empty where there are some, or none that could come."""
+    status = view.status()
+    if view.candles(lookback) or not (is_pending(view) or status.state is State.DISCONNECTED):
+        return ""
+    feed = ", ".join(part for part in (status.state.value, status.detail) if part)
+    return f"no trade of {view.key.symbol} has been received yet ({feed}); try again in {_RETRY_S} s"
+
+
+def _warning(view: View) -> str:
+    """What the rows may lack, in words; empty where they lack nothing but what they say themselves."""
+    if is_pending(view):
+        return "the past is still being fetched - rows may be old or missing"
+    if view.status().state is State.DISCONNECTED:
+        return "no trades are received now - the newest rows are missing"
+    return ""
 
 
 def in_time(lines: Iterable[str], clock: Callable[[], float] = time.monotonic) -> Iterator[str]:

@@ -18,11 +18,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from orderflow_dash.exchanges.binance_rest import AGG_TRADES_PATH
 from orderflow_dash.feeds.feed import StreamStatus
 from orderflow_dash.market import MINUTE_MS, State
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from orderflow_dash.view import ViewKey
 from orderflow_dash.watch_places import WatchLimits
+from orderflow_dash.web import first_look
 from orderflow_dash.web.export import (
     CANDLE_COLUMNS,
     LEVEL_COLUMNS,
@@ -346,3 +348,59 @@ def test_a_reader_that_drips_is_given_up() -> None:
     now[0] += 1
     with pytest.raises(ConnectionResetError, match="within 180 s"):
         next(lines)
+
+
+@pytest.mark.parametrize("venue", ["binance", "bybit"])
+def test_the_first_export_of_a_silent_symbol_has_its_past(serve: Callable[..., Served], venue: str) -> None:
+    """Nobody watches it, and the market brings no trade of it meanwhile."""
+    with SimulatedExchange(SyntheticMarket(seed=27, speed=0.5, history_ms=20 * MINUTE_MS)) as exchange:
+        app = serve(**venues_at(exchange), history=10)
+        wait_until(lambda: app.hub.instruments())
+        url = f"{app.url}{URL}?exchange={venue}&symbol=YFIUSDT&tf=1m"
+        answer = httpx.get(url, timeout=30, trust_env=False)
+        feed = app.health(venue)["streams"]["YFIUSDT"]
+    assert answer.status_code == 200
+    assert feed["age_ms"] is None  # its first trade has not come
+    assert len(parts(answer.text)[1]) > 2
+    assert "# warning" not in answer.text
+
+
+def test_an_export_before_the_past_is_known_says_so(
+    serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the venue does not give it in time the answer is 503, never an empty table."""
+    monkeypatch.setattr(first_look, "_LONGEST_FETCHING_S", 2.5)
+    with SimulatedExchange(SyntheticMarket(seed=27, speed=0.5, history_ms=20 * MINUTE_MS)) as exchange:
+        exchange.faults.http(503, path=AGG_TRADES_PATH)
+        app = serve(**venues_at(exchange), history=10)
+        wait_until(lambda: app.hub.instruments())
+        url = f"{app.url}{URL}?exchange=binance&symbol=YFIUSDT&tf=1m"
+        answer = httpx.get(url, timeout=30, trust_env=False)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "3")
+    assert "no trade of YFIUSDT has been received yet (connecting, connected" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("state", "past_known", "warning"),
+    [
+        (State.REPAIRING, None, "the past is still being fetched"),
+        (State.CONNECTING, False, "the past is still being fetched"),
+        (State.CONNECTING, True, ""),
+        (State.DISCONNECTED, None, "no trades are received now"),
+        (State.LIVE, None, ""),
+        (State.STALE, None, ""),
+    ],
+)
+def test_rows_that_may_be_old_are_marked(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, state: State, past_known: bool | None, warning: str
+) -> None:
+    """A comment line says so; the columns are the same."""
+    monkeypatch.setattr(first_look, "_LONGEST_S", 0.1)
+    monkeypatch.setattr(first_look, "_LONGEST_FETCHING_S", 0.1)
+    status = StreamStatus(state, "by hand", None, past_known)
+    monkeypatch.setattr(setting.source, "status", lambda _symbol: status)
+    answer = client_of(setting).get(URL, query_string=QUERY)
+    assert answer.status_code == 200
+    assert len(parts(answer.text)[1]) == 3
+    assert ("# warning: " in answer.text) == bool(warning)
+    assert warning in answer.text
