@@ -106,7 +106,7 @@ def _register_tick(app: Dash, hub: Hub, journal: TickerJournal, days: DayLines) 
         State("rows-in-view", "data"),
         prevent_initial_call=True,
     )
-    def tick(beat: object, have: object, in_view: object) -> tuple[Any, ...]:
+    def tick(_beat: object, have: object, in_view: object) -> tuple[Any, ...]:
         days.look(row_keys(in_view, MAX_ROWS_IN_VIEW))
         _read_tickers(hub, journal, days)
         rows: Any = no_update
@@ -120,9 +120,8 @@ def _register_tick(app: Dash, hub: Hub, journal: TickerJournal, days: DayLines) 
         lines = venue_lines(hub)
         is_same = [list(line) for line in lines] == known.get("venues")
         strip = no_update if is_same else venue_strip(lines)
-        return rows, transaction, strip, {"rows": list(cursor), "venues": lines, "beat": beat}
+        return rows, transaction, strip, {"rows": list(cursor), "venues": lines}
 
-    in_browser(app, "server", "beat", Input("table-cursor", "data"))
     in_browser(
         app,
         "symbols",
