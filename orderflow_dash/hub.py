@@ -197,11 +197,11 @@ class Hub:
         return instrument
 
     def price(self, instrument: Instrument) -> int | None:
-        """The last price known, in ticks; None where the venue has not told one."""
+        """The last price known, in ticks; None where the venue has not told one, or one below a tick."""
         ticker = self._board.rows.get((instrument.venue, instrument.symbol))
         if ticker is None or ticker.last is None:
             return None
-        return int(ticker.last / instrument.tick)
+        return int(ticker.last / instrument.tick) or None
 
     def tickers(self) -> TickerBoard:
         """The tickers of all venues; keeps them live for a while."""

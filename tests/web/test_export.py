@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 
 from orderflow_dash.exchanges.binance_rest import AGG_TRADES_PATH
 from orderflow_dash.feeds.feed import StreamStatus
-from orderflow_dash.market import MINUTE_MS, State
+from orderflow_dash.market import MINUTE_MS, State, Ticker
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from orderflow_dash.view import ViewKey
 from orderflow_dash.watch_places import WatchLimits
@@ -36,6 +36,7 @@ from orderflow_dash.web.export import (
 )
 from orderflow_dash.web.query import parse_view_query
 from tests.conftest import Served, venues_at, wait_until
+from tests.exchanges.frames import instrument
 from tests.test_hub import BTC, Setting, at
 
 URL = f"/{PATH}"
@@ -404,3 +405,15 @@ def test_rows_that_may_be_old_are_marked(
     assert len(parts(answer.text)[1]) == 3
     assert ("# warning: " in answer.text) == bool(warning)
     assert warning in answer.text
+
+
+@pytest.mark.parametrize("tick", ["1", "100000000000000000", "0.000000000000000001"])
+def test_a_tick_beyond_the_price_is_no_failure(tick: str) -> None:
+    """A venue lists an absurd tick: the price is less than one of it, and the step is that tick."""
+    setting = Setting()
+    odd = instrument("ODDUSDT", tick, "0.001")
+    setting.listed.instruments["ODDUSDT"] = odd
+    setting.board.rows = {(odd.venue, odd.symbol): Ticker(odd.symbol, last=Decimal("0.4"))}
+    answer = client_of(setting).get(URL, query_string={"symbol": "ODDUSDT"})
+    assert answer.status_code == 200
+    assert parts(answer.text)[1] == []
