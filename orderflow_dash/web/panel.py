@@ -75,7 +75,7 @@ def panel_content(view: View, theme: str, options: PanelOptions) -> PanelContent
             "now": current_value(candles, units),
             "since": _since(view, options, begins, candles[-1].open_ts if candles else 0),
             "units": f"times in UTC, volumes in {units.name}",
-            "unit": f"volumes in {units.name}",
+            "unit": f"in {units.name}",
             "fire": _fire(options, instrument),
         },
         cursor=cursor,

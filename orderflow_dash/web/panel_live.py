@@ -24,7 +24,7 @@ class PanelTexts(TypedDict):
     now: str  # the newest CVD, green or red as its line
     since: str  # where the CVD begins
     units: str  # of volumes and times
-    unit: str  # of volumes
+    unit: str  # of volumes, "in BTC"
     fire: str  # what counts as an imbalance
 
 

@@ -36,7 +36,7 @@ class ProfileTexts(NamedTuple):
     volume: str
     delta: str
     known: str  # "since 09:14, 62 % of the session"
-    unit: str  # "volumes in BTC"
+    unit: str  # of volumes, "in BTC"
 
 
 NO_TEXTS: Final = ProfileTexts("–", "–", "–", "–", "–", "–", "", "")
@@ -55,7 +55,7 @@ def profile_texts(
         volume=units.text(units.profile_volume(profile)),
         delta=units.signed(units.profile_delta(profile)),
         known=known_text(profile, kind),
-        unit=f"volumes in {units.name}",
+        unit=f"in {units.name}",
     )
 
 

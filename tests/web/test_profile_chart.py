@@ -118,7 +118,7 @@ def test_figures_are_exact_at_the_instrument_s_precision(profile, instrument) ->
         "3.750",
         "+0.250",
         texts.known,
-        "volumes in BTC",
+        "in BTC",
     )
 
 
@@ -127,7 +127,7 @@ def test_in_quote_each_trade_counts_at_its_own_price(profile, instrument) -> Non
     rows = (970_011, 1_500, 2_000), (970_000, 250, 0)
     vwap = Fraction(970_011 * 3_500 + 970_000 * 250, 3_750)
     texts = profile_texts(profile(*rows, vwap=vwap, step=1), instrument, ProfileKind.SESSION, QUOTE)
-    assert (texts.volume, texts.delta, texts.unit) == ("363,754", "+24,251", "volumes in USDT")
+    assert (texts.volume, texts.delta, texts.unit) == ("363,754", "+24,251", "in USDT")
     coarse = profile_texts(profile(*rows, vwap=vwap), instrument, ProfileKind.SESSION, QUOTE)
     assert (coarse.volume, coarse.delta) == (texts.volume, "–")
 
