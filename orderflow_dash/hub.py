@@ -197,7 +197,7 @@ class Hub:
         return instrument
 
     def price(self, instrument: Instrument) -> int | None:
-        """The last price known, in ticks; None where the venue has not told one, or one below a tick."""
+        """The last price known, in ticks; None where the venue gives none, or one below a tick."""
         ticker = self._board.rows.get((instrument.venue, instrument.symbol))
         if ticker is None or ticker.last is None:
             return None

@@ -247,8 +247,8 @@ class Settings(LimitSettings):
             alias="ORDERFLOW_TRUSTED_PROXIES",
             validate_default=True,
             description="networks of your proxies, by spaces; `unix` for peers of a unix socket:"
-            " with `proxy` they alone name the user; where set, nobody else's `X-Forwarded-*` headers"
-            " are believed",
+            " with `proxy` they alone name the user; where set, `X-Forwarded-*` headers of other"
+            " peers are not believed",
         ),
     ] = ""
     allowed_origins: Annotated[

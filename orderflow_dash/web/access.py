@@ -71,15 +71,15 @@ def _is_readable(request: Request) -> bool:
 
 
 def _is_for_us(request: Request, names: ServerNames) -> bool:
-    """Whether a request names this server: the one of its connection, and the one that a proxy tells.
+    """Whether a request names this server, by its own Host and by the one that a proxy reports.
 
     Over TLS the certificate has named it. Programs of old protocols name none; browsers always do.
     """
     if request.is_secure:
         return True
     before = request.environ.get("werkzeug.proxy_fix.orig", {}).get("HTTP_HOST")
-    told = {request.environ.get("HTTP_HOST"), before} - {None}
-    return all(names.include(str(host)) for host in told)
+    named = {request.environ.get("HTTP_HOST"), before} - {None}
+    return all(names.include(str(host)) for host in named)
 
 
 def _does_something(request: Request) -> bool:

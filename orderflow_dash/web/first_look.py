@@ -23,20 +23,20 @@ def await_history(
     *,
     is_whole: bool = False,
 ) -> None:
-    """Wait until a stream that has just begun has found what came before it: history at once.
+    """Wait until a stream that has just started has its history.
 
     Two seconds at most, ten while a silent symbol's past is asked for, and not beyond ``stopping``.
     ``is_whole``: ten seconds also while parts of it are still missing. ``pause`` waits so many seconds, and
     may raise where the client has gone.
     """
-    begun = time.monotonic()
+    started = time.monotonic()
     while not stopping.is_set():
         view.reach(lookback)
         status = view.status()
         if not view.is_reading and not is_pending(view):
             return
         is_fetching = status.past_known is False or (is_whole and status.state is State.REPAIRING)
-        if time.monotonic() - begun > (_LONGEST_FETCHING_S if is_fetching else _LONGEST_S):
+        if time.monotonic() - started > (_LONGEST_FETCHING_S if is_fetching else _LONGEST_S):
             break
         pause(_PAUSE_S)
     view.reach(lookback)

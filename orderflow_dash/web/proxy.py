@@ -60,5 +60,5 @@ def client_address() -> str:
 
 
 def current_client() -> Client:
-    """Who asks, as shared places count it: by address, and by the embed token that let the request in."""
+    """The client of this request, by address and by the embed token that let it in; for shared places."""
     return Client(client_address(), grant.token_digest())

@@ -55,15 +55,15 @@ def test_each_panel_has_settings_of_its_own_and_all_live(page: Page) -> None:
 
 
 def test_a_page_without_panels_raises_no_alarm(page: Page) -> None:
-    """Nothing is asked, so no answer is missing: for longer than a loss takes to be told."""
+    """Nothing is asked, so no answer is missing: for longer than a page waits before it reports a loss."""
     page.driver.get(f"{page.root}/compare")
     page.wait(lambda: page.count("#compare-add"), "the page")
     page.js(
-        "window.told = []; const place = document.getElementById('server-lost');"
-        " window.setInterval(() => window.told.push(place.textContent), 100);"
+        "window.alarms = []; const place = document.getElementById('server-lost');"
+        " window.setInterval(() => window.alarms.push(place.textContent), 100);"
     )
-    page.wait(lambda: page.js("return window.told.length") > 70, "seven seconds")
-    assert set(page.js("return window.told")) == {""}
+    page.wait(lambda: page.js("return window.alarms.length") > 70, "seven seconds")
+    assert set(page.js("return window.alarms")) == {""}
     page.driver.find_element(By.ID, "compare-add").send_keys("solusdt", Keys.ENTER)
     page.wait(lambda: symbols(page) == ["SOLUSDT"], "added")
     page.wait(lambda: page.chart()[0], "candles")

@@ -179,7 +179,9 @@ def test_a_table_that_lost_its_server_says_so(page: Page, short_lived) -> None:
     page.open("", url)
     page.wait(lambda: page.count(page.row("demo:BTCUSDT", "last")), "rows")
     end.set()
-    page.wait(lambda: "No answer from the server since" in page.text("#server-lost"), "the loss is told")
+    page.wait(
+        lambda: "No answer from the server since" in page.text("#server-lost"), "the page reports the loss"
+    )
 
 
 def test_changing_figures_move_nothing(page: Page) -> None:

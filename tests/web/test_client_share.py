@@ -121,10 +121,10 @@ def test_one_token_takes_a_quarter_of_the_views_from_any_addresses(app: Served) 
         assert take_panels(far, way, posts=1) == []  # six views that the token holds already
         held = {"exchange": "demo", "symbol": "BTCUSDT", "tf": "5m", "step": "0.1"}
         body = {"panels": [{"id": "x", "view": held, "cursor": None, "profile": None}]}
-        (told,) = far.post(way, json=body).json()
-        assert f"from this embed token: it has all {VIEWS // 4} places" in told["status"]["cause"]
-        (told,) = far.post("/api/panels", json=body).json()
-        assert "content" in told
+        (panel,) = far.post(way, json=body).json()
+        assert f"from this embed token: it has all {VIEWS // 4} places" in panel["status"]["cause"]
+        (panel,) = far.post("/api/panels", json=body).json()
+        assert "content" in panel
 
 
 def test_tokens_do_not_add_to_the_part_of_an_address(app: Served) -> None:
@@ -134,8 +134,8 @@ def test_tokens_do_not_add_to_the_part_of_an_address(app: Served) -> None:
         take_panels(greedy, f"/embed/t/{tokens[0]}/api/panels", posts=13)
         view = {"exchange": "demo", "symbol": "BTCUSDT", "tf": "5m", "step": "0.1"}
         body = {"panels": [{"id": "x", "view": view, "cursor": None, "profile": None}]}
-        (told,) = greedy.post(f"/embed/t/{tokens[1]}/api/panels", json=body).json()
-        assert f"from your address ({NEAR})" in told["status"]["cause"]
+        (panel,) = greedy.post(f"/embed/t/{tokens[1]}/api/panels", json=body).json()
+        assert f"from your address ({NEAR})" in panel["status"]["cause"]
 
 
 def test_one_address_takes_a_quarter_of_the_sockets(app: Served) -> None:

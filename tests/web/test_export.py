@@ -353,7 +353,7 @@ def test_a_reader_that_drips_is_given_up() -> None:
 
 @pytest.mark.parametrize("venue", ["binance", "bybit"])
 def test_the_first_export_of_a_silent_symbol_has_its_past(serve: Callable[..., Served], venue: str) -> None:
-    """Nobody watches it, and the market brings no trade of it meanwhile."""
+    """It is not watched, and the market brings no trade of it meanwhile."""
     with SimulatedExchange(SyntheticMarket(seed=27, speed=0.5, history_ms=20 * MINUTE_MS)) as exchange:
         app = serve(**venues_at(exchange), history=10)
         wait_until(lambda: app.hub.instruments())
