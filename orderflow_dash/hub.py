@@ -228,7 +228,8 @@ class Hub:
         try:
             yield view
         finally:
-            self._drop(key, client)
+            with self._lock:
+                self._drop_reference(key, client)
 
     def lease(self, holder: str, key: ViewKey, client: Client = ANYONE) -> View:
         """Begin or renew the lease of a client's holder: without a renewal it ends by itself.
@@ -358,10 +359,6 @@ class Hub:
         else:
             stream.begin()
         return stream
-
-    def _drop(self, key: ViewKey, client: Client) -> None:
-        with self._lock:
-            self._drop_reference(key, client)
 
     def _drop_reference(self, key: ViewKey, client: Client) -> None:
         stream = self._streams[key.venue, key.symbol]
