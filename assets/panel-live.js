@@ -5,8 +5,9 @@
 
   function writeAll(panel, texts, prefix = "") {
     for (const [name, text] of Object.entries(texts)) {
-      const place = panel.querySelector(`[data-live="${prefix}${name}"]`);
-      if (place) window.orderflow.liveText.write(place, text);
+      for (const place of panel.querySelectorAll(`[data-live="${prefix}${name}"]`)) {
+        window.orderflow.liveText.write(place, text);
+      }
     }
   }
 

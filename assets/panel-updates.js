@@ -51,7 +51,6 @@
     isAsking = true;
     const answers = await fetched(body);
     isAsking = false;
-    if (answers) window.dash_clientside.server.beat();
     asked.forEach((panel, index) => {
       if (answers && panels.has(panel)) show(panel, body.panels[index], answers[index]);
     });

@@ -34,7 +34,9 @@
       const wait = closedUntil - Date.now();
       if (wait > 0 && isBeat(String(url), options)) return nothingNew();
       if (wait > 0) await pause(wait);
+      window.dash_clientside.server.asked();
       const answer = await send(url, options);
+      if (answer.ok) window.dash_clientside.server.answered();
       if (answer.status !== 429) return answer;
       close(answer);
     }

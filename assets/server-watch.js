@@ -1,5 +1,6 @@
 /* Says so when the page has lost its server, or is refused by it: figures that no longer move must not look live.
-   Every answer of an interval callback is a beat; a page without beats is frozen. */
+   Only an answer that is due and does not come is a loss: a page that shows nothing live asks nothing.
+   `assets/rate-limit.js` reports what the page asks and what is answered. */
 (function () {
   "use strict";
 
@@ -11,6 +12,7 @@
       `Everything below is frozen since ${time} UTC and goes on by itself. Closing pages and panels helps.`,
   };
   let lastBeat = Date.now();
+  let dueSince = 0; // when the first question since the last answer was asked; 0 without one
   let visibleSince = Date.now();
   let pausedUntil = 0;
   let told = "";
@@ -28,7 +30,7 @@
 
   function beat() {
     lastBeat = Date.now();
-    pausedUntil = 0;
+    pausedUntil = dueSince = 0;
     tell("");
   }
 
@@ -38,19 +40,26 @@
   });
 
   window.setInterval(() => {
-    const silent = Date.now() - Math.max(lastBeat, visibleSince, pausedUntil);
-    if (!document.hidden && silent > LOST_AFTER_MS) tell("lost");
+    const silent = Date.now() - Math.max(dueSince, visibleSince, pausedUntil);
+    if (document.hidden || silent <= LOST_AFTER_MS) return;
+    if (dueSince) tell("lost");
+    else if (told === "paused") tell(""); // and nothing was asked since
   }, 500);
 
   window.dash_clientside = Object.assign(window.dash_clientside || {}, {
     server: {
-      beat: () => {
+      asked: () => {
+        dueSince = dueSince || Date.now();
+      },
+
+      answered: () => {
         beat();
       },
 
       /* The server answers, but has enough of this address until then (ms since the epoch). */
       paused: (until) => {
         pausedUntil = until;
+        dueSince = 0;
         tell("paused");
       },
     },

@@ -2,31 +2,15 @@
 (function () {
   "use strict";
 
-  const UNITS = [
-    [1e12, "T"],
-    [1e9, "B"],
-    [1e6, "M"],
-    [1e3, "k"],
-  ];
   const NOTHING = "–";
+  const MONEY_PLACES = 2;
   const TICK_MS = 1000;
   const COVERED_TICK_MS = 30000; // a panel lies over the table, which is dimmed and out of reach
 
   const withMinus = (text) => text.replace("-", "−");
 
-  /* Three significant digits with k, M, B or T. */
-  function compact(value) {
-    if (value === null || value === undefined) return NOTHING;
-    const size = Math.abs(value);
-    for (const [unit, letter] of UNITS) {
-      if (size >= unit * 0.9995) {
-        const scaled = value / unit;
-        const decimals = Math.abs(scaled) < 9.995 ? 2 : Math.abs(scaled) < 99.95 ? 1 : 0;
-        return withMinus(scaled.toFixed(decimals)) + letter;
-      }
-    }
-    return withMinus(value.toFixed(size < 10 ? 2 : size < 100 ? 1 : 0));
-  }
+  /* Amounts of money, as the whole page writes them short. */
+  const compact = (value) => window.orderflow.footprint.decimal.compact(value ?? NaN, MONEY_PLACES);
 
   function percent(value, decimals, signed) {
     if (value === null || value === undefined) return NOTHING;

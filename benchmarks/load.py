@@ -205,7 +205,8 @@ def _expect(line: str, wanted: str) -> None:
 def many_symbols() -> list[Row]:
     """200 symbols that trade 20,000 times a second in all, each with somebody who watches."""
     count, every_ms = 200, 10
-    with running(count, every_ms, ORDERFLOW_MAX_SERIES=str(count)) as app:
+    names = "ORDERFLOW_MAX_SERIES", "ORDERFLOW_MAX_SERIES_PER_CLIENT", "ORDERFLOW_MAX_VIEWS_PER_CLIENT"
+    with running(count, every_ms, **dict.fromkeys(names, str(count))) as app:
         root = app.root.replace("http", "ws")
         place = (root, str(count), str(count), str(every_ms), "1000", str(_WATCH_S))
         with _process("benchmarks.load_clients", *place) as clients:

@@ -11,6 +11,7 @@ from functools import partial
 from flask import Flask
 
 from . import __version__
+from .client_places import part_of
 from .exchanges.binance import BinanceProtocol, market_stream_url
 from .exchanges.bybit import BybitProtocol
 from .feeds.backoff import Backoff
@@ -35,6 +36,7 @@ from .settings import Settings
 from .simulator import SimulatedExchange, SyntheticMarket
 from .store.null import OFF, history_place, open_history
 from .store.retention import Retention
+from .watch_places import WatchLimits
 from .web import create_server
 from .web.open_sockets import open_sockets
 
@@ -96,10 +98,7 @@ class Application:
             grace_s=settings.grace,
             lease_s=settings.lease,
             coalesce_s=_COALESCE_S,
-            max_series=settings.max_series,
-            max_leases=settings.max_panels,
-            max_leases_per_client=settings.max_panels_per_client,
-            max_views=settings.max_views,
+            limits=_watch_limits(settings),
         )
         self.server: Flask = create_server(self.hub, settings, self.replay, self._days)
 
@@ -226,3 +225,14 @@ class Application:
         reconciler = Reconciler(feed.venue, klines, policy, clock)
         self._reconcilers.append(reconciler)
         return VenueLink(directory, feed, reconciler, kept, refetch_ms)
+
+
+def _watch_limits(settings: Settings) -> WatchLimits:
+    return WatchLimits(
+        panels=settings.max_panels,
+        panels_per_client=part_of(settings.max_panels, settings.max_panels_per_client),
+        views=settings.max_views,
+        views_per_client=part_of(settings.max_views, settings.max_views_per_client),
+        series=settings.max_series,
+        series_per_client=part_of(settings.max_series, settings.max_series_per_client),
+    )

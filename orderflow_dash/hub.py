@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
+from .client_places import ANYONE, Client, NoPlace
 from .feeds.board import TickerBoard
 from .feeds.lag import LagMeter
 from .market import Instrument, Venue
@@ -23,6 +24,7 @@ from .minute_book import MinuteBook
 from .refusal import quoted
 from .supervised import SupervisedThread
 from .view import Past, SeriesStream, TradeSource, View, ViewKey
+from .watch_places import COUNTED_IDLE_S, WatchLimits, WatchPlaces
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +106,6 @@ class VenueLink:
 class _Lease(NamedTuple):
     key: ViewKey
     until: float
-    client: str
 
 
 class Hub:
@@ -120,10 +121,7 @@ class Hub:
         grace_s: float = 30.0,
         lease_s: float = 15.0,
         coalesce_s: float = 0.0,
-        max_series: int = 200,
-        max_leases: int = 1_000,
-        max_leases_per_client: int = 1_000,
-        max_views: int = 1_000,
+        limits: WatchLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._links = dict(links)
@@ -133,15 +131,13 @@ class Hub:
         self._grace_s = grace_s
         self._lease_s = lease_s
         self._coalesce_s = coalesce_s
-        self._max_series = max_series
-        self._max_leases = max_leases
-        self._max_leases_per_client = max_leases_per_client
-        self._max_views = max_views
+        limits = limits or WatchLimits()
+        self._max_series = limits.series
         self._clock = clock
         self._lock = threading.Lock()
         self._streams: dict[tuple[Venue, str], SeriesStream] = {}
-        self._view_references: dict[ViewKey, int] = {}
-        self._leases: dict[str, _Lease] = {}
+        self._leases: dict[tuple[Client, str], _Lease] = {}
+        self._places = WatchPlaces(limits)
         self.stopping = threading.Event()
         self._sweeper = SupervisedThread(self._sweep_on, name="hub-sweeper", stopping=self.stopping)
 
@@ -247,50 +243,58 @@ class Hub:
     # -- watching ----------------------------------------------------------------------------
 
     @contextmanager
-    def watch(self, key: ViewKey) -> Iterator[View]:
-        """A reference for as long as the block runs. Raises as ``lease`` does."""
-        view = self._acquire(key)
+    def watch(self, key: ViewKey, client: Client = ANYONE) -> Iterator[View]:
+        """A reference for as long as the block runs, counted for ``client``. Raises as ``lease`` does."""
+        view = self._acquire(key, client)
         try:
             yield view
         finally:
-            self._drop(key)
+            with self._lock:
+                self._drop_reference(key, client)
 
-    def lease(self, holder: str, key: ViewKey, client: str = "") -> View:
-        """Begin or renew a holder's lease: without a renewal it ends by itself.
+    def lease(self, holder: str, key: ViewKey, client: Client = ANYONE) -> View:
+        """Begin or renew the lease of a client's holder: without a renewal it ends by itself.
 
-        A holder has one lease; asking for another key gives the old one back. ``client`` is the address
-        that it counts for. Raises as ``instrument`` does, and Unavailable where all places are taken.
+        A holder has one lease; asking for another key gives the old one back. Holders of other clients are
+        others, whatever they are called. Raises as ``instrument`` does, and Unavailable where the limit of
+        all clients or of this one is reached.
         """
         if (view := self.renewed(holder, key, client)) is not None:
             return view
-        until = self._clock() + self._lease_s
+        place, until = (client, holder), self._clock() + self._lease_s
+        panels = self._places.panels
         with self._lock:
-            held = self._leases.get(holder)
-            if held is None:
-                self._refuse_beyond_places(client)
-        view = self._acquire(key, None if held is None else held.key)
+            with _as_unavailable():
+                panels.check(client, place)
+            panels.hold(client, place)
+            held = self._leases.get(place)
+        try:
+            view = self._acquire(key, client, None if held is None else held.key)
+        except BaseException:
+            with self._lock:
+                panels.give_back(client, place)
+            raise
         with self._lock:
-            held = self._leases.get(holder)
-            self._leases[holder] = _Lease(key, until, client)
-        if held is not None:
-            self._drop(held.key)
+            held = self._leases.get(place)
+            self._leases[place] = _Lease(key, until)
+            if held is not None:
+                panels.give_back(client, place)
+                self._drop_reference(held.key, client)
         return view
 
-    def renewed(self, holder: str, key: ViewKey, client: str = "") -> View | None:
-        """Renew a lease that the holder has on this key; None where it has none."""
+    def renewed(self, holder: str, key: ViewKey, client: Client = ANYONE) -> View | None:
+        """Renew a lease that the client's holder has on this key; None where it has none."""
         with self._lock:
-            held = self._leases.get(holder)
+            held = self._leases.get((client, holder))
             if held is None or held.key != key:
                 return None
-            self._leases[holder] = _Lease(key, self._clock() + self._lease_s, client)
+            self._leases[client, holder] = _Lease(key, self._clock() + self._lease_s)
             return self._streams[key.venue, key.symbol].views[key.timeframe, key.step]
 
-    def release(self, holder: str) -> None:
-        """Give a lease back; one that is not there is no error."""
+    def release(self, holder: str, client: Client = ANYONE) -> None:
+        """Give the lease of a client's holder back; one that is not there is no error."""
         with self._lock:
-            held = self._leases.pop(holder, None)
-        if held is not None:
-            self._drop(held.key)
+            self._end_lease((client, holder))
 
     def begin_anew(self, move: Callable[[], None]) -> None:
         """Begin every series anew at another time: ``move`` changes what the venues serve meanwhile.
@@ -340,45 +344,32 @@ class Hub:
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _refuse_beyond_places(self, client: str) -> None:
-        """Raise Unavailable where nobody, or not this client, may have one panel more."""
-        most, most_each = self._max_leases, self._max_leases_per_client
-        if len(self._leases) >= most:
-            raise Unavailable(
-                f"too many panels are open: all {most} places are taken. Close one and try again"
-            )
-        if sum(lease.client == client for lease in self._leases.values()) >= most_each:
-            raise Unavailable(
-                f"too many panels are open from your address{f' ({client})' if client else ''}:"
-                f" it has all {most_each} places that one address may have. Close one and try again"
-            )
-
-    def _acquire(self, key: ViewKey, instead_of: ViewKey | None = None) -> View:
+    def _acquire(self, key: ViewKey, client: Client, instead_of: ViewKey | None = None) -> View:
         """A reference to a view; the one that is given back for it, if any, makes room for it."""
         instrument = self.instrument(key.venue, key.symbol)
+        symbol = key.venue, key.symbol
         with self._lock:
-            if key not in self._view_references:
-                leaving = instead_of is not None and self._view_references.get(instead_of) == 1
-                if len(self._view_references) - leaving >= self._max_views:
-                    raise Unavailable(
-                        f"too many views are open: all {self._max_views} places for another timeframe or step"
-                        " of a symbol are taken. Take one that is watched already, or close a panel"
-                    )
-            stream = self._streams.get((key.venue, key.symbol))
-            if stream is None and len(self._streams) >= self._max_series:
-                raise Unavailable(
-                    f"all {self._max_series} symbols that may stream at once do; try again later"
-                )
+            with _as_unavailable():
+                self._places.check(client, key, instead_of)
+            stream = self._streams.get(symbol)
             if stream is None:
-                stream = self._streams[key.venue, key.symbol] = self._begun(instrument)
+                self._make_room()
+                stream = self._streams[symbol] = self._begun(instrument)
+            self._places.hold(client, key)
             stream.references += 1
             stream.idle_since = None
-            self._view_references[key] = self._view_references.get(key, 0) + 1
             place = key.timeframe, key.step
             view = stream.views.get(place)
             if view is None:
                 view = stream.views[place] = View(key, stream, self._coalesce_s)
             return view
+
+    def _make_room(self) -> None:
+        """End the stream that has been idle longest, where all may run no more without it."""
+        if len(self._streams) < self._max_series:
+            return
+        idle = [symbol for symbol in self._streams if symbol not in self._places.symbols]
+        self._end(min(idle, key=lambda symbol: self._streams[symbol].idle_since or 0.0))
 
     def _begun(self, instrument: Instrument) -> SeriesStream:
         link = self._links[instrument.venue]
@@ -390,16 +381,20 @@ class Hub:
             stream.begin()
         return stream
 
-    def _drop(self, key: ViewKey) -> None:
-        with self._lock:
-            stream = self._streams[key.venue, key.symbol]
-            stream.references -= 1
-            self._view_references[key] -= 1
-            if not self._view_references[key]:
-                del self._view_references[key]
-                del stream.views[key.timeframe, key.step]
-            if not stream.references:
-                stream.idle_since = self._clock()
+    def _drop_reference(self, key: ViewKey, client: Client) -> None:
+        stream = self._streams[key.venue, key.symbol]
+        stream.references -= 1
+        self._places.give_back(client, key, is_last=not stream.references)
+        if key not in self._places.views:
+            del stream.views[key.timeframe, key.step]
+        if not stream.references:
+            stream.idle_since = self._clock()
+
+    def _end_lease(self, place: tuple[Client, str]) -> None:
+        held = self._leases.pop(place, None)
+        if held is not None:
+            self._places.panels.give_back(place[0], place)
+            self._drop_reference(held.key, place[0])
 
     def _sweep_on(self) -> None:
         while not self.stopping.wait(_SWEEP_S):
@@ -409,18 +404,27 @@ class Hub:
         """Release expired leases, then streams that nobody watched for the grace period."""
         now = self._clock()
         with self._lock:
-            expired = [holder for holder, lease in self._leases.items() if lease.until < now]
-            keys = [self._leases.pop(holder).key for holder in expired]
-        for key in keys:
-            self._drop(key)
-        with self._lock:
-            idle = [
-                place
-                for place, stream in self._streams.items()
-                if stream.idle_since is not None and now - stream.idle_since >= self._grace_s
-            ]
-            ended = [self._streams.pop(place) for place in idle]
-            for stream in ended:
-                stream.end()  # under the lock: a new watcher must not meet a stream that is about to end
-                if self._history is not None:
-                    self._history.end(stream)
+            for place in [place for place, lease in self._leases.items() if lease.until < now]:
+                self._end_lease(place)
+            for symbol, stream in list(self._streams.items()):
+                idle_s = 0.0 if stream.idle_since is None else now - stream.idle_since
+                if stream.idle_since is not None and idle_s >= self._grace_s:
+                    self._end(symbol)
+                elif idle_s >= COUNTED_IDLE_S:
+                    self._places.stop_counting_idle(symbol)
+
+    def _end(self, symbol: tuple[Venue, str]) -> None:
+        """End an idle stream; under the lock, because a new watcher must not meet one that is ending."""
+        self._places.stop_counting_idle(symbol)
+        stream = self._streams.pop(symbol)
+        stream.end()
+        if self._history is not None:
+            self._history.end(stream)
+
+
+@contextmanager
+def _as_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except NoPlace as error:
+        raise Unavailable(str(error)) from None

@@ -1,6 +1,7 @@
 """How much one client address, and all of them together, may ask: part of the one table of settings.
 
-A rate counts requests of one client address; an office of many people is one address.
+A rate counts requests of one client address; an office of many people is one address. A client that an embed
+token let in counts for its address and for the token: each has the limit of one client.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ class LimitSettings(BaseSettings):
     max_sockets_per_client: Annotated[
         int,
         Field(
-            ge=1,
+            ge=0,
             le=2000,
             alias="ORDERFLOW_MAX_SOCKETS_PER_CLIENT",
-            description="most of them from one client address",
+            description="most of them for one client; 0: a quarter",
         ),
-    ] = 80
+    ] = 0
     max_panels: Annotated[
         int,
         Field(ge=1, le=10_000, alias="ORDERFLOW_MAX_PANELS", description="most panels open on pages"),
@@ -34,16 +35,25 @@ class LimitSettings(BaseSettings):
     max_panels_per_client: Annotated[
         int,
         Field(
-            ge=1,
+            ge=0,
             le=10_000,
             alias="ORDERFLOW_MAX_PANELS_PER_CLIENT",
-            description="most of them from one client address",
+            description="most of them for one client; 0: a quarter",
         ),
-    ] = 600
+    ] = 0
     max_series: Annotated[
         int,
         Field(ge=1, le=2000, alias="ORDERFLOW_MAX_SERIES", description="most symbols streamed at once"),
     ] = 200
+    max_series_per_client: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=2000,
+            alias="ORDERFLOW_MAX_SERIES_PER_CLIENT",
+            description="most of them for one client; 0: a quarter",
+        ),
+    ] = 0
     max_views: Annotated[
         int,
         Field(
@@ -53,6 +63,15 @@ class LimitSettings(BaseSettings):
             description="most views derived at once: each timeframe and step of a symbol that is watched",
         ),
     ] = 300
+    max_views_per_client: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10_000,
+            alias="ORDERFLOW_MAX_VIEWS_PER_CLIENT",
+            description="most of them for one client; 0: a quarter",
+        ),
+    ] = 0
     callback_rate: Annotated[
         int,
         Field(

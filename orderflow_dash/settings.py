@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
 
+from .access.hosts import check_allowed_hosts
 from .access.setting_checks import (
     check_allowed_origins,
     check_secret_key,
@@ -245,8 +246,9 @@ class Settings(LimitSettings):
         Field(
             alias="ORDERFLOW_TRUSTED_PROXIES",
             validate_default=True,
-            description="networks whose peers may name the user with `proxy`, by spaces;"
-            " `unix` for peers of a unix socket",
+            description="networks of your proxies, by spaces; `unix` for peers of a unix socket:"
+            " with `proxy` they alone name the user; where set, `X-Forwarded-*` headers of other"
+            " peers are not believed",
         ),
     ] = ""
     allowed_origins: Annotated[
@@ -256,6 +258,15 @@ class Settings(LimitSettings):
             alias="ORDERFLOW_ALLOWED_ORIGINS",
             description="further pages that may open the socket, such as `https://portal.example`, by spaces;"
             " `null` for sandboxed frames",
+        ),
+    ] = ""
+    allowed_hosts: Annotated[
+        str,
+        AfterValidator(check_allowed_hosts),
+        Field(
+            alias="ORDERFLOW_ALLOWED_HOSTS",
+            description="names under which the app is served without TLS and without access control,"
+            " such as `flow.lan`, by spaces",
         ),
     ] = ""
     prefix: Annotated[

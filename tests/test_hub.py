@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orderflow_dash.client_places import Client
 from orderflow_dash.exchanges.binance import BinanceProtocol, market_stream_url
 from orderflow_dash.exchanges.protocol import TradeBatch
 from orderflow_dash.feeds.board import TickerBoard
@@ -21,11 +22,13 @@ from orderflow_dash.hub import Hub, Unavailable, UnknownSymbol, VenueLink
 from orderflow_dash.market import MINUTE_MS, Instrument, State, Ticker, Timeframe, Trade, Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from orderflow_dash.view import SeriesStream, View, ViewKey
+from orderflow_dash.watch_places import WatchLimits
 from tests.conftest import wait_until
 from tests.exchanges.frames import instrument
 from tests.feeds.venue_server import QUICK
 from tests.footprint.reference import START, ordered_trades, plain_candles, poc_of, wild_trades
 
+NEAR, FAR = Client("192.0.2.1"), Client("192.0.2.2")
 BTC, ETH = instrument("BTCUSDT", "0.1", "0.001"), instrument("ETHUSDT", "0.01", "0.001")
 
 
@@ -95,7 +98,8 @@ class Setting:
             Venue.BINANCE: VenueLink(self.listed, self.source),
             Venue.BYBIT: VenueLink(Listed(), Source()),
         }
-        self.hub = Hub(links, self.board, grace_s=30, lease_s=15, clock=lambda: self.now, **options)
+        timing = {"grace_s": 30, "lease_s": 15, "clock": lambda: self.now}
+        self.hub = Hub(links, self.board, **(timing | options))
 
     def later(self, seconds: float) -> None:
         """Time passes, and the sweeper comes round."""
@@ -594,7 +598,7 @@ def test_threads_that_watch_lease_and_release_while_trades_flow():
             hub.release(f"tab{number % 2}")
         hub.sweep()
         assert (hub.health()["series"], hub.health()["views"], hub.health()["leases"]) == (0, 0, 0)
-        assert hub._view_references == {}
+        assert [len(each) for each in vars(hub._places).values()] == [0, 0, 0, 0]
         wait_until(lambda: not exchange.connections)
         feed.stop()
     assert seen
@@ -618,11 +622,16 @@ def test_two_watchers_of_a_real_feed_see_the_same_and_the_connection_goes_with_t
         feed.stop()
 
 
+def limited(**limits: int) -> Setting:
+    """A hub with limits of its own."""
+    return Setting(limits=WatchLimits(**limits))
+
+
 def test_no_more_symbols_stream_than_may() -> None:
     """A symbol beyond the bound is refused with the bound; one that streams already has room for more."""
-    setting = Setting(max_series=1)
+    setting = limited(series=1)
     with setting.hub.watch(key()), setting.hub.watch(key(step=5)):
-        with pytest.raises(Unavailable, match="all 1 symbols"):
+        with pytest.raises(Unavailable, match="too many symbols are open: all 1 places"):
             setting.hub.lease("page", key("ETHUSDT"))
         assert setting.counts == (1, 2, 0)
     setting.later(31)
@@ -632,7 +641,7 @@ def test_no_more_symbols_stream_than_may() -> None:
 
 def test_no_more_panels_open_than_may() -> None:
     """A holder beyond the bound is refused with the bound; those who hold a lease keep and change it."""
-    setting = Setting(max_leases=2)
+    setting = limited(panels=2)
     setting.hub.lease("one", key())
     setting.hub.lease("two", key())
     with pytest.raises(Unavailable, match="all 2 places"):
@@ -645,29 +654,48 @@ def test_no_more_panels_open_than_may() -> None:
 
 def test_no_client_has_more_panels_than_one_may() -> None:
     """The refusal names the address and what to do; another address has places, and so has a closed panel."""
-    setting = Setting(max_leases=10, max_leases_per_client=2)
-    setting.hub.lease("one", key(), "192.0.2.1")
-    setting.hub.lease("two", key("ETHUSDT"), "192.0.2.1")
+    setting = limited(panels=10, panels_per_client=2)
+    setting.hub.lease("one", key(), NEAR)
+    setting.hub.lease("two", key("ETHUSDT"), NEAR)
     with pytest.raises(Unavailable, match=r"from your address \(192\.0\.2\.1\): it has all 2 .* Close one"):
-        setting.hub.lease("three", key(), "192.0.2.1")
-    setting.hub.lease("one", key(step=5), "192.0.2.1")
-    setting.hub.lease("three", key(), "192.0.2.2")
-    setting.hub.release("two")
-    setting.hub.lease("four", key(), "192.0.2.1")
+        setting.hub.lease("three", key(), NEAR)
+    setting.hub.lease("one", key(step=5), NEAR)
+    setting.hub.lease("three", key(), FAR)
+    setting.hub.release("two", NEAR)
+    setting.hub.lease("four", key(), NEAR)
     setting.later(16)
     assert setting.counts[1:] == (0, 0)
-    setting.hub.lease("five", key(), "192.0.2.1")
+    setting.hub.lease("five", key(), NEAR)
+
+
+def test_a_refused_panel_takes_no_place() -> None:
+    """A panel of an unknown symbol, again and again, leaves the places of its client free."""
+    setting = limited(panels=2, panels_per_client=1)
+    for _ in range(3):
+        with pytest.raises(UnknownSymbol):
+            setting.hub.lease("one", key("NOPEUSDT"), NEAR)
+    setting.hub.lease("two", key(), NEAR)
+
+
+def test_no_client_releases_the_panel_of_another() -> None:
+    """Two clients use the same name for a panel: each has its own."""
+    setting = Setting()
+    setting.hub.lease("panel", key(), NEAR)
+    setting.hub.lease("panel", key(step=5), FAR)
+    setting.hub.release("panel", FAR)
+    assert setting.hub.renewed("panel", key(), NEAR) is not None
+    assert setting.counts == (1, 1, 1)
 
 
 def test_no_more_views_are_derived_than_may_be() -> None:
     """Many steps of one symbol end at the bound; views that are there are shared beyond it."""
-    setting = Setting(max_views=3)
+    setting = limited(views=3)
     for step in (1, 2, 3):
         setting.hub.lease(f"step {step}", key(step=step))
     for refused in (key(step=4), key(timeframe=Timeframe.H1), key("ETHUSDT")):
-        with pytest.raises(Unavailable, match="all 3 places for another timeframe or step"):
+        with pytest.raises(Unavailable, match="too many views are open: all 3 places"):
             setting.hub.lease("another", refused)
-        with pytest.raises(Unavailable, match="Take one that is watched already"), setting.hub.watch(refused):
+        with pytest.raises(Unavailable, match="that you watch already"), setting.hub.watch(refused):
             pass
     assert setting.counts == (1, 3, 3)
     with setting.hub.watch(key(step=2)):
@@ -680,7 +708,7 @@ def test_no_more_views_are_derived_than_may_be() -> None:
 
 def test_a_panel_changes_its_step_where_every_view_is_taken() -> None:
     """What it leaves makes room for what it takes, unless others watch that too."""
-    setting = Setting(max_views=2)
+    setting = limited(views=2)
     setting.hub.lease("one", key(step=1))
     setting.hub.lease("two", key(step=2))
     setting.hub.lease("two", key(step=3))
@@ -689,3 +717,70 @@ def test_a_panel_changes_its_step_where_every_view_is_taken() -> None:
     with pytest.raises(Unavailable, match="too many views"):
         setting.hub.lease("two", key(step=4))
     assert setting.counts == (1, 2, 3)
+
+
+def test_references_and_leases_count_for_the_same_client() -> None:
+    """A view by socket and one by panel are two of the client's two; the same view twice is one."""
+    setting = limited(views=8, views_per_client=2)
+    with setting.hub.watch(key(step=1), NEAR), setting.hub.watch(key(step=1), NEAR):
+        setting.hub.lease("one", key(step=2), NEAR)
+        setting.hub.lease("two", key(step=2), NEAR)
+        with pytest.raises(Unavailable, match=r"too many views .* \(192\.0\.2\.1\): it has all 2 places"):
+            setting.hub.lease("three", key(step=3), NEAR)
+        setting.hub.lease("one", key(step=3), FAR)
+    setting.hub.lease("three", key(step=3), NEAR)
+
+
+def test_a_view_of_another_client_counts_too() -> None:
+    """It costs the server little, yet a client without a place is refused it: it could keep it alone."""
+    setting = limited(views=8, views_per_client=1)
+    setting.hub.lease("theirs", key(step=2), FAR)
+    setting.hub.lease("one", key(step=1), NEAR)
+    with pytest.raises(Unavailable, match="it has all 1 places"):
+        setting.hub.lease("two", key(step=2), NEAR)
+
+
+def test_a_symbol_counts_for_its_last_client_until_its_stream_ends() -> None:
+    """Opening and closing one symbol after the other takes no more than the client's part."""
+    setting = limited(series=8, series_per_client=1)
+    with setting.hub.watch(key(), NEAR):
+        pass
+    with pytest.raises(Unavailable, match=r"too many symbols .* it has all 1 places"):
+        setting.hub.lease("one", key("ETHUSDT"), NEAR)
+    setting.hub.lease("one", key("ETHUSDT"), FAR)
+    setting.later(31)
+    setting.hub.lease("two", key("ETHUSDT"), NEAR)
+
+
+def test_an_idle_stream_counts_for_whoever_watched_it_last() -> None:
+    """A client that takes it over frees the one before."""
+    setting = limited(series=8, series_per_client=1)
+    with setting.hub.watch(key(), NEAR):
+        pass
+    with setting.hub.watch(key(), FAR):
+        setting.hub.lease("one", key("ETHUSDT"), NEAR)
+
+
+def test_an_idle_stream_of_a_long_grace_makes_room() -> None:
+    """It counts for its client for half a minute, and ends where its place is needed after that."""
+    setting = Setting(limits=WatchLimits(series=1), grace_s=3600)
+    with setting.hub.watch(key()):
+        pass
+    setting.later(29)
+    with pytest.raises(Unavailable, match="all 1 places"):
+        setting.hub.lease("page", key("ETHUSDT"))
+    setting.later(2)
+    assert setting.source.ended == []
+    setting.hub.lease("page", key("ETHUSDT"))
+    assert setting.source.ended == ["BTCUSDT"]
+
+
+def test_a_token_counts_for_itself_and_for_its_address() -> None:
+    """From many addresses it has the part of one client; many tokens of one address have that part too."""
+    setting = limited(views=8, views_per_client=1)
+    setting.hub.lease("one", key(step=1), Client("192.0.2.1", "a token"))
+    with pytest.raises(Unavailable, match="from this embed token: it has all 1 places"):
+        setting.hub.lease("two", key(step=2), Client("192.0.2.2", "a token"))
+    with pytest.raises(Unavailable, match=r"from your address \(192\.0\.2\.1\)"):
+        setting.hub.lease("two", key(step=2), Client("192.0.2.1", "another token"))
+    setting.hub.lease("two", key(step=2), Client("192.0.2.2", "another token"))

@@ -50,10 +50,10 @@
     return (whole > 0 ? "+" : "") + grouped(text(whole, decimals));
   }
 
-  /* Three significant digits with k, M, B or T, and never more decimals than the figure has. */
+  /* The short form of money and volumes, the only one of the page: three significant digits with k, M, B or T, no
+     space, and never more decimals than the figure has. web/number_text.py has the whole rule. */
   function compact(value, decimals) {
     if (!Number.isFinite(value)) return NOTHING;
-    if (value === 0) return "0";
     const size = Math.abs(value);
     for (const [unit, letter] of UNITS) {
       if (size >= unit * 0.9995) {
@@ -63,7 +63,8 @@
       }
     }
     const wanted = size < 9.995 ? (size < 0.9995 ? 2 - Math.floor(Math.log10(size)) : 2) : size < 99.95 ? 1 : 0;
-    return value.toFixed(Math.min(wanted, decimals, 20)).replace("-", MINUS);
+    const shown = value.toFixed(Math.min(wanted, decimals, 20)).replace("-", MINUS);
+    return Number(shown.replace(MINUS, "")) === 0 ? "0" : shown;
   }
 
   /* A share in per cent with one decimal. */
@@ -73,5 +74,5 @@
     return Number(shown) === 0 ? "0.0" : shown.replace("-", MINUS);
   }
 
-  parts.decimal = { places, units, text, grouped, signed, compact, percent, NOTHING };
+  parts.decimal = { places, units, text, grouped, signed, compact, percent, NOTHING, MINUS };
 })();

@@ -3,7 +3,7 @@
   "use strict";
 
   const parts = window.orderflow.footprint;
-  const { compact, percent } = parts.decimal;
+  const { compact, percent, NOTHING } = parts.decimal;
 
   /* Volumes as they are shown: base currency, or quote currency at the price of the level. */
   class Units {
@@ -41,7 +41,6 @@
         least: options.minNotional * 10 ** (decimals.price + decimals.quantity),
         zeroOpposite: options.zeroOpposite,
       };
-      this._baseUnits = new Units(decimals, false);
       this._known = new WeakMap();
     }
 
@@ -90,19 +89,21 @@
     }
 
     /* The statistics below a candle: figure, text and what colours it. CVD and the extremes of delta are known
-       in base currency alone. */
+       in base currency alone: in quote a dash stands there, for no figure has another unit than the rest. */
     _statistics(candle, measured) {
-      const { units, _baseUnits: base } = this;
-      const inQuote = this._options.units === "quote";
+      const { units } = this;
+      const { inQuote } = units;
       const volume = inQuote ? measured.bidTotal + measured.askTotal : candle.bid + candle.ask;
       const delta = inQuote ? measured.askTotal - measured.bidTotal : candle.delta;
+      const inBase = (size, kind) =>
+        inQuote ? { size: 0, text: NOTHING, kind } : { size, text: units.short(size), kind };
       return [
         { size: volume, text: units.short(volume), kind: "volume" },
         { size: delta, text: units.short(delta), kind: "delta" },
         { size: volume ? delta / volume : 0, text: percent(delta, volume), kind: "delta" },
-        { size: candle.min_delta, text: base.short(candle.min_delta), kind: "delta" },
-        { size: candle.max_delta, text: base.short(candle.max_delta), kind: "delta" },
-        { size: candle.cvd, text: base.short(candle.cvd), kind: "sign" },
+        inBase(candle.min_delta, "delta"),
+        inBase(candle.max_delta, "delta"),
+        inBase(candle.cvd, "sign"),
         { size: candle.n, text: compact(candle.n, 0), kind: "volume" },
       ];
     }

@@ -1,9 +1,10 @@
-/* The fixed readout of the hovered candle and level: every digit that the socket sent. */
+/* The fixed readout of the hovered candle and level: every digit that the socket sent; volumes in quote short, since
+   each level's are taken at the level's price. */
 (function () {
   "use strict";
 
   const parts = window.orderflow.footprint;
-  const { text, grouped, percent, NOTHING } = parts.decimal;
+  const { text, grouped, percent, NOTHING, MINUS } = parts.decimal;
   const { BUY, SELL, STACKED_BUY, STACKED_SELL } = parts.measures;
 
   const QUALITY_WORDS = {
@@ -14,18 +15,29 @@
   };
   const VERIFIED_WORDS = { true: " ✓", false: " ≠", null: "" };
 
+  /* How a size is written: lots with every digit, or what they are in quote. As all exact texts with a hyphen. */
+  function volumeWriter(units, decimals) {
+    if (!units.inQuote) return (lots) => text(lots, decimals.quantity);
+    return (size) => units.short(size).replace(MINUS, "-");
+  }
+
   /* The row of a candle that holds a level, as exact texts; all zero where nothing was traded. `to` is the highest of
      its levels where it has more than one. */
   function levelFigures(candle, rows, level, decimals) {
     const { low, high } = rows.span(level);
     const { levels } = candle;
+    const { units } = rows.exact;
     const sum = { bid: 0, ask: 0, n: 0 };
     for (let index = 0; index < levels.p.length; index++) {
       const isIn = levels.p[index] >= low * rows.step && levels.p[index] <= high * rows.step;
-      if (isIn) for (const name of Object.keys(sum)) sum[name] += levels[name][index];
+      if (!isIn) continue;
+      const weight = units.weight(levels.p[index]);
+      sum.bid += levels.bid[index] * weight;
+      sum.ask += levels.ask[index] * weight;
+      sum.n += levels.n[index];
     }
     const flag = rows.flags(candle, level);
-    const volume = (lots) => text(lots, decimals.quantity);
+    const volume = volumeWriter(units, decimals);
     const price = (row) => text(row * rows.step, decimals.price);
     return {
       p: price(low),
@@ -46,8 +58,11 @@
     if (!candle) return null;
     const { decimals } = series;
     const price = (units) => text(units, decimals.price);
-    const volume = (lots) => text(lots, decimals.quantity);
-    const { valueArea } = rows.exact.of(candle);
+    const { units } = rows.exact;
+    const volume = volumeWriter(units, decimals);
+    const { valueArea, bidTotal, askTotal } = rows.exact.of(candle);
+    const [bid, ask] = units.inQuote ? [bidTotal, askTotal] : [candle.bid, candle.ask];
+    const inBase = (lots) => (units.inQuote ? NOTHING : volume(lots));
     return {
       open_ts: candle.open_ts,
       rev: candle.rev,
@@ -57,14 +72,14 @@
       high: price(candle.high),
       low: price(candle.low),
       close: price(candle.close),
-      bid: volume(candle.bid),
-      ask: volume(candle.ask),
-      volume: volume(candle.bid + candle.ask),
-      delta: volume(candle.delta),
-      deltaPercent: percent(candle.delta, candle.bid + candle.ask),
-      minDelta: volume(candle.min_delta),
-      maxDelta: volume(candle.max_delta),
-      cvd: volume(candle.cvd),
+      bid: volume(bid),
+      ask: volume(ask),
+      volume: volume(bid + ask),
+      delta: volume(ask - bid),
+      deltaPercent: percent(ask - bid, bid + ask),
+      minDelta: inBase(candle.min_delta),
+      maxDelta: inBase(candle.max_delta),
+      cvd: inBase(candle.cvd),
       n: candle.n,
       poc: price(candle.poc),
       valueAreaHigh: valueArea ? price(valueArea.high) : NOTHING,

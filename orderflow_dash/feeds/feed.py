@@ -33,11 +33,16 @@ _TELLING = (State.LIVE, State.DISCONNECTED, State.REPAIRING, State.CONNECTING, S
 
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
-    """State of one symbol's stream. ``age_ms``: since its last trade came; None before the first."""
+    """State of one symbol's stream. ``age_ms``: since its last trade came; None before the first.
+
+    ``past_known``: whether the past of a stream without a trade has been asked for; None where it is not, and
+    once there is a trade.
+    """
 
     state: State
     detail: str
     age_ms: int | None
+    past_known: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +185,7 @@ class Feed:
         if self._repairer is not None and self._repairer.busy(stream):
             return StreamStatus(State.REPAIRING, "fetching trades that are missing", age_ms)
         if last is None or age_ms is None:
-            return StreamStatus(State.CONNECTING, "connected, waiting for a trade", None)
+            return StreamStatus(State.CONNECTING, "connected, waiting for a trade", None, stream.past_known)
         if is_silent:
             usual = f"more than {stream.rhythm.patience:.0f} s is unusual for {symbol}"
             return StreamStatus(State.STALE, f"no trade for {now - last:.0f} s; {usual}", age_ms)

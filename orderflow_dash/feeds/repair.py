@@ -30,7 +30,7 @@ _PAGE = 1_000  # the most that both venues give at once
 _WINDOW_MS = 3_600_000 - 1  # Binance wants start and end less than an hour apart
 _MOST_WEIGHT = 2_000  # of Binance's 2,400 a minute, with whatever else the venue is asked
 _SETTLE_S = 0.3  # a hole that was only a matter of order closes by itself
-_SILENT_S = 3.0  # most symbols have traded by then; one that has not has a past all the same
+_SILENT_S = 1.0  # most symbols have traded by then; one that has not has a past all the same
 _SEEK_AGAIN_S = 30.0
 _BACKOFF_S = 0.5, 30.0
 _MOST_REFUSALS = 4
@@ -42,6 +42,7 @@ class Fillable(Protocol):
     instrument: Instrument
     ended: bool
     trades: int  # that it has passed on
+    past_known: bool | None  # whether the past of a silent stream has been asked for
 
     def begin_with(self, batch: TradeBatch) -> None:
         """Start with a trade of the past, where none has come from the stream."""
@@ -375,6 +376,7 @@ class Repairer:
     def seek(self, stream: Fillable) -> None:
         """Should a stream stay silent, begin it with the venue's newest trade: its past can be had."""
         if self._history_ms:
+            stream.past_known = False
             self._jobs.append(Job(stream, None, time.monotonic() + _SILENT_S, is_seek=True))
             self._wake.set()
 
@@ -452,6 +454,7 @@ class Repairer:
             job.due = time.monotonic() + _SEEK_AGAIN_S
             return False
         job.stream.begin_with(batch)
+        job.stream.past_known = True
         return True
 
     def _next(self) -> Job | None:

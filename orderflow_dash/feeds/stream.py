@@ -38,6 +38,7 @@ class TradeStream:
         self.symbol = instrument.symbol
         self.topic = topic
         self.ended = False
+        self.past_known: bool | None = None  # of a silent stream; None while it is not asked for
         self.repaired = 0  # trades that came by request
         # No cycle: what an ended symbol held would stay until the collector has gone through everything.
         self.continuity = continuity(weakref.proxy(self))

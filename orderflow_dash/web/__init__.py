@@ -33,7 +33,7 @@ def create_server(
     app = create_dash(hub, settings, replay, days)
     server: Flask = app.server
     is_guarded = settings.access != "none"
-    believe_proxies(server, settings.proxy_hops)
+    believe_proxies(server, settings.proxy_hops, settings.trusted_proxies)
     may_update = limit_rates(server, settings)
     spare_bytes(server)
     send_headers(server, app.csp_hashes(), settings.frame_ancestors, is_guarded=is_guarded)

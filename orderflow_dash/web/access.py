@@ -12,6 +12,7 @@ from typing import Final
 from flask import Flask, Request, Response, request
 
 from ..access.embed_token import EmbedTokens
+from ..access.hosts import ServerNames
 from ..access.origins import Origins
 from ..settings import Settings
 from . import grant
@@ -20,12 +21,19 @@ from .gates import gate_of, refused
 
 OPEN: Final = frozenset({"health", "ready"})  # endpoints
 
+_LONGEST_HOST: Final = 80
+_FOREIGN_HOST: Final = (
+    "this server has no name {host!r}; open it by https, by its address, or by a name that"
+    " ORDERFLOW_ALLOWED_HOSTS lists"
+)
 _HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def guard_access(server: Flask, settings: Settings) -> None:
     """Guard a server whose routes are all there, and give its embeddable panel routes for tokens."""
     gate = gate_of(settings)
+    names = ServerNames(settings.allowed_hosts, settings.allowed_origins)
+    is_open = settings.access == "none"
     origins = Origins(settings.allowed_origins)
     is_key_set = "secret_key" in settings.model_fields_set
     tokens = EmbedTokens(settings.secret_key.get_secret_value())
@@ -34,6 +42,13 @@ def guard_access(server: Flask, settings: Settings) -> None:
     def guard() -> Response | None:
         if not _is_readable(request):
             return refused(400, "the query is no UTF-8")
+        if is_open and not _is_for_us(request, names):
+            if request.endpoint in OPEN:
+                grant.mark_stranger()
+                return None
+            return refused(
+                403, _FOREIGN_HOST.format(host=request.environ.get("HTTP_HOST", "")[:_LONGEST_HOST])
+            )
         if _does_something(request) and not _is_ours(request, origins):
             return refused(403, "this page may not do that here")
         if frames.is_meant(request):
@@ -53,6 +68,18 @@ def _is_readable(request: Request) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _is_for_us(request: Request, names: ServerNames) -> bool:
+    """Whether a request names this server, by its own Host and by the one that a proxy reports.
+
+    Over TLS the certificate has named it. Programs of old protocols name none; browsers always do.
+    """
+    if request.is_secure:
+        return True
+    before = request.environ.get("werkzeug.proxy_fix.orig", {}).get("HTTP_HOST")
+    named = {request.environ.get("HTTP_HOST"), before} - {None}
+    return all(names.include(str(host)) for host in named)
 
 
 def _does_something(request: Request) -> bool:

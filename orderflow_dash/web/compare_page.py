@@ -18,6 +18,7 @@ from .compare_query import LINKS, MOST_PANELS, completed, panel_args, parse_comp
 from .in_browser import in_browser
 from .panel import new_panel_id
 from .panel_opening import Opened, open_panel, panel_ids
+from .proxy import current_client
 from .query import NAMES, search_of
 from .replay_bar import replay_bar
 from .theme import theme_store, theme_switch
@@ -104,7 +105,7 @@ def _register_address(app: Dash, hub: Hub) -> None:
     )
     def open_all(wish: object, open_panels: object, theme: object) -> tuple[Any, ...]:
         for panel_id in panel_ids(open_panels):
-            hub.release(panel_id)
+            hub.release(panel_id, current_client())
         query = parse_compare_query(search_of(wish))
         cells = [_new_cell(hub, text, str(theme)) for text in query.panels]
         return cells, query.links, _notice(" ".join(query.notices))
@@ -147,7 +148,7 @@ def _register_cells(app: Dash, hub: Hub) -> None:
         gone = ctx.triggered_id.get("panel") if isinstance(ctx.triggered_id, dict) else None
         if gone not in ids or not any(clicks if isinstance(clicks, list) else []):
             return no_update
-        hub.release(str(gone))
+        hub.release(str(gone), current_client())
         grid = Patch()
         del grid[ids.index(gone)]
         return grid

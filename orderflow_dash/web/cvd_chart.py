@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 from itertools import groupby
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from dash.development.base_component import Component
 from ..footprint.candle import Candle
 from ..footprint.session_cvd import session_of
 from ..market import DAY_MS, Quality, Timeframe
-from .number_text import day_clock
+from .number_text import axis_texts, day_clock
 from .panel_options import DEFAULTS, PanelOptions
 from .quality import MARKS, missing_stretches, quality_note
 from .theme import Palette
@@ -24,6 +25,7 @@ from .volume_units import VolumeUnits
 
 CHART_HEIGHT: Final = 232  # px, equal to the height in assets/40-panel.css
 _WIDEST: Final = 4  # times the candles shown, on the time axis: a symbol may trade rarely
+_MOST_TICKS: Final = 7  # steps between the ends of the value axis, before every other one is left out
 MIN_SLOTS: Final = 8  # candles of room on the time axis even where fewer are known
 
 Figure = dict[str, Any]
@@ -57,8 +59,8 @@ def cvd_chart(component_id: dict[str, Any], figure: Figure) -> Component:
     )
 
 
-def value_range(values: Sequence[float]) -> list[float]:
-    """The y range that fits the values with a little air, in whole nice steps, so that it rests.
+def value_axis(values: Sequence[float]) -> dict[str, Any]:
+    """The y range that fits the values with a little air, in whole nice steps, so that it rests; its ticks.
 
     Where all values are the same, zero is in it too: CVD is a distance from zero.
     """
@@ -66,9 +68,19 @@ def value_range(values: Sequence[float]) -> list[float]:
     if low == high:
         low, high = min(low, 0.0), max(high, 0.0)
     span = high - low or 1.0
-    step = 10.0 ** math.floor(math.log10(span / 8))
-    step *= next(factor for factor in (1, 2, 5, 10) if span / 8 <= step * factor)
-    return [math.floor((low - 0.04 * span) / step) * step, math.ceil((high + 0.04 * span) / step) * step]
+    power = math.floor(math.log10(span / 8))
+    factor = next(factor for factor in (1, 2, 5, 10) if span / 8 <= 10.0**power * factor)
+    step = factor * Decimal(10) ** power
+    first = math.floor((low - 0.04 * span) / float(step))
+    last = math.ceil((high + 0.04 * span) / float(step))
+    every = 2 if last - first > _MOST_TICKS else 1
+    ticks = [step * number for number in range(first, last + 1) if not number % every]
+    return {
+        "range": [float(step * first), float(step * last)],
+        "tickmode": "array",
+        "tickvals": [float(tick) for tick in ticks],
+        "ticktext": axis_texts(ticks),
+    }
 
 
 def current_value(candles: Sequence[Candle], units: VolumeUnits) -> str:
@@ -123,14 +135,14 @@ def cvd_figure(
         ],
         "hovertemplate": (
             f"%{{customdata[0]}} UTC<br>CVD <b>%{{customdata[1]}}</b> {units.name}"
-            "<br>Delta %{customdata[2]}%{customdata[3]}<extra></extra>"
+            f"<br>Delta %{{customdata[2]}} {units.name}%{{customdata[3]}}<extra></extra>"
         ),
     }
     layout = _layout(palette)
     end = shown[-1].open_ts + timeframe.ms // 2
     start = min(shown[0].open_ts, shown[-1].open_ts - (MIN_SLOTS - 1) * timeframe.ms) - timeframe.ms // 2
     layout["xaxis"]["range"] = [start, end]
-    layout["yaxis"]["range"] = bounds = value_range(values)
+    layout["yaxis"].update(value_axis(values))
     layout["xaxis"]["tickformat"] = "%H:%M" if end - start <= DAY_MS else "%d %b %H:%M"
     missing = missing_stretches(shown, timeframe)
     restarts = options.anchor == "session" and session_of(shown[0].open_ts) != session_of(shown[-1].open_ts)
@@ -140,7 +152,7 @@ def cvd_figure(
     layout["shapes"] = [_band(start, end, timeframe, palette) for start, end in missing]
     pieces = _pieces(shown, values, trace, by_session=restarts)
     trace.update(mode="markers", fill="none", marker={"opacity": 0})  # it is what the pointer meets
-    hatch = [_hatch(layout["shapes"], bounds, palette)] if missing else []
+    hatch = [_hatch(layout["shapes"], layout["yaxis"]["range"], palette)] if missing else []
     return {"data": [trace, *pieces, *hatch, marks], "layout": layout}
 
 
@@ -307,11 +319,9 @@ def _layout(palette: Palette) -> dict[str, Any]:
         "yaxis": {
             **axis,
             "side": "right",
-            "nticks": 7,
             "zeroline": True,
             "zerolinecolor": palette.line_strong,
             "zerolinewidth": 1,
-            "exponentformat": "SI",
         },
         "annotations": [],
         "shapes": [],

@@ -6,10 +6,12 @@ import logging
 import traceback
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, abort, redirect, request, send_from_directory
 from flask.sessions import SessionInterface
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..redaction import redact
@@ -50,6 +52,16 @@ def guard_edge(server: Flask, prefix: str = "/") -> None:
         # No client may send them bare, and the router's own redirects would carry them into a header.
         if any(byte < 0x20 or byte == 0x7F for byte in request.query_string):
             abort(400)
+
+    @server.before_request
+    def redirect_on_this_host() -> AnyResponse | None:
+        # The router's own redirects repeat the Host of the request, and the path, where a token may stand.
+        found = request.routing_exception
+        if not isinstance(found, RequestRedirect):
+            return None
+        parts = urlsplit(found.new_url)
+        path = f"/{parts.path.lstrip('/')}"
+        return redirect(f"{path}?{parts.query}" if parts.query else path, found.code)
 
     @server.before_request
     def lead_to_the_one_address() -> AnyResponse | None:

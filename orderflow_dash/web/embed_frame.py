@@ -74,7 +74,7 @@ class EmbedFrames:
             return self._over(request, error)
         if (beyond := lock.refusal(request.args)) is not None:
             return self._refusal(request, "refused", beyond[1])
-        grant.lock_request(lock)
+        grant.lock_request(lock, token)
         if request.endpoint in self._pages and "frame_token" not in g:
             return self._to_page(request, token)
         return None

@@ -18,6 +18,7 @@ from ..replay import Replay
 from .grant import current_lock
 from .in_browser import in_browser
 from .panel_opening import open_panel, panel_ids
+from .proxy import current_client
 from .query import query_args, search_of
 from .replay_bar import replay_bar
 from .theme import DARK
@@ -77,7 +78,7 @@ def register_embed_page(app: Dash, hub: Hub) -> None:
     )
     def open_embedded(wish: object, open_panels: object, theme: object) -> tuple[Any, bool]:
         for panel_id in panel_ids(open_panels):
-            hub.release(panel_id)
+            hub.release(panel_id, current_client())
         query = query_args(search_of(wish))
         opened = open_panel(hub, query, str(theme), theme_notice(query.get("theme")))
         if opened.panel is not None:

@@ -16,7 +16,6 @@ import csv
 import errno
 import io
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -26,13 +25,15 @@ from typing import Final, Literal, NamedTuple, cast
 
 from flask import Flask, Response, request
 
+from ..client_places import ClientPlaces, NoPlace, part_of
 from ..footprint.candle import Candle
 from ..hub import Hub, Unavailable, UnknownSymbol
-from ..market import Quality, Venue
+from ..market import Quality, State, Venue
 from ..telemetry import EXPORTS
 from ..view import View, ViewKey
-from .first_look import await_history
+from .first_look import await_history, is_pending
 from .grant import current_lock
+from .proxy import current_client
 from .query import ErrorCode, QueryError, ViewQuery, one_of, parse_view_query
 
 PATH = "api/export.csv"
@@ -47,7 +48,7 @@ CANDLE_COLUMNS: Final = (
 # fmt: on
 LEVEL_COLUMNS: Final = ("open_time", "open_ts", "price", "bid", "ask", "delta", "n")
 
-MOST_EXPORTS: Final = 4  # at a time: each holds a thread
+MOST_EXPORTS: Final = 8  # at a time: each holds a thread; one client has a quarter of them
 _RETRY_S: Final = 3
 _SEND_S: Final = 5  # a reader that takes nothing for some times as long gives its place back
 LONGEST_S: Final = 180.0  # of an export; one that drips would keep its place for ever
@@ -84,27 +85,30 @@ def parse_export_query(args: Mapping[str, str], hub: Hub) -> ExportQuery:
 
 def register_export(server: Flask, hub: Hub, *, is_replay: bool = False, prefix: str = "/") -> None:
     """Serve it under a path prefix. ``is_replay`` tells that trades are recorded ones."""
-    places = threading.BoundedSemaphore(MOST_EXPORTS)
+    places = ClientPlaces(MOST_EXPORTS, part_of(MOST_EXPORTS, 0), "exports", f"Try again in {_RETRY_S} s")
 
     @server.get(prefix + PATH)
     def export_csv() -> Response:
         """The table; 400, 404 or 503 and one plain line where there is none."""
         with ExitStack() as held:
-            if not places.acquire(blocking=False):
-                return _refusal(503, f"{MOST_EXPORTS} exports are running; try again in {_RETRY_S} s")
-            held.callback(places.release)
+            try:
+                held.enter_context(places.taken(current_client()))
+            except NoPlace as error:
+                return _refusal(503, str(error))
             EXPORTS.inc()
             held.callback(EXPORTS.dec)
             try:
                 query = parse_export_query(request.args.to_dict(), hub)
-                view = held.enter_context(hub.watch(query.view.key))
+                view = held.enter_context(hub.watch(query.view.key, current_client()))
             except QueryError as error:
                 return _refusal(_STATUS[error.code], str(error))
             except UnknownSymbol as error:
                 return _refusal(404, str(error))
             except Unavailable as error:
                 return _refusal(503, str(error))
-            await_history(view, query.view.lookback, hub.stopping, hub.stopping.wait)
+            await_history(view, query.view.lookback, hub.stopping, hub.stopping.wait, is_whole=True)
+            if cause := _lacks_everything(view, query.view.lookback):
+                return _refusal(503, cause)
             source = "recorded trades" if is_replay else "live trades"
             now = datetime.now(UTC)
             lines = in_time(export_text(view, query, source, now))
@@ -132,6 +136,7 @@ def export_text(view: View, query: ExportQuery, source: str, now: datetime) -> I
         "source": "simulated market - not real prices" if view.key.venue is Venue.DEMO else source,
         "generated at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "feed": plain_text(" ".join((status.state.value, status.detail)).strip()),
+        **({"warning": warning} if (warning := _warning(view)) else {}),
         "cvd_from": "" if cvd_from is None else _iso(cvd_from),
         "cvd_from_ts": "" if cvd_from is None else str(cvd_from),
         **_MEANINGS,
@@ -142,6 +147,24 @@ def export_text(view: View, query: ExportQuery, source: str, now: datetime) -> I
 def _step_text(view: View, candles: Sequence[Candle]) -> str:
     price = (candles[-1].grid if candles else view.instrument.grid).price
     return price.text(price.count(view.key.step))
+
+
+def _lacks_everything(view: View, lookback: int) -> str:
+    """Why there is no row, where rows may come; empty where there are some, or none that could come."""
+    status = view.status()
+    if view.candles(lookback) or not (is_pending(view) or status.state is State.DISCONNECTED):
+        return ""
+    feed = ", ".join(part for part in (status.state.value, status.detail) if part)
+    return f"no trade of {view.key.symbol} has been received yet ({feed}); try again in {_RETRY_S} s"
+
+
+def _warning(view: View) -> str:
+    """What the rows may lack, in words; empty where they lack nothing but what they say themselves."""
+    if is_pending(view):
+        return "the past is still being fetched - rows may be old or missing"
+    if view.status().state is State.DISCONNECTED:
+        return "no trades are received now - the newest rows are missing"
+    return ""
 
 
 def in_time(lines: Iterable[str], clock: Callable[[], float] = time.monotonic) -> Iterator[str]:

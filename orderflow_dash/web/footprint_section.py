@@ -13,6 +13,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from .help_links import help_label, help_link
+from .panel_live import live_text
 from .panel_options import PanelOptions, offered, option_text
 
 _CHOICES: Final = (
@@ -29,15 +30,19 @@ _CHOICES: Final = (
 
 
 def footprint_section(
-    panel_id: str, mount_id: dict[str, Any], options: PanelOptions, quote: str
+    panel_id: str, mount_id: dict[str, Any], options: PanelOptions, *, quote: str, unit: str
 ) -> Component:
-    """The part's component for a quote currency; the chart appears in it once it stands on the page."""
+    """The part's component for a quote currency; the chart appears in it once it stands on the page.
+
+    ``unit``: the text that says what volumes are in; it follows the options.
+    """
     return html.Div(
         [
             html.Div(
                 [
                     html.H3("Footprint chart"),
                     help_link("Footprint chart"),
+                    html.Span(unit, className="section-note", **live_text("unit")),
                     *(_choice(panel_id, options, quote, *choice) for choice in _CHOICES),
                 ],
                 className="section-head",

@@ -18,6 +18,7 @@ from ..hub import Hub
 from ..replay import Replay
 from .in_browser import in_browser
 from .panel_opening import open_panel, panel_ids
+from .proxy import current_client
 from .query import NAMES, query_args, search_of
 from .replay_bar import replay_bar
 from .status import venue_lines, venue_strip
@@ -105,7 +106,7 @@ def _register_tick(app: Dash, hub: Hub, journal: TickerJournal, days: DayLines) 
         State("rows-in-view", "data"),
         prevent_initial_call=True,
     )
-    def tick(beat: object, have: object, in_view: object) -> tuple[Any, ...]:
+    def tick(_beat: object, have: object, in_view: object) -> tuple[Any, ...]:
         days.look(row_keys(in_view, MAX_ROWS_IN_VIEW))
         _read_tickers(hub, journal, days)
         rows: Any = no_update
@@ -119,9 +120,8 @@ def _register_tick(app: Dash, hub: Hub, journal: TickerJournal, days: DayLines) 
         lines = venue_lines(hub)
         is_same = [list(line) for line in lines] == known.get("venues")
         strip = no_update if is_same else venue_strip(lines)
-        return rows, transaction, strip, {"rows": list(cursor), "venues": lines, "beat": beat}
+        return rows, transaction, strip, {"rows": list(cursor), "venues": lines}
 
-    in_browser(app, "server", "beat", Input("table-cursor", "data"))
     in_browser(
         app,
         "symbols",
@@ -178,7 +178,7 @@ def _register_address(app: Dash, hub: Hub) -> None:
     )
     def open_address(wish: object, open_panels: object, theme: object) -> tuple[Any, ...]:
         for panel_id in panel_ids(open_panels):
-            hub.release(panel_id)
+            hub.release(panel_id, current_client())
         wanted = wish if isinstance(wish, dict) else {}
         query = query_args(search_of(wish))
         if not NAMES & query.keys():

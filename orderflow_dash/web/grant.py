@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 
 from flask import g, has_request_context
@@ -9,9 +10,15 @@ from flask import g, has_request_context
 from ..access.embed_token import Lock
 
 
-def lock_request(lock: Lock) -> None:
-    """This request may see what the lock opens and nothing else."""
+def lock_request(lock: Lock, token: str) -> None:
+    """This request may see what the lock of a token opens and nothing else."""
     g.orderflow_lock = lock
+    g.orderflow_token_digest = hashlib.blake2b(token.encode(), digest_size=16).hexdigest()
+
+
+def token_digest() -> str:
+    """What tells the token of this request from others; empty without one, and outside of a request."""
+    return str(g.get("orderflow_token_digest", "")) if has_request_context() else ""
 
 
 def current_lock() -> Lock | None:

@@ -41,7 +41,6 @@ _WATCHED: Final = {
 }
 _STORED: Final = {
     "queued": "Minutes that wait to be stored",
-    "lag_ms": "How long the oldest of them has waited, ms",
 }
 _STORE_COUNTED: Final = {
     "written": "Minutes that were stored",
@@ -81,6 +80,8 @@ class HubCollector(Collector):
         store: Mapping[str, Any] | None = health["store"]
         if store is not None:
             yield from _single(store, _STORED, "orderflow_store_")
+            waited = "How long the oldest minute that waits to be stored has waited"
+            yield GaugeMetricFamily("orderflow_store_lag_seconds", waited, store["lag_ms"] / 1000)
             for name, meaning in _STORE_COUNTED.items():
                 yield CounterMetricFamily(f"orderflow_store_{name}", meaning, store[name])
             failing = "Whether minutes wait in memory because the store fails"
@@ -146,8 +147,8 @@ def _ages(feeds: Mapping[str, Mapping[str, Any]]) -> Metric:
 
 def _minutes(feeds: Mapping[str, Mapping[str, Any]]) -> Metric:
     gauge = GaugeMetricFamily(
-        "orderflow_minutes",
-        "Closed minutes by what comparing them with the venue's klines gave",
+        "orderflow_compared_candles",
+        "Closed one-minute candles by what comparing them with the venue's klines gave",
         labels=["venue", "outcome"],
     )
     for venue, feed in feeds.items():

@@ -1,16 +1,29 @@
-"""How numbers read on the page: exact decimals grouped by thousands, signs, times and ages.
+"""How numbers read on the page: exact decimals grouped by thousands, signs, short amounts, times and ages.
 
-All of it works on decimal text or integers, so no figure passes through a float.
+Money and volumes have two forms, and every part of the page uses one of them. Where a figure is read on its
+own (tables, figures beside charts, hover texts) it stands with every digit, thousands marked by commas. Where
+many stand close together (axes, cells, the symbol table) it is short: at most a few digits and k, M, B or T
+for thousand, million, billion and trillion, without a space; never other letters, never an exponent. In both,
+below zero stands ``−`` (U+2212), and zero has no sign. ``assets/footprint/10-decimal.js`` is the same rule in
+the browser.
+
+All of it works on decimal text, integers or exact decimals, so no figure passes through a float.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
 MINUS: Final = "−"
 """Before every figure below zero that a person reads, as wide as the plus; machines get a hyphen."""
+
+_SHORT: Final = tuple(
+    (Decimal(10) ** power, letter) for power, letter in ((12, "T"), (9, "B"), (6, "M"), (3, "k"))
+)
 
 
 def grouped(text: str) -> str:
@@ -35,6 +48,22 @@ def rounded(value: Fraction, decimals: int) -> str:
         return str(units)
     digits = f"{units:0{decimals + 1}d}"
     return f"{digits[:-decimals]}.{digits[-decimals:]}"
+
+
+def axis_texts(values: Sequence[Decimal]) -> list[str]:
+    """Short texts of an axis's values: one letter for all, and as many decimals as tell them apart.
+
+    Zero is ``0``.
+    """
+    largest = max((abs(value) for value in values), default=Decimal(0))
+    size, letter = next(((size, letter) for size, letter in _SHORT if largest >= size), (Decimal(1), ""))
+    scaled = [(value / size).normalize() for value in values]
+    decimals = max((-int(value.as_tuple().exponent) for value in scaled), default=0)
+    texts = [f"{abs(value):,.{max(decimals, 0)}f}{letter}" for value in scaled]
+    return [
+        "0" if not value else f"{MINUS}{text}" if value < 0 else text
+        for value, text in zip(scaled, texts, strict=True)
+    ]
 
 
 def clock(ms: int) -> str:

@@ -18,6 +18,7 @@ from dash import ALL, MATCH, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from ..access.embed_token import Lock
+from ..client_places import Client
 from ..footprint.session_cvd import SessionBegins, session_of
 from ..hub import Hub
 from ..market import Instrument, Venue
@@ -35,7 +36,7 @@ from .panel_controls import option_id, panel_controls
 from .panel_live import PanelLive, PanelTexts, live_text
 from .panel_options import DEFAULTS, NAMES, PanelOptions, option_args, option_text, parse_options
 from .profile_section import profile_content, profile_section
-from .proxy import client_address
+from .proxy import current_client
 from .quality import quality_legend
 from .query import parse_view_query, query_args, view_args, view_query_string
 from .share import register_share, share_menu
@@ -75,6 +76,7 @@ def panel_content(view: View, theme: str, options: PanelOptions) -> PanelContent
             "now": current_value(candles, units),
             "since": _since(view, options, begins, candles[-1].open_ts if candles else 0),
             "units": f"times in UTC, volumes in {units.name}",
+            "unit": f"in {units.name}",
             "fire": _fire(options, instrument),
         },
         cursor=cursor,
@@ -117,7 +119,7 @@ def panel(
 
     ``notices``: sentences that stand above it until they are dismissed. Raises what ``hub.lease`` raises.
     """
-    view = hub.lease(panel_id, key, client_address())
+    view = hub.lease(panel_id, key, current_client())
     content = panel_content(view, theme, options)
     profile = profile_content(view, theme, options)
     wanted = query_args(view_query_string(key)) | option_args(options)
@@ -134,7 +136,13 @@ def panel(
                 [_chart_section(panel_id, content), profile_section(panel_id, profile, options)],
                 className="panel-charts",
             ),
-            footprint_section(panel_id, _id("footprint", panel_id), options, view.instrument.quote),
+            footprint_section(
+                panel_id,
+                _id("footprint", panel_id),
+                options,
+                quote=view.instrument.quote,
+                unit=content.texts["unit"],
+            ),
             _table_section(panel_id, content, options),
             PanelLive(
                 panel_id,
@@ -161,11 +169,11 @@ def register_panel(app: Dash) -> None:
 
 
 def leased(
-    hub: Hub, holder: str, wanted: Mapping[str, str], client: str, lock: Lock | None
+    hub: Hub, holder: str, wanted: Mapping[str, str], client: Client, lock: Lock | None
 ) -> tuple[View, PanelOptions]:
     """The view and the options that a panel's store names; its lease begins or is renewed. Waits for nobody.
 
-    ``client``: the address that it counts for; ``lock``: what alone may be seen. Raises QueryError, and what
+    ``client``: whom it counts for; ``lock``: what alone may be seen. Raises QueryError, and what
     ``hub.lease`` raises.
     """
     query = parse_view_query(view_args(wanted), hub, lock, at_once=True)
@@ -279,6 +287,7 @@ def _chart_section(panel_id: str, content: PanelContent) -> Component:
                     html.H3("CVD"),
                     help_link("CVD"),
                     html.Span(content.texts["since"], className="section-note", **live_text("since")),
+                    html.Span(content.texts["unit"], className="section-note", **live_text("unit")),
                 ],
                 className="section-head",
             ),

@@ -24,6 +24,7 @@ class PanelTexts(TypedDict):
     now: str  # the newest CVD, green or red as its line
     since: str  # where the CVD begins
     units: str  # of volumes and times
+    unit: str  # of volumes, "in BTC"
     fire: str  # what counts as an imbalance
 
 
@@ -49,5 +50,5 @@ class PanelLive(Component):
 
 
 def live_text(name: str) -> dict[str, Any]:
-    """Names an element as the place of a text; those of the profile have ``profile-`` before their name."""
+    """Names an element as a place of a text; those of the profile have ``profile-`` before their name."""
     return {"data-live": name}

@@ -19,6 +19,7 @@ import orjson
 from flask import Flask, Response, request
 
 from ..access.embed_token import Lock
+from ..client_places import Client
 from ..follow_ups import OFFER, Answer, Offer
 from ..hub import Hub, Unavailable, UnknownSymbol
 from ..telemetry import CALLBACK_SECONDS
@@ -29,7 +30,7 @@ from .latency import latency_told
 from .panel import leased, panel_content, panel_cursor
 from .panel_options import PanelOptions, parse_options
 from .profile_section import profile_content, profile_cursor
-from .proxy import client_address
+from .proxy import current_client
 from .query import QueryError, parse_view_query, view_args
 from .request_trace import HEADER as ID_HEADER
 from .request_trace import count_answer, request_id
@@ -42,6 +43,7 @@ PATH: Final = "api/panels"
 
 _LARGEST_BODY: Final = 32 * 1024  # bytes; a panel's question takes half a kilobyte
 _LONGEST_ID: Final = 64
+_DEEPEST: Final = 1  # a cursor is a flat list
 
 _SECONDS: Final = CALLBACK_SECONDS.labels("panel_updates.panel_updates")
 
@@ -73,7 +75,7 @@ class _News(NamedTuple):
 class _Asker(NamedTuple):
     """Who asks, as the whole app has found out."""
 
-    client: str  # address, by which limits count
+    client: Client  # for whom limits count
     lock: Lock | None  # what alone may be seen
     encoding: str | None  # best one that is taken
 
@@ -96,7 +98,7 @@ class _FollowUps:
         if asker.lock is not None and time.time() >= asker.lock.expires:
             return None
         told = self._ready(body)
-        if told is None or not self._may_ask(asker.client):
+        if told is None or not self._may_ask(asker.client.address):
             return None
         count_answer(200)
         return Answer(told, {"Server-Timing": _timing(begun), ID_HEADER: request_id(given_id)})
@@ -134,7 +136,7 @@ def register_panel_updates(
     def panel_updates() -> Response:
         """What is new in the panels that the body names."""
         request.max_content_length = _LARGEST_BODY
-        asker = _Asker(client_address(), current_lock(), accepted_encoding(request))
+        asker = _Asker(current_client(), current_lock(), accepted_encoding(request))
         try:
             answer = _answered(hub, asker, request.get_data())
         except ValueError as error:
@@ -186,12 +188,22 @@ def _checked(body: object) -> tuple[str, list[Question]]:
 def _question(panel: object) -> Question:
     if not isinstance(panel, dict) or not isinstance(panel.get("view"), dict):
         raise ValueError("a panel must be an object with a view")
-    try:
-        view = {name: str(value) for name, value in panel["view"].items()}
-        holder = str(panel.get("id"))[:_LONGEST_ID]
-    except RecursionError as error:
-        raise ValueError("a panel is nested too deeply") from error
-    return Question(holder, view, panel.get("cursor"), panel.get("profile"))
+    parts = [panel.get(name) for name in ("id", "cursor", "profile")]
+    if any(_is_deeper(part, _DEEPEST) for part in (*parts, *panel["view"].values())):
+        raise ValueError("a panel is nested too deeply: its values are plain, or flat lists of plain values")
+    view = {name: str(value) for name, value in panel["view"].items()}
+    return Question(str(panel.get("id"))[:_LONGEST_ID], view, panel.get("cursor"), panel.get("profile"))
+
+
+def _is_deeper(value: object, most: int) -> bool:
+    """Whether lists and objects stand in each other more than ``most`` deep.
+
+    Explicit, because Python's own bound on recursion differs between its versions.
+    """
+    if not isinstance(value, (list, dict)):
+        return False
+    inside = value if isinstance(value, list) else value.values()
+    return not most or any(_is_deeper(each, most - 1) for each in inside)
 
 
 def _news(hub: Hub, question: Question, theme: str, asker: _Asker) -> _News:

@@ -11,8 +11,10 @@ from ..footprint.minute import Levels
 from ..footprint.profile import Profile
 from ..market import DAY_MS, Grid, Instrument
 from ..session import ProfileKind
-from .number_text import clock, day_clock, grouped, rounded, signed
+from .number_text import clock, day_clock, grouped, rounded
+from .panel_options import DEFAULTS, PanelOptions
 from .theme import Palette
+from .volume_units import VolumeUnits
 
 MOST_BARS: Final = 80
 WAITING: Final = "Waiting for the first trade…"
@@ -34,22 +36,26 @@ class ProfileTexts(NamedTuple):
     volume: str
     delta: str
     known: str  # "since 09:14, 62 % of the session"
+    unit: str  # of volumes, "in BTC"
 
 
-NO_TEXTS: Final = ProfileTexts("–", "–", "–", "–", "–", "–", "")
+NO_TEXTS: Final = ProfileTexts("–", "–", "–", "–", "–", "–", "", "")
 
 
-def profile_texts(profile: Profile, kind: ProfileKind) -> ProfileTexts:
+def profile_texts(
+    profile: Profile, instrument: Instrument, kind: ProfileKind, options: PanelOptions = DEFAULTS
+) -> ProfileTexts:
     """The figures of a profile; the VWAP is rounded to the decimals of a price, halves up."""
-    price, quantity = profile.grid.price, profile.grid.quantity
+    price, units = profile.grid.price, VolumeUnits(instrument, options, grid=profile.grid)
     return ProfileTexts(
         poc=grouped(price.text(profile.poc)),
         value_high=grouped(price.text(profile.value_high)),
         value_low=grouped(price.text(profile.value_low)),
         vwap=grouped(rounded(profile.vwap * price.size / 10**price.decimals, price.decimals)),
-        volume=grouped(quantity.text(profile.volume)),
-        delta=signed(quantity.text(profile.delta)),
+        volume=units.text(units.profile_volume(profile)),
+        delta=units.signed(units.profile_delta(profile)),
         known=known_text(profile, kind),
+        unit=f"in {units.name}",
     )
 
 
@@ -71,18 +77,22 @@ def bar_rows(profile: Profile) -> tuple[Levels, int]:
     return bucket_levels([profile.levels], step), step
 
 
-def profile_figure(profile: Profile | None, instrument: Instrument, palette: Palette) -> Figure:
+def profile_figure(
+    profile: Profile | None, instrument: Instrument, palette: Palette, options: PanelOptions = DEFAULTS
+) -> Figure:
     """Bars of bid and ask volume by price; value area shaded, POC a line, VWAP a dotted one.
+
+    In quote the volume of a bar is taken at the bar's price, and marked so where that is several prices.
 
     Prices and volumes are floats here and nowhere else: the bars only show them.
     """
     if profile is None:
         return {"data": [], "layout": _layout(palette, is_empty=True)}
     rows, step = bar_rows(profile)
-    price, quantity = profile.grid.price.text, profile.grid.quantity.text
+    price, units = profile.grid.price.text, VolumeUnits(instrument, options, grid=profile.grid)
     at = [float(price(tick)) for tick in rows[:, 0].tolist()]
     inside = (rows[:, 0] >= profile.value_low - step // 2) & (rows[:, 0] <= profile.value_high + step // 2)
-    texts = [_hover(row, step, profile.grid) for row in rows.tolist()]
+    texts = [_hover(row, step, profile.grid, units) for row in rows.tolist()]
     opacity = np.where(inside, _INSIDE, _OUTSIDE).tolist()
     bars = [
         {
@@ -90,7 +100,7 @@ def profile_figure(profile: Profile | None, instrument: Instrument, palette: Pal
             "orientation": "h",
             "name": name,
             "y": at,
-            "x": [float(quantity(lots)) for lots in rows[:, column].tolist()],
+            "x": [units.number(units.at_price(row[0], row[column])) for row in rows.tolist()],
             "width": float(price(step)) * 0.86,
             "marker": {"color": colour, "opacity": opacity, "line": {"width": 0}},
             "customdata": texts,
@@ -102,7 +112,8 @@ def profile_figure(profile: Profile | None, instrument: Instrument, palette: Pal
     half = float(price(step)) / 2
     layout["yaxis"]["range"] = [at[-1] - half, at[0] + half]
     layout["yaxis"]["tickformat"] = f",.{_decimals(price(step))}f"
-    layout["xaxis"]["range"] = [0, float(quantity(int((rows[:, 1] + rows[:, 2]).max()))) * 1.02]
+    longest = max(units.at_price(row[0], row[1] + row[2]) for row in rows.tolist())
+    layout["xaxis"]["range"] = [0, units.number(longest) * 1.02]
     own = float(price(profile.step)) / 2
     low, high = float(price(profile.value_low)) - own, float(price(profile.value_high)) + own
     vwap = float(profile.vwap) * float(profile.grid.price.value)
@@ -141,14 +152,15 @@ def _bars_note(step: int, profile: Profile, instrument: Instrument, palette: Pal
     }
 
 
-def _hover(row: list[int], step: int, grid: Grid) -> str:
-    price, quantity = grid.price.text, grid.quantity.text
-    tick, bid, ask, _ = row
-    name = grouped(price(tick))
+def _hover(row: list[int], step: int, grid: Grid, units: VolumeUnits) -> str:
+    price = grid.price.text
+    tick, *sides, _ = row
+    bid, ask = (units.at_price(tick, lots) for lots in sides)
+    about = "≈ " if units.is_quote and step != 1 else ""
     return (
-        f"{name}<br>Volume <b>{grouped(quantity(bid + ask))}</b>"
-        f"<br>Bid {grouped(quantity(bid))}<br>Ask {grouped(quantity(ask))}"
-        f"<br>Delta {signed(quantity(ask - bid))}<br>Bar of {_plain(price(step))}"
+        f"{grouped(price(tick))}<br>Volume <b>{about}{units.text(bid + ask)}</b> {units.name}"
+        f"<br>Bid {about}{units.text(bid)}<br>Ask {about}{units.text(ask)}"
+        f"<br>Delta {about}{units.signed(ask - bid)}<br>Bar of {_plain(price(step))}"
     )
 
 

@@ -23,8 +23,12 @@ _FIGURES: Final = (
     ("value_high", "VAH", "Value area high: the highest row of those that hold 70 % of the volume"),
     ("value_low", "VAL", "Value area low: the lowest row of those that hold 70 % of the volume"),
     ("vwap", "VWAP", "Volume-weighted average price of all trades, at their own prices"),
-    ("volume", "Volume", "In the base currency"),
-    ("delta", "Delta", "Ask volume less bid volume"),
+    ("volume", "Volume", "In the base currency, or in quote, each trade at its own price"),
+    (
+        "delta",
+        "Delta",
+        "Ask volume less bid volume; in quote it is known where a row is one price, else a dash stands here",
+    ),
 )
 _KIND_TIP: Final = (
     "Session: the UTC day of the newest trade. 24 h: the last 24 hours, begun at the full hour before. "
@@ -45,14 +49,14 @@ def profile_content(view: View, theme: str, options: PanelOptions) -> ProfileCon
     """Build what the part shows of a view now."""
     profile = view.profiles.profile(options.profile, options.va)
     return ProfileContent(
-        figure=profile_figure(profile, view.instrument, palette(theme, options.palette)),
-        texts=_texts(profile, options)._asdict(),
+        figure=profile_figure(profile, view.instrument, palette(theme, options.palette), options),
+        texts=_texts(profile, view, options)._asdict(),
         cursor=_cursor(view, theme, options, profile),
     )
 
 
-def _texts(profile: Profile | None, options: PanelOptions) -> ProfileTexts:
-    return NO_TEXTS if profile is None else profile_texts(profile, options.profile)
+def _texts(profile: Profile | None, view: View, options: PanelOptions) -> ProfileTexts:
+    return NO_TEXTS if profile is None else profile_texts(profile, view.instrument, options.profile, options)
 
 
 def profile_cursor(view: View, theme: str, options: PanelOptions) -> list[Any]:
@@ -62,7 +66,7 @@ def profile_cursor(view: View, theme: str, options: PanelOptions) -> list[Any]:
 
 def _cursor(view: View, theme: str, options: PanelOptions, profile: Profile | None) -> list[Any]:
     shown = [] if profile is None else [*profile.revision, profile.start_ts, profile.known_from]
-    chosen = [options.profile.value, options.va, options.palette]
+    chosen = [options.profile.value, options.va, options.palette, options.units]
     return [view.key.venue, view.key.symbol, str(view.key.step), *chosen, theme, *shown]
 
 
@@ -80,6 +84,7 @@ def profile_section(panel_id: str, content: ProfileContent, options: PanelOption
                         title="Times in UTC",
                         **live_text("profile-known"),
                     ),
+                    html.Span(content.texts["unit"], className="section-note", **live_text("profile-unit")),
                 ],
                 className="section-head",
             ),

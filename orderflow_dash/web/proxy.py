@@ -2,28 +2,44 @@
 
 A proxy tells address, scheme, host and port of its client in ``X-Forwarded-*`` headers. Anybody can send
 such headers, so as many values as there are proxies of ours are believed, counted from the last, and none
-where there is no proxy.
+where there is no proxy, or where the peer is not in the networks of the proxies.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from flask import Flask, has_request_context, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..access.client import client_of
+from ..access.trusted_proxy import parse_proxies, peer_address
+from ..client_places import Client
+from . import grant
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
 
-def believe_proxies(server: Flask, hops: int) -> None:
+def believe_proxies(server: Flask, hops: int, proxies: str = "") -> None:
     """Take address, scheme, host and port from the headers of so many proxies in front; 0: from none.
 
+    ``proxies``: the networks of the last of them, as ``parse_proxies`` reads them; empty: any peer is one.
     The path prefix is no header's to tell: it is a setting, because the page's addresses are built with it.
     """
     if hops:
-        server.wsgi_app = ProxyFix(server.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_port=hops)  # type: ignore[method-assign]
+        plain: WSGIApplication = server.wsgi_app
+        trusted = parse_proxies(proxies)
+        fixed = ProxyFix(plain, x_for=hops, x_proto=hops, x_host=hops, x_port=hops)
+
+        def of_trusted_peers(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+            return (fixed if trusted.trusts(peer_address(environ)) else plain)(environ, start)
+
+        server.wsgi_app = of_trusted_peers if proxies.strip() else fixed  # type: ignore[method-assign,assignment]
         return
     told = False
 
@@ -41,3 +57,8 @@ def believe_proxies(server: Flask, hops: int) -> None:
 def client_address() -> str:
     """Who asks, as limits count it; empty outside a request."""
     return client_of(request.remote_addr or "") if has_request_context() else ""
+
+
+def current_client() -> Client:
+    """The client of this request, by address and by the embed token that let it in; for shared places."""
+    return Client(client_address(), grant.token_digest())

@@ -12,6 +12,7 @@ from flask import Flask, Response, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
 
+from ..client_places import ClientPlaces, NoPlace, part_of
 from ..hub import Hub, Unavailable
 from ..market import State
 from ..settings import Settings
@@ -19,11 +20,10 @@ from ..telemetry import CONFLATIONS, DELTAS_SENT, SNAPSHOTS_SENT, SOCKET_REFUSAL
 from ..view import View
 from ..wire import encode_error
 from . import grant
-from .client_places import ClientPlaces, NoPlace
 from .client_socket import ClientSocket
 from .first_look import await_history
 from .open_sockets import open_sockets
-from .proxy import client_address
+from .proxy import current_client
 from .query import QueryError, ViewQuery, parse_view_query
 
 PATH = "ws/orderflow"
@@ -49,7 +49,12 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
         "thread_class": partial(threading.Thread, daemon=True),  # a reader must not hold up the exit
     }
     sock = Sock(server)
-    places = ClientPlaces(settings.max_sockets, settings.max_sockets_per_client)
+    places = ClientPlaces(
+        settings.max_sockets,
+        part_of(settings.max_sockets, settings.max_sockets_per_client),
+        "sockets",
+        "Close a panel or another program that reads, or try again later",
+    )
     sockets = open_sockets(server)
 
     @server.before_request
@@ -69,7 +74,7 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
     @sock.route(prefix + PATH)  # type: ignore[untyped-decorator]
     def orderflow(websocket: Server) -> None:
         try:
-            with places.taken(client_address()), SOCKETS.track_inprogress(), sockets.held(websocket):
+            with places.taken(current_client()), SOCKETS.track_inprogress(), sockets.held(websocket):
                 _serve(websocket, hub)
         except NoPlace as error:
             SOCKET_REFUSALS.labels("too_many_clients").inc()
@@ -105,7 +110,7 @@ def _serve(websocket: Server, hub: Hub) -> None:
         _refuse(websocket, error)
         return
     try:
-        with hub.watch(query.key) as view:
+        with hub.watch(query.key, current_client()) as view:
             _stream(websocket, hub, view, query)
             if grant.is_over():
                 websocket.close(_POLICY_VIOLATION, "the access has expired")

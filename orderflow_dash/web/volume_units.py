@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from ..footprint.candle import Candle
 from ..footprint.measures import is_imbalanced
+from ..footprint.profile import Profile
 from ..footprint.session_cvd import SessionBegins, session_of
 from ..market import Grid, Instrument
 from .number_text import grouped, rounded, signed
@@ -30,31 +31,47 @@ class VolumeUnits:
         grid = grid or instrument.grid  # of the candles
         self._quantity = grid.quantity
         self._options = options
-        self._is_quote = options.units == "quote"
+        self.is_quote = options.units == "quote"
         self._cell = Fraction(grid.price.value) * Fraction(grid.quantity.value)  # a unit of both, in quote
         self._begins: SessionBegins | Mapping[int, tuple[int, int, int]] = begins or {}
         self.minimum = -(-options.min // self._cell)  # of a turnover, units of price times quantity
-        self.name = instrument.quote if self._is_quote else instrument.base
+        self.name = instrument.quote if self.is_quote else instrument.base
 
     def sides(self, candle: Candle) -> tuple[int, int]:
         """Bid and ask volume."""
-        return (candle.quote_bid, candle.quote_ask) if self._is_quote else (candle.bid, candle.ask)
+        return (candle.quote_bid, candle.quote_ask) if self.is_quote else (candle.bid, candle.ask)
 
     def delta(self, candle: Candle) -> int:
         """Ask less bid volume."""
-        return candle.quote_delta if self._is_quote else candle.delta
+        return candle.quote_delta if self.is_quote else candle.delta
 
     def cvd(self, candle: Candle) -> int | None:
         """CVD at the close, from the chosen anchor on; None where the session's begin cannot be had."""
-        cvd = candle.quote_cvd if self._is_quote else candle.cvd
+        cvd = candle.quote_cvd if self.is_quote else candle.cvd
         if self._options.anchor == "running":
             return cvd
         begin = self._begins.get(session_of(candle.open_ts))
-        return None if begin is None else cvd - begin[1 if self._is_quote else 0]
+        return None if begin is None else cvd - begin[1 if self.is_quote else 0]
+
+    def at_price(self, price: int, lots: int) -> int:
+        """A volume that was traded at one price (ticks)."""
+        return price * lots if self.is_quote else lots
+
+    def profile_volume(self, profile: Profile) -> int:
+        """Volume of a profile; in quote each trade at its own price."""
+        return int(profile.vwap * profile.volume) if self.is_quote else profile.volume
+
+    def profile_delta(self, profile: Profile) -> int | None:
+        """Delta of a profile; None in quote where rows hold several prices, whose own deltas are not kept."""
+        if not self.is_quote:
+            return profile.delta
+        if profile.step != 1:
+            return None
+        return sum(int(price) * int(ask - bid) for price, bid, ask, _ in profile.levels.tolist())
 
     def level_sides(self, candle: Candle) -> list[tuple[int, int]]:
         """Bid and ask volume of each level, high to low."""
-        columns = candle.turnover if self._is_quote else candle.levels[:, 1:3]
+        columns = candle.turnover if self.is_quote else candle.levels[:, 1:3]
         return [(int(bid), int(ask)) for bid, ask in columns.tolist()]
 
     def is_imbalanced(self, candle: Candle) -> bool:
@@ -76,10 +93,10 @@ class VolumeUnits:
 
     def number(self, volume: int) -> float:
         """For a chart's axis alone."""
-        return float(volume * self._cell) if self._is_quote else float(self._quantity.text(volume))
+        return float(volume * self._cell) if self.is_quote else float(self._quantity.text(volume))
 
     def _plain(self, volume: int) -> str:
-        if not self._is_quote:
+        if not self.is_quote:
             return self._quantity.text(volume)
         digits = rounded(abs(volume) * self._cell, 0)
         return f"-{digits}" if volume < 0 and digits != "0" else digits

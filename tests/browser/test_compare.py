@@ -54,6 +54,21 @@ def test_each_panel_has_settings_of_its_own_and_all_live(page: Page) -> None:
     assert named(page)[1].startswith("demo:ETHUSDT:1m")
 
 
+def test_a_page_without_panels_raises_no_alarm(page: Page) -> None:
+    """Nothing is asked, so no answer is missing: for longer than a page waits before it reports a loss."""
+    page.driver.get(f"{page.root}/compare")
+    page.wait(lambda: page.count("#compare-add"), "the page")
+    page.js(
+        "window.alarms = []; const place = document.getElementById('server-lost');"
+        " window.setInterval(() => window.alarms.push(place.textContent), 100);"
+    )
+    page.wait(lambda: page.js("return window.alarms.length") > 70, "seven seconds")
+    assert set(page.js("return window.alarms")) == {""}
+    page.driver.find_element(By.ID, "compare-add").send_keys("solusdt", Keys.ENTER)
+    page.wait(lambda: symbols(page) == ["SOLUSDT"], "added")
+    page.wait(lambda: page.chart()[0], "candles")
+
+
 def test_panels_are_added_and_removed_and_history_follows(page: Page, market: Served) -> None:
     """A symbol alone is enough; the back button brings back what was removed; leases are given back."""
     compared(page)

@@ -172,6 +172,18 @@ def test_a_page_that_lost_its_server_says_so(page: Page, short_lived) -> None:
     assert float(page.style(".orderflow-panel", "opacity")) < 1
 
 
+def test_a_table_that_lost_its_server_says_so(page: Page, short_lived) -> None:
+    """Also where no panel is open: the table asks every second."""
+    url, end = short_lived
+    page.console_may_complain = True
+    page.open("", url)
+    page.wait(lambda: page.count(page.row("demo:BTCUSDT", "last")), "rows")
+    end.set()
+    page.wait(
+        lambda: "No answer from the server since" in page.text("#server-lost"), "the page reports the loss"
+    )
+
+
 def test_changing_figures_move_nothing(page: Page) -> None:
     """While a panel is live, no part of it shifts."""
     page.open("exchange=demo&symbol=BTCUSDT")

@@ -112,10 +112,12 @@ def test_a_step_too_many_says_what_to_do(limited: Callable[..., str], page: Page
 
 def test_a_chart_without_a_place_on_the_socket_says_so(limited: Callable[..., str], page: Page) -> None:
     """Its notice names the bound; the rest of the panel lives, for it needs no socket."""
-    url = limited(max_sockets=2, max_sockets_per_client=1)
+    url = limited(max_sockets=2)
     page.driver.get(f"{url}/compare?panel=demo:BTCUSDT:1m:0.5&panel=demo:ETHUSDT:1m:0.1")
     page.wait(lambda: page.texts(".feed-word") == ["Live", "Live"], "live")
     page.wait(
-        lambda: "your address (127.0.0.1) has all 1 places" in " ".join(page.texts(".footprint-mount")),
+        lambda: (
+            "from your address (127.0.0.1): it has all 1 places" in " ".join(page.texts(".footprint-mount"))
+        ),
         "the notice",
     )

@@ -198,7 +198,7 @@ def test_an_address_that_names_nothing_is_told_and_the_table_works(page: Page, q
     ("value", "text"),
     [
         (None, "–"),
-        (0, "0.00"),
+        (0, "0"),
         (12.345, "12.3"),
         (999.4, "999"),
         (999.6, "1.00k"),

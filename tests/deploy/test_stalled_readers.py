@@ -99,13 +99,13 @@ def exports(program: Program) -> int:
 
 @pytest.mark.parametrize("is_cut", [True, False], ids=["cut", "stalled"])
 def test_an_export_that_nobody_reads_gives_its_place_back(program: Program, is_cut: bool) -> None:
-    """All places are taken by clients that leave, or that stay and read nothing; then there is one again."""
+    """All places of an address are taken by readers that leave, or read nothing; then it has one again."""
     wait_until(lambda: len(first_message(program)) > FULL, 30, "a large export")
     with ExitStack() as held:
-        for _ in range(MOST_EXPORTS):
+        for _ in range(MOST_EXPORTS // 4):
             client = held.enter_context(closing(stalled(program, EXPORT)))
             assert client.recv(12).startswith(b"HTTP/1.1 200")
-        assert exports(program) == MOST_EXPORTS
+        assert exports(program) == MOST_EXPORTS // 4
         assert httpx.get(program.url + EXPORT, trust_env=False, timeout=10).status_code == 503
         if is_cut:
             held.close()

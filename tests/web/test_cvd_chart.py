@@ -1,6 +1,10 @@
+import re
+
+import pytest
+
 from orderflow_dash.footprint.session_cvd import Begin
 from orderflow_dash.market import Quality, Timeframe
-from orderflow_dash.web.cvd_chart import CONFIG, current_value, cvd_figure, value_range
+from orderflow_dash.web.cvd_chart import CONFIG, current_value, cvd_figure, value_axis
 from orderflow_dash.web.panel_options import PanelOptions
 from orderflow_dash.web.theme import BLUE_ORANGE, DARK, LIGHT, PALETTES
 from orderflow_dash.web.volume_units import VolumeUnits
@@ -63,17 +67,42 @@ def test_the_y_range_holds_all_that_is_visible_and_little_else(candle, instrumen
 
 def test_a_flat_line_is_seen_with_zero() -> None:
     """A range is never empty."""
-    low, high = value_range([0.0])
+    low, high = value_axis([0.0])["range"]
     assert low < 0 < high
-    low, high = value_range([3.0, 3.0])
+    low, high = value_axis([3.0, 3.0])["range"]
     assert low <= 0 < 3 < high
-    low, high = value_range([-3.0])
+    low, high = value_axis([-3.0])["range"]
     assert low < -3 < 0 <= high
 
 
 def test_the_y_range_rests_while_the_value_moves_a_little() -> None:
     """A value that moves inside the range leaves the axis where it is."""
-    assert value_range([0.0, 100.0]) == value_range([0.0, 100.4]) == value_range([-0.3, 99.8])
+    assert (
+        value_axis([0.0, 100.0])["range"]
+        == value_axis([0.0, 100.4])["range"]
+        == value_axis([-0.3, 99.8])["range"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([0.0, 3.1e9], ["0", "1B", "2B", "3B"]),
+        ([-2.1e9, 0.3e9], ["−2.0B", "−1.0B", "0"]),
+        ([1.0, 1.5e6], ["0", "0.4M", "0.8M", "1.2M", "1.6M"]),
+        ([100_010.0, 100_050.0], ["100.01k", "100.02k", "100.03k", "100.04k", "100.05k"]),
+        ([-3e-9, 3e-9], ["−0.000000002", "0", "0.000000002"]),
+        ([0.0, 4e12], ["0", "1T", "2T", "3T", "4T"]),
+    ],
+)
+def test_the_axis_writes_amounts_as_the_whole_page_does(values: list[float], texts: list[str]) -> None:
+    """k, M, B and T; no other letter, no exponent; each tick has a text of its own."""
+    axis = value_axis(values)
+    assert set(texts) <= set(axis["ticktext"])
+    assert len(set(axis["ticktext"])) == len(axis["ticktext"]) == len(axis["tickvals"])
+    assert 3 <= len(axis["ticktext"]) <= 8
+    assert all(re.fullmatch("−?[0-9.]+[kMBT]?", text) for text in axis["ticktext"])
+    assert axis["range"][0] <= min(axis["tickvals"]) <= max(axis["tickvals"]) <= axis["range"][1]
 
 
 def test_candles_that_are_not_whole_are_told(candle, instrument) -> None:

@@ -16,11 +16,15 @@ import httpx
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
+from orderflow_dash.exchanges.binance_rest import AGG_TRADES_PATH
 from orderflow_dash.feeds.feed import StreamStatus
-from orderflow_dash.market import MINUTE_MS, State
+from orderflow_dash.market import MINUTE_MS, State, Ticker
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from orderflow_dash.view import ViewKey
+from orderflow_dash.watch_places import WatchLimits
+from orderflow_dash.web import first_look
 from orderflow_dash.web.export import (
     CANDLE_COLUMNS,
     LEVEL_COLUMNS,
@@ -32,6 +36,7 @@ from orderflow_dash.web.export import (
 )
 from orderflow_dash.web.query import parse_view_query
 from tests.conftest import Served, venues_at, wait_until
+from tests.exchanges.frames import instrument
 from tests.test_hub import BTC, Setting, at
 
 URL = f"/{PATH}"
@@ -233,19 +238,26 @@ def test_what_cannot_be_served_is_told_in_a_line(
 
 def test_a_hub_that_is_full_says_so() -> None:
     """Where no symbol more may stream the answer is 503."""
-    setting = Setting(max_series=1)
+    setting = Setting(limits=WatchLimits(series=1))
     setting.hub.lease("somebody", key_of(setting))
     answer = client_of(setting).get(URL, query_string={**QUERY, "symbol": "ETHUSDT"})
-    assert (answer.status_code, "all 1 symbols" in answer.text) == (503, True)
+    assert (answer.status_code, "too many symbols are open: all 1 places" in answer.text) == (503, True)
 
 
 def test_exports_have_few_places_and_give_them_back(setting: Setting) -> None:
     """Those beyond are told to come again; one that ends, read or not, makes room and ends its watch."""
     client = client_of(setting)
-    seconds = [client.get(URL, query_string={**QUERY, "tf": "5m"}) for _ in range(MOST_EXPORTS)]
+
+    def get(last: int, **query: str) -> TestResponse:
+        return client.get(
+            URL, query_string={**QUERY, **query}, environ_base={"REMOTE_ADDR": f"192.0.2.{last}"}
+        )
+
+    seconds = [get(number // 2, tf="5m") for number in range(MOST_EXPORTS)]
     assert setting.counts == (1, 2, 1)
-    refused = client.get(URL, query_string=QUERY)
+    refused = get(99)
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "3")
+    assert f"too many exports are open: all {MOST_EXPORTS} places" in refused.text
     for answer in seconds:
         answer.close()
     assert setting.counts == (1, 1, 1)
@@ -255,6 +267,18 @@ def test_exports_have_few_places_and_give_them_back(setting: Setting) -> None:
         unread.close()
         client.get(URL, query_string={"tf": "no"}).close()
     assert setting.counts == (1, 1, 1)
+
+
+def test_one_client_runs_a_quarter_of_the_exports(setting: Setting) -> None:
+    """The next one of its address is refused with the address and the limit."""
+    client = client_of(setting)
+    held = [client.get(URL, query_string=QUERY) for _ in range(MOST_EXPORTS // 4)]
+    refused = client.get(URL, query_string=QUERY)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "3")
+    assert f"from your address (127.0.0.1): it has all {len(held)} places" in refused.text
+    for answer in held:
+        answer.close()
+    assert client.get(URL, query_string=QUERY).status_code == 200
 
 
 def test_a_reader_that_takes_nothing_is_given_up(setting: Setting) -> None:
@@ -325,3 +349,71 @@ def test_a_reader_that_drips_is_given_up() -> None:
     now[0] += 1
     with pytest.raises(ConnectionResetError, match="within 180 s"):
         next(lines)
+
+
+@pytest.mark.parametrize("venue", ["binance", "bybit"])
+def test_the_first_export_of_a_silent_symbol_has_its_past(serve: Callable[..., Served], venue: str) -> None:
+    """It is not watched, and the market brings no trade of it meanwhile."""
+    with SimulatedExchange(SyntheticMarket(seed=27, speed=0.5, history_ms=20 * MINUTE_MS)) as exchange:
+        app = serve(**venues_at(exchange), history=10)
+        wait_until(lambda: app.hub.instruments())
+        url = f"{app.url}{URL}?exchange={venue}&symbol=YFIUSDT&tf=1m"
+        answer = httpx.get(url, timeout=30, trust_env=False)
+        feed = app.health(venue)["streams"]["YFIUSDT"]
+    assert answer.status_code == 200
+    assert feed["age_ms"] is None  # its first trade has not come
+    assert len(parts(answer.text)[1]) > 2
+    assert "# warning" not in answer.text
+
+
+def test_an_export_before_the_past_is_known_says_so(
+    serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the venue does not give it in time the answer is 503, never an empty table."""
+    monkeypatch.setattr(first_look, "_LONGEST_FETCHING_S", 2.5)
+    with SimulatedExchange(SyntheticMarket(seed=27, speed=0.5, history_ms=20 * MINUTE_MS)) as exchange:
+        exchange.faults.http(503, path=AGG_TRADES_PATH)
+        app = serve(**venues_at(exchange), history=10)
+        wait_until(lambda: app.hub.instruments())
+        url = f"{app.url}{URL}?exchange=binance&symbol=YFIUSDT&tf=1m"
+        answer = httpx.get(url, timeout=30, trust_env=False)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "3")
+    assert "no trade of YFIUSDT has been received yet (connecting, connected" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("state", "past_known", "warning"),
+    [
+        (State.REPAIRING, None, "the past is still being fetched"),
+        (State.CONNECTING, False, "the past is still being fetched"),
+        (State.CONNECTING, True, ""),
+        (State.DISCONNECTED, None, "no trades are received now"),
+        (State.LIVE, None, ""),
+        (State.STALE, None, ""),
+    ],
+)
+def test_rows_that_may_be_old_are_marked(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, state: State, past_known: bool | None, warning: str
+) -> None:
+    """A comment line says so; the columns are the same."""
+    monkeypatch.setattr(first_look, "_LONGEST_S", 0.1)
+    monkeypatch.setattr(first_look, "_LONGEST_FETCHING_S", 0.1)
+    status = StreamStatus(state, "by hand", None, past_known)
+    monkeypatch.setattr(setting.source, "status", lambda _symbol: status)
+    answer = client_of(setting).get(URL, query_string=QUERY)
+    assert answer.status_code == 200
+    assert len(parts(answer.text)[1]) == 3
+    assert ("# warning: " in answer.text) == bool(warning)
+    assert warning in answer.text
+
+
+@pytest.mark.parametrize("tick", ["1", "100000000000000000", "0.000000000000000001"])
+def test_a_tick_beyond_the_price_is_no_failure(tick: str) -> None:
+    """A venue lists an absurd tick: the price is less than one of it, and the step is that tick."""
+    setting = Setting()
+    odd = instrument("ODDUSDT", tick, "0.001")
+    setting.listed.instruments["ODDUSDT"] = odd
+    setting.board.rows = {(odd.venue, odd.symbol): Ticker(odd.symbol, last=Decimal("0.4"))}
+    answer = client_of(setting).get(URL, query_string={"symbol": "ODDUSDT"})
+    assert answer.status_code == 200
+    assert parts(answer.text)[1] == []

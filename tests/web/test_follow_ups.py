@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from orderflow_dash.access.embed_token import EmbedTokens
+from orderflow_dash.client_places import Client
 from orderflow_dash.follow_ups import OFFER, Answer, FollowUps
 from orderflow_dash.market import Venue
 from tests.conftest import UNREACHABLE, Served, wait_until
@@ -86,7 +87,7 @@ def test_the_lease_is_renewed_and_none_is_begun(guarded: Served) -> None:
     assert follow_up(other, "") is None
     _, again = follows(guarded, data=other)
     assert told(again.body)["content"]["cursor"][2] == "5m"
-    guarded.hub.release("panel 0")
+    guarded.hub.release("panel 0", Client("127.0.0.1"))
     assert follow_up(other, "") is None
     assert guarded.hub.health()["leases"] == 0
     _, (follow_up,) = offers(guarded)

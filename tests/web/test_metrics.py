@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,12 +36,22 @@ def scraped(app: Served) -> dict[tuple[str, ...], float]:
     }
 
 
+def test_names_have_base_units_alone(serve: Callable[..., Served], tmp_path: Path) -> None:
+    """As promtool wants it: seconds and bytes, and no name that reads as another unit."""
+    app = serve(demo=True, history=0, database_url=f"sqlite:///{tmp_path}/minutes.sqlite3")
+    text = httpx.get(f"{app.url}/metrics", trust_env=False).raise_for_status().text
+    names = {family.name for family in text_string_to_metric_families(text)}
+    assert "orderflow_store_lag_seconds" in names
+    others = {"ms", "milliseconds", "minutes", "hours", "days", "us", "ns", "kb", "mb", "percent", "bits"}
+    assert not {name for name in names if others & set(name.split("_"))}
+
+
 def test_metrics_tell_what_health_tells(serve: Callable[..., Served]) -> None:
     """Trades, repaired and verified minutes of each venue, and how the store stands."""
     with SimulatedExchange(SyntheticMarket(seed=3, speed=20, history_ms=180_000)) as exchange:
         app = serve(**venues_at(exchange), history=2, reconcile=0.3)
         with app.socket(exchange="binance", symbol="BTCUSDT", emit_ms=50):
-            wait_until(lambda: scraped(app)["orderflow_minutes", "verified", "binance"] > 0, 40)
+            wait_until(lambda: scraped(app)["orderflow_compared_candles", "verified", "binance"] > 0, 40)
             found, health = scraped(app), app.health("binance")
     assert 0 < found["orderflow_trades_total", "binance"] <= health["trades"]
     assert 0 < found["orderflow_repaired_total", "binance"] <= health["repaired"]

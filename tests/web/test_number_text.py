@@ -1,8 +1,9 @@
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
 
-from orderflow_dash.web.number_text import age, clock, day_clock, grouped, rounded, signed
+from orderflow_dash.web.number_text import age, axis_texts, clock, day_clock, grouped, rounded, signed
 
 from .conftest import NOON
 
@@ -31,6 +32,28 @@ def test_grouping_keeps_every_digit(text: str, expected: str) -> None:
 def test_a_sign_stands_before_all_but_zero(text: str, expected: str) -> None:
     """Above zero is a plus, below a minus, zero has none."""
     assert signed(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        (["0"], ["0"]),
+        (["-0.0"], ["0"]),
+        (["1e-9", "2e-9"], ["0.000000001", "0.000000002"]),
+        (["-1e-6", "0", "1e-6"], ["−0.000001", "0", "0.000001"]),
+        (["0.5", "1"], ["0.5", "1.0"]),
+        (["999"], ["999"]),
+        (["0", "500", "1000"], ["0", "0.5k", "1.0k"]),
+        (["-1500", "1500"], ["−1.5k", "1.5k"]),
+        (["1e6", "2e6"], ["1M", "2M"]),
+        (["-5e8", "0", "1e9"], ["−0.5B", "0", "1.0B"]),
+        (["1e12", "3e12"], ["1T", "3T"]),
+        (["1e15"], ["1,000T"]),
+    ],
+)
+def test_an_axis_is_written_short(values: list[str], texts: list[str]) -> None:
+    """One letter for all of its values, from 10^-9 on; zero is plain and has no sign."""
+    assert axis_texts([Decimal(value) for value in values]) == texts
 
 
 def test_times_are_utc() -> None:

@@ -161,6 +161,11 @@ def test_malformed_and_oversize_bodies_are_refused(demo: Served) -> None:
     for body, status in (
         (b"{", 400),
         (b'{"panels":[{"view":{"tf":' + 1000 * b"[" + 1000 * b"]" + b"}}]}", 400),
+        (b'{"panels":[{"view":{"tf":[["1m"]]}}]}', 400),
+        (b'{"panels":[{"view":{"tf":{"a":{}}}}]}', 400),
+        (b'{"panels":[{"view":{},"id":' + 900 * b"[" + 900 * b"]" + b"}]}", 400),
+        (b'{"panels":[{"view":{},"cursor":' + 900 * b"[" + 900 * b"]" + b"}]}", 400),
+        (b'{"panels":[{"view":{},"profile":[{}]}]}', 400),
         (b"\xff\xfe", 400),
         (b"", 400),
         (b" " * 40_000, 413),

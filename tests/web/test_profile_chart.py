@@ -11,6 +11,7 @@ import pytest
 
 from orderflow_dash.footprint.profile import Profile
 from orderflow_dash.session import ProfileKind
+from orderflow_dash.web.panel_options import PanelOptions
 from orderflow_dash.web.profile_chart import (
     MOST_BARS,
     WAITING,
@@ -25,6 +26,7 @@ from .conftest import GRID, MINUTE, NOON
 
 HOUR = 60 * MINUTE
 COLOURS = PALETTES[DARK]
+QUOTE = PanelOptions(units="quote")
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_bars_are_bid_and_ask_by_price(profile, instrument) -> None:
     assert (bid["x"], ask["x"]) == ([1.5, 0.25], [2.0, 0.0])
     assert (bid["marker"]["color"], ask["marker"]["color"]) == (COLOURS.bid, COLOURS.ask)
     assert bid["customdata"][0] == (
-        "97,001.0<br>Volume <b>3.500</b><br>Bid 1.500<br>Ask 2.000<br>Delta +0.500<br>Bar of 0.5"
+        "97,001.0<br>Volume <b>3.500</b> BTC<br>Bid 1.500<br>Ask 2.000<br>Delta +0.500<br>Bar of 0.5"
     )
 
 
@@ -105,11 +107,40 @@ def test_there_are_never_too_many_bars(profile, span) -> None:
         assert step == 5
 
 
-def test_figures_are_exact_at_the_instrument_s_precision(profile) -> None:
+def test_figures_are_exact_at_the_instrument_s_precision(profile, instrument) -> None:
     """Grouped decimals; the VWAP rounded to the price's decimals, halves up."""
     shown = profile((970_010, 1_500, 2_000), (970_000, 250, 0), vwap=Fraction(1_940_011, 2))
-    texts = profile_texts(shown, ProfileKind.SESSION)
-    assert texts == ("97,001.0", "97,001.0", "97,000.0", "97,000.6", "3.750", "+0.250", texts.known)
+    texts = profile_texts(shown, instrument, ProfileKind.SESSION)
+    assert texts == (
+        "97,001.0",
+        "97,001.0",
+        "97,000.0",
+        "97,000.6",
+        "3.750",
+        "+0.250",
+        texts.known,
+        "in BTC",
+    )
+
+
+def test_in_quote_each_trade_counts_at_its_own_price(profile, instrument) -> None:
+    """Volume by the VWAP, exact; the delta where a row is one price, and a dash where it is several."""
+    rows = (970_011, 1_500, 2_000), (970_000, 250, 0)
+    vwap = Fraction(970_011 * 3_500 + 970_000 * 250, 3_750)
+    texts = profile_texts(profile(*rows, vwap=vwap, step=1), instrument, ProfileKind.SESSION, QUOTE)
+    assert (texts.volume, texts.delta, texts.unit) == ("363,754", "+24,251", "in USDT")
+    coarse = profile_texts(profile(*rows, vwap=vwap), instrument, ProfileKind.SESSION, QUOTE)
+    assert (coarse.volume, coarse.delta) == (texts.volume, "–")
+
+
+def test_bars_in_quote_take_the_price_of_the_row(profile, instrument) -> None:
+    """And say so where a row is several prices."""
+    shown = profile((970_010, 1_500, 2_000), (970_000, 250, 0))
+    bid, ask = profile_figure(shown, instrument, COLOURS, QUOTE)["data"]
+    assert (bid["x"], ask["x"]) == ([145_501.5, 24_250.0], [194_002.0, 0.0])
+    assert "Volume <b>≈ 339,504</b> USDT<br>Bid ≈ 145,502<br>" in bid["customdata"][0]
+    exact = profile_figure(replace(shown, step=1), instrument, COLOURS, QUOTE)["data"][0]["customdata"][0]
+    assert "≈" not in exact
 
 
 def test_what_is_known_is_said_and_never_flattered(profile) -> None:

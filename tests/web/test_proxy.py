@@ -20,10 +20,10 @@ FORGED = {
 }
 
 
-def seen(hops: int, headers: dict[str, str], peer: str = "192.0.2.1") -> dict[str, Any]:
+def seen(hops: int, headers: dict[str, str], peer: str = "192.0.2.1", proxies: str = "") -> dict[str, Any]:
     """What the app takes a request for."""
     server = Flask("proxied")
-    believe_proxies(server, hops)
+    believe_proxies(server, hops, proxies)
 
     @server.get("/")
     def tell() -> Any:
@@ -74,6 +74,13 @@ def test_only_as_many_values_are_believed_as_there_are_proxies(hops: int, client
 def test_an_address_is_one_client(address: str, client: str) -> None:
     """Of IPv6 a network of 64 bits; whatever else a proxy says is taken as it is, and not at any length."""
     assert seen(1, {"X-Forwarded-For": address})["client"] == client
+
+
+def test_only_peers_in_the_networks_of_the_proxies_are_believed() -> None:
+    """Where the networks are known, a client that reaches the app directly cannot choose its address."""
+    assert seen(1, FORGED, proxies="10.1.2.0/24") == seen(0, {})
+    assert seen(1, FORGED, peer="10.1.2.3", proxies="10.1.2.0/24") == seen(1, FORGED)
+    assert seen(1, FORGED, peer="", proxies="unix") == seen(1, FORGED)
 
 
 def test_a_proxy_that_is_not_believed_is_told_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -227,7 +227,7 @@ def test_more_clients_than_places_are_refused_and_pages_answer(
     exchange: SimulatedExchange, serve: Callable[..., Served]
 ) -> None:
     """The client beyond the cap is told to come again later; a place that is given back serves again."""
-    app = serve(**venues_at(exchange), max_sockets=2)
+    app = serve(**venues_at(exchange), max_sockets=2, max_sockets_per_client=2)
     with app.socket(**QUERY) as one, app.socket(**QUERY) as two:
         one.recv(timeout=5), two.recv(timeout=5)
         message, code = refusal(app, **QUERY)

@@ -1,0 +1,73 @@
+"""Short amounts and units: the one notation of the page, in the browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from .conftest import Page
+
+TABLE = [
+    (1e-9, 9, "0.000000001"),
+    (-1e-9, 9, "−0.000000001"),
+    (1e-9, 2, "0"),
+    (-0.001, 2, "0"),
+    (0.000123456, 9, "0.000123"),
+    (0.5, 3, "0.500"),
+    (0, 3, "0"),
+    (-0.0, 3, "0"),
+    (1, 0, "1"),
+    (12.345, 3, "12.3"),
+    (999.4, 2, "999"),
+    (999.6, 2, "1.00k"),
+    (-1234, 0, "−1.23k"),
+    (123_456, 0, "123k"),
+    (999_999, 0, "1.00M"),
+    (1e6, 0, "1.00M"),
+    (-2.5e9, 0, "−2.50B"),
+    (1e12, 0, "1.00T"),
+    (-1e12, 0, "−1.00T"),
+]
+
+
+def test_short_amounts(page: Page) -> None:
+    """The same text in the footprint chart and, for money, in the symbol table."""
+    page.open("")
+    compact = (
+        "const { compact } = window.orderflow.footprint.decimal;"
+        "return arguments[0].map(([value, places]) => compact(value, places))"
+    )
+    assert page.js(compact, [[value, places] for value, places, _ in TABLE]) == [text for *_, text in TABLE]
+    table = "return arguments[0].map((value) => window.dashAgGridFunctions.compact(value))"
+    assert page.js(table, [1234.5, 2.5e9, 1e12, 0, None]) == ["1.23k", "2.50B", "1.00T", "0", "–"]
+
+
+def test_the_cvd_axis_has_no_letters_of_its_own(page: Page) -> None:
+    """What Plotly draws is what the server wrote."""
+    page.open("exchange=demo&symbol=1000PEPEUSDT&units=quote")
+    page.wait(lambda: page.chart()[0], "a first candle")
+    page.wait(lambda: page.count(".cvd-chart .ytick text"), "the axis")
+    drawn = "return [...document.querySelectorAll('.cvd-chart .ytick text')].map((each) => each.textContent)"
+    for text in page.js(drawn):
+        assert re.fullmatch("−?[0-9.,]+[kMBT]?", text)
+
+
+@pytest.mark.parametrize(("units", "unit"), [("quote", "USDT"), ("base", "BTC")])
+def test_every_part_of_a_panel_has_one_unit(page: Page, units: str, unit: str) -> None:
+    """The unit stands at CVD, profile, footprint chart and table; nothing else is written there."""
+    page.open(f"exchange=demo&symbol=BTCUSDT&units={units}")
+    page.wait(lambda: page.chart()[0], "a first candle")
+    page.wait(lambda: page.count(".footprint-readout dd"), "the readout")
+    notes = " | ".join(page.texts(".section-note"))
+    assert notes.count(f"in {unit}") == 4
+    shown = page.js(
+        "return Object.fromEntries([...document.querySelectorAll('.footprint-readout dl:first-child > div')]"
+        ".map((item) => [item.querySelector('dt').textContent, item.querySelector('dd').textContent]))"
+    )
+    path = [shown["Min delta"], shown["Max delta"], shown["CVD"]]
+    if units == "quote":
+        assert path == ["–", "–", "–"]
+        assert re.fullmatch("[0-9.]+[kMBT]?", shown["Volume"])
+    else:
+        assert "–" not in path
