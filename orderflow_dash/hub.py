@@ -285,7 +285,7 @@ class Hub:
             finally:
                 for place, old in list(self._streams.items()):
                     self._streams[place] = stream = old.begun_anew(self._window, self._coalesce_s)
-                    stream.begin()
+                    self._begin(stream)
 
     def lags(self) -> dict[Venue, LagMeter | None]:
         """How late the trades of each venue have come; None where that cannot be told."""
@@ -363,11 +363,15 @@ class Hub:
         link = self._links[instrument.venue]
         history = self._history if link.is_kept else None
         stream = SeriesStream(instrument, link.trades, self._window, history)
-        if history is not None:
-            history.begin(stream, link.refetch_ms)
+        self._begin(stream)
+        return stream
+
+    def _begin(self, stream: SeriesStream) -> None:
+        link = self._links[stream.instrument.venue]
+        if self._history is not None and link.is_kept:
+            self._history.begin(stream, link.refetch_ms)
         else:
             stream.begin()
-        return stream
 
     def _drop(self, key: ViewKey) -> None:
         with self._lock:

@@ -21,7 +21,7 @@ from .capture import DamagedFile, Kind, line_reader
 from .columns import BadLine, Columns, blocks, parse
 from .dayfile import DayFormat, day_format
 from .reel import Finding, Reel
-from .unpacking import NoFile, Opened, opened, shown_name
+from .unpacking import NoFile, Opened, opened, printable
 
 _HEAD = 1 << 16  # bytes that tell the format
 _MOST_LEADING = 20  # bad lines before the first good one
@@ -58,7 +58,7 @@ class LoadedFile:
     @property
     def name(self) -> str:
         """Its name, for people."""
-        return shown_name(self.path)
+        return printable(self.path.name)
 
     def leave_out(self, line: int, reason: str) -> None:
         """Count a damaged row that is skipped."""
@@ -87,7 +87,7 @@ class Loading:
             except (DamagedFile, *_GONE) as error:
                 if strict:
                     raise
-                file.error = str(error)
+                file.error = printable(str(error))
             file.loaded_bytes = file.bytes
         reels = [reel for reel in self._reels.values() if len(reel)]
         broken = {source for source, file in enumerate(self.files) if file.error}
@@ -96,6 +96,8 @@ class Loading:
                 self._note(reel, finding)
         for file in self.files:
             _summarize(file)
+            if strict and file.error:
+                raise DamagedFile(file.error)
         self._reels.clear()
         return [reel for reel in reels if next(reel.prints(), None) is not None]
 
@@ -221,7 +223,7 @@ def _from_first_good(
 def _summarize(file: LoadedFile) -> None:
     """Complete the notes once everything is known."""
     if file.left_out >= file.rows and not file.error:
-        file.error = f"{file.path}: no row of it is good; {'; '.join(file.notes[:1])}"
+        file.error = f"{printable(str(file.path))}: no row of it is good; {'; '.join(file.notes[:1])}"
     for count, what in ((file.left_out, "damaged rows"), (file.conflicts, "rows with an id used twice")):
         if count > _NOTED:
             file.notes.append(f"{count} {what} in all")

@@ -143,9 +143,10 @@ class Reel:
         wide as it is.
         """
         self._flush()
-        parts, self._parts = self._parts, []
         findings: list[Finding] = []
-        pieces = [self._in_order(piece, findings) for piece in _by_source(parts)]
+        whole = _by_source(self._parts)
+        self._parts = []  # at once: a day is large
+        pieces = [self._in_order(piece, findings) for piece in whole]
         if self.venue is Venue.BYBIT:
             self._find_seams(pieces, broken)
         rows = joined([piece.columns for piece in pieces])
@@ -155,7 +156,7 @@ class Reel:
             rows, sources = rows.taken(order), sources[order]
         rows = self._without_repeats(rows, sources, findings)
         if self.venue is Venue.BINANCE and not self.aggregates:
-            leaves_out = any(part.is_day_file for part in parts)
+            leaves_out = any(piece.is_day_file for piece in pieces)
             self.gaps += missing_matches(rows.ids, rows.times, leaves_out=leaves_out)
         self.gaps.sort(key=lambda gap: gap[1])
         self._adopt(rows)
@@ -241,6 +242,12 @@ class Reel:
     def row_at(self, time: int) -> int:
         """The first row that is not before a time (ms); rows may lag a little behind the ones before."""
         return int(np.searchsorted(np.maximum.accumulate(self.times), time))
+
+    def counting(self, row: int) -> Truths:
+        """Which of the rows before one are trades of the book, with a quantity; shape (row,)."""
+        kinds = self.kinds[:row]
+        truths: Truths = (self.quantities[:row] != 0) & ((kinds == Kind.MARKET) | (kinds == Kind.RPI))
+        return truths
 
     def prints(self, start: int = 0) -> Iterator[tuple[Print, int]]:
         """Every print from a row on, with the number of rows that it and all before it take up."""

@@ -71,7 +71,8 @@ def _heaviest_chain(lows: list[int], highs: list[int], sizes: list[int]) -> list
             at -= at & -at
         before.append(last)
         found = rows + size, segment
-        heaviest = max(heaviest, found, key=lambda each: each[0])
+        # Of two equals the later one: the last row but one may be the wrong one.
+        heaviest = max(found, heaviest, key=lambda each: each[0])
         at = bisect_left(places, high) + 1
         while at < len(best):
             if best[at][0] < found[0]:
@@ -106,7 +107,9 @@ def repeated_texts(texts: Texts) -> tuple[Ints, Ints]:
     suspects = np.flatnonzero(hashes[by_hash[1:]] == hashes[by_hash[:-1]])
     first, again = by_hash[suspects], by_hash[suspects + 1]
     same = (texts[again] == texts[first]) & (texts[again] != b"")
-    return first[same], again[same]
+    first, again = first[same], again[same]
+    order = np.argsort(again)
+    return first[order], again[order]
 
 
 def _hashes(texts: Texts) -> NDArray[np.uint64]:

@@ -67,9 +67,9 @@ def opened(path: Path, stack: ExitStack) -> Opened:
     return Opened(file, (path.name,), file)
 
 
-def shown_name(path: Path) -> str:
-    """A file's name as text that can be printed and sent, whatever its bytes are."""
-    return os.fsencode(path.name).decode("utf-8", "replace")
+def printable(text: str) -> str:
+    """A path, or text with one in it, that can be printed and sent, whatever bytes the path has."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 class _Inflated:

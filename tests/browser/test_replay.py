@@ -64,18 +64,18 @@ def test_pause_play_and_speed_are_a_click_away(page: Page, replayed: Served) -> 
 
 
 def test_the_slider_seeks_and_the_panel_begins_anew(page: Page, replayed: Served) -> None:
-    """Moved by the keyboard, the slider leads there; the panel shows that time and nothing from before."""
+    """Moved by the keyboard, the slider leads there; the panel shows that time and what came before it."""
     page.open(PANEL, replayed.url)
     bar = ".orderflow-modal .replay-bar"
     page.wait(lambda: page.footprint(), "the first candle")
     slider = page.driver.find_element("css selector", f"{bar} .replay-slider")
     slider.send_keys(Keys.END)
     page.wait(lambda: state(replayed)["clock_ms"] >= START + 7 * MINUTE)
-    page.wait(lambda: [row[0].split()[0] for row in page.footprint()] == ["00:07"])
+    page.wait(lambda: [row[0].split()[0] for row in page.footprint()][:2] == ["00:07", "00:06"])
     page.wait(lambda: "00:07:" in page.text(f"{bar} .replay-clock"))
     slider.send_keys(Keys.ARROW_LEFT)
     page.wait(lambda: state(replayed)["session"] == 3)
-    page.wait(lambda: [row[0].split()[0] for row in page.footprint()] == ["00:06"])
+    page.wait(lambda: [row[0].split()[0] for row in page.footprint()][:2] == ["00:06", "00:05"])
 
 
 def test_the_bar_fits_a_phone(page: Page, replayed: Served) -> None:
