@@ -131,8 +131,10 @@ class Replay:
             log.exception("loading the replay failed on a defect")
             self._loading.files[0].error = f"internal error: {type(error).__name__}"
         for file in self._loading.files:
-            if file.error:
-                log.error("%s", file.error)
+            if file.all_damage:
+                log.error("%s", file.all_damage)
+            for note in file.notes:
+                log.warning("%s: %s", file.name, note)
         self._loaded = True
         self.exchange.rouse()
 
@@ -154,7 +156,7 @@ class Replay:
                 "conflicts": file.conflicts,
                 "notes": list(file.notes),
                 "series": [f"{venue} {symbol}" for venue, symbol in list(file.series)],
-                "error": file.error or None,
+                "error": file.all_damage or None,
             }
             for file in self._loading.files
         ]

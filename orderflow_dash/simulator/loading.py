@@ -52,7 +52,8 @@ class LoadedFile:
     repeats: int = 0  # rows that were read before, here or in another file: each counts once
     conflicts: int = 0  # rows whose id stands for another trade: left out, their candles marked
     error: str = ""  # names file and line; what stands before that line is loaded
-    notes: list[str] = field(default_factory=list)
+    damage: list[str] = field(default_factory=list)  # rows left out, by line
+    notes: list[str] = field(default_factory=list)  # what else is odd about its rows
     series: dict[tuple[Venue, str], None] = field(default_factory=dict)
 
     @property
@@ -60,11 +61,18 @@ class LoadedFile:
         """Its name, for people."""
         return printable(self.path.name)
 
+    @property
+    def all_damage(self) -> str:
+        """What ends its loading, and the rows left out before; empty where it is whole."""
+        place = printable(str(self.path))
+        ended = [self.error] if self.error else []
+        return "; ".join([*ended, *([f"{place}, {self.damage[0]}", *self.damage[1:]] if self.damage else [])])
+
     def leave_out(self, line: int, reason: str) -> None:
         """Count a damaged row that is skipped."""
         self.left_out += 1
         if self.left_out <= _NOTED:
-            self.notes.append(f"line {line}: {reason}; left out")
+            self.damage.append(f"line {line}: {reason} (left out)")
 
 
 class Loading:
@@ -223,10 +231,11 @@ def _from_first_good(
 def _summarize(file: LoadedFile) -> None:
     """Complete the notes once everything is known."""
     if file.left_out >= file.rows and not file.error:
-        file.error = f"{printable(str(file.path))}: no row of it is good; {'; '.join(file.notes[:1])}"
-    for count, what in ((file.left_out, "damaged rows"), (file.conflicts, "rows with an id used twice")):
-        if count > _NOTED:
-            file.notes.append(f"{count} {what} in all")
+        file.error = f"{printable(str(file.path))}: no row of it is good"
+    if file.left_out > _NOTED:
+        file.damage.append(f"{file.left_out} rows left out in all")
+    if file.conflicts > _NOTED:
+        file.notes.append(f"{file.conflicts} rows with an id used twice in all")
     if file.repeats:
         rows = "row stands" if file.repeats == 1 else "rows stand"
         file.notes.append(f"{file.repeats} {rows} in the recording twice; each counts once")

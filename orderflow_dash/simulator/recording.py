@@ -65,7 +65,9 @@ class RecordedMarket:
         if files is not None:
             loading = Loading([Path(file) for file in files])
             reels = loading.run(strict=True)
-            self.notes = [f"{file.name}: {note}" for file in loading.files for note in file.notes]
+            self.notes = [
+                f"{file.name}: {note}" for file in loading.files for note in [*file.damage, *file.notes]
+            ]
             if not reels:
                 raise ValueError("the files hold no trade")
             self.adopt(reels)

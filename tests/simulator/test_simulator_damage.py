@@ -86,8 +86,8 @@ def test_damage_before_the_first_row_is_passed_over(tmp_path, kind, spoil, heade
     probe(path)
     reel, (file,) = loaded(path)
     assert (len(reel), file.left_out, file.error) == (48, 2, "")
-    assert file.notes[0].startswith(f"line {1 + header}: ")
-    assert file.notes[0].endswith("; left out")
+    assert file.damage[0].startswith(f"line {1 + header}: ")
+    assert file.all_damage.startswith(f"{path}, line {1 + header}: ")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -122,7 +122,7 @@ def test_one_wrong_time_is_damage_of_its_row(tmp_path, kind, years, at):
     path = written(tmp_path, kind, [HEADER[kind], *lines])
     reel, (file,) = loaded(path)
     assert (len(reel), file.left_out, file.error) == (49, 1, "")
-    assert file.notes == [f"line {at + 2}: its time is far from that of its neighbors; left out"]
+    assert file.all_damage == f"{path}, line {at + 2}: its time is far from that of its neighbors (left out)"
     assert int(reel.times.max() - reel.times.min()) < 5_000
     if kind != "aggregates" and 0 < at < 49:  # of aggregates the ids show it
         assert reel.gaps == [(START + (at - 1) * 100, START + (at + 1) * 100)]
@@ -135,7 +135,7 @@ def test_wrong_times_in_a_file_that_runs_backwards(tmp_path):
     lines[60] = line("bybit", 39, START - 3650 * DAY)
     reel, (file,) = loaded(written(tmp_path, "bybit", [BYBIT, *lines]))
     assert (len(reel), file.left_out) == (98, 2)
-    assert [note.partition(":")[0] for note in file.notes] == ["line 2", "line 62"]
+    assert [note.partition(":")[0] for note in file.damage] == ["line 2", "line 62"]
     assert bool((np.diff(reel.times) >= 0).all())
 
 
@@ -154,8 +154,8 @@ def test_only_ten_rows_are_named_one_by_one(tmp_path):
     lines = [line("aggregates", i, START + 3650 * DAY if i % 20 == 7 else None) for i in range(400)]
     _, (file,) = loaded(written(tmp_path, "aggregates", lines))
     assert file.left_out == 20
-    assert len(file.notes) == 11
-    assert file.notes[-1] == "20 damaged rows in all"
+    assert len(file.damage) == 11
+    assert file.damage[-1] == "20 rows left out in all"
 
 
 steps = st.lists(st.integers(-20_000, 900_000), min_size=20, max_size=80)
