@@ -7,6 +7,7 @@ series makes of the rows up to the replay's clock, and repair fetches what was p
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -14,11 +15,12 @@ import numpy as np
 from .exchanges.protocol import TradeBatch
 from .feeds.continuity import Hole, Known
 from .feeds.repair import Fillable, Job
+from .footprint.candle import Candle, CandleBuilder
 from .footprint.minute import Ints
 from .footprint.series import Series
 from .footprint.shelf import Shelf
 from .history import History
-from .market import MINUTE_MS, Instrument, Trade, Venue
+from .market import MINUTE_MS, Instrument, Timeframe, Trade, Venue
 from .simulator import Listing, PlayedUpTo, RecordedMarket
 from .simulator.reel import Reel
 from .simulator.tape import Print
@@ -28,6 +30,7 @@ from .view import Kept, SeriesStream
 ALL_HISTORY_MS: Final = 1 << 50  # a replay's past is wanted as far back as it goes
 _PORTION = 5_000  # trades that are read at once
 _EVER: Final = 1 << 62
+Columns = tuple[Ints, Ints, Ints, Ints]
 
 
 class RecordedHistory(History):
@@ -48,6 +51,13 @@ class RecordedHistory(History):
     def end(self, stream: SeriesStream) -> None:
         """Nothing of it is kept."""
 
+    def older(
+        self, instrument: Instrument, timeframe: Timeframe, step: int, since: int, until: int
+    ) -> list[Candle]:
+        """Played candles that open from ``since`` and before ``until`` (ms), old to new."""
+        played = self._market.played_up_to(self._market.find(instrument.symbol, instrument.venue))
+        return [] if played is None else played_candles(played, timeframe, step, since, until)
+
     def _begin_played(self, stream: SeriesStream) -> None:
         instrument = stream.instrument
         played = self._market.played_up_to(self._market.find(instrument.symbol, instrument.venue))
@@ -59,9 +69,40 @@ def played_minutes(played: PlayedUpTo, window: int) -> Kept | None:
     shelf = Shelf()
     series = Series(window, on_evict=shelf.take_over)
     columns = _trades(played.reel, played.row)
-    time, order = columns[:2]
-    if not len(time):
+    if not len(columns[0]):
         return None
+    _apply(series, columns, played)
+    return Kept(
+        minutes=series.minutes(),
+        holes=series.holes,
+        cvd_from=series.first_open or 0,
+        hours=shelf.hours(0, _EVER),
+        known=Known(played.time_ms, played.last_id),
+    )
+
+
+def played_candles(
+    played: PlayedUpTo, timeframe: Timeframe, step: int, since: int, until: int
+) -> list[Candle]:
+    """The candles of what was played that open from ``since`` and before ``until`` (ms), old to new."""
+    time, order, price, quantity = _trades(played.reel, played.row)
+    # One candle more, so that the first that counts does not begin where the series does.
+    begin = int(np.searchsorted(np.maximum.accumulate(time), since - timeframe.ms))
+    end = int(np.searchsorted(np.maximum.accumulate(time), until))
+    if begin == end:
+        return []
+    series = Series(_EVER)
+    _apply(series, (time[begin:end], order[begin:end], price[begin:end], quantity[begin:end]), played)
+    before = int(quantity[:begin].sum())
+    builder = CandleBuilder(series, timeframe, step)
+    opens = sorted({minute.open_ts // timeframe.ms * timeframe.ms for minute in series.minutes(since, until)})
+    found = (builder.build(open_ts) for open_ts in opens)
+    return [replace(candle, cvd=candle.cvd + before, closed=True, rev=0) for candle in found]
+
+
+def _apply(series: Series, columns: Columns, played: PlayedUpTo) -> None:
+    """Count trades, with a hole wherever some are missing."""
+    time, order = columns[:2]
     start = 0
     for at, missing_to in _breaks(played.reel, time, order):
         series.apply_arrays(*(column[start:at] for column in columns))
@@ -72,13 +113,6 @@ def played_minutes(played: PlayedUpTo, window: int) -> Kept | None:
         is_one = after == before < played.time_ms  # one trade of that time is missing
         if is_one or after < played.time_ms <= before:
             series.open_hole(after, before)
-    return Kept(
-        minutes=series.minutes(),
-        holes=series.holes,
-        cvd_from=series.first_open or 0,
-        hours=shelf.hours(0, _EVER),
-        known=Known(played.time_ms, played.last_id),
-    )
 
 
 def _sorted(after: int, before: int) -> tuple[int, int]:
@@ -98,7 +132,7 @@ def _breaks(reel: Reel, time: Ints, order: Ints) -> Iterator[tuple[int, int | No
     yield from sorted(found.items())
 
 
-def _trades(reel: Reel, row: int) -> tuple[Ints, Ints, Ints, Ints]:
+def _trades(reel: Reel, row: int) -> Columns:
     """Time, order, price and quantity of every print that the rows before one make, shape (n,) each."""
     if reel.aggregates:
         return reel.times[:row], reel.ids[:row], reel.prices[:row], reel.quantities[:row]

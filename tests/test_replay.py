@@ -349,6 +349,42 @@ def test_a_symbol_that_is_opened_after_the_end_shows_its_candles(
         assert told == [watched[open_ts][name] for name in names]
 
 
+@pytest.mark.parametrize("venue", ["binance", "bybit"])
+def test_candles_that_left_the_window_come_out_of_the_recording(
+    tmp_path: Path, serve: Callable[..., Served], venue: str
+) -> None:
+    """Hours that memory does not hold are whole, and their CVD goes on from the recording's begin."""
+    chance = random.Random(5)
+    rows = [
+        (START + i * 20_000, f"250.{chance.randrange(10, 99)}", "1.5", chance.random() < 0.4)
+        for i in range(12 * 180)
+    ]
+    path = (binance_file if venue == "binance" else bybit_file)(tmp_path, rows)
+    served = serve(replay=json.dumps([str(path)]), replay_speed=0, demo=False, window=60)
+    loaded(served)
+    query = {**QUERY, "tf": "1h", "lookback": 30}
+    with served.socket(exchange=venue, **query) as socket:
+        reader = CandleReader(socket)
+        wait_until(lambda: (reader.read(), state(served)["phase"] == "ended")[1], 20)
+    wait_until(lambda: len(snapshot(served, venue, query)) == 12)
+    total = Decimal(0)
+    for hour, candle in enumerate(snapshot(served, venue, query)):
+        part = rows[hour * 180 : (hour + 1) * 180]
+        assert candle["bid"] == sum(Decimal(row[2]) for row in part if row[3])
+        total += candle["delta"]
+        assert (candle["n"], candle["cvd"]) == (180, total)
+        assert candle["quality"] == ("partial" if hour == 0 else "complete")
+
+
+def snapshot(served: Served, venue: str, query: dict[str, object]) -> list[dict[str, Any]]:
+    """The candles of a socket's first message."""
+    with served.socket(exchange=venue, **query) as socket:
+        while True:
+            message = json.loads(socket.recv(timeout=5), parse_float=Decimal)
+            if message["type"] == "snapshot":
+                return message["candles"]
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_symbol_that_is_opened_while_another_plays_catches_up(
     tmp_path: Path, replayed: Callable[..., Served], form: str
