@@ -115,8 +115,8 @@ def assert_is_files_minute(candle: dict[str, Any], minute: dict[str, Any], *, co
     Without ``counts`` the numbers of trades are left out: the exchange joins matches.
     """
     prices = minute["prices"]
-    told = [candle[name] for name in ("open", "high", "low", "close", "bid", "ask")]
-    assert told == [prices[0], max(prices), min(prices), prices[-1], minute["bid"], minute["ask"]]
+    figures = [candle[name] for name in ("open", "high", "low", "close", "bid", "ask")]
+    assert figures == [prices[0], max(prices), min(prices), prices[-1], minute["bid"], minute["ask"]]
     levels = {level["p"]: [level["bid"], level["ask"]] for level in candle["levels"]}
     assert levels == {price: level[:2] for price, level in minute["levels"].items()}
     if counts:
@@ -345,8 +345,8 @@ def test_a_symbol_that_is_opened_after_the_end_shows_its_candles(
     assert later.keys() == watched.keys() == minutes.keys()
     for open_ts, candle in later.items():
         assert_is_files_minute(candle, minutes[open_ts], counts=form != "matches")
-        told = [candle[name] for name in names]
-        assert told == [watched[open_ts][name] for name in names]
+        figures = [candle[name] for name in names]
+        assert figures == [watched[open_ts][name] for name in names]
 
 
 @pytest.mark.parametrize("venue", ["binance", "bybit"])
@@ -508,9 +508,9 @@ def test_another_trade_with_a_known_id_is_reported_and_leaves_a_gap(
     one = binance_csv(tmp_path, "BTCUSDT-aggTrades-a.csv", rows[:200])
     two = binance_csv(tmp_path, "BTCUSDT-aggTrades-b.csv", rows[200:], first_id=5199)
     served = replayed(one, two)
-    told = loaded(served)["files"]
-    assert [(file["conflicts"], file["repeats"]) for file in told] == [(0, 0), (1, 0)]
-    assert told[1]["notes"] == [
+    files = loaded(served)["files"]
+    assert [(file["conflicts"], file["repeats"]) for file in files] == [(0, 0), (1, 0)]
+    assert files[1]["notes"] == [
         "line 1: id 5199 of BTCUSDT is another trade in line 200 of BTCUSDT-aggTrades-a.csv;"
         " left out, its candle is marked as a gap"
     ]
@@ -587,8 +587,7 @@ def test_tick_and_lot_are_the_finest_that_the_rows_need(
     rows += [(START + (60 + i) * 1_000, f"{60_000 + i % 9}.{i:02d}", "1e-3", i % 3 == 0) for i in range(60)]
     rows += [(START + (120 + i) * 1_000, "6.00005E+4", "5.1e3", i % 3 == 0) for i in range(60)]
     served = replayed(binance_csv(tmp_path, "BTCUSDT-aggTrades-a.csv", rows))
-    told = loaded(served)
-    assert told["instruments"] == [
+    assert loaded(served)["instruments"] == [
         {"exchange": "binance", "symbol": "BTCUSDT", "tick": "0.01", "lot": "0.001"}
     ]
     minutes = file_minutes(rows)

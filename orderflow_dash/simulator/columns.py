@@ -102,7 +102,7 @@ def blocks(source: Source, start: bytes = b"") -> Iterator[bytes]:
     while not ended:
         try:
             part = source.read1(_BLOCK)
-        except Exception as error:  # noqa: BLE001 - told once what came before it is out
+        except Exception as error:  # noqa: BLE001 - raised once all before it is out
             trouble, part = error, b""
         held.append(part)
         size += len(part)
@@ -121,7 +121,7 @@ def blocks(source: Source, start: bytes = b"") -> Iterator[bytes]:
 
 
 def parse(block: bytes, form: DayFormat, line: int = 1) -> tuple[Columns, BadLine | None]:
-    """The rows of a piece of a file; with a bad line, the rows before it and what is wrong.
+    """The rows of a piece of a file; with a bad line, the rows before it and the reason.
 
     ``line`` is the number of its first line in the file.
     """

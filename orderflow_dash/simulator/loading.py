@@ -1,4 +1,4 @@
-"""Loads recordings, and reports how far it has come, and what is wrong with a file and in which line."""
+"""Loads recordings, and reports its progress, and the damage of a file with its line."""
 
 from __future__ import annotations
 

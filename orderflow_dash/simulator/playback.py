@@ -19,7 +19,7 @@ _QUOTES = ("USDT", "USDC", "BUSD", "USD")
 
 
 class Clock:
-    """Recorded time. It stands until it is begun, and while it is paused."""
+    """Recorded time. It stands until the first listener, and while it is paused."""
 
     def __init__(self, at: float) -> None:
         self.at = at  # ms, when it was last set

@@ -59,7 +59,7 @@ class RecordedMarket:
         self._playbacks: dict[Listing, Playback] = {}
         self.listings: Sequence[Listing] = ()
         self._span = 0, 0  # ms: the oldest and the newest trade
-        self.notes: Sequence[str] = ()  # what is odd about rows of the files
+        self.notes: Sequence[str] = ()  # oddities of the files' rows
         self.silences: Sequence[tuple[int, int]] = ()  # long stretches (ms) without a trade: passed over
         self._now = 0
         if files is not None:
@@ -286,7 +286,7 @@ class RecordedMarket:
         playback = self._playbacks[listing]
         return statistics(listing.symbol, playback.tape, playback.before, self._now)
 
-    # -- what was played, for whoever comes later --------------------------------------------
+    # -- what was played, for listeners that come later --------------------------------------
 
     def played_up_to(self, listing: Listing) -> PlayedUpTo | None:
         """The newest minute's begin up to which everything recorded was played; None where nothing was.

@@ -79,7 +79,7 @@ class Reel:
         return bool(self._shape)
 
     def take_from(self, source: int) -> None:
-        """What is added next comes from this source."""
+        """All that is added from now on comes from this source."""
         if source != self._source:
             self._flush()
             self._source = source
@@ -136,7 +136,7 @@ class Reel:
         self._begin_rows()
 
     def close(self, broken: Collection[int] = ()) -> list[Finding]:
-        """Puts the rows in order, drops repeats, finds gaps, tick and lot; what is wrong with rows.
+        """Puts the rows in order, drops repeats, finds gaps, tick and lot. Returns findings about rows.
 
         ``broken`` are the sources that end in damage. Aggregates of nothing, which some day files have, are
         dropped as well; the ids after one move up by one, so that it leaves no hole and a real hole stays as

@@ -18,7 +18,7 @@ LONG_MS = 5 * MINUTE_MS  # without a trade this long, a stretch of a recording c
 _SLACK_MS = MINUTE_MS  # no row is further behind the one before it
 _APART_MS = DAY_MS  # first and last rows that stand alone are closer to the others
 _MOST_SEGMENTS = 100_000
-_OFF_BOOK_IDS = 20  # matches off the book take ids, and day files leave them out: so many at a time
+_OFF_BOOK_IDS = 20  # matches off the book take ids, and day files leave them out: at most this many in a row
 _OFF_BOOK_MS = 1_000
 
 

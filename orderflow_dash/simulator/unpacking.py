@@ -1,7 +1,7 @@
 """Opens recordings: plain, gzip, zip or zstd, and what a damaged archive still gives.
 
 The libraries' own readers drop what they have unpacked of a piece in which the damage shows; these give it
-first. The kind is told by the content, not by the name.
+first. The content shows the kind, not the name.
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ def test_damage_inside_an_archive_is_played_up_to_the_damage(tmp_path, pack, cou
 
 
 def test_a_checksum_that_does_not_match_is_named_and_the_rows_are_played(tmp_path):
-    """All rows can be read, one of them is not what was packed: nobody can know which."""
+    """All rows can be read, one of them differs from the packed one, unknown which."""
     path = zipped(tmp_path / "day.zip", [(NAME, text(50))], method=zipfile.ZIP_STORED)
     path.write_bytes(path.read_bytes().replace(b"7,250.1,", b"7,350.1,"))
     reel, file = loaded(path)
