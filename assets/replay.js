@@ -23,7 +23,22 @@
   };
 
   const stamp = (time) => new Date(time).toISOString().slice(0, 19).replace("T", " ");
+  const LEAD_MS = 1000; // after a silence the clock goes on so much before the next trade
+  const SHOWN_SILENCES = 3; // the newest ones
   const grouped = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+
+  /* "No trades from 03:10 to 07:45: skipped", with the day where it is another one. */
+  function silence({ from_ms, to_ms }) {
+    const [from, to] = [stamp(from_ms).slice(0, 16), stamp(to_ms).slice(0, 16)];
+    const until = from.slice(0, 10) === to.slice(0, 10) ? to.slice(11) : to;
+    return `No trades from ${from.slice(11)} to ${until}: skipped`;
+  }
+
+  function notes() {
+    const files = state.files.flatMap((file) => file.notes.map((note) => `${file.name}: ${note}`));
+    const passed = state.silences.filter((each) => each.to_ms <= state.clock_ms + LEAD_MS);
+    return [...files, ...passed.slice(-SHOWN_SILENCES).map(silence)];
+  }
 
   let state = null; // what the server said last
   let asked = 0; // the newest question; an older answer is out of date
@@ -79,7 +94,8 @@
     const note = element("span", "replay-note", { role: "status" });
     const progress = element("progress", "replay-progress", { max: 1, "aria-label": "Loading" });
     const error = element("div", "replay-error", { role: "alert" });
-    place.append(play, speeds, slider, clock, progress, note, error);
+    const remarks = element("div", "replay-remarks", { role: "status" });
+    place.append(play, speeds, slider, clock, progress, note, error, remarks);
   }
 
   function set(node, name, value) {
@@ -106,6 +122,7 @@
     }
     const faults = state.files.map((file) => file.error).filter(Boolean);
     set(find(".replay-error"), "textContent", faults.join(" · "));
+    set(find(".replay-remarks"), "textContent", notes().join(" · "));
     if (!ready) return;
     const play = find(".replay-play");
     set(play, "textContent", state.paused ? "▶" : "❚❚");

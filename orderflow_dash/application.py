@@ -32,6 +32,7 @@ from .hub import Hub, VenueLink
 from .logs import fields
 from .market import MINUTE_MS, Instrument, Venue
 from .replay import Replay, replay_files
+from .replay_past import ALL_HISTORY_MS, RecordedHistory, RecordedRepair
 from .settings import Settings
 from .simulator import SimulatedExchange, SyntheticMarket
 from .store.null import OFF, history_place, open_history
@@ -64,13 +65,16 @@ class Application:
         self._directories: list[Directory] = []
         self._feeds: list[Feed] = []
         self._repairers: list[Repairer] = []
-        # A replay shows what it has played since it was last sought, and nothing before.
-        self._history_ms = 0 if self.replay is not None else settings.history * MINUTE_MS
+        self._history_ms = ALL_HISTORY_MS if self.replay is not None else settings.history * MINUTE_MS
         self._settings = settings
         store = open_history(
             self._store_place(settings), Retention(days=settings.keep_days, megabytes=settings.keep_mb)
         )
-        self.history = History(store, settings.window)
+        self.history = (
+            History(store, settings.window)
+            if self.replay is None
+            else RecordedHistory(self.replay.market, settings.window)
+        )
         self._days = DayLines()
         self._reconcilers: list[Reconciler] = []
         self._reconcile_s = settings.reconcile
@@ -195,6 +199,8 @@ class Application:
         return Directory(venue, listing, self._board, instruments, backoff, clock)
 
     def _repairer(self, method: RepairMethod, venue: Venue) -> Repairer:
+        if self.replay is not None:  # the recording gives more than a venue's REST
+            method = RecordedRepair(self.replay.market, venue)
         repairer = Repairer(method, str(venue), self._history_ms)
         self._repairers.append(repairer)
         return repairer
@@ -213,8 +219,7 @@ class Application:
         self._directories.append(directory)
         if self.replay is None:  # a line of a day would show what is still to be played
             self._days.add(feed.venue, klines, directory.instruments)
-        # A simulated market is another one after each start, and a replay is on disk already.
-        kept = self.replay is None and feed.venue is not Venue.DEMO
+        kept = feed.venue is not Venue.DEMO  # a simulated market is another one after each start
         refetch_ms = self._history_ms if refetches else 0
         every = self._reconcile_s
         if not every:

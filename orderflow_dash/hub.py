@@ -310,7 +310,7 @@ class Hub:
             finally:
                 for place, old in list(self._streams.items()):
                     self._streams[place] = stream = old.begun_anew(self._window, self._coalesce_s)
-                    stream.begin()
+                    self._begin(stream)
 
     def lags(self) -> dict[Venue, LagMeter | None]:
         """How late the trades of each venue have come; None where that cannot be told."""
@@ -375,11 +375,15 @@ class Hub:
         link = self._links[instrument.venue]
         history = self._history if link.is_kept else None
         stream = SeriesStream(instrument, link.trades, self._window, history)
-        if history is not None:
-            history.begin(stream, link.refetch_ms)
+        self._begin(stream)
+        return stream
+
+    def _begin(self, stream: SeriesStream) -> None:
+        link = self._links[stream.instrument.venue]
+        if self._history is not None and link.is_kept:
+            self._history.begin(stream, link.refetch_ms)
         else:
             stream.begin()
-        return stream
 
     def _drop_reference(self, key: ViewKey, client: Client) -> None:
         stream = self._streams[key.venue, key.symbol]

@@ -7,17 +7,22 @@ interest) is shown as unknown, not made up.
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypedDict
+from weakref import WeakKeyDictionary
 
 import orjson
 
+from .exchanges.protocol import Event, TradeBatch
+from .feeds.connection import Connection
 from .feeds.feed import Feed, StreamStatus
 from .feeds.listing import Report, VenueListing
+from .feeds.stream import TradeStream
 from .market import Instrument, State, Ticker, Venue
 from .simulator import DamagedFile, Loading, RecordedMarket, SimulatedExchange, probe
 from .supervised import CRASHES
@@ -28,15 +33,35 @@ FASTEST: Final = 1_000.0  # the highest speed that can be asked for; 0 is as fas
 
 
 class FileState(TypedDict):
-    """One file as ``/api/replay`` tells it."""
+    """One file as ``/api/replay`` reports it."""
 
     name: str
     bytes: int
     loaded_bytes: int
     rows: int
     zero_quantities: int
+    left_out: int  # damaged rows that others follow
+    repeats: int  # rows that stand in the recording twice; each counts once
+    conflicts: int  # rows whose id stands for another trade; left out, their candles are gaps
+    notes: list[str]
     series: list[str]
     error: str | None
+
+
+class RecordedInstrument(TypedDict):
+    """One symbol as ``/api/replay`` reports it. Tick and lot are inferred: the finest that its rows need."""
+
+    exchange: str
+    symbol: str
+    tick: str
+    lot: str
+
+
+class Silence(TypedDict):
+    """A long stretch of the recording without a trade, which is skipped; ms of the trades around it."""
+
+    from_ms: int
+    to_ms: int
 
 
 class ReplayState(TypedDict):
@@ -53,6 +78,8 @@ class ReplayState(TypedDict):
     loaded_bytes: int
     rows: int
     files: list[FileState]
+    instruments: list[RecordedInstrument]
+    silences: list[Silence]
 
 
 class NotLoaded(Exception):
@@ -64,7 +91,7 @@ def replay_files(setting: str) -> list[Path]:
     if setting == "off":
         return []
     if setting.startswith("["):
-        return [Path(str(path)) for path in orjson.loads(setting)]
+        return [Path(str(path)) for path in json.loads(setting)]
     return [Path(setting)]
 
 
@@ -81,6 +108,11 @@ class Replay:
         self._begin_anew: Callable[[Callable[[], None]], None] = lambda move: move()
         self._steering = threading.Lock()
         self._thread = threading.Thread(target=self._load, name="replay-loading", daemon=True)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of its files, as text that can be shown."""
+        return [file.name for file in self._loading.files]
 
     def start(self, begin_anew: Callable[[Callable[[], None]], None]) -> None:
         """Begin to load. ``begin_anew`` runs what it is given with no series fed, and begins them anew."""
@@ -101,8 +133,10 @@ class Replay:
             log.exception("loading the replay failed on a defect")
             self._loading.files[0].error = f"internal error: {type(error).__name__}"
         for file in self._loading.files:
-            if file.error:
-                log.error("%s", file.error)
+            if file.all_damage:
+                log.error("%s", file.all_damage)
+            for note in file.notes:
+                log.warning("%s: %s", file.name, note)
         self._loaded = True
         self.exchange.rouse()
 
@@ -114,13 +148,17 @@ class Replay:
         known = bool(self.market.listings)
         files: list[FileState] = [
             {
-                "name": file.path.name,
+                "name": file.name,
                 "bytes": file.bytes,
                 "loaded_bytes": file.loaded_bytes,
                 "rows": file.rows,
                 "zero_quantities": file.zero_quantities,
+                "left_out": file.left_out,
+                "repeats": file.repeats,
+                "conflicts": file.conflicts,
+                "notes": list(file.notes),
                 "series": [f"{venue} {symbol}" for venue, symbol in list(file.series)],
-                "error": file.error or None,
+                "error": file.all_damage or None,
             }
             for file in self._loading.files
         ]
@@ -136,7 +174,22 @@ class Replay:
             "loaded_bytes": sum(file["loaded_bytes"] for file in files),
             "rows": sum(file["rows"] for file in files),
             "files": files,
+            "instruments": [
+                {
+                    "exchange": str(venue),
+                    "symbol": listing.symbol,
+                    "tick": listing.price.text(1),
+                    "lot": listing.quantity.text(1),
+                }
+                for listing in self.market.listings
+                for venue in listing.venues
+            ],
+            "silences": [{"from_ms": last, "to_ms": following} for last, following in self.market.silences],
         }
+
+    def gaps(self, venue: Venue, symbol: str) -> Sequence[tuple[int, int]]:
+        """Stretches of a symbol that lack trades without a jump of ids: times (ms) before and after."""
+        return self.market.gaps(self.market.find(symbol, venue))
 
     def standing(self) -> str:
         """Why no trades come just now; empty where they do."""
@@ -202,6 +255,28 @@ class Replay:
 class _ReplayFeed(Feed):
     replay: Replay
 
+    def __init__(self, *arguments: Any) -> None:  # noqa: ANN401 - those of Feed
+        super().__init__(*arguments)
+        self._reached: WeakKeyDictionary[TradeStream, int] = WeakKeyDictionary()  # newest trade, ms
+
+    def on_event(self, connection: Connection, event: Event) -> None:
+        """As ever; where the recording lacks trades, the stream learns it before the first one after."""
+        stream = self._streams.get(event.symbol) if isinstance(event, TradeBatch) else None
+        if stream is None or not isinstance(event, TradeBatch) or not event.trades:
+            super().on_event(connection, event)
+            return
+        newest = max(trade[0] for trade in event.trades)
+        reached = self._reached.get(stream, event.trades[0][0])
+        self._reached[stream] = max(reached, newest)
+        for after, before in self.replay.gaps(self.venue, event.symbol):
+            if reached < before <= newest:
+                event, rest = _split(event, before)
+                if event.trades:
+                    super().on_event(connection, event)
+                stream.lose(after, before)
+                event = rest
+        super().on_event(connection, event)
+
     def status(self, symbol: str) -> StreamStatus:
         """As ever, but for a replay that stands."""
         status = super().status(symbol)
@@ -211,6 +286,16 @@ class _ReplayFeed(Feed):
         if status.state is State.LIVE:  # so that programs know as well
             return StreamStatus(State.LIVE, "replay of recorded trades", status.age_ms)
         return status
+
+
+def _split(batch: TradeBatch, time_ms: int) -> tuple[TradeBatch, TradeBatch]:
+    """The trades before the first one that is not before a time, and all others."""
+    at = next(at for at, trade in enumerate(batch.trades) if trade[0] >= time_ms)
+    uids = batch.uids or []
+    has = batch.uids is not None
+    head = TradeBatch(batch.symbol, batch.trades[:at], uids[:at] if has else None, grid=batch.grid)
+    tail = batch.trades[at:], uids[at:] if has else None
+    return head, TradeBatch(batch.symbol, *tail, batch.excluded, batch.malformed, batch.grid)
 
 
 class _ReplayListing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 import subprocess
 import sys
@@ -59,6 +60,22 @@ def binance_file(folder: Path, rows: list[Row], *extra: str) -> Path:
     return path
 
 
+def matches_file(folder: Path, rows: list[Row]) -> Path:
+    """A trades day file, which the exchange joins to aggregates."""
+    lines = ["id,price,qty,quote_qty,time,is_buyer_maker"]
+    lines += [
+        f"{7000 + i},{price},{quantity},1.5e+3,{at},{str(sold).lower()}"
+        for i, (at, price, quantity, sold) in enumerate(rows)
+    ]
+    path = folder / "BTCUSDT-trades-2026-09-15.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("BTCUSDT-trades-2026-09-15.csv", "\n".join(lines) + "\n")
+    return path
+
+
+FORMATS = {"aggregates": binance_file, "matches": matches_file, "bybit": lambda *given: bybit_file(*given)}
+
+
 def bybit_file(folder: Path, rows: list[Row]) -> Path:
     """A gzipped day file, the newest row first."""
     lines = [
@@ -92,21 +109,21 @@ def file_minutes(rows: list[Row]) -> dict[int, dict[str, Any]]:
     return minutes
 
 
-def assert_is_files_minute(candle: dict[str, Any], minute: dict[str, Any]) -> None:
-    """Every figure of a candle at the finest step is the file's, to the last digit."""
+def assert_is_files_minute(candle: dict[str, Any], minute: dict[str, Any], *, counts: bool = True) -> None:
+    """Every figure of a candle at the finest step is the file's, to the last digit.
+
+    Without ``counts`` the numbers of trades are left out: the exchange joins matches.
+    """
     prices = minute["prices"]
-    told = [candle[name] for name in ("open", "high", "low", "close", "bid", "ask", "n")]
-    assert told == [
-        prices[0],
-        max(prices),
-        min(prices),
-        prices[-1],
-        minute["bid"],
-        minute["ask"],
-        minute["n"],
-    ]
-    levels = {level["p"]: [level["bid"], level["ask"], level["n"]] for level in candle["levels"]}
-    assert levels == minute["levels"]
+    figures = [candle[name] for name in ("open", "high", "low", "close", "bid", "ask")]
+    assert figures == [prices[0], max(prices), min(prices), prices[-1], minute["bid"], minute["ask"]]
+    levels = {level["p"]: [level["bid"], level["ask"]] for level in candle["levels"]}
+    assert levels == {price: level[:2] for price, level in minute["levels"].items()}
+    if counts:
+        assert candle["n"] == minute["n"]
+        assert {level["p"]: level["n"] for level in candle["levels"]} == {
+            price: level[2] for price, level in minute["levels"].items()
+        }
 
 
 def state(served: Served) -> dict[str, Any]:
@@ -234,10 +251,10 @@ def test_pause_stops_deltas_and_resume_goes_on(tmp_path: Path, replayed: Callabl
 
 
 @pytest.mark.parametrize("venue", ["binance", "bybit"])
-def test_a_seek_closes_sockets_and_begins_the_series_anew(
+def test_a_seek_closes_sockets_and_shows_what_came_before(
     tmp_path: Path, replayed: Callable[..., Served], venue: str
 ) -> None:
-    """Back and forth: 1012 with the reason, then a series from the minute on, its first one whole."""
+    """Back and forth: 1012 with the reason, then the recording's candles up to there and what follows."""
     rows = invented_rows()
     served = replayed((binance_file if venue == "binance" else bybit_file)(tmp_path, rows))
     loaded(served)
@@ -258,12 +275,166 @@ def test_a_seek_closes_sockets_and_begins_the_series_anew(
             wait_until(lambda reader=reader, last=last: reader.read() and last in reader.candles)
             wait_until(lambda: state(served)["phase"] == "ended")
             reader.drain()
-        expected = [START + minute * MINUTE for minute in range(target, MINUTES)]
-        assert list(reader.candles) == expected
-        first = reader.candles[expected[0]]
-        assert first["cvd"] == first["delta"]  # nothing of before is carried over
-        for candle in reader.candles.values():
-            assert_is_files_minute(candle, minutes[candle["open_ts"]])
+        assert sorted(reader.candles) == sorted(minutes)
+        assert_consistent(reader.candles[open_ts] for open_ts in sorted(minutes))
+        for open_ts, candle in reader.candles.items():
+            assert_is_files_minute(candle, minutes[open_ts])
+            assert candle["quality"] == ("partial" if open_ts == START else "complete")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_after_a_seek_nothing_is_shown_that_is_still_to_be_played(
+    tmp_path: Path, replayed: Callable[..., Served], form: str
+) -> None:
+    """In a pause the candles end where the clock stands."""
+    rows, venue = invented_rows(), "bybit" if form == "bybit" else "binance"
+    served = replayed(FORMATS[form](tmp_path, rows))
+    loaded(served)
+    steer(served, paused=True, seek_ms=START + 5 * MINUTE)
+    with served.socket(exchange=venue, **QUERY) as socket:
+        reader = CandleReader(socket)
+        wait_until(lambda: reader.read() and START + 4 * MINUTE in reader.candles)
+        reader.drain()
+    minutes = file_minutes(rows)
+    assert sorted(reader.candles) == [START + minute * MINUTE for minute in range(5)]
+    for open_ts, candle in reader.candles.items():
+        assert_is_files_minute(candle, minutes[open_ts], counts=form != "matches")
+
+
+def of_symbol(path: Path, symbol: str) -> Path:
+    """A copy of a day file for another symbol."""
+    content = (
+        zipfile.ZipFile(path).read(zipfile.ZipFile(path).namelist()[0]) if path.suffix == ".zip" else None
+    )
+    if content is None:
+        text = gzip.decompress(path.read_bytes()).decode().replace("BTCUSDT", symbol)
+        other = path.with_name(path.name.replace("BTCUSDT", symbol))
+        other.write_bytes(gzip.compress(text.encode()))
+        return other
+    other = path.with_name(path.name.replace("BTCUSDT", symbol)).with_suffix(".csv")
+    other.write_bytes(content)
+    return other
+
+
+def candles_of(served: Served, venue: str, symbol: str, newest: int) -> dict[int, dict[str, Any]]:
+    """A symbol's candles, once the one that opens at a time is there."""
+    with served.socket(exchange=venue, **{**QUERY, "symbol": symbol}) as socket:
+        reader = CandleReader(socket)
+        wait_until(lambda: reader.read() and newest in reader.candles)
+        reader.drain()
+    return reader.candles
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("speed", [0.0, 1000.0])
+def test_a_symbol_that_is_opened_after_the_end_shows_its_candles(
+    tmp_path: Path, replayed: Callable[..., Served], form: str, speed: float
+) -> None:
+    """It was played beside the first one: the same minutes, to the last digit, its CVD from the begin on."""
+    rows, venue = invented_rows(), "bybit" if form == "bybit" else "binance"
+    first = FORMATS[form](tmp_path, rows)
+    served = replayed(first, of_symbol(first, "ETHUSDT"), speed=speed)
+    loaded(served)
+    last = START + (MINUTES - 1) * MINUTE
+    watched = candles_of(served, venue, "BTCUSDT", last)
+    wait_until(lambda: state(served)["phase"] == "ended")
+    watched = candles_of(served, venue, "BTCUSDT", last)
+    later = candles_of(served, venue, "ETHUSDT", last)
+    minutes = file_minutes(rows)
+    names = ("cvd", "min_delta", "max_delta", "quality", "n", "levels")
+    assert later.keys() == watched.keys() == minutes.keys()
+    for open_ts, candle in later.items():
+        assert_is_files_minute(candle, minutes[open_ts], counts=form != "matches")
+        figures = [candle[name] for name in names]
+        assert figures == [watched[open_ts][name] for name in names]
+
+
+@pytest.mark.parametrize("venue", ["binance", "bybit"])
+def test_candles_that_left_the_window_come_out_of_the_recording(
+    tmp_path: Path, serve: Callable[..., Served], venue: str
+) -> None:
+    """Hours that memory does not hold are whole, and their CVD goes on from the recording's begin."""
+    chance = random.Random(5)
+    rows = [
+        (START + i * 20_000, f"250.{chance.randrange(10, 99)}", "1.5", chance.random() < 0.4)
+        for i in range(12 * 180)
+    ]
+    path = (binance_file if venue == "binance" else bybit_file)(tmp_path, rows)
+    served = serve(replay=json.dumps([str(path)]), replay_speed=0, demo=False, window=60)
+    loaded(served)
+    query = {**QUERY, "tf": "1h", "lookback": 30}
+    with served.socket(exchange=venue, **query) as socket:
+        reader = CandleReader(socket)
+        wait_until(lambda: (reader.read(), state(served)["phase"] == "ended")[1], 20)
+    wait_until(lambda: len(snapshot(served, venue, query)) == 12)
+    total = Decimal(0)
+    for hour, candle in enumerate(snapshot(served, venue, query)):
+        part = rows[hour * 180 : (hour + 1) * 180]
+        assert candle["bid"] == sum(Decimal(row[2]) for row in part if row[3])
+        total += candle["delta"]
+        assert (candle["n"], candle["cvd"]) == (180, total)
+        assert candle["quality"] == ("partial" if hour == 0 else "complete")
+
+
+def snapshot(served: Served, venue: str, query: dict[str, object]) -> list[dict[str, Any]]:
+    """The candles of a socket's first message."""
+    with served.socket(exchange=venue, **query) as socket:
+        while True:
+            message = json.loads(socket.recv(timeout=5), parse_float=Decimal)
+            if message["type"] == "snapshot":
+                return message["candles"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_symbol_that_is_opened_while_another_plays_catches_up(
+    tmp_path: Path, replayed: Callable[..., Served], form: str
+) -> None:
+    """What was played before it was opened is there, the rest follows, and no trade is lost between."""
+    rows, venue = invented_rows(), "bybit" if form == "bybit" else "binance"
+    first = FORMATS[form](tmp_path, rows)
+    served = replayed(first, of_symbol(first, "ETHUSDT"), speed=100)
+    loaded(served)
+    with served.socket(exchange=venue, **QUERY) as socket:
+        reader = CandleReader(socket)
+        wait_until(lambda: reader.read() and START + 3 * MINUTE in reader.candles)
+        with served.socket(exchange=venue, **{**QUERY, "symbol": "ETHUSDT"}) as other:
+            late = CandleReader(other)
+            wait_until(lambda: late.read() and START + 2 * MINUTE in late.candles)
+            assert state(served)["phase"] == "playing"
+            wait_until(lambda: (late.read(), reader.read()) and state(served)["phase"] == "ended")
+            wait_until(lambda: "repairing" not in late.states[-1:] and not late.read(0.5))
+    minutes = file_minutes(rows)
+    assert late.candles.keys() == minutes.keys()
+    for open_ts, candle in late.candles.items():
+        assert_is_files_minute(candle, minutes[open_ts], counts=form != "matches")
+        assert candle["quality"] in ("complete", "repaired") or open_ts == START
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_symbol_that_is_opened_in_a_pause_shows_what_was_played(
+    tmp_path: Path, replayed: Callable[..., Served], form: str
+) -> None:
+    """Up to the replay's clock, the open minute included."""
+    rows, venue = invented_rows(), "bybit" if form == "bybit" else "binance"
+    first = FORMATS[form](tmp_path, rows)
+    served = replayed(first, of_symbol(first, "ETHUSDT"), speed=100)
+    loaded(served)
+    with served.socket(exchange=venue, **QUERY) as socket:
+        reader = CandleReader(socket)
+        wait_until(lambda: reader.read() and START + 3 * MINUTE in reader.candles)
+        steer(served, paused=True)
+        wait_until(lambda: reader.read() and reader.states[-1] == "stale")
+        reader.drain()
+        with served.socket(exchange=venue, **{**QUERY, "symbol": "ETHUSDT"}) as other:
+            late = CandleReader(other)
+            wait_until(lambda: late.read() and late.candles.keys() == reader.candles.keys(), 15)
+            late.drain()
+    assert len(reader.candles) < MINUTES
+    for open_ts, candle in late.candles.items():
+        watched = reader.candles[open_ts]
+        assert [candle[name] for name in ("levels", "cvd", "close", "n")] == [
+            watched[name] for name in ("levels", "cvd", "close", "n")
+        ]
 
 
 def test_speed_changes_while_it_plays(tmp_path: Path, replayed: Callable[..., Served]) -> None:
@@ -291,6 +462,139 @@ def test_a_file_that_breaks_off_is_served_up_to_there(
     with served.socket(exchange="binance", **QUERY) as socket:
         reader = CandleReader(socket)
         wait_until(lambda: reader.read() or served.health("binance")["trades"] == 3_000)
+
+
+def binance_csv(folder: Path, name: str, rows: list[Row], first_id: int = 5000) -> Path:
+    """An aggTrades day file without a header."""
+    lines = [
+        f"{first_id + i},{price},{quantity},{2 * i},{2 * i + 1},{at},{str(sold).lower()}"
+        for i, (at, price, quantity, sold) in enumerate(rows)
+    ]
+    path = folder / name
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def whole(served: Served, venue: str, symbol: str = "BTCUSDT") -> dict[int, dict[str, Any]]:
+    """Every candle of a symbol, once the replay has ended."""
+    with served.socket(exchange=venue, **{**QUERY, "symbol": symbol}) as socket:
+        reader = CandleReader(socket)
+        wait_until(lambda: (reader.read(), state(served)["phase"] == "ended")[1], 20)
+        wait_until(lambda: not reader.read(0.4))
+    return reader.candles
+
+
+def test_a_symbol_beyond_ascii_plays_and_is_opened_late(
+    tmp_path: Path, replayed: Callable[..., Served]
+) -> None:
+    """Binance lists such contracts; the file's name gives the symbol."""
+    rows = invented_rows(300)
+    names = ("币安人生USDT-aggTrades-2025-10-20.csv", "龙虾USDT-aggTrades-2025-10-20.csv")
+    served = replayed(*(binance_csv(tmp_path, name, rows) for name in names))
+    assert [file["series"] for file in loaded(served)["files"]] == [
+        ["binance 币安人生USDT"],
+        ["binance 龙虾USDT"],
+    ]
+    first, late = whole(served, "binance", "币安人生USDT"), whole(served, "binance", "龙虾USDT")
+    assert first.keys() == late.keys() == file_minutes(rows).keys()
+    assert sum(candle["n"] for candle in late.values()) == 300
+
+
+def test_another_trade_with_a_known_id_is_reported_and_leaves_a_gap(
+    tmp_path: Path, replayed: Callable[..., Served]
+) -> None:
+    """The last id of one file is the first of the next: what is left out is named, its candle marked."""
+    rows = invented_rows(400)
+    one = binance_csv(tmp_path, "BTCUSDT-aggTrades-a.csv", rows[:200])
+    two = binance_csv(tmp_path, "BTCUSDT-aggTrades-b.csv", rows[200:], first_id=5199)
+    served = replayed(one, two)
+    files = loaded(served)["files"]
+    assert [(file["conflicts"], file["repeats"]) for file in files] == [(0, 0), (1, 0)]
+    assert files[1]["notes"] == [
+        "line 1: id 5199 of BTCUSDT is another trade in line 200 of BTCUSDT-aggTrades-a.csv;"
+        " left out, its candle is marked as a gap"
+    ]
+    candles = whole(served, "binance")
+    lost = rows[200][0] - rows[200][0] % MINUTE
+    kept = file_minutes(rows[:200] + rows[201:])
+    for open_ts, candle in candles.items():
+        assert_is_files_minute(candle, kept[open_ts])
+        assert (candle["quality"] == "gap") == (open_ts == lost)
+
+
+def bybit_part(folder: Path, day: int, rows: list[tuple[int, str, str, str]]) -> Path:
+    """A day file of (ms, side, size, id)."""
+    lines = [
+        f"{at // 1000}.{at % 1000:03d},BTCUSDT,{side},{size},100.55,PlusTick,{uuid},1,1,1"
+        for at, side, size, uuid in rows
+    ]
+    names = (
+        "timestamp,symbol,side,size,price,tickDirection,trdMatchID,grossValue,homeNotional,foreignNotional"
+    )
+    path = folder / f"BTCUSDT2026-09-{day}.csv.gz"
+    path.write_bytes(gzip.compress("\n".join([names, *lines]).encode()))
+    return path
+
+
+def bybit_minutes(start: int, minutes: int, tag: str) -> list[tuple[int, str, str, str]]:
+    """A trade every ten seconds."""
+    return [(start + i * 10_000 + 500, "Buy", "1", f"{tag}{i:04d}") for i in range(minutes * 6)]
+
+
+@pytest.mark.parametrize("second", ["early", "late"])
+def test_between_two_bybit_files_trades_may_lack(
+    tmp_path: Path, replayed: Callable[..., Served], second: str
+) -> None:
+    """Ids prove nothing: a stretch that no file covers marks the candles at its ends, a seam of days none."""
+    midnight = START + 1440 * MINUTE
+    one = bybit_part(tmp_path, 15, bybit_minutes(midnight - 4 * MINUTE, 4, "a"))
+    begin = midnight if second == "early" else midnight + 300 * MINUTE
+    two = bybit_part(tmp_path, 16, bybit_minutes(begin, 4, "b"))
+    served = replayed(one, two)
+    loaded(served)
+    for opened in ("while it plays", "after the end"):
+        candles = whole(served, "bybit")
+        marked = {open_ts for open_ts, candle in candles.items() if candle["quality"] == "gap"}
+        assert marked == (set() if second == "early" else {midnight - MINUTE, begin}), opened
+        assert sum(candle["n"] for candle in candles.values()) == 48
+
+
+@pytest.mark.parametrize("speed", [1.0, 0.0])
+@pytest.mark.parametrize("lost", [0, 1_000])
+def test_hours_without_a_trade_are_skipped(
+    tmp_path: Path, replayed: Callable[..., Served], speed: float, lost: int
+) -> None:
+    """At the speed of the day as well the next trade comes at once; ids that are missing mark both ends."""
+    hole = 275 * MINUTE
+    before = [(START + i * 100, "100.55", "1", False) for i in range(20)]
+    after = [(START + hole + i * 100, "100.55", "1", True) for i in range(20)]
+    served = replayed(
+        binance_csv(tmp_path, "BTCUSDT-aggTrades-a.csv", before),
+        binance_csv(tmp_path, "BTCUSDT-aggTrades-b.csv", after, first_id=5020 + lost),
+        speed=speed,
+    )
+    assert loaded(served)["silences"] == [{"from_ms": START + 1_900, "to_ms": START + hole}]
+    candles = whole(served, "binance")
+    assert sum(candle["n"] for candle in candles.values()) == 40
+    assert {candle["quality"] == "gap" for candle in candles.values()} == {bool(lost)}
+
+
+def test_tick_and_lot_are_the_finest_that_the_rows_need(
+    tmp_path: Path, replayed: Callable[..., Served]
+) -> None:
+    """A day on which the tick changes, written with and without exponents: every figure is exact."""
+    rows = [(START + i * 1_000, f"{60_000 + i % 9}.{i % 10}", "0.002", i % 2 == 0) for i in range(60)]
+    rows += [(START + (60 + i) * 1_000, f"{60_000 + i % 9}.{i:02d}", "1e-3", i % 3 == 0) for i in range(60)]
+    rows += [(START + (120 + i) * 1_000, "6.00005E+4", "5.1e3", i % 3 == 0) for i in range(60)]
+    served = replayed(binance_csv(tmp_path, "BTCUSDT-aggTrades-a.csv", rows))
+    assert loaded(served)["instruments"] == [
+        {"exchange": "binance", "symbol": "BTCUSDT", "tick": "0.01", "lot": "0.001"}
+    ]
+    minutes = file_minutes(rows)
+    candles = whole(served, "binance")
+    assert candles.keys() == minutes.keys()
+    for open_ts, candle in candles.items():
+        assert_is_files_minute(candle, minutes[open_ts])
 
 
 def test_what_cannot_be_loaded_at_all_is_told(tmp_path: Path, replayed: Callable[..., Served]) -> None:
@@ -403,6 +707,22 @@ def test_the_command_serves_a_file_at_once(tmp_path: Path) -> None:
     assert "Traceback" not in program.output
 
 
+@pytest.mark.parametrize("kind", ["a pipe", "a folder", "a device"])
+def test_the_command_refuses_what_is_no_file(tmp_path: Path, kind: str) -> None:
+    """One line at once: nothing waits for a pipe's writer."""
+    path = tmp_path / "BTCUSDT-aggTrades-x.csv"
+    if kind == "a pipe":
+        os.mkfifo(path)
+    elif kind == "a folder":
+        path.mkdir()
+    else:
+        path = Path("/dev/zero")
+    done = subprocess.run(
+        command("--port", "0", str(path)), cwd=ROOT, capture_output=True, text=True, timeout=20
+    )
+    assert (done.returncode, done.stderr) == (1, f"Error: {path}: it is {kind}, not a regular file\n")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -413,8 +733,8 @@ def test_the_command_serves_a_file_at_once(tmp_path: Path) -> None:
             "no trade in it",
         ),
         (
-            "1,1,1,1,1,1790000000000,true\n2,x,1,1,1,1790000000000,true\n",
-            "line 2: not a plain decimal number",
+            "1,y,1,1,1,1790000000000,true\n2,x,1,1,1,1790000000000,true\n",
+            "line 1: not a plain decimal number",
         ),
     ],
 )

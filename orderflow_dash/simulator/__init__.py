@@ -6,7 +6,8 @@ from .exchange import SimulatedExchange
 from .faults import Faults
 from .loading import LoadedFile, Loading, probe
 from .outlet import ConnectionInfo
-from .recording import Playing, RecordedMarket
+from .playback import PlayedUpTo, Playing
+from .recording import RecordedMarket
 from .source import Listing, Market
 from .synthetic import SyntheticMarket
 
@@ -18,6 +19,7 @@ __all__ = [
     "LoadedFile",
     "Loading",
     "Market",
+    "PlayedUpTo",
     "Playing",
     "RecordedMarket",
     "SimulatedExchange",

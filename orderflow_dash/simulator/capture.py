@@ -6,17 +6,12 @@ The format is told by the content, not by the name. The venues' day files are re
 from __future__ import annotations
 
 import csv
-import gzip
 import re
-import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from enum import IntEnum
-from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
-import zstandard
 
 from orderflow_dash.market import Venue
 
@@ -57,25 +52,6 @@ LineReader = Callable[[bytes], Iterator[Row]]
 
 _FRAME_LINE = re.compile(rb"[0-9.]+:? \{")
 _REWRITTEN_HEADER = "TimestampOfReceive,Stream,EventType,"
-
-
-def opened(path: Path, stack: ExitStack) -> tuple[Any, str, BinaryIO]:
-    """A byte stream of the content, unpacked; the name that tells the symbol; the file as it lies there."""
-    file: BinaryIO = stack.enter_context(path.open("rb"))
-    magic = file.read(4)
-    file.seek(0)
-    if magic.startswith(b"\x1f\x8b"):
-        return stack.enter_context(gzip.GzipFile(fileobj=file)), path.name, file
-    if magic == b"\x28\xb5\x2f\xfd":
-        raw = stack.enter_context(zstandard.ZstdDecompressor().stream_reader(file))
-        return raw, path.name, file
-    if magic == b"PK\x03\x04":
-        archive = stack.enter_context(zipfile.ZipFile(file))
-        names = archive.namelist()
-        if len(names) != 1:
-            raise ValueError(f"the archive holds {len(names)} files instead of one")
-        return stack.enter_context(archive.open(names[0])), names[0], file
-    return file, path.name, file
 
 
 def line_reader(first: bytes) -> LineReader:

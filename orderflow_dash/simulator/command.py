@@ -29,6 +29,8 @@ def run_exchange(host: str, port: int, speed: float, files: Sequence[str | Path]
     try:
         with SimulatedExchange(market, host=host, port=port) as exchange:
             click.echo(f"# Simulated exchange: {_described(market)}. Paste these to point the app at it:")
+            for note in market.notes if isinstance(market, RecordedMarket) else ():
+                click.echo(f"# {note}")
             for name, value in environment(exchange).items():
                 click.echo(f"export {name}={value}")
             over.wait()

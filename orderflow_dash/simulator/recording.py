@@ -5,77 +5,25 @@ from __future__ import annotations
 import math
 import threading
 import time
-from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 
 from orderflow_dash.market import MINUTE_MS, Venue
 
 from .capture import Kind
-from .contract import Before, statistics
+from .contract import statistics
 from .loading import Loading
+from .playback import Clock, Playback, PlayedUpTo, Playing, first_ms, listing_of, playback_from
 from .reel import Reel
 from .source import BybitTrade, Day, Emission, Fill, Listing
+from .splicing import LONG_MS, silences
 from .tape import Candle, Print, Tape
 
 _BATCH = 512  # prints of one symbol between two looks at how the clients keep up
+_TRIED_MINUTES = 5
+_LEAD_MS = 1_000  # so much before the trade that follows a silence the clock goes on
 _BURST = 2_048  # the same of all symbols that share a clock; a client's queue holds four times as many
-_KEEP_MINUTES = 50_000  # a month
-
-_QUOTES = ("USDT", "USDC", "BUSD", "USD")
-
-
-class _Clock:
-    """Recorded time. It stands until it is begun, and while it is paused."""
-
-    def __init__(self, at: float) -> None:
-        self.at = at  # ms, when it was last set
-        self.begun = False
-        self._since: float | None = None  # steady clock, s, when that was; None where it stands
-
-    def position(self, wall: float, speed: float) -> float:
-        """Recorded time, ms, at a time of the steady clock."""
-        return self.at if self._since is None else self.at + (wall - self._since) * 1000 * speed
-
-    def set(self, at: float, wall: float | None) -> None:
-        """Go on from a recorded time; without a wall time stand there."""
-        self.at, self._since = at, wall
-
-
-@dataclass
-class _Playback:
-    """Where the playing of one symbol stands."""
-
-    reel: Reel
-    clock: _Clock
-    tape: Tape
-    coming: Iterator[tuple[Print, int]]
-    next: tuple[Print, int] | None
-    start_row: int
-    before: Before | None
-    event_ms: int = 0  # of the newest print
-    stops: array[int] = field(default_factory=lambda: array("q"))  # by print: rows used up to its end
-    numbers: array[int] = field(default_factory=lambda: array("q"))  # by print: its id
-
-    @property
-    def row(self) -> int:
-        """Rows that are used up."""
-        return self.stops[-1] if self.stops else self.start_row
-
-
-@dataclass(frozen=True, slots=True)
-class Playing:
-    """How the playing of a recording stands. Times in ms, recorded ones."""
-
-    paused: bool
-    speed: float  # recorded time per time; 0: as fast as the clients take it
-    begun: bool  # someone has listened
-    ended: bool
-    clock_ms: int
-    start_ms: int
-    end_ms: int
 
 
 class RecordedMarket:
@@ -108,27 +56,35 @@ class RecordedMarket:
         self._lock = threading.RLock()
         self._paused = False
         self._set_speed(speed)
-        self._playbacks: dict[Listing, _Playback] = {}
+        self._playbacks: dict[Listing, Playback] = {}
         self.listings: Sequence[Listing] = ()
         self._span = 0, 0  # ms: the oldest and the newest trade
+        self.notes: Sequence[str] = ()  # oddities of the files' rows
+        self.silences: Sequence[tuple[int, int]] = ()  # long stretches (ms) without a trade: passed over
         self._now = 0
         if files is not None:
-            reels = Loading([Path(file) for file in files]).run(strict=True)
+            loading = Loading([Path(file) for file in files])
+            reels = loading.run(strict=True)
+            self.notes = [
+                f"{file.name}: {note}" for file in loading.files for note in [*file.damage, *file.notes]
+            ]
             if not reels:
                 raise ValueError("the files hold no trade")
             self.adopt(reels)
 
     def adopt(self, reels: Sequence[Reel]) -> None:
         """Takes in what was loaded; what was there before is gone."""
-        clock = _Clock(0)
+        clock = Clock(0)
         with self._lock:
             self._playbacks = {
-                _listing(reel): _playback(reel, 0, clock if self.together else _Clock(0)) for reel in reels
+                listing_of(reel): playback_from(reel, 0, clock if self.together else Clock(0))
+                for reel in reels
             }
             self.listings = tuple(self._playbacks)
             for playback in self._playbacks.values():
-                playback.clock.at = min(playback.clock.at or math.inf, _first_ms(playback))
+                playback.clock.at = min(playback.clock.at or math.inf, first_ms(playback))
             self._now = int(min((p.clock.at for p in self._playbacks.values()), default=0))
+            self.silences = silences([reel.times for reel in reels])
             if reels:
                 self._span = (
                     min(int(reel.times.min()) for reel in reels),
@@ -185,11 +141,11 @@ class RecordedMarket:
             target = time_ms - time_ms % MINUTE_MS
             if not self._playbacks or not known.start_ms - MINUTE_MS < target <= known.end_ms:
                 raise ValueError(f"nothing is recorded at {time_ms}")
-            clock = _Clock(target)
+            clock = Clock(target)
             for listing, playback in self._playbacks.items():
                 row = playback.reel.row_at(target)
-                self._playbacks[listing] = _playback(
-                    playback.reel, row, clock if self.together else _Clock(target)
+                self._playbacks[listing] = playback_from(
+                    playback.reel, row, clock if self.together else Clock(target)
                 )
             self._now = target
             self.session += 1
@@ -270,6 +226,7 @@ class RecordedMarket:
         if not left or not left[0].clock.begun or not (self.paced or ready):
             return
         clock = left[0].clock
+        self._pass_over_silence(clock, wall, min(p.next[0].time for p in left if p.next is not None))
         position = clock.position(wall, self.speed) if self.paced else math.inf
         until, share = position, max(1, _BURST // len(self._playbacks))
         for playback in left:
@@ -285,8 +242,13 @@ class RecordedMarket:
         elif until < position:
             clock.set(until, wall)
 
+    def _pass_over_silence(self, clock: Clock, wall: float, following: int) -> None:
+        """Lead the clock to the next trade (ms) where there is none for long: at no speed it stands still."""
+        if self.paced and following - clock.position(wall, self.speed) >= LONG_MS:
+            clock.set(following - _LEAD_MS, wall)
+
     def _play(
-        self, listing: Listing, playback: _Playback, until: float, most: int, emitted: list[Emission]
+        self, listing: Listing, playback: Playback, until: float, most: int, emitted: list[Emission]
     ) -> None:
         while most and playback.next is not None and playback.next[0].time <= until:
             trade, stop = playback.next
@@ -323,6 +285,51 @@ class RecordedMarket:
         """Statistics over what was served of the last 24 h; before that, the first recorded price alone."""
         playback = self._playbacks[listing]
         return statistics(listing.symbol, playback.tape, playback.before, self._now)
+
+    # -- what was played, for listeners that come later --------------------------------------
+
+    def played_up_to(self, listing: Listing) -> PlayedUpTo | None:
+        """The newest minute's begin up to which everything recorded was played; None where nothing was.
+
+        After the end of the recording it is the end of its last minute.
+        """
+        with self._lock:
+            playback, now = self._playbacks[listing], self.now()
+            reel = playback.reel
+            until = now - now % MINUTE_MS + (MINUTE_MS if self.finished else 0)
+            for until_ms in range(until, until - _TRIED_MINUTES * MINUTE_MS, -MINUTE_MS):
+                row = reel.row_at(until_ms)
+                # Rows may lag: none that follows may be of before.
+                if row and bool((reel.times[row:] >= until_ms).all()):
+                    return PlayedUpTo(reel, row, until_ms, playback.last_id_before(row))
+            return None
+
+    def first_id(self, listing: Listing) -> int | None:
+        """The id of the first print that was served since the last seek; None before it."""
+        with self._lock:
+            numbers = self._playbacks[listing].numbers
+            return numbers[0] if numbers else None
+
+    def newest(self, listing: Listing) -> list[Print]:
+        """The newest print that was served since the last seek; none before it."""
+        with self._lock:
+            tape = self._playbacks[listing].tape
+            return tape.prints(len(tape) - 1, len(tape))
+
+    def played_by_id(self, listing: Listing, first: int, last: int, limit: int) -> list[Print]:
+        """At most ``limit`` prints served since the last seek, from one id up to another, both included."""
+        with self._lock:
+            return self._playbacks[listing].by_id(first, last, limit)
+
+    def played_between(self, listing: Listing, after: int, before: int) -> list[Print]:
+        """The prints served since the last seek, from one time up to another (ms), both included."""
+        with self._lock:
+            return self._playbacks[listing].between(after, before)
+
+    def gaps(self, listing: Listing) -> Sequence[tuple[int, int]]:
+        """Stretches that lack trades without a jump of ids: the times (ms) of the trades before and after."""
+        with self._lock:
+            return self._playbacks[listing].reel.gaps
 
     def _rows(self, listing: Listing, trade: Print) -> range:
         """The recorded rows that a print takes up, with the off-book ones that came with it."""
@@ -373,25 +380,3 @@ class RecordedMarket:
             )
             for i in self._rows(listing, trade)
         ]
-
-
-def _listing(reel: Reel) -> Listing:
-    quote = next((quote for quote in _QUOTES if reel.symbol.endswith(quote)), "")
-    base = reel.symbol.removesuffix(quote)
-    return Listing(reel.symbol, base, quote, reel.price, reel.quantity, frozenset((reel.venue,)))
-
-
-def _playback(reel: Reel, row: int, clock: _Clock) -> _Playback:
-    coming = reel.prints(row)
-    first = next(coming, None)
-    start = first[0] if first else None
-    tape = Tape(start.id if start else 1, keep=200_000, keep_minutes=_KEEP_MINUTES)
-    if start is None:
-        return _Playback(reel, clock, tape, coming, None, row, None)
-    price = start.price
-    nothing = Before(start.time, price, price, price, price, 0, 0, 0, 0)
-    return _Playback(reel, clock, tape, coming, first, row, nothing)
-
-
-def _first_ms(playback: _Playback) -> float:
-    return math.inf if playback.next is None else playback.next[0].time

@@ -3,34 +3,63 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
-from typing import Any
+from itertools import pairwise
+from time import time_ns
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orderflow_dash.market import MINUTE_MS, DecimalUnit, Venue
+from orderflow_dash.market import DAY_MS, MINUTE_MS, DecimalUnit, Venue
 
 from .capture import Kind, Row
-from .dayfile import PRICE_DECIMALS, QUANTITY_DECIMALS, Columns, Ints, Texts, scaled
+from .cells import Ints, Truths
+from .columns import Columns, joined
+from .dayfile import PRICE_DECIMALS, QUANTITY_DECIMALS, scaled
+from .splicing import LONG_MS, misplaced, missing_matches, repeated_ids, repeated_texts
 from .tape import Print
 
+_EARLIEST_MS = 1_262_304_000_000  # 2010: no venue had perpetuals before
 AGGREGATION_MS = 100  # Binance joins matches of one price and side within this long
+
+
+class Finding(NamedTuple):
+    """What closing a reel found out about rows of a source."""
+
+    kind: Literal["misplaced", "repeat", "conflict"]
+    source: int
+    line: int = 0
+    rows: int = 1
+    id: str = ""  # of a conflict: two trades have it
+    other_source: int = 0  # where the one stands that counts
+    other_line: int = 0
+
+
+class _Part(NamedTuple):
+    """Rows that came from one source."""
+
+    source: int
+    columns: Columns
+    is_day_file: bool
 
 
 class Reel:
     """One symbol's recording, in columns.
 
     Feed it with ``add`` (rows) and ``extend`` (columns), then ``close`` it; only then the rest works. A
-    trade that is recorded twice (by its id) counts once.
+    trade that is recorded twice counts once. ``gaps`` are stretches that lack trades (or may, where ids
+    cannot prove it) without a jump of ids that shows it: the trade times (ms) before and after.
     """
 
     def __init__(self, venue: Venue, symbol: str) -> None:
         self.venue = venue
         self.symbol = symbol
+        self.gaps: list[tuple[int, int]] = []
         self._shape: bool | None = None  # whether rows are aggregates
-        self._parts: list[Columns] = []
+        self._parts: list[_Part] = []
+        self._source = 0
         self._length = 0
         self._begin_rows()
 
@@ -38,6 +67,7 @@ class Reel:
         self._ids, self._times, self._prices, self._quantities = (array("q") for _ in range(4))
         self._kinds, self._sells = array("B"), array("B")
         self._firsts, self._lasts, self._rpi, self._seqs = (array("q") for _ in range(4))
+        self._lines = array("q")
         self._uuids: list[bytes] = []
 
     def __len__(self) -> int:
@@ -48,7 +78,13 @@ class Reel:
         """Whether it was recorded as aggregate trades, so that the matches inside are unknown."""
         return bool(self._shape)
 
-    def add(self, row: Row) -> None:
+    def take_from(self, source: int) -> None:
+        """All that is added from now on comes from this source."""
+        if source != self._source:
+            self._flush()
+            self._source = source
+
+    def add(self, row: Row, line: int = 0) -> None:
         """Adds a row; ValueError where it makes no sense or mixes aggregates with matches."""
         if row.time <= 0:
             raise ValueError(f"trade time {row.time}")
@@ -58,6 +94,7 @@ class Reel:
             raise ValueError("a trade at price 0")
         self._agree(aggregates=row.matches is not None)
         self._length += 1
+        self._lines.append(line)
         self._ids.append(row.id)
         self._times.append(row.time)
         self._prices.append(price)
@@ -77,7 +114,7 @@ class Reel:
         """Adds many rows; ValueError where aggregates and matches would mix."""
         self._agree(aggregates=columns.aggregates)
         self._flush()
-        self._parts.append(columns)
+        self._parts.append(_Part(self._source, columns, is_day_file=True))
         self._length += len(columns.times)
 
     def _agree(self, *, aggregates: bool) -> None:
@@ -90,54 +127,127 @@ class Reel:
         """Makes columns of the rows."""
         if not self._times:
             return
-        ints = ("ids", "times", "prices", "quantities", "firsts", "lasts", "rpi", "seqs")
+        ints = ("ids", "times", "prices", "quantities", "firsts", "lasts", "rpi", "seqs", "lines")
         columns: dict[str, Any] = {name: np.array(getattr(self, f"_{name}"), np.int64) for name in ints}
         columns |= {name: np.array(getattr(self, f"_{name}"), np.uint8) for name in ("sells", "kinds")}
         columns["uuids"] = np.array(self._uuids, np.bytes_) if self._uuids else np.zeros(0, "S1")
-        self._parts.append(Columns(self.venue, self.symbol, self.aggregates, **columns))
+        rows = Columns(self.venue, self.symbol, self.aggregates, **columns)
+        self._parts.append(_Part(self._source, rows, is_day_file=False))
         self._begin_rows()
 
-    def close(self) -> None:
-        """Puts the rows in order, drops repeats and finds tick and lot.
+    def close(self, broken: Collection[int] = ()) -> list[Finding]:
+        """Puts the rows in order, drops repeats, finds gaps, tick and lot. Returns findings about rows.
 
-        Aggregates of nothing, which some day files have, are dropped as well; the ids after one move up by
-        one, so that it leaves no hole and a real hole stays as wide as it is.
+        ``broken`` are the sources that end in damage. Aggregates of nothing, which some day files have, are
+        dropped as well; the ids after one move up by one, so that it leaves no hole and a real hole stays as
+        wide as it is.
         """
         self._flush()
-        parts, self._parts = self._parts, []
-        ids, times = (np.concatenate([part[i] for part in parts]) for i in (3, 4))
-        uuids = np.concatenate([part.uuids for part in parts])
-        order = _binance_order(ids) if self.venue is Venue.BINANCE else _bybit_order(times, uuids)
+        findings: list[Finding] = []
+        whole = _by_source(self._parts)
+        self._parts = []  # at once: a day is large
+        pieces = [self._in_order(piece, findings) for piece in whole]
+        if self.venue is Venue.BYBIT:
+            self._find_seams(pieces, broken)
+        rows = joined([piece.columns for piece in pieces])
+        sources = np.concatenate([np.full(len(p.columns.times), p.source, np.int32) for p in pieces])
+        if len(pieces) > 1:
+            order = np.argsort(rows.ids if self.venue is Venue.BINANCE else rows.times, kind="stable")
+            rows, sources = rows.taken(order), sources[order]
+        rows = self._without_repeats(rows, sources, findings)
+        if self.venue is Venue.BINANCE and not self.aggregates:
+            leaves_out = any(piece.is_day_file for piece in pieces)
+            self.gaps += missing_matches(rows.ids, rows.times, leaves_out=leaves_out)
+        self.gaps.sort(key=lambda gap: gap[1])
+        self._adopt(rows)
+        return findings
 
+    def _in_order(self, part: _Part, findings: list[Finding]) -> _Part:
+        """The rows of one source in the venue's order, without those whose time cannot be."""
+        rows = part.columns
+        if self.venue is Venue.BINANCE:
+            if bool(np.any(rows.ids[1:] < rows.ids[:-1])):
+                rows = rows.taken(np.argsort(rows.ids, kind="stable"))
+        elif _runs_backwards(rows.times):
+            rows = rows.taken(slice(None, None, -1))  # older day files run backwards
+        earliest = _EARLIEST_MS if part.is_day_file else 0
+        wrong = misplaced(rows.times, earliest, time_ns() // 1_000_000 + DAY_MS)
+        if wrong.any():
+            findings += [
+                Finding("misplaced", part.source, line) for line in sorted(rows.lines[wrong].tolist())
+            ]
+            if not self.aggregates:  # else the ids show it
+                self.gaps += _around(rows.times, wrong)
+            rows = rows.taken(~wrong)
+        if self.venue is Venue.BYBIT and bool(np.any(rows.times[1:] < rows.times[:-1])):
+            rows = rows.taken(np.argsort(rows.times, kind="stable"))
+        return part._replace(columns=rows)
+
+    def _find_seams(self, pieces: list[_Part], broken: Collection[int]) -> None:
+        """Between two recordings of a venue whose ids prove nothing trades may lack.
+
+        Not between the whole files of two days in a row, if the stretch is not unusually long.
+        """
+        filled = sorted((p for p in pieces if len(p.columns.times)), key=lambda p: int(p.columns.times[0]))
+        for before, after in pairwise(filled):
+            last, first = int(before.columns.times[-1]), int(after.columns.times[0])
+            if first <= last:
+                continue  # they overlap
+            is_next_day = before.is_day_file and after.is_day_file and first // DAY_MS == last // DAY_MS + 1
+            usual = max(LONG_MS, *(int(np.diff(p.columns.times).max(initial=0)) for p in (before, after)))
+            if before.source in broken or not is_next_day or first - last > usual:
+                self.gaps.append((last, first))
+
+    def _without_repeats(self, rows: Columns, sources: Ints, findings: list[Finding]) -> Columns:
+        """Each id once: the row that comes first counts. Another trade with its id leaves a gap."""
+        if self.venue is Venue.BINANCE:
+            first, again = repeated_ids(rows.ids)
+        else:
+            first, again = repeated_texts(rows.uuids)
+        if not len(again):
+            return rows
+        same: Truths = np.ones(len(again), np.bool_)
+        for column in (rows.times, rows.prices, rows.quantities, rows.firsts, rows.lasts):
+            if len(column):
+                same &= column[again] == column[first]
+        counts = np.bincount(sources[again[same]])
+        findings += [Finding("repeat", int(s), rows=int(counts[s])) for s in np.flatnonzero(counts)]
+        for one, other in zip(first[~same].tolist(), again[~same].tolist(), strict=True):
+            number = str(rows.ids[one]) if self.venue is Venue.BINANCE else rows.uuids[one].decode()
+            place, kept = (int(sources[at]) for at in (other, one))
+            findings.append(
+                Finding("conflict", place, int(rows.lines[other]), 1, number, kept, int(rows.lines[one]))
+            )
+            self.gaps.append((int(rows.times[other]),) * 2)
+        keep: Truths = np.ones(len(rows.times), np.bool_)
+        keep[again] = False
+        return rows.taken(keep)
+
+    def _adopt(self, rows: Columns) -> None:
+        """Take over rows that are in order, in whole ticks and lots: the finest that any of them needs."""
         if self.aggregates:
-            nothing = np.concatenate([part.quantities for part in parts]) == 0
+            nothing = rows.quantities == 0
             if nothing.any():
-                order = np.arange(len(ids)) if order is None else order
-                moved = np.cumsum(nothing[order])
-                ids[order] -= moved
-                order = order[~nothing[order]]
-
-        def joined(name: str) -> Any:  # noqa: ANN401 - a column of whatever type it has
-            column = np.concatenate([getattr(part, name) for part in parts])
-            return column if order is None or not len(column) else column[order]
-
-        self.ids = ids if order is None else ids[order]
-        self.times, self.prices = joined("times"), joined("prices")
-        self.price, divisor = _grid(self.prices, PRICE_DECIMALS)
-        self.prices //= divisor
-        self.quantities = joined("quantities")
-        self.rpi = joined("rpi")
-        self.quantity, divisor = _grid(np.concatenate((self.quantities, self.rpi)), QUANTITY_DECIMALS)
-        self.quantities //= divisor
-        self.rpi //= divisor
-        self.kinds, self.sells = joined("kinds"), joined("sells")
-        self.firsts, self.lasts = joined("firsts"), joined("lasts")
-        self.seqs, self.uuids = joined("seqs"), joined("uuids")
-        self._length = len(self.times)
+                rows = rows._replace(ids=rows.ids - np.cumsum(nothing)).taken(~nothing)
+        self.ids, self.times = rows.ids, rows.times
+        self.price, divisor = _grid(rows.prices, PRICE_DECIMALS)
+        self.prices = rows.prices // divisor
+        self.quantity, divisor = _grid(np.concatenate((rows.quantities, rows.rpi)), QUANTITY_DECIMALS)
+        self.quantities, self.rpi = rows.quantities // divisor, rows.rpi // divisor
+        self.kinds, self.sells = rows.kinds, rows.sells
+        self.firsts, self.lasts = rows.firsts, rows.lasts
+        self.seqs, self.uuids = rows.seqs, rows.uuids
+        self._length = len(rows.times)
 
     def row_at(self, time: int) -> int:
         """The first row that is not before a time (ms); rows may lag a little behind the ones before."""
         return int(np.searchsorted(np.maximum.accumulate(self.times), time))
+
+    def counting(self, row: int) -> Truths:
+        """Which of the rows before one are trades of the book, with a quantity; shape (row,)."""
+        kinds = self.kinds[:row]
+        truths: Truths = (self.quantities[:row] != 0) & ((kinds == Kind.MARKET) | (kinds == Kind.RPI))
+        return truths
 
     def prints(self, start: int = 0) -> Iterator[tuple[Print, int]]:
         """Every print from a row on, with the number of rows that it and all before it take up."""
@@ -209,40 +319,32 @@ def _rows(columns: Iterable[NDArray[Any]], start: int) -> Iterator[tuple[int, ..
         yield from zip(*(column[at : at + 4096].tolist() for column in listed), strict=True)
 
 
-def _binance_order(ids: Ints) -> Ints | None:
-    """Row numbers by id, each id once; None where the rows are so already."""
-    if bool(np.all(ids[1:] > ids[:-1])):
-        return None
-    return np.unique(ids, return_index=True)[1].astype(np.int64)
+def _by_source(parts: list[_Part]) -> list[_Part]:
+    """One part for each source, in the order in which they were read."""
+    by_source: dict[int, list[_Part]] = {}
+    for part in parts:
+        by_source.setdefault(part.source, []).append(part)
+    return [
+        _Part(source, joined([part.columns for part in group]), any(part.is_day_file for part in group))
+        for source, group in by_source.items()
+    ]
 
 
-def _bybit_order(times: Ints, uuids: Texts) -> Ints | None:
-    """Row numbers by time, else as recorded, each trade id once; None where the rows are so already."""
-    order: Ints | None = None
-    if bool(np.any(times[1:] < times[:-1])):
-        order = np.argsort(times, kind="stable").astype(np.int64)
-    texts = uuids if order is None else uuids[order]
-    hashes = _hashes(texts)
-    by_hash = np.argsort(hashes, kind="stable")
-    suspects = np.flatnonzero(hashes[by_hash[1:]] == hashes[by_hash[:-1]])
-    first, again = by_hash[suspects], by_hash[suspects + 1]
-    # A day file of an early year may lack ids: then every row is its own.
-    repeats = again[(texts[again] == texts[first]) & (texts[again] != b"")]
-    if not len(repeats):
-        return order
-    rows = np.arange(len(times)) if order is None else order
-    return np.delete(rows, repeats)
+def _runs_backwards(times: Ints) -> bool:
+    """Whether most rows come before the one that they follow; a few wrong times do not matter."""
+    forwards = int(np.sign(np.diff(times)).sum())
+    return forwards < 0 or (forwards == 0 and bool(times[0] > times[-1]))
 
 
-def _hashes(texts: Texts) -> NDArray[np.uint64]:
-    """A number for each text: sorting these is many times faster than sorting the texts."""
-    width = max(1, -(-texts.dtype.itemsize // 8))
-    words = np.ascontiguousarray(texts.astype(f"S{width * 8}")).view(np.uint64).reshape(len(texts), width)
-    hashes = np.zeros(len(texts), np.uint64)
-    for i in range(width):
-        hashes = (hashes ^ words[:, i]) * np.uint64(0x9E3779B97F4A7C15)
-        hashes ^= hashes >> np.uint64(29)
-    return hashes
+def _around(times: Ints, wrong: Truths) -> list[tuple[int, int]]:
+    """The times of the good rows before and after wrong ones."""
+    good = np.flatnonzero(~wrong)
+    gaps = set()
+    for at in np.searchsorted(good, np.flatnonzero(wrong)).tolist():
+        if 0 < at < len(good):
+            pair = int(times[good[at - 1]]), int(times[good[at]])
+            gaps.add((min(pair), max(pair)))
+    return list(gaps)
 
 
 def _grid(values: Ints, decimals: int) -> tuple[DecimalUnit, int]:

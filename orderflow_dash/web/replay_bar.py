@@ -20,7 +20,7 @@ def replay_bar(replay: Replay | None, *, is_steered: bool = True) -> Component |
     """
     if replay is None:
         return None
-    names = [path.name for path in replay.files]
+    names = replay.names
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     data: dict[str, Any] = {"data-url": PATH}  # relative: each page lies at the root
     label: dict[str, Any] = {"aria-label": "Replay"}

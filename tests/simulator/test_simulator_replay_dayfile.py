@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from orderflow_dash.market import Venue
 from orderflow_dash.simulator import DamagedFile, Loading, probe
-from orderflow_dash.simulator.dayfile import blocks, day_format, parse
+from orderflow_dash.simulator.columns import blocks, parse
+from orderflow_dash.simulator.dayfile import day_format
 
 AGG_HEADER = "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker"
 AGG_ROWS = [
@@ -143,14 +144,15 @@ BAD = {
     "eight columns": ("103,1,1,1,1,1790000000000,true,true", "8 columns instead of 7"),
     "no number": ("103,abc,1,1,1,1790000000000,true", "not a plain decimal number: 'abc'"),
     "negative": ("103,-1,1,1,1,1790000000000,true", "not a plain decimal number: '-1'"),
-    "exponent": ("103,1e5,1,1,1,1790000000000,true", "not a plain decimal number: '1e5'"),
+    "a bare exponent": ("103,e5,1,1,1,1790000000000,true", "not a plain decimal number: 'e5'"),
+    "exponent of an id": ("1e2,1,1,1,1,1790000000000,true", "not a whole number: '1e2'"),
+    "huge exponent": ("103,1e30,1,1,1,1790000000000,true", "out of range: '1e30'"),
+    "tiny exponent": ("103,1e-11,1,1,1,1790000000000,true", "out of range: '1e-11'"),
     "huge": (f"103,{'9' * 40},1,1,1,1790000000000,true", "out of range"),
     "huge id": (f"{'9' * 40},1,1,1,1,1790000000000,true", "out of range"),
     "too fine": ("103,1.00000000001,1,1,1,1790000000000,true", "out of range"),
     "price 0": ("103,0,1,1,1,1790000000000,true", "a trade at price 0"),
     "no flag": ("103,1,1,1,1,1790000000000,maybe", "neither true nor false: 'maybe'"),
-    "time 5": ("103,1,1,1,1,5,true", "a trade time that cannot be: 5"),
-    "far time": ("103,1,1,1,1,99999999999999999,true", "a trade time that cannot be"),
     "letters": ("103,1,1,1,1,yesterday,true", "not a plain decimal number: 'yesterday'"),
     "bytes": ("103,1,\ufffd,1,1,1790000000000,true", "not a plain decimal number"),
 }
@@ -164,8 +166,7 @@ def test_a_bad_line_is_named_and_what_stands_before_it_counts(tmp_path, line, re
     with pytest.raises(DamagedFile, match=re.escape(reason)) as error:
         Loading([path]).run(strict=True)
     assert f"{path}, line 4: " in str(error.value)
-    with pytest.raises(DamagedFile, match="line 4"):
-        probe(path)
+    assert probe(path) == {Venue.BINANCE}  # what stands before it is worth a start
     loading = Loading([path])
     (reel,) = loading.run(strict=False)
     assert reel.ids.tolist() == [100, 101]
@@ -195,14 +196,6 @@ def test_what_a_cut_gzip_file_still_holds_is_served(tmp_path, share):
     assert f"{path}, after line {len(reel) + 1}: " in loading.files[0].error
 
 
-def test_a_cut_zip_file_is_refused_at_once(tmp_path):
-    """Its directory is at its end, so nothing of it can be read."""
-    path = written(tmp_path, AGG_ROWS, pack="zip")
-    path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(DamagedFile, match=r"day\.zip"):
-        probe(path)
-
-
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
@@ -224,7 +217,7 @@ def test_a_symbol_must_be_told_and_be_one(tmp_path):
         probe(written(tmp_path, AGG_ROWS, name="what is this.csv"))
     rows = [BYBIT_HEADER, bybit_row(1, "1790000000"), bybit_row(2, "1790000000", symbol="BTCUSDT")]
     with pytest.raises(DamagedFile, match="line 3: a trade of 'BTCUSDT' in a file of ETHUSDT"):
-        probe(written(tmp_path, rows, name="x.csv"))
+        Loading([written(tmp_path, rows, name="x.csv")]).run(strict=True)
 
 
 def reference(lines):
@@ -237,18 +230,26 @@ def reference(lines):
         cells = text.split(",")
         if cells[0] == "agg_trade_id":
             continue
-        plain = len(cells) == 7 and all(re.fullmatch(r"[0-9]+(\.[0-9]+)?", cell) for cell in cells[:6])
+        plain_number = r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?"
+        plain = len(cells) == 7 and all(
+            len(cell) <= 64 and re.fullmatch(plain_number, cell) for cell in cells[:6]
+        )
         if not plain or cells[6].lower() not in ("true", "false", "1", "0"):
             return rows, number
         values = [Decimal(cell) for cell in cells[:6]]
         price, quantity = values[1] * 10**10, values[2] * 10**8
         whole = [cells[i] for i in (0, 3, 4, 5)]
-        exact = price == int(price) and quantity == int(quantity) and not any("." in cell for cell in whole)
+        exact = (
+            price == int(price)
+            and quantity == int(quantity)
+            and all(re.fullmatch("[0-9]+", cell) for cell in whole)
+        )
         lengths = [(1, 8), (2, 10), (0, 18), (3, 18), (4, 18), (5, 18)]
-        if not exact or any(len(cells[i].partition(".")[0]) > most for i, most in lengths):
+        longest = [(len(re.match("[0-9]+", cells[i])[0]), most) for i, most in lengths]
+        if not exact or max(price, quantity) >= 10**18 or any(length > most for length, most in longest):
             return rows, number
         time = int(values[5]) // (1000 if values[5] >= 10**14 else 1)
-        if not 1_262_304_000_000 <= time < 4_102_444_800_000 or (quantity and not price):
+        if quantity and not price:
             return rows, number
         sell = cells[6].lower() in ("true", "1")
         signed = -int(quantity) if sell else int(quantity)
@@ -259,8 +260,30 @@ def reference(lines):
 number_texts = st.one_of(
     st.decimals(0, 99_999, places=4).map(str).filter(lambda text: "E" not in text),
     st.from_regex(r"[0-9]{1,9}(\.[0-9]{1,12})?", fullmatch=True),
+    st.from_regex(r"[0-9]{1,9}(\.[0-9]{1,12})?[eE][+-]?[0-9]{1,3}", fullmatch=True),
     st.sampled_from(
-        ["0", "0.0", "1.", ".5", "", "1e3", "+1", "-1", "1.2.3", "00012.50", "٣", "9" * 18, "9" * 19]
+        [
+            "0",
+            "0.0",
+            "1.",
+            ".5",
+            "",
+            "1e3",
+            "1e-05",
+            "5.1E+3",
+            "1e",
+            "e3",
+            "1e+-3",
+            "0e-99",
+            "9.9e999",
+            "+1",
+            "-1",
+            "1.2.3",
+            "00012.50",
+            "٣",
+            "9" * 18,
+            "9" * 19,
+        ]
     ),
 )
 ids = st.one_of(st.integers(0, 10**12).map(str), st.sampled_from(["", "1.0", "9" * 18, "9" * 19, "x"]))

@@ -123,6 +123,37 @@ def test_a_clock_that_ran_ahead_is_held_back(make, clock):
     assert market.now() == START + 199_990
 
 
+def test_a_long_silence_is_passed_over(make, clock):
+    """The clock goes on a second before the next trade; a short one is waited for, and a pause holds."""
+    market = make(2.0, count=4, every=6 * MINUTE)
+    assert served(market) == [0]
+    assert market.silences[0] == (START, START + 6 * MINUTE)
+    assert served(market) == []
+    assert market.now() == START + 6 * MINUTE - 1_000
+    market.pause()
+    clock.now += 60
+    assert served(market) == []
+    market.resume()
+    clock.now += 0.5
+    assert served(market) == [360]
+    short = make(1.0, count=4, every=4 * MINUTE)
+    served(short)
+    clock.now += 239
+    assert served(short) == []
+    assert short.now() == START + 239_000
+    assert not short.silences
+
+
+def test_a_seek_into_a_silence_goes_on_after_it(make, clock):
+    """The clock shows the minute that was asked for until someone listens."""
+    market = make(1.0, count=3, every=60 * MINUTE)
+    market.seek(START + 20 * MINUTE)
+    assert market.now() == START + 20 * MINUTE
+    assert served(market) == []
+    clock.now += 1
+    assert served(market) == [3_600]
+
+
 def test_symbols_share_the_clock(make, clock):
     """The first listener of any starts all; what is due comes in one order of time, whoever listens."""
     market = make(1.0, symbols=("ETHUSDT", "BTCUSDT"))
