@@ -7,7 +7,7 @@ from .faults import Faults
 from .loading import LoadedFile, Loading, probe
 from .outlet import ConnectionInfo
 from .recording import Playing, RecordedMarket
-from .source import Listing, Market
+from .source import Listing, Market, Status
 from .synthetic import SyntheticMarket
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Playing",
     "RecordedMarket",
     "SimulatedExchange",
+    "Status",
     "SyntheticMarket",
     "environment",
     "probe",
