@@ -10,7 +10,7 @@ run: .venv/run
 # Every check and every test, browser tests included, from a bare clone.
 # Two at a time, for most tests wait for sockets, clocks and pages; those that measure time or race an accelerated
 # market wait most of all, and come after the browsers, which would take the processor from them.
-CLOCKED := tests/faults tests/feeds tests/test_commands.py tests/test_replay.py tests/test_shutdown.py
+CLOCKED := tests/clients tests/faults tests/feeds tests/test_commands.py tests/test_replay.py tests/test_shutdown.py
 TWO := --numprocesses=2 --dist=worksteal
 test: .venv/test browser postgres nginx lint
 	$(BIN)/pytest $(TWO) $(CLOCKED:%=--ignore=%)

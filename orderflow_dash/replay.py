@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any, Final, TypedDict
 from weakref import WeakKeyDictionary
 
-import orjson
-
 from .exchanges.protocol import Event, TradeBatch
 from .feeds.connection import Connection
 from .feeds.feed import Feed, StreamStatus

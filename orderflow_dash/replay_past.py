@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
@@ -20,7 +21,7 @@ from .footprint.minute import Ints
 from .footprint.series import Series
 from .footprint.shelf import Shelf
 from .history import History
-from .market import MINUTE_MS, Instrument, Timeframe, Trade, Venue
+from .market import MINUTE_MS, Grid, Instrument, Timeframe, Trade, Venue
 from .simulator import Listing, PlayedUpTo, RecordedMarket
 from .simulator.reel import Reel
 from .simulator.tape import Print
@@ -52,7 +53,7 @@ class RecordedHistory(History):
         """Nothing of it is kept."""
 
     def older(
-        self, instrument: Instrument, timeframe: Timeframe, step: int, since: int, until: int
+        self, instrument: Instrument, timeframe: Timeframe, step: Decimal, since: int, until: int
     ) -> list[Candle]:
         """Played candles that open from ``since`` and before ``until`` (ms), old to new."""
         played = self._market.played_up_to(self._market.find(instrument.symbol, instrument.venue))
@@ -67,12 +68,14 @@ class RecordedHistory(History):
 def played_minutes(played: PlayedUpTo, window: int) -> Kept | None:
     """The minutes that the series makes of everything recorded up to a time; None where nothing trades."""
     shelf = Shelf()
-    series = Series(window, on_evict=shelf.take_over)
+    grid = _grid(played.reel)
+    series = Series(window, on_evict=shelf.take_over, grid=grid)
     columns = _trades(played.reel, played.row)
     if not len(columns[0]):
         return None
     _apply(series, columns, played)
     return Kept(
+        grid=grid,
         minutes=series.minutes(),
         holes=series.holes,
         cvd_from=series.first_open or 0,
@@ -82,7 +85,7 @@ def played_minutes(played: PlayedUpTo, window: int) -> Kept | None:
 
 
 def played_candles(
-    played: PlayedUpTo, timeframe: Timeframe, step: int, since: int, until: int
+    played: PlayedUpTo, timeframe: Timeframe, step: Decimal, since: int, until: int
 ) -> list[Candle]:
     """The candles of what was played that open from ``since`` and before ``until`` (ms), old to new."""
     time, order, price, quantity = _trades(played.reel, played.row)
@@ -91,13 +94,17 @@ def played_candles(
     end = int(np.searchsorted(np.maximum.accumulate(time), until))
     if begin == end:
         return []
-    series = Series(_EVER)
+    series = Series(_EVER, grid=_grid(played.reel))
     _apply(series, (time[begin:end], order[begin:end], price[begin:end], quantity[begin:end]), played)
     before = int(quantity[:begin].sum())
     builder = CandleBuilder(series, timeframe, step)
     opens = sorted({minute.open_ts // timeframe.ms * timeframe.ms for minute in series.minutes(since, until)})
     found = (builder.build(open_ts) for open_ts in opens)
     return [replace(candle, cvd=candle.cvd + before, closed=True, rev=0) for candle in found]
+
+
+def _grid(units: Reel | Listing) -> Grid:
+    return Grid.of(units.price.value, units.quantity.value)
 
 
 def _apply(series: Series, columns: Columns, played: PlayedUpTo) -> None:
@@ -179,6 +186,9 @@ class RecordedRepair:
             job.stream.close(hole)
         return True
 
+    def give_up(self, job: Job) -> None:
+        """A recording refuses nothing."""
+
     def newest(self, instrument: Instrument) -> TradeBatch:
         """The newest trade that was played; none where none was."""
         listing = self._market.find(instrument.symbol, self._venue)
@@ -213,11 +223,12 @@ class RecordedRepair:
 
     def _batch(self, listing: Listing, prints: Sequence[Print]) -> TradeBatch:
         if self._venue is Venue.BINANCE:
-            return TradeBatch(listing.symbol, [(p.time, p.id, p.price, p.quantity) for p in prints])
+            rows = [(p.time, p.id, p.price, p.quantity) for p in prints]
+            return TradeBatch(listing.symbol, rows, grid=_grid(listing))
         trades: list[Trade] = []
         uids: list[str] = []
         for each in prints:
             traded = next(t for t in self._market.bybit_trades(listing, each) if not t.block)
             trades.append((each.time, traded.seq, each.price, each.quantity))
             uids.append(traded.id)
-        return TradeBatch(listing.symbol, trades, uids)
+        return TradeBatch(listing.symbol, trades, uids, grid=_grid(listing))

@@ -8,7 +8,7 @@ from .loading import LoadedFile, Loading, probe
 from .outlet import ConnectionInfo
 from .playback import PlayedUpTo, Playing
 from .recording import RecordedMarket
-from .source import Listing, Market
+from .source import Listing, Market, Status
 from .synthetic import SyntheticMarket
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Playing",
     "RecordedMarket",
     "SimulatedExchange",
+    "Status",
     "SyntheticMarket",
     "environment",
     "probe",

@@ -6,11 +6,13 @@ from typing import Any
 
 import orjson
 
-from orderflow_dash.market import MINUTE_MS, DecimalUnit
+from orderflow_dash.market import DecimalUnit
 
 from .contract import DAY_MS
-from .source import Day, Emission, Fill, Listing
-from .tape import Candle
+from .day import Day
+from .intervals import BINANCE_KLINES
+from .source import Emission, Fill, Listing
+from .tape import Candle, Print
 
 
 def combined(stream: str, payload: bytes) -> bytes:
@@ -143,36 +145,62 @@ def mark_price(listing: Listing, day: Day, now: int) -> dict[str, Any]:
     }
 
 
-def kline(listing: Listing, candle: Candle, now: int, *, closed: bool) -> bytes:
-    """A ``kline_1m`` payload."""
+def kline(listing: Listing, candle: Candle, interval: str, now: int, *, closed: bool) -> bytes:
+    """A ``kline`` payload; ``interval`` is the venue's name of it."""
+    row = _kline_row(listing, candle, interval, closed=closed)
+    # The venue names the symbol after the times.
+    row = {"t": row.pop("t"), "T": row.pop("T"), "s": listing.symbol, **row}
+    return orjson.dumps({"e": "kline", "E": now, "s": listing.symbol, "k": row, "st": 1})
+
+
+def continuous_kline(listing: Listing, candle: Candle, interval: str, now: int, *, closed: bool) -> bytes:
+    """A ``continuous_kline`` payload of the pair's perpetual."""
+    row = _kline_row(listing, candle, interval, closed=closed)
+    event = {"e": "continuous_kline", "E": now, "ps": listing.symbol, "ct": "PERPETUAL", "k": row, "st": 1}
+    return orjson.dumps(event)
+
+
+def _kline_row(listing: Listing, candle: Candle, interval: str, *, closed: bool) -> dict[str, Any]:
     price, quantity = listing.price, listing.quantity
-    return orjson.dumps(
-        {
-            "e": "kline",
-            "E": now,
-            "s": listing.symbol,
-            "k": {
-                "t": candle.start,
-                "T": candle.start + MINUTE_MS - 1,
-                "s": listing.symbol,
-                "i": "1m",
-                "f": candle.first,
-                "L": candle.last,
-                "o": price.text(candle.open),
-                "c": price.text(candle.close),
-                "h": price.text(candle.high),
-                "l": price.text(candle.low),
-                "v": quantity.text(candle.volume),
-                "n": candle.matches,
-                "x": closed,
-                "q": product_text(listing, candle.turnover),
-                "V": quantity.text(candle.buy_volume),
-                "Q": product_text(listing, candle.buy_turnover),
-                "B": "0",
-            },
-            "st": 1,
-        }
-    )
+    return {
+        "t": candle.start,
+        "T": candle.start + BINANCE_KLINES[interval] - 1,
+        "i": interval,
+        "f": candle.first,
+        "L": candle.last,
+        "o": price.text(candle.open),
+        "c": price.text(candle.close),
+        "h": price.text(candle.high),
+        "l": price.text(candle.low),
+        "v": quantity.text(candle.volume),
+        "n": candle.matches,
+        "x": closed,
+        "q": product_text(listing, candle.turnover),
+        "V": quantity.text(candle.buy_volume),
+        "Q": product_text(listing, candle.buy_turnover),
+        "B": "0",
+    }
+
+
+def force_order(listing: Listing, trade: Print, bankruptcy: int, now: int) -> bytes:
+    """A ``forceOrder`` payload; S is the side of the order, so SELL closes a long position."""
+    quantity = listing.quantity.text(abs(trade.quantity))
+    order = {
+        "s": listing.symbol,
+        "S": "SELL" if trade.quantity < 0 else "BUY",
+        "o": "LIMIT",
+        "f": "IOC",
+        "q": quantity,
+        "p": listing.price.text(bankruptcy),
+        "ap": listing.price.text(trade.price),
+        "X": "FILLED",
+        "l": quantity,
+        "z": quantity,
+        "T": trade.time,
+        "ps": listing.symbol,
+        "st": 1,
+    }
+    return orjson.dumps({"e": "forceOrder", "E": now, "o": order})
 
 
 def server_shutdown(now: int) -> bytes:

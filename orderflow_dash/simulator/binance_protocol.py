@@ -5,16 +5,29 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
+from .intervals import BINANCE_KLINES
+
 MESSAGES_PER_SECOND = 10
 MAX_STREAMS = 1024
 
-_MARKET_SUFFIXES = frozenset(("aggTrade", "ticker", "miniTicker", "markPrice", "markPrice@1s", "kline_1m"))
-_MARKET_ARRAYS = frozenset(("!ticker@arr", "!miniTicker@arr", "!markPrice@arr", "!markPrice@arr@1s"))
+_MARKET_SUFFIXES = frozenset(
+    (
+        *("aggTrade", "ticker", "miniTicker", "markPrice", "markPrice@1s", "forceOrder"),
+        *(f"kline_{interval}" for interval in BINANCE_KLINES),
+        *(f"continuousKline_{interval}" for interval in BINANCE_KLINES),
+    )
+)
+_MARKET_ARRAYS = frozenset(
+    (
+        *("!ticker@arr", "!miniTicker@arr", "!markPrice@arr", "!markPrice@arr@1s"),
+        *("!forceOrder@arr", "!contractInfo"),
+    )
+)
 _PUBLIC_SUFFIXES = frozenset(("trade",))
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 
@@ -104,7 +117,7 @@ class BinanceSession:
             return _error(
                 2, f"Invalid request: unknown variant `{method}`, expected one of {', '.join(_METHODS)}"
             )
-        if type(number) is not int or number < 0:
+        if not _is_id(number):
             return _error(2, "Invalid request: request ID must be an unsigned integer")
         if not isinstance(params, list):
             return _error(2, "Invalid request: params must be an array")
@@ -125,7 +138,7 @@ class BinanceSession:
             self.streams.update(dict.fromkeys(params))
         return _result(None, number)
 
-    def _property(self, method: str, params: list[Any], number: int) -> str:
+    def _property(self, method: str, params: list[Any], number: int | str) -> str:
         if not params or not isinstance(params[0], str):
             return _error(2, "Invalid request: property name must be a string")
         if params[0] != "combined":
@@ -144,7 +157,12 @@ class TooManyRequests(Exception):
     """More than ten messages within a second: the venue closes with 1008."""
 
 
-def _result(value: object, number: int) -> str:
+def _is_id(number: object) -> TypeGuard[int | str]:
+    """Whether it may be a request's id: the documentation says integers, the server takes text as well."""
+    return isinstance(number, str) or (type(number) is int and number >= 0)
+
+
+def _result(value: object, number: int | str) -> str:
     return orjson.dumps({"result": value, "id": number}).decode()
 
 

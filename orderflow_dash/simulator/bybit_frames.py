@@ -7,12 +7,12 @@ from typing import Any
 
 import orjson
 
-from orderflow_dash.market import MINUTE_MS
-
 from .binance_frames import product_text
 from .bybit_protocol import TRADES_PER_MESSAGE
-from .source import BybitTrade, Day, Listing
-from .tape import Candle
+from .day import Day
+from .intervals import BYBIT_KLINES
+from .source import BybitTrade, Listing
+from .tape import Candle, Print
 
 
 def public_trades(symbol: str, trades: Sequence[BybitTrade], now: int) -> Iterable[tuple[bytes, int]]:
@@ -94,13 +94,13 @@ def ticker_message(fields: dict[str, str], kind: str, sequence: int, now: int) -
     return orjson.dumps(message)
 
 
-def kline(listing: Listing, candle: Candle, now: int, *, closed: bool) -> bytes:
-    """A ``kline.1`` message."""
+def kline(listing: Listing, candle: Candle, interval: str, now: int, *, closed: bool) -> bytes:
+    """A ``kline`` message; ``interval`` is the venue's name of it."""
     price = listing.price
     row = {
         "start": candle.start,
-        "end": candle.start + MINUTE_MS - 1,
-        "interval": "1",
+        "end": candle.start + BYBIT_KLINES[interval] - 1,
+        "interval": interval,
         "open": price.text(candle.open),
         "close": price.text(candle.close),
         "high": price.text(candle.high),
@@ -110,4 +110,24 @@ def kline(listing: Listing, candle: Candle, now: int, *, closed: bool) -> bytes:
         "confirm": closed,
         "timestamp": now,
     }
-    return orjson.dumps({"topic": f"kline.1.{listing.symbol}", "data": [row], "ts": now, "type": "snapshot"})
+    topic = f"kline.{interval}.{listing.symbol}"
+    return orjson.dumps({"topic": topic, "data": [row], "ts": now, "type": "snapshot"})
+
+
+def liquidations(listing: Listing, closed: Sequence[tuple[Print, int]], now: int) -> bytes:
+    """An ``allLiquidation`` message of trades with their bankruptcy prices.
+
+    S is the side of the position, so Buy is a long that was closed by a sale.
+    """
+    rows = [
+        {
+            "T": trade.time,
+            "s": listing.symbol,
+            "S": "Buy" if trade.quantity < 0 else "Sell",
+            "v": listing.quantity.text(abs(trade.quantity)),
+            "p": listing.price.text(bankruptcy),
+        }
+        for trade, bankruptcy in closed
+    ]
+    message = {"topic": f"allLiquidation.{listing.symbol}", "type": "snapshot", "ts": now, "data": rows}
+    return orjson.dumps(message)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from .intervals import BYBIT_KLINES
+
 MAX_ARGS_TEXT = 21_000
 PATH = "/v5/public/linear"
 TRADES_PER_MESSAGE = 1024
 
-_KINDS = ("publicTrade", "tickers", "kline.1")
+_KINDS = ("publicTrade", "tickers", "allLiquidation", *(f"kline.{interval}" for interval in BYBIT_KLINES))
 
 
 def topic_symbol(topic: str) -> tuple[str, str] | None:

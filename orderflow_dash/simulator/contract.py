@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from orderflow_dash.market import HOUR_MS, MINUTE_MS
 
-from .source import Day
+from .day import Day
 from .tape import Candle, Tape
 
 DAY_MS = 24 * HOUR_MS
@@ -81,6 +81,23 @@ def hours_of(symbol: str, before: Before) -> list[Candle]:
     return candles
 
 
+def usual_rate(symbol: str, period: int) -> int:
+    """The funding rate of a period of eight hours in hundred-millionths, without the day's move."""
+    return 10_000 + draw(symbol, period) % 8_000 - 4_000
+
+
+def rate_text(rate: int) -> str:
+    """Decimal text of a rate in hundred-millionths."""
+    sign = "-" if rate < 0 else ""
+    return f"{sign}{abs(rate) // 100_000_000}.{abs(rate) % 100_000_000:08d}"
+
+
+def index_and_mark(last: int, rate: int) -> tuple[int, int]:
+    """Index and mark price, in the unit of the last price, at a funding rate in hundred-millionths."""
+    index = max(1, last - last * rate // 400_000_000)
+    return index, (last + index) // 2 or 1
+
+
 def statistics(symbol: str, tape: Tape, before: Before | None, now: int) -> Day | None:
     """The last 24 h of a symbol at market time ``now`` (ms); None where nothing is known of it yet."""
     if len(tape):
@@ -111,11 +128,9 @@ def statistics(symbol: str, tape: Tape, before: Before | None, now: int) -> Day 
             opened, high, low = before.open, max(high, before.high), min(low, before.low)
     period = now // FUNDING_MS
     # The premium follows the day's move, within the bounds venues clamp it to.
-    rate = 10_000 + draw(symbol, period) % 8_000 - 4_000 + 400_000 * (last - opened) // max(1, opened)
+    rate = usual_rate(symbol, period) + 400_000 * (last - opened) // max(1, opened)
     rate = max(-300_000, min(300_000, rate))
-    index = max(1, last - last * rate // 400_000_000)
-    mark = (last + index) // 2 or 1
-    sign = "-" if rate < 0 else ""
+    index, mark = index_and_mark(last, rate)
     return Day(
         open=opened,
         high=high,
@@ -127,7 +142,7 @@ def statistics(symbol: str, tape: Tape, before: Before | None, now: int) -> Day 
         trades=trades,
         mark=mark,
         index=index,
-        funding=f"{sign}0.{abs(rate):08d}",
+        funding=rate_text(rate),
         next_funding=(period + 1) * FUNDING_MS,
         open_interest=interest,
     )

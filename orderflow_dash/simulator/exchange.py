@@ -256,13 +256,15 @@ class SimulatedExchange:
         """Publishes what the market made public by now."""
         if self._session != self.source.session:
             self._compose()
-            self._reception.adopt(self.source, self._schedule)
+            self._reception.adopt(self._schedule)
             # Who listened before the market moved would take the first trades after it for a jump.
             for outlet in self._audience.dismiss_traders():
                 outlet.cut(1012, "the market was moved")
         if self.source.together and self._publisher.crowded():
             return
-        self._publisher.emit(self.source.poll(self._publisher.ready()), time.monotonic())
+        emissions = self.source.poll(self._publisher.ready())
+        self._schedule.note(emissions)
+        self._publisher.emit(emissions, time.monotonic())
 
     async def _sleep(self) -> None:
         now = time.monotonic()
@@ -299,7 +301,7 @@ class SimulatedExchange:
     async def _answer(self, socket: ServerConnection, handshake: HandshakeRequest) -> Response | None:
         """A plain GET is answered as REST; a WebSocket handshake goes on, or is refused."""
         if handshake.headers.get("Upgrade", "").lower() != "websocket":
-            request = Request.parse(handshake.path)
+            request = Request.parse(handshake.path, handshake.headers)
             milliseconds = self.faults.take("slow", request.path)
             if milliseconds is not None:
                 self.faults.count("slow")

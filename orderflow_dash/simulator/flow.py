@@ -80,6 +80,10 @@ class OrderFlow:
             self._wait()
             yield from self._order()
 
+    def delay(self, milliseconds: int) -> None:
+        """Lets everything that is still to come happen so much later."""
+        self._start_ms += milliseconds
+
     def _wait(self) -> None:
         """Moves on to the next order: a Hawkes process with an exponential kernel, by thinning."""
         rng = self._random

@@ -13,7 +13,7 @@ from . import binance_frames, bybit_frames, garbage
 from .binance_protocol import BinanceSession
 from .faults import Faults
 from .outlet import Outlet
-from .source import Emission, Listing, Market
+from .source import Emission, Listing, Market, VenueListings
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Publisher:
         self._market = market
         self._faults = faults
         self._audience = audience
-        self._listings = {(venue, x.symbol): x for x in market.listings for venue in x.venues}
+        self._listings = {venue: VenueListings(market, venue) for venue in Venue}
         self._held: dict[str, _Message] = {}  # by stream: the first of a pair that swaps places
         self._late: list[tuple[float, int, str, _Message]] = []  # a heap of delayed messages
         self._late_until: dict[str, float] = {}
@@ -80,7 +80,7 @@ class Publisher:
         ready, full = set(), set()
         for stream in self._audience.names():
             key = trade_symbol(stream)
-            listing = self._listings.get(key) if key else None
+            listing = self._listings[key[0]].get(key[1]) if key else None
             if listing is not None:
                 ready.add(listing)
                 if not all(outlet.room for outlet in self._audience.of(stream)):

@@ -18,7 +18,7 @@ from .faults import Faults
 from .outlet import Outlet
 from .publisher import Audience
 from .schedule import Schedule
-from .source import Market
+from .source import Market, Status, VenueListings
 
 
 class Reception:
@@ -46,13 +46,12 @@ class Reception:
         self._queue_limit = queue_limit
         self._pump = pump
         self._wake = wake
-        self._bybit_symbols = {x.symbol for x in market.listings if Venue.BYBIT in x.venues}
+        self._bybit = VenueListings(market, Venue.BYBIT)
         self._serials = itertools.count(1)
 
-    def adopt(self, market: Market, schedule: Schedule) -> None:
-        """Goes on with what the market lists now."""
+    def adopt(self, schedule: Schedule) -> None:
+        """Goes on with the schedule of a market that was moved."""
         self._schedule = schedule
-        self._bybit_symbols = {x.symbol for x in market.listings if Venue.BYBIT in x.venues}
 
     async def receive(self, socket: ServerConnection) -> None:
         """Serves one connection until it ends."""
@@ -94,7 +93,7 @@ class Reception:
         for stream in joined - wanted:
             self._audience.leave(stream, outlet)
         for stream in wanted - joined:
-            self._audience.join(stream, outlet)
+            self._join(stream, outlet)
         joined.clear()
         joined.update(wanted)
         self._wake()
@@ -111,15 +110,21 @@ class Reception:
                 # As on the venue, the first data may arrive before the acknowledgement.
                 self._schedule.bybit_ticker(topic)
                 self._schedule.bybit_snapshot(topic, outlet)
-            self._audience.join(topic, outlet)
+            self._join(topic, outlet)
         joined.clear()
         joined.update(session.topics)
         outlet.send(reply)
         self._wake()
 
+    def _join(self, stream: str, outlet: Outlet) -> None:
+        if stream not in self._audience:
+            self._schedule.begin_stream(stream)
+        self._audience.join(stream, outlet)
+
     def _has_handler(self, topic: str) -> bool:
         parts = topic_symbol(topic)
-        if parts is None or parts[1] not in self._bybit_symbols:
+        listing = self._bybit.get(parts[1]) if parts else None
+        if listing is None or listing.status is Status.CLOSED:
             return False
         if self._faults.take("reject", topic) is None:
             return True

@@ -167,6 +167,8 @@ class RecordedMarket:
 
     # -- Market ------------------------------------------------------------------------------
 
+    revision = 0  # what was recorded does not say when a contract changed
+
     def find(self, symbol: str, venue: Venue = Venue.BINANCE) -> Listing:
         """The listing of a symbol on a venue; KeyError where there is none."""
         for listing in self.listings:

@@ -15,12 +15,13 @@ class Request:
 
     path: str
     query: Mapping[str, str]
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, target: str) -> Request:
-        """Reads a request target."""
+    def parse(cls, target: str, headers: Mapping[str, str] | None = None) -> Request:
+        """Reads a request target; ``headers`` finds a name whatever its case, as the server's does."""
         parts = urlsplit(target)
-        return cls(parts.path.rstrip("/"), dict(parse_qsl(parts.query)))
+        return cls(parts.path.rstrip("/"), dict(parse_qsl(parts.query)), headers or {})
 
     def integer(self, name: str) -> int | None:
         """An integer parameter, None where absent; ``BadParameter`` where it is no integer."""
@@ -44,6 +45,16 @@ class Request:
 
 class BadParameter(ValueError):
     """A parameter that cannot be read; the argument is its name."""
+
+
+class Refusal(Exception):
+    """The venue's own code and text for a request that it does not accept."""
+
+    def __init__(self, code: int, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)

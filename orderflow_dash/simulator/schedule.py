@@ -1,22 +1,25 @@
-"""Streams that a venue sends by the clock: tickers, mark prices and candles."""
+"""Streams that a venue sends by the clock: tickers, mark prices, candles, liquidations, contract changes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
 
-from orderflow_dash.market import MINUTE_MS, Venue
+from orderflow_dash.market import Venue
 
 from . import binance_frames, bybit_frames
+from .binance_instruments import contract_info
+from .day import Day
+from .kline_streams import KlineStreams
+from .liquidations import Liquidations
 from .outlet import Outlet
 from .publisher import Audience, Publisher
-from .source import Day, Listing, Market
-from .tape import Candle
+from .source import Emission, Listing, Market, VenueListings
 
-_SETTLED_MS = 250  # a print is told at most 100 ms after its time, so this much later a minute is final
+_CONTRACTS = "!contractInfo"
 
 
 class Schedule:
@@ -26,24 +29,29 @@ class Schedule:
         self._market = market
         self._publisher = publisher
         self._audience = audience
-        self._binance = {x.symbol: x for x in market.listings if Venue.BINANCE in x.venues}
-        self._bybit = {x.symbol: x for x in market.listings if Venue.BYBIT in x.venues}
+        self._binance = VenueListings(market, Venue.BINANCE)
+        self._bybit = VenueListings(market, Venue.BYBIT)
+        self._klines = KlineStreams(market, publisher)
+        self._liquidations = Liquidations(market, publisher, audience)
         self._jobs: list[tuple[float, Callable[[list[str]], None]]] = [
             (0.1, self._bybit_tickers),
-            (0.25, self._klines),
+            (0.25, self._klines.run),
+            (0.5, lambda _: self._liquidations.run()),
             (1.0, self._seconds),
             (2.0, self._single_tickers),
             (3.0, self._mark_prices),
         ]
         self._due = [0.0] * len(self._jobs)
-        # What was last told, by stream: the next print's id of every symbol; a candle and whether it was
-        # closed; the next print's id and all fields.
+        self._revision = market.revision
+        self._contracts = self._listed()
+        # What was last sent, by stream: the next print's id of every symbol; that id and all fields.
         self._rows_told: dict[str, dict[str, int]] = {}
-        self._candles_told: dict[str, tuple[Candle, bool]] = {}
         self._tickers_told: dict[str, tuple[int, dict[str, str]]] = {}
 
     def run(self, now: float) -> None:
-        """Sends what is due at ``now`` (seconds of the loop's clock)."""
+        """Sends everything due at ``now`` (seconds of the loop's clock), and changes of contracts at once."""
+        if self._market.revision != self._revision:
+            self._announce_changes()
         names: list[str] | None = None
         for i, (interval, job) in enumerate(self._jobs):
             if now >= self._due[i]:
@@ -52,15 +60,36 @@ class Schedule:
                     names = self._audience.names()
                 job(names)
 
+    def note(self, emissions: Sequence[Emission]) -> None:
+        """Takes in what became public."""
+        self._liquidations.note(emissions)
+
+    def begin_stream(self, name: str) -> None:
+        """A stream gets its first listener: what earlier listeners received no longer counts."""
+        self._klines.forget(name)
+
+    def _listed(self) -> dict[str, tuple[object, ...]]:
+        return {x.symbol: (x.status, x.tick, x.lot) for x in self._binance.values()}
+
+    def _announce_changes(self) -> None:
+        self._revision = self._market.revision
+        known, self._contracts = self._contracts, self._listed()
+        for symbol, terms in self._contracts.items():
+            if known.get(symbol) != terms:
+                event = contract_info(self._binance[symbol], self._market.now())
+                self._publisher.publish(_CONTRACTS, orjson.dumps(event))
+
     def due_in(self, now: float) -> float:
         """Seconds until something may be due to a present listener."""
         names = self._audience.names()
         if any(name.startswith("tickers.") for name in names):
             return max(0.0, self._due[0] - now)
-        if any("kline" in name for name in names):
+        if any("kline" in name or "Kline" in name for name in names):
             return max(0.0, self._due[1] - now)
+        if any("forceOrder" in name or "Liquidation" in name for name in names):
+            return max(0.0, self._due[2] - now)
         if any(name.startswith("!") or "icker" in name or "@mark" in name for name in names):
-            return max(0.0, min(self._due[2:]) - now)
+            return max(0.0, min(self._due[3:]) - now)
         return math.inf
 
     def _rows(
@@ -114,28 +143,6 @@ class Schedule:
     def _mark_prices(self, names: list[str]) -> None:
         self._array("!markPrice@arr", binance_frames.mark_price, always=True)
         self._each(names, "markPrice", binance_frames.mark_price)
-
-    def _klines(self, names: list[str]) -> None:
-        for stream in names:
-            if stream.endswith("@kline_1m"):
-                listing = self._binance.get(stream.partition("@")[0].upper())
-                if listing is not None:
-                    self._kline(stream, listing, binance_frames.kline)
-            elif stream.startswith("kline.1."):
-                self._kline(stream, self._bybit[stream.removeprefix("kline.1.")], bybit_frames.kline)
-
-    def _kline(self, stream: str, listing: Listing, frame: Callable[..., bytes]) -> None:
-        tape, now = self._market.tape(listing), self._market.now()
-        newest = tape.last_minute()
-        if newest is None:
-            return
-        told = self._candles_told.get(stream)
-        start = newest.start if told is None else told[0].start
-        for candle in tape.minutes(start, newest.start):
-            closed = candle.start < newest.start or now >= candle.start + MINUTE_MS + _SETTLED_MS
-            if (candle, closed) != self._candles_told.get(stream):
-                self._candles_told[stream] = candle, closed
-                self._publisher.publish(stream, frame(listing, candle, now, closed=closed))
 
     def _bybit_tickers(self, names: list[str]) -> None:
         for topic in names:

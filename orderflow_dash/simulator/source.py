@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 from orderflow_dash.market import DecimalUnit, Venue
 
+from .day import Day as Day  # the word of every market
 from .tape import Candle, Print, Tape
 
+LISTED_LONG_AGO_MS = 1_569_398_400_000
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+class Status(Enum):
+    """What a contract is allowed to do; each venue has its own word for it."""
+
+    PENDING = "pending"  # listed, not traded yet
+    PRE_MARKET = "pre-market"  # trades before its full listing: Bybit's PreLaunch
+    TRADING = "trading"
+    SETTLING = "settling"  # delisted: no more trades
+    CLOSED = "closed"
+
+    @property
+    def trades(self) -> bool:
+        """Whether prints come."""
+        return self in (Status.TRADING, Status.PRE_MARKET)
+
+
+@dataclass(slots=True, eq=False)
 class Listing:
-    """A perpetual that the market trades, and the venues' protocols it is served on. Compared by identity."""
+    """A perpetual of the market, and the venues that list it. Compared by identity.
+
+    The tape counts in ``price`` and ``quantity``. The tick and the lot that the venue lists are whole
+    multiples of them, so that prices of before a change of the tick stay exact.
+    """
 
     symbol: str
     base: str
@@ -21,6 +45,20 @@ class Listing:
     price: DecimalUnit
     quantity: DecimalUnit
     venues: frozenset[Venue]
+    tick_units: int = 1
+    lot_units: int = 1
+    status: Status = Status.TRADING
+    onboard_ms: int = LISTED_LONG_AGO_MS
+
+    @property
+    def tick(self) -> Decimal:
+        """The listed tick."""
+        return self.price.value * self.tick_units
+
+    @property
+    def lot(self) -> Decimal:
+        """The listed lot."""
+        return self.quantity.value * self.lot_units
 
 
 class Emission(NamedTuple):
@@ -29,6 +67,7 @@ class Emission(NamedTuple):
     listing: Listing
     event_ms: int  # when the venue says it was sent; at or after the print's own time
     trade: Print
+    liquidation: bool = False  # the aggressor's order closed a position by force
 
 
 class Fill(NamedTuple):
@@ -55,34 +94,16 @@ class BybitTrade(NamedTuple):
     rpi: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
-    """The last 24 h of one symbol, and what its contract says. Ticks, lots and their product."""
-
-    open: int
-    high: int
-    low: int
-    last: int
-    last_quantity: int  # lots, unsigned
-    volume: int  # lots
-    turnover: int  # ticks x lots
-    trades: int
-    mark: int  # ticks
-    index: int  # ticks
-    funding: str  # rate per interval, decimal text, signed
-    next_funding: int  # ms
-    open_interest: int  # lots, one side
-
-
 class Market(Protocol):
     """A source of prints. The exchange calls it from one thread only."""
 
     together: bool  # all symbols share a clock, which waits for listeners that cannot take more
-    session: int  # changes where the listings do, or where the market begins anew at another time
+    session: int  # changes where the market moves to another time, with other listings perhaps
+    revision: int  # changes where a contract is listed, or its tick, lot or status changes
 
     @property
     def listings(self) -> Sequence[Listing]:
-        """Every perpetual, in a fixed order."""
+        """Every perpetual, the newest last."""
 
     @property
     def paced(self) -> bool:
@@ -117,3 +138,29 @@ class Market(Protocol):
 
     def bybit_trades(self, listing: Listing, trade: Print) -> Sequence[BybitTrade]:
         """The same print as Bybit would tell it."""
+
+
+class VenueListings(Mapping[str, Listing]):
+    """What a venue lists now, by symbol."""
+
+    def __init__(self, market: Market, venue: Venue) -> None:
+        self._market = market
+        self._venue = venue
+        self._seen: tuple[int, int] | None = None
+        self._by_symbol: dict[str, Listing] = {}
+
+    def _now(self) -> dict[str, Listing]:
+        seen = self._market.session, self._market.revision
+        if seen != self._seen:
+            self._seen = seen
+            self._by_symbol = {x.symbol: x for x in self._market.listings if self._venue in x.venues}
+        return self._by_symbol
+
+    def __getitem__(self, symbol: str) -> Listing:
+        return self._now()[symbol]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._now())
+
+    def __len__(self) -> int:
+        return len(self._now())

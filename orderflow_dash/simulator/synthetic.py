@@ -6,15 +6,21 @@ import heapq
 import math
 import time
 import uuid
-from collections.abc import Iterator, Sequence, Set
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 from orderflow_dash.market import DecimalUnit, Venue
 
 from .contract import Before, draw, hours_of, statistics
+from .day import Day
 from .flow import Character, OrderFlow
-from .source import BybitTrade, Day, Emission, Fill, Listing
+from .forced import is_liquidation
+from .source import BybitTrade, Emission, Fill, Listing, Status
 from .tape import Candle, Print, Tape
+from .terms import Terms
 
 _KEEP = 45_000  # prints of a symbol, so that a market stays under 25 MB however long it runs
 _OFF_KINDS = ("", "INSURANCE_FUND", "ADL", "NA")
@@ -40,11 +46,14 @@ _CATALOGUE = (
 
 
 class SyntheticMarket:
-    """Fifteen invented perpetuals.
+    """Fifteen invented perpetuals, and those listed while it runs.
 
     The prints of a symbol (times, prices, sizes, sides, ids) are a function of ``seed`` and of the
     instant at which the market began, ``start_ms - history_ms``, alone: neither ``speed``, nor the
     wall clock, nor who listens changes them.
+
+    ``list_contract``, ``change_contract`` and ``set_status`` may be called from any thread. The market
+    carries them out when it next moves on; ``SimulatedExchange.rouse`` makes that now.
 
     Args:
         seed: which market.
@@ -69,30 +78,117 @@ class SyntheticMarket:
         self.start_ms = time.time_ns() // 1_000_000 if start_ms is None else start_ms
         self._origin = self.start_ms - history_ms
         self._began: float | None = None
-        self.listings: Sequence[Listing] = tuple(_listing(row) for row in _CATALOGUE)
-        self._by_symbol = {listing.symbol: listing for listing in self.listings}
+        self.revision = 0
+        self.listings: Sequence[Listing] = ()
+        self._by_symbol: dict[str, Listing] = {}
         self._tapes: dict[Listing, Tape] = {}
-        self._before: dict[Listing, Before] = {}
-        self._flows: dict[str, Iterator[Print]] = {}
+        self._before: dict[Listing, Before | None] = {}
+        self._flows: list[tuple[OrderFlow, Iterator[Print]]] = []  # by position in listings, as are
+        self._terms: list[Terms] = []
+        self._released: list[int] = []  # event time of the newest print
+        self._salts: list[int] = []
         self._due: list[tuple[int, int, Print]] = []  # (event time, position in listings, print), a heap
-        self._released = [0] * len(self.listings)
-        for position, row in enumerate(_CATALOGUE):
-            self._open(position, row)
+        self._standing: dict[int, tuple[int, Print]] = {}  # by position: since when, and what comes next
+        self._changes: deque[Callable[[int], None]] = deque()
+        for row in _CATALOGUE:
+            listing, character = _listing(row[0], row[2], row[3]), _character(*row[1:])
+            self._open(listing, character, self._origin, self._yesterday(row[0], character))
         for _ in self._released_until(self.start_ms - 1):
             pass  # the tapes keep what is to be kept
 
-    def _open(self, position: int, row: tuple[str, str, str, str, float, int, float]) -> None:
-        listing = self.listings[position]
-        symbol, pace, notional, gap = listing.symbol, row[4], row[5], row[6]
-        ticks = listing.price.units(row[1])
-        lot_value = float(Decimal(row[1]) * listing.quantity.value)
-        character = Character(ticks, pace, max(1.0, notional / lot_value), gap)
+    def _open(self, listing: Listing, character: Character, start_ms: int, before: Before | None) -> None:
+        symbol, position = listing.symbol, len(self.listings)
         first_id = 1_000_000_000 + draw(self.seed, symbol, "id") % 1_000_000_000
-        flow = OrderFlow(character, f"{self.seed}:{symbol}", self._origin, first_id, first_id * 2)
-        self._flows[symbol] = iter(flow)
+        flow = OrderFlow(character, f"{self.seed}:{symbol}", start_ms, first_id, first_id * 2)
+        self._flows.append((flow, iter(flow)))
+        self._terms.append(Terms(listing))
+        self._released.append(0)
+        self._salts.append(draw(self.seed, symbol, "liquidations"))
         self._tapes[listing] = Tape(first_id, keep=_KEEP)
-        self._before[listing] = self._yesterday(symbol, character)
-        self._schedule(position)
+        self._before[listing] = before
+        self.listings = (*self.listings, listing)
+        self._by_symbol[symbol] = listing
+        trade = next(self._flows[position][1])
+        if listing.status.trades:
+            self._schedule(position, trade)
+        else:
+            self._standing[position] = start_ms, trade
+
+    # -- changes of contracts ----------------------------------------------------------------
+
+    def list_contract(
+        self,
+        symbol: str,
+        price: str,
+        tick: str,
+        lot: str,
+        *,
+        rate: float = 2.0,
+        order: int = 200,
+        status: Status = Status.TRADING,
+    ) -> None:
+        """Lists a new contract on both venues.
+
+        Args:
+            symbol: such as NEWUSDT; ValueError where it is listed already.
+            price: where it launches; a multiple of ``tick``.
+            tick: decimal text, as is ``lot``.
+            rate: market orders per second.
+            order: the median order in quote currency.
+            status: without trades until ``set_status`` where that does not trade.
+        """
+        if symbol in self._by_symbol:
+            raise ValueError(f"{symbol} is listed already")
+        listing, character = _listing(symbol, tick, lot), _character(price, tick, lot, rate, order, 2.0)
+        listing.status = status
+        self._changes.append(partial(self._list, listing, character))
+
+    def change_contract(self, symbol: str, *, tick: str | None = None, lot: str | None = None) -> None:
+        """Changes the tick or the lot of a contract; KeyError for no symbol, ValueError for no unit."""
+        listing = self.find(symbol)
+        units = [None if text is None else DecimalUnit(Decimal(text)).value for text in (tick, lot)]
+        self._changes.append(lambda _: self._change(listing, *units))
+
+    def set_status(self, symbol: str, status: Status) -> None:
+        """Lets a contract trade, or ends its trades; KeyError for no symbol."""
+        listing = self.find(symbol)
+        self._changes.append(lambda now: self._set_status(listing, status, now))
+
+    def _list(self, listing: Listing, character: Character, now: int) -> None:
+        if listing.symbol not in self._by_symbol:
+            listing.onboard_ms = now
+            self._open(listing, character, now, None)
+
+    def _change(self, listing: Listing, tick: Decimal | None, lot: Decimal | None) -> None:
+        position = self.listings.index(listing)
+        price, quantity = self._terms[position].change(self._tapes[listing], tick, lot)
+        before = self._before[listing]
+        if before is not None:
+            self._before[listing] = replace(
+                before,
+                open=before.open * price,
+                high=before.high * price,
+                low=before.low * price,
+                last=before.last * price,
+                volume=before.volume * quantity,
+                turnover=before.turnover * price * quantity,
+                open_interest=before.open_interest * quantity,
+            )
+
+    def _set_status(self, listing: Listing, status: Status, now: int) -> None:
+        position, listing.status = self.listings.index(listing), status
+        standing = self._standing.get(position)
+        if status.trades and standing is not None:
+            since, trade = self._standing.pop(position)
+            self._flows[position][0].delay(now - since)
+            self._schedule(position, trade._replace(time=trade.time + now - since))
+        elif not status.trades and standing is None:
+            trade = next(trade for _, at, trade in self._due if at == position)
+            self._standing[position] = now, trade
+            self._due = [entry for entry in self._due if entry[1] != position]
+            heapq.heapify(self._due)
+
+    # -- the flow ----------------------------------------------------------------------------
 
     def _yesterday(self, symbol: str, character: Character) -> Before:
         """A day before the first print that fits the symbol's own pace and price."""
@@ -113,25 +209,32 @@ class SyntheticMarket:
             volume // 2 + draw(self.seed, symbol, "interest") % (volume or 1),
         )
 
-    def _schedule(self, position: int) -> None:
-        symbol = self.listings[position].symbol
-        trade = next(self._flows[symbol])
+    def _schedule(self, position: int, trade: Print) -> None:
         # An aggregate is told up to 100 ms after its trade time, never before the one ahead of it.
         event = max(self._released[position], trade.time + trade.id * 37 % 90)
         self._released[position] = event
         heapq.heappush(self._due, (event, position, trade))
 
     def advance(self, until_ms: int) -> list[Emission]:
-        """Emits every print whose event time is at or before a market time, in order of event time."""
-        return list(self._released_until(until_ms))
+        """Emits every print whose event time is at or before a market time, in order of event time.
+
+        Changes of contracts that were asked for take place then.
+        """
+        emitted = list(self._released_until(until_ms))
+        while self._changes:
+            self._changes.popleft()(until_ms)
+            self.revision += 1
+        return emitted
 
     def _released_until(self, until_ms: int) -> Iterator[Emission]:
-        while self._due[0][0] <= until_ms:
+        while self._due and self._due[0][0] <= until_ms:
             event, position, trade = heapq.heappop(self._due)
-            listing = self.listings[position]
-            self._tapes[listing].append(trade)
-            self._schedule(position)
-            yield Emission(listing, event, trade)
+            self._schedule(position, next(self._flows[position][1]))
+            listing, trade = self.listings[position], self._terms[position].fit(trade)
+            tape = self._tapes[listing]
+            forced = is_liquidation(self._salts[position], tape.minute_open(trade.time), trade)
+            tape.append(trade)
+            yield Emission(listing, event, trade, forced)
 
     def begin(self) -> None:
         """Lets market time run; it goes on running over a restart of the exchange."""
@@ -170,7 +273,8 @@ class SyntheticMarket:
 
     def hours_before(self, listing: Listing) -> Sequence[Candle]:
         """The hours of the day before, as invented as the rest."""
-        return hours_of(listing.symbol, self._before[listing])
+        before = self._before[listing]
+        return () if before is None else hours_of(listing.symbol, before)
 
     def fills(self, listing: Listing, trade: Print) -> Sequence[Fill]:
         """The matches inside a print, and the off-book one before them where there is one."""
@@ -183,7 +287,9 @@ class SyntheticMarket:
         lots = abs(trade.quantity)
         rpi = lots - trade.without_rpi
         # Where the print holds both kinds, its first match is the RPI one.
-        sizes = [rpi, *_shares(lots - rpi, count - 1)] if 0 < rpi < lots else _shares(lots, count)
+        unit = listing.lot_units
+        mixed = 0 < rpi < lots
+        sizes = [rpi, *_shares(lots - rpi, count - 1, unit)] if mixed else _shares(lots, count, unit)
         for i, size in enumerate(sizes):
             kind = "RPI" if rpi and (i == 0 or rpi == lots) else "MARKET"
             made.append(Fill(trade.first + i, trade.time, price, listing.quantity.text(size), kind, sell))
@@ -193,7 +299,9 @@ class SyntheticMarket:
         kind = _OFF_KINDS[trade.off]
         if kind == "NA":
             return Fill(trade.first - 1, trade.time, "0", "0", kind, sell=True)
-        far = max(1, trade.price - trade.price // 50) if trade.id % 2 else trade.price + trade.price // 50
+        tick = listing.tick_units
+        away = trade.price // 50 // tick * tick
+        far = max(tick, trade.price - away) if trade.id % 2 else trade.price + away
         size = listing.quantity.text(abs(trade.quantity) * 3)
         return Fill(trade.first - 1, trade.time, listing.price.text(far), size, kind, trade.id % 2 == 1)
 
@@ -212,25 +320,29 @@ class SyntheticMarket:
         return made
 
 
-def _listing(row: tuple[str, str, str, str, float, int, float]) -> Listing:
-    symbol, _, tick, lot, *_ = row
+def _listing(symbol: str, tick: str, lot: str) -> Listing:
     venues = frozenset((Venue.BINANCE, Venue.BYBIT))
-    return Listing(
-        symbol,
-        symbol.removesuffix("USDT"),
-        "USDT",
-        DecimalUnit(Decimal(tick)),
-        DecimalUnit(Decimal(lot)),
-        venues,
-    )
+    base = symbol.removesuffix("USDT")
+    return Listing(symbol, base, "USDT", DecimalUnit(Decimal(tick)), DecimalUnit(Decimal(lot)), venues)
 
 
-def _shares(lots: int, count: int) -> list[int]:
-    """Cuts a quantity into so many parts of at least one lot, the larger ones first."""
+def _character(price: str, tick: str, lot: str, rate: float, order: int, gap: float) -> Character:
+    ticks = DecimalUnit(Decimal(tick)).units(price)
+    return Character(ticks, rate, max(1.0, order / float(Decimal(price) * Decimal(lot))), gap)
+
+
+def _shares(lots: int, count: int, unit: int) -> list[int]:
+    """Cuts a quantity into ``count`` parts of at least one listed lot, the larger ones first.
+
+    What was traded before the lot became coarser may not be a multiple of it.
+    """
+    if lots % unit or lots // unit < count:
+        unit = 1
     parts = []
+    lots //= unit
     for left in range(count, 0, -1):
         part = lots if left == 1 else max(1, min(lots - left + 1, lots * 3 // (left * 2)))
-        parts.append(part)
+        parts.append(part * unit)
         lots -= part
     return parts
 

@@ -40,6 +40,11 @@ class Candle(NamedTuple):
     first: int  # id of the first match
     last: int
 
+    def silent(self, start: int) -> Candle:
+        """A later interval in which nothing is traded: the close goes on, as both venues have it."""
+        close = self.close
+        return Candle(start, close, close, close, close, 0, 0, 0, 0, 0, 0, self.last, self.last)
+
 
 _PRINT_CODES = "qqqqqqIB"  # id, time, price, quantity, without_rpi, first, last - first, off
 
@@ -56,6 +61,8 @@ class Tape:
         self._first_id = first_id
         self._keep = keep
         self._keep_minutes = keep_minutes
+        self.forgot = False
+        """Whether minutes before the oldest one kept were traded and are gone."""
 
     def __len__(self) -> int:
         return len(self._columns[0])
@@ -100,6 +107,7 @@ class Tape:
                 for column in m:
                     del column[:60]
                 at -= 60
+                self.forgot = True
         m[2][at] = max(m[2][at], trade.price)
         m[3][at] = min(m[3][at], trade.price)
         m[4][at] = trade.price
@@ -111,6 +119,17 @@ class Tape:
         m[9][at] += 1
         m[10][at] += trade.last - trade.first + 1
         m[12][at] = trade.last
+
+    def rescale(self, price_factor: int, quantity_factor: int) -> None:
+        """Goes on in units that are finer by these factors."""
+        columns, minutes = self._columns, self._minutes
+        volumes = [(minutes[i], quantity_factor) for i in (5, 7)]
+        turnovers = [(minutes[i], price_factor * quantity_factor) for i in (6, 8)]
+        prices = [(column, price_factor) for column in (columns[2], *minutes[1:5])]
+        lots = [(column, quantity_factor) for column in columns[3:5]]
+        for column, factor in (*prices, *lots, *volumes, *turnovers):
+            if factor != 1:
+                column[:] = array("q", (value * factor for value in column))
 
     def at(self, index: int) -> Print:
         """The print at a position among those kept (negative from the end); IndexError outside."""
@@ -130,6 +149,14 @@ class Tape:
         start = bisect_left(self._columns[0], print_id)
         return self.prints(start, start + limit)
 
+    def since_match(self, match_id: int, limit: int) -> list[Print]:
+        """At most ``limit`` prints from the one that holds a match on, or the first one after it."""
+        firsts = self._columns[5]
+        start = bisect_right(firsts, match_id) - 1
+        if start < 0 or firsts[start] + self._columns[6][start] < match_id:
+            start += 1
+        return self.prints(start, start + limit)
+
     def between(self, start_ms: int | None, end_ms: int | None, limit: int) -> list[Print]:
         """``limit`` prints of ``start_ms <= time <= end_ms``: the oldest; without a start the newest."""
         times = self._columns[1]
@@ -145,9 +172,10 @@ class Tape:
         for i in range(bisect_left(starts, start_ms), bisect_right(starts, end_ms)):
             yield Candle(*(column[i] for column in self._minutes))
 
-    def last_minute(self) -> Candle | None:
-        """The newest minute that has a print."""
-        return Candle(*(column[-1] for column in self._minutes)) if self._minutes[0] else None
+    def minute_open(self, time: int) -> int | None:
+        """The open of the newest minute, where a time lies in it; None where no print of it is known."""
+        starts = self._minutes[0]
+        return self._minutes[1][-1] if starts and starts[-1] <= time < starts[-1] + MINUTE_MS else None
 
     def candles(self, interval_ms: int, start_ms: int | None, end_ms: int | None, limit: int) -> list[Candle]:
         """Candles of whole minutes, old to new: the oldest ``limit`` from a start, else the newest.
@@ -159,6 +187,8 @@ class Tape:
         if not starts:
             return []
         first = starts[0] - starts[0] % interval_ms
+        if self.forgot and first < starts[0]:
+            first += interval_ms  # of the one before, a part is gone
         last = starts[-1] - starts[-1] % interval_ms
         low = first if start_ms is None else max(first, -(-start_ms // interval_ms) * interval_ms)
         high = last if end_ms is None else min(last, end_ms - end_ms % interval_ms)
@@ -175,7 +205,7 @@ class Tape:
         for minute in self.minutes(low, high + interval_ms - 1):
             start = minute.start - minute.start % interval_ms
             known = parts.get(start)
-            parts[start] = minute._replace(start=start) if known is None else _joined(known, minute)
+            parts[start] = minute._replace(start=start) if known is None else joined(known, minute)
         for start in range(low, high + 1, interval_ms):
             candle = parts.get(start)
             if candle is None:
@@ -186,7 +216,8 @@ class Tape:
             yield candle
 
 
-def _joined(a: Candle, b: Candle) -> Candle:
+def joined(a: Candle, b: Candle) -> Candle:
+    """One candle of two neighbors, the older one first."""
     return Candle(
         a.start,
         a.open,

@@ -68,7 +68,9 @@ def test_the_combined_property_is_told_and_set(running, joined):
         ('{"params":[],"id":1}', 2),
         ('{"method":"DANCE","id":1}', 2),
         ('{"method":"SUBSCRIBE","params":["a@trade"],"id":-1}', 2),
-        ('{"method":"SUBSCRIBE","params":["a@trade"],"id":"x"}', 2),
+        ('{"method":"SUBSCRIBE","params":["a@trade"],"id":1.5}', 2),
+        ('{"method":"SUBSCRIBE","params":["a@trade"],"id":true}', 2),
+        ('{"method":"SUBSCRIBE","params":["a@trade"]}', 2),
         ('{"method":"GET_PROPERTY","params":[],"id":1}', 2),
         ('{"method":"GET_PROPERTY","params":["speed"],"id":1}', 0),
         ('{"method":"SET_PROPERTY","params":["combined","yes"],"id":1}', 1),
@@ -79,6 +81,15 @@ def test_bad_control_messages_get_the_venues_codes(message, code):
     session = BinanceSession(Route.MARKET, combined=True)
     assert json.loads(session.receive(message, 0.0))["code"] == code
     assert not session.streams
+
+
+@pytest.mark.parametrize("number", [7, 0, "x", "9f6b2f1e-0000-4000-8000-000000000000"])
+@pytest.mark.parametrize("method", ["SUBSCRIBE", "UNSUBSCRIBE"])
+def test_an_id_is_an_integer_or_text_and_comes_back(method, number):
+    """The reply has the request's own id; the official SDK sends uuids."""
+    session = BinanceSession(Route.MARKET, combined=True)
+    message = {"method": method, "params": ["btcusdt@aggTrade"], "id": number}
+    assert json.loads(session.receive(json.dumps(message), 0.0)) == {"result": None, "id": number}
 
 
 def test_more_than_ten_messages_within_a_second_are_too_many():

@@ -90,14 +90,17 @@ def test_agg_trades_refuse_what_the_venue_refuses(ask, query, code):
 
 
 @pytest.mark.parametrize(
-    ("interval", "length"), [("1m", 60_000), ("5m", 300_000), ("15m", 900_000), ("1h", HOUR)]
+    ("interval", "length"),
+    [("1m", 60_000), ("3m", 180_000), ("5m", 300_000), ("15m", 900_000), ("30m", 1_800_000), ("1h", HOUR)],
 )
 def test_klines_are_the_sums_of_the_agg_trades(ask, market, interval, length):
     """Every column of every interval equals what the trades of that time add up to."""
     _, rows = ask(f"/fapi/v1/klines?symbol=XRPUSDT&interval={interval}&limit=1500")
     listing = market.find("XRPUSDT")
     trades = market.tape(listing).prints(0, 10**6)
-    rows = [row for row in rows if row[6] >= trades[0].time]  # the hours before are of no trades
+    assert rows[-1][0] == market.now() - market.now() % length
+    # The hours before are of no trades, and in the candle that begins now there are none yet.
+    rows = [row for row in rows if trades[0].time <= row[6] < market.now()]
     assert rows
     for row in rows:
         mine = [t for t in trades if row[0] <= t.time <= row[6]]
@@ -168,7 +171,8 @@ def test_hours_before_the_market_agree_with_its_statistics(ask):
         _, rows = ask(f"/fapi/v1/klines?symbol={symbol}&interval=1h&limit=99")
         _, day = ask(f"/fapi/v1/ticker/24hr?symbol={symbol}")
         starts = [row[0] for row in rows]
-        assert starts == list(range(starts[0], starts[0] + 25 * HOUR, HOUR))
+        # A day, the hour of the market's history, and the one that begins now.
+        assert starts == list(range(starts[0], starts[0] + 26 * HOUR, HOUR))
         yesterday = rows[:24]
         assert yesterday[0][1] == day["openPrice"]
         for row, following in pairwise(yesterday):

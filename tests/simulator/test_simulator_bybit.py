@@ -1,6 +1,7 @@
 """The simulated Bybit keeps the venue's own manners, on a real socket and over REST."""
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -133,7 +134,7 @@ def ask(market):
 
 
 def test_instruments_are_paged_and_hold_rows_to_leave_out(ask, market):
-    """Pages by cursor join to the whole list; dated and untraded contracts are in it."""
+    """Pages by cursor join to the whole list of what trades; a dated contract is in it."""
     rows, cursor, pages = [], "", 0
     while pages == 0 or cursor:
         result = ask(f"/v5/market/instruments-info?category=linear&limit=4&cursor={cursor}")["result"]
@@ -143,9 +144,43 @@ def test_instruments_are_paged_and_hold_rows_to_leave_out(ask, market):
     assert {row["symbol"] for row in rows} > {x.symbol for x in market.listings}
     assert len(rows) == len({row["symbol"] for row in rows})
     assert {row["contractType"] for row in rows} == {"LinearPerpetual", "LinearFutures"}
-    assert any(row["status"] != "Trading" for row in rows)
-    only = ask("/v5/market/instruments-info?category=linear&status=Trading")["result"]["list"]
-    assert all(row["status"] == "Trading" for row in only)
+    assert {row["status"] for row in rows} == {"Trading"}
+    assert ask("/v5/market/instruments-info?category=linear&status=Trading")["result"]["list"] == rows
+
+
+def test_a_dated_contract_has_its_delivery(ask, market):
+    """Its deliveryTime is to come and in its name; a perpetual has none."""
+    rows = ask("/v5/market/instruments-info?category=linear&baseCoin=BTC")["result"]["list"]
+    assert (rows[0]["symbol"], rows[0]["deliveryTime"]) == ("BTCUSDT", "0")
+    delivery = datetime.fromtimestamp(int(rows[1]["deliveryTime"]) / 1000, UTC)
+    assert delivery.timestamp() * 1000 > market.now()
+    assert (delivery.weekday(), delivery.hour) == (4, 8)
+    assert rows[1]["symbol"] == f"BTCUSDT-{delivery:%d%b%y}".upper()
+
+
+@pytest.mark.parametrize(
+    ("query", "symbols"),
+    [
+        ("category=linear&baseCoin=ETH", ["ETHUSDT"]),
+        ("category=linear&status=PreLaunch", ["SOONUSDT"]),
+        ("category=linear&symbol=SOONUSDT", ["SOONUSDT"]),
+        ("category=linear&baseCoin=NOPE", []),
+        ("category=spot", []),
+        ("category=inverse", []),
+        ("category=option&baseCoin=BTC", []),
+    ],
+)
+def test_instruments_are_filtered(ask, query, symbols):
+    """Coin, status, symbol and category each narrow the list, down to an empty one."""
+    rows = ask("/v5/market/instruments-info?" + query)["result"]["list"]
+    assert [row["symbol"] for row in rows] == symbols
+
+
+def test_what_is_not_launched_says_so(ask):
+    """A contract before its launch is marked and has its phase."""
+    (row,) = ask("/v5/market/instruments-info?category=linear&status=PreLaunch")["result"]["list"]
+    assert row["isPreListing"] is True
+    assert row["preListingInfo"]["curAuctionPhase"] == "NotStarted"
 
 
 def test_recent_trades_are_the_newest_first(ask, market):
@@ -169,6 +204,21 @@ def test_klines_are_newest_first_and_agree_with_the_tape(ask, market):
     assert Decimal(rows[1][5]) == sum(abs(t.quantity) for t in mine) * listing.quantity.value
 
 
+def test_klines_from_a_start_alone_go_on_from_there(ask):
+    """Without an end the rows are the first ones from the start; with one the last ones before it."""
+    address = "/v5/market/kline?category=linear&symbol=ETHUSDT&interval=1&limit=2"
+    rows = ask("/v5/market/kline?category=linear&symbol=ETHUSDT&interval=1")["result"]["list"]
+    starts = [int(row[0]) for row in rows][::-1]
+
+    def found(query):
+        return [int(row[0]) for row in ask(address + query)["result"]["list"]]
+
+    assert found(f"&start={starts[3]}") == [starts[4], starts[3]]
+    assert found(f"&start={starts[3]}&end={starts[8]}") == [starts[8], starts[7]]
+    assert found(f"&end={starts[8]}") == [starts[8], starts[7]]
+    assert ask(address.replace("category=linear&", ""))["retCode"] == 0
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -176,6 +226,12 @@ def test_klines_are_newest_first_and_agree_with_the_tape(ask, market):
         "recent-trade?category=linear&symbol=NOPE",
         "recent-trade?category=linear&symbol=BTCUSDT&limit=1001",
         "kline?category=linear&symbol=BTCUSDT&interval=7",
+        "kline?category=spot&symbol=BTCUSDT&interval=1",
+        "kline?category=nonsense&symbol=BTCUSDT&interval=1",
+        "funding/history?category=linear&symbol=BTCUSDT&startTime=1",
+        "open-interest?category=linear&symbol=BTCUSDT&intervalTime=2min",
+        "account-ratio?category=linear&symbol=BTCUSDT&period=1m",
+        "instruments-info?symbol=BTCUSDT",
         "instruments-info?category=linear&cursor=abc",
     ],
 )

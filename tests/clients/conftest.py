@@ -1,0 +1,44 @@
+"""One simulated exchange and one application on it, which all clients of a test run share."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
+from tests.conftest import Served as Application
+from tests.conftest import venues_at
+
+from .ledger import Served
+
+SPEED = 30.0
+
+
+@pytest.fixture(scope="session")
+def exchange() -> Iterator[SimulatedExchange]:
+    """A market thirty times as fast as life, with ten minutes of trades behind it."""
+    market = SyntheticMarket(seed=19, speed=SPEED, history_ms=600_000)
+    with SimulatedExchange(market) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def application(exchange: SimulatedExchange) -> Iterator[Application]:
+    """The whole app, both venues led to the exchange."""
+    running = Application(demo=False, database_url="off", grace=30, **venues_at(exchange))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def served(application: Application) -> Iterator[Callable[..., Served]]:
+    """What the app serves of a symbol, by the minute and in the instrument's own ticks."""
+    with contextlib.ExitStack() as stack:
+
+        def watch(exchange: str, symbol: str, step: str) -> Served:
+            socket = application.socket(exchange=exchange, symbol=symbol, tf="1m", step=step, emit_ms=50)
+            return Served(stack.enter_context(socket))
+
+        yield watch
