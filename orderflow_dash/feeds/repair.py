@@ -34,6 +34,7 @@ _SILENT_S = 1.0  # most symbols have traded by then; one that has not has a past
 _SEEK_AGAIN_S = 30.0
 _BACKOFF_S = 0.5, 30.0
 _MOST_REFUSALS = 4
+_MOST_JOBS = 100  # of one stream at a time
 
 
 class Fillable(Protocol):
@@ -381,8 +382,9 @@ class Repairer:
             self._wake.set()
 
     def hole(self, stream: Fillable, hole: Hole) -> None:
-        """Trades are missing: fetch them."""
-        self._put(Job(stream, hole, time.monotonic() + _SETTLE_S))
+        """Trades are missing: fetch them. Where one page is all there is, too many holes stay marked."""
+        if hole.missing is not None or self._busy[id(stream)] < _MOST_JOBS:
+            self._put(Job(stream, hole, time.monotonic() + _SETTLE_S))
 
     def busy(self, stream: Fillable) -> bool:
         """Whether anything of a stream is being fetched, or waits to be."""

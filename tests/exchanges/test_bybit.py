@@ -81,7 +81,8 @@ def test_rows_ahead_of_the_clock_are_refused_and_their_latest_time_is_told(ts):
     hour = 3_600_000
     rows = [print_row(i="1"), print_row(i="2", T=NOW + 23 * hour), print_row(i="3", T=NOW + hour)]
     batch = read(public_trade(*rows, ts=ts))
-    assert batch == TradeBatch("BTCUSDT", [GOOD], ["1"], malformed=2, ahead=NOW + 23 * hour)
+    assert (batch.trades, batch.uids, batch.malformed, batch.ahead) == ([GOOD], ["1"], 2, NOW + 23 * hour)
+    assert batch.lost == [(NOW, 0)] * 2
 
 
 @pytest.mark.parametrize(("field", "value"), BAD_ROWS)

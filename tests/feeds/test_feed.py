@@ -13,13 +13,16 @@ from decimal import Decimal
 
 import pytest
 
+from orderflow_dash.exchanges import binance_rest
 from orderflow_dash.exchanges.binance import BinanceProtocol, market_stream_url
 from orderflow_dash.exchanges.bybit import BybitProtocol
 from orderflow_dash.exchanges.protocol import ReconnectAsked, Rejected, TradeBatch
 from orderflow_dash.feeds import feed as feed_module
+from orderflow_dash.feeds.clock import VenueClock
 from orderflow_dash.feeds.connection import ConnectionPolicy, Link
 from orderflow_dash.feeds.continuity import ContiguousIds, Hole, UniqueIds
 from orderflow_dash.feeds.feed import Feed
+from orderflow_dash.feeds.rest import RestClient
 from orderflow_dash.market import Grid, Instrument, State, Trade, Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from tests.conftest import wait_until
@@ -33,11 +36,13 @@ class Sink:
 
     def __init__(self) -> None:
         self.trades: list[Trade] = []
+        self.grids: list[Grid | None] = []
         self.holes: list[Hole] = []
         self.filled: list[Hole] = []
 
     def on_trades(self, trades: list[Trade], grid: Grid | None = None) -> None:
         self.trades += trades
+        self.grids += [grid] * len(trades)
 
     def on_hole(self, hole: Hole) -> None:
         self.holes.append(hole)
@@ -49,6 +54,10 @@ class Sink:
     def ids(self) -> list[int]:
         return [order for _, order, _, _ in self.trades]
 
+    @property
+    def prices(self) -> list[Decimal]:
+        return [grid.price.decimal(trade[2]) for trade, grid in zip(self.trades, self.grids, strict=True)]
+
 
 @pytest.fixture
 def feeds() -> Iterator[Callable[..., Feed]]:
@@ -59,9 +68,9 @@ def feeds() -> Iterator[Callable[..., Feed]]:
     before = set(threading.enumerate())
     made: list[Feed] = []
 
-    def make(url, listed, policy=QUICK, protocol=BinanceProtocol, continuity=ContiguousIds):
+    def make(url, listed, policy=QUICK, protocol=BinanceProtocol, continuity=ContiguousIds, clock=None):
         venue = Venue.BYBIT if issubclass(protocol, BybitProtocol) else Venue.BINANCE
-        made.append(Feed(venue, url, protocol, continuity, dict(listed), policy))
+        made.append(Feed(venue, url, protocol, continuity, dict(listed), policy, clock=clock))
         return made[-1]
 
     yield make
@@ -90,14 +99,24 @@ def listed_on(exchange: SimulatedExchange, venue: Venue) -> dict[str, Instrument
     }
 
 
+def clock_of(exchange: SimulatedExchange) -> VenueClock:
+    """The clock of a market that is faster than this one."""
+    clock, rest = VenueClock(), RestClient(exchange.rest_root)
+    clock.ask = lambda: binance_rest.parse_time(rest.get(binance_rest.TIME_PATH))
+    clock.measure()
+    return clock
+
+
 def binance(feeds, exchange, policy: ConnectionPolicy = QUICK) -> Feed:
     """A feed of the exchange's Binance side."""
-    return feeds(market_stream_url(exchange.ws_root), listed_on(exchange, Venue.BINANCE), policy)
+    url, clock = market_stream_url(exchange.ws_root), clock_of(exchange)
+    return feeds(url, listed_on(exchange, Venue.BINANCE), policy, clock=clock)
 
 
 def bybit(feeds, exchange, policy: ConnectionPolicy = QUICK) -> Feed:
     """A feed of the exchange's Bybit side."""
-    return feeds(exchange.bybit_ws, listed_on(exchange, Venue.BYBIT), policy, BybitProtocol, UniqueIds)
+    listed, clock = listed_on(exchange, Venue.BYBIT), clock_of(exchange)
+    return feeds(exchange.bybit_ws, listed, policy, BybitProtocol, UniqueIds, clock)
 
 
 def obey(server: VenueServer, socket) -> None:
@@ -489,10 +508,10 @@ def test_a_frame_without_a_readable_trade_is_no_sign_of_life(feeds):
         assert not sink.trades
 
 
-def test_a_venue_that_changes_a_tick_does_not_bend_a_running_stream(feeds):
-    """A stream keeps the units it began with; the next one has the new ones, on a connection of its own."""
+def test_trades_of_a_changed_tick_come_with_a_finer_grid(feeds):
+    """No connection ends for it, and a symbol that is no longer listed is read to its end."""
     with VenueServer(obey) as server:
-        feed, before, after = feeds(server.url, LISTED), Sink(), Sink()
+        feed, before = feeds(server.url, LISTED), Sink()
         feed.subscribe("DOGEUSDT", Sink())
         feed.subscribe("BTCUSDT", before)
         wait_until(subscribed(server, 3))
@@ -503,18 +522,13 @@ def test_a_venue_that_changes_a_tick_does_not_bend_a_running_stream(feeds):
         server.sockets[0].send(combined(aggregate(p="100.05", q="2", a=3)))  # a text not seen before
         server.sockets[0].send(combined(aggregate(p="100.20", q="2", a=4)))
         wait_until(lambda: 4 in before.ids)
-        assert [price for _, _, price, _ in before.trades] == [1_000, 1_000, 1_002]
-        assert before.holes  # what does not fit the units is missing, and known to be
-        feed.unsubscribe("BTCUSDT")
-        feed.subscribe("BTCUSDT", after)
-        wait_until(lambda: len(server.sockets) == 2)
-        wait_until(subscribed(server, 5))
-        told(server, 1, 5)
-        wait_until(lambda: after.trades)
-        assert after.trades[0][2] == 10_000
         del feed._listed["BTCUSDT"]
-        server.sockets[1].send(combined(aggregate(p="100.07", q="3", a=6)))
-        wait_until(lambda: len(after.trades) == 2)
+        server.sockets[0].send(combined(aggregate(p="100.07", q="3", a=5)))
+        wait_until(lambda: 5 in before.ids)
+        prices = [Decimal("100.0")] * 2 + [Decimal("100.05"), Decimal("100.20"), Decimal("100.07")]
+        assert before.prices == prices
+        assert not before.holes
+        assert len(server.sockets) == 1
 
 
 def test_a_stop_ends_all_within_about_a_second(feeds):

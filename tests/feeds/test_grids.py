@@ -108,7 +108,15 @@ class Venues:
     def _print(symbol: str, row: Row) -> dict[str, Any]:
         price, quantity = row.texts(is_bad=row.fault.startswith("bad"))
         side = "Buy" if row.is_buy else "Sell"
-        return {"T": row.time, "s": symbol, "S": side, "v": quantity, "p": price, "i": str(row.number)}
+        return {
+            "T": row.time,
+            "s": symbol,
+            "S": side,
+            "v": quantity,
+            "p": price,
+            "i": str(row.number),
+            "seq": row.number,
+        }
 
     def used_weight(self) -> int:
         """None of it."""
@@ -132,7 +140,13 @@ class Venues:
     def _past(self, row: Row) -> dict[str, Any]:
         price, size = row.texts(is_bad=row.fault == "bad everywhere")
         side = "Buy" if row.is_buy else "Sell"
-        return {"execId": str(row.number), "price": price, "size": size, "side": side, "time": str(row.time)}
+        return {
+            "execId": str(row.number),
+            "price": price,
+            "size": size,
+            "side": side,
+            "time": str(row.time),
+        } | {"seq": str(row.number)}
 
 
 @dataclass

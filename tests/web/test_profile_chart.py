@@ -93,7 +93,7 @@ def test_many_rows_are_drawn_as_fewer_bars_and_it_is_said(profile, instrument) -
     assert rows[:, 1:].sum(axis=0).tolist() == shown.levels[:, 1:].sum(axis=0).tolist()
     (note,) = profile_figure(shown, instrument, COLOURS)["layout"]["annotations"]
     assert note["text"] == "Each bar adds up 10 USDT of prices;<br>POC, VAH and VAL keep the step of 0.5"
-    assert profile_texts(shown, ProfileKind.SESSION).poc == "97,000.0"
+    assert profile_texts(shown, instrument, ProfileKind.SESSION).poc == "97,000.0"
 
 
 @pytest.mark.parametrize("span", [1, 70, 78, 79, 80, 81, 158, 5_000, 10**9])
