@@ -18,7 +18,9 @@ _TOLD_KINDS = ("MARKET", "RPI")  # insurance fund and ADL trades are not returne
 
 
 class BinanceTrades:
-    """Answers out of the tapes."""
+    """Answers out of the tapes; nothing is returned that is older than ``kept_ms``."""
+
+    kept_ms = 2 * DAY_MS
 
     def __init__(self, market: Market, listings: Mapping[str, Listing]) -> None:
         self._market = market
@@ -38,14 +40,16 @@ class BinanceTrades:
             raise Refusal(-1128, "Combination of optional parameters invalid.")
         if start is not None and end is not None and not 0 <= end - start < HOUR_MS:
             raise Refusal(-4166, "Search window is restricted to recent 1 hours only.")
+        oldest = self._market.now() - self.kept_ms
         if from_id is not None:
-            found = tape.since_id(from_id, limit)
-        elif start is not None and end is None:
-            found = tape.between(start, start + HOUR_MS - 1, limit)
+            kept = tape.between(oldest, None, 1)
+            found = tape.since_id(max(from_id, kept[0].id), limit) if kept else []
+        elif start is not None:
+            start = max(start, oldest)
+            found = tape.between(start, start + HOUR_MS - 1 if end is None else end, limit)
         else:
-            found = tape.between(start, end, limit)
-        oldest = self._market.now() - 2 * DAY_MS
-        return [_aggregate_row(listing, trade) for trade in found if trade.time >= oldest], 20
+            found = [trade for trade in tape.between(start, end, limit) if trade.time >= oldest]
+        return [_aggregate_row(listing, trade) for trade in found], 20
 
     def _newest(self, request: Request) -> tuple[object, int]:
         listing = listing_of(self._listings, request)

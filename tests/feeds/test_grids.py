@@ -140,13 +140,8 @@ class Venues:
     def _past(self, row: Row) -> dict[str, Any]:
         price, size = row.texts(is_bad=row.fault == "bad everywhere")
         side = "Buy" if row.is_buy else "Sell"
-        return {
-            "execId": str(row.number),
-            "price": price,
-            "size": size,
-            "side": side,
-            "time": str(row.time),
-        } | {"seq": str(row.number)}
+        ids = {"execId": str(row.number), "seq": str(row.number)}
+        return {"price": price, "size": size, "side": side, "time": str(row.time), **ids}
 
 
 @dataclass
