@@ -194,7 +194,7 @@ class Hub:
             listing.answered.wait(_FIRST_ANSWER_S)
         if symbol not in listing.instruments:
             # It may have been listed a moment ago.
-            listing.refresh(0.0 if at_once else _LISTING_S, symbol)
+            listing.refresh(0.0 if at_once or stream is not None else _LISTING_S, symbol)
         instrument = listing.instruments.get(symbol)
         if stream is not None:
             return self._relisted(stream, instrument)
@@ -218,6 +218,11 @@ class Hub:
             except OverflowError as error:
                 raise Unavailable(f"{listed.symbol}: the venue's tick cannot be used: {error}") from error
         return stream.instrument
+
+    def relisted(self, instrument: Instrument) -> Instrument:
+        """An instrument as the venue lists it now; waits some seconds for that. Raises as ``instrument``."""
+        self._links[instrument.venue].listing.refresh(_LISTING_S)
+        return self.instrument(instrument.venue, instrument.symbol)
 
     def price(self, instrument: Instrument) -> Decimal | None:
         """The last price known, quote currency; None before the first trade."""
@@ -374,7 +379,7 @@ class Hub:
     def _begun(self, instrument: Instrument) -> SeriesStream:
         link = self._links[instrument.venue]
         history = self._history if link.is_kept else None
-        stream = SeriesStream(instrument, link.trades, self._window, history)
+        stream = SeriesStream(instrument, link.trades, self._window, history, link.listing.refresh)
         self._begin(stream)
         return stream
 

@@ -18,7 +18,7 @@ from .footprint.minute import Minute
 from .footprint.series import Series
 from .footprint.session_cvd import SessionBegins, session_begins
 from .footprint.shelf import Shelf, ShelfHour
-from .market import Grid, Instrument, Quality, State, Timeframe, Trade, Venue
+from .market import Grid, Instrument, Quality, Scale, State, Timeframe, Trade, Venue
 from .minute_book import MinuteBook
 from .session import SessionProfiles
 from .telemetry import ENCODE_SECONDS, SNAPSHOT_SECONDS
@@ -100,13 +100,18 @@ class SeriesStream:
     """One symbol's live series, its lock and its views. The sink of its trades."""
 
     def __init__(
-        self, instrument: Instrument, trades: TradeSource, window: int, past: Past | None = None
+        self,
+        instrument: Instrument,
+        trades: TradeSource,
+        window: int,
+        past: Past | None = None,
+        on_refine: Callable[[], None] | None = None,
     ) -> None:
         self.instrument = instrument
         self.lock = threading.Lock()
         self.shelf = Shelf()  # hours that memory does not hold, under the same lock
         self.series = Series(
-            window, on_evict=self.shelf.take_over, grid=instrument.grid, on_refine=self.shelf.refine
+            window, on_evict=self.shelf.take_over, grid=instrument.grid, on_refine=self._refined
         )
         self.book = MinuteBook(instrument, self.lock, self.series)
         self.views: dict[tuple[Timeframe, Decimal], View] = {}
@@ -115,6 +120,7 @@ class SeriesStream:
         self.past = past
         self.begun = False  # its trades are subscribed to
         self.ended = False
+        self._on_refine = on_refine  # called, under the lock, when a trade needed a finer grid
         self._life = threading.Lock()
         self._trades = trades
 
@@ -132,6 +138,11 @@ class SeriesStream:
             self._trades.subscribe(self.instrument.symbol, self, known)
             self.begun = True
             return True
+
+    def _refined(self, scale: Scale) -> None:
+        self.shelf.refine(scale)
+        if self._on_refine is not None:
+            self._on_refine()
 
     def finest(self, grid: Grid) -> Grid:
         """The series' grid, once another one fits it too. OverflowError where that is too fine."""
@@ -162,7 +173,7 @@ class SeriesStream:
 
     def begun_anew(self, window: int, coalesce_s: float) -> SeriesStream:
         """The same stream with an empty series, for the same watchers; the views of before are over."""
-        stream = SeriesStream(self.instrument, self._trades, window)
+        stream = SeriesStream(self.instrument, self._trades, window, on_refine=self._on_refine)
         stream.series.revision = self.series.revision + 1  # it never falls: pages tell content by it
         stream.references, stream.idle_since = self.references, self.idle_since
         stream.views = {place: View(view.key, stream, coalesce_s) for place, view in self.views.items()}

@@ -56,6 +56,7 @@ class Hole:
         self.anchor = anchor
         self.whole_from = whole_from
         self.resumed = resumed
+        self.lost: list[tuple[int, int]] = []  # id ranges that will not come; marked before the hole closes
         self.fetched = 0  # trades that came by request
 
     def fill(self, order: int) -> bool:
@@ -68,13 +69,19 @@ class Hole:
                 return True
         return False
 
-    def drop(self, first: int, last: int) -> None:
+    @property
+    def is_filled(self) -> bool:
+        """Whether every trade has arrived."""
+        return not self.missing and not self.lost
+
+    def lose(self, first: int, last: int) -> None:
         """No longer wait for the ids from ``first`` to ``last``: the venue does not have them."""
         kept: list[tuple[int, int]] = []
         for begin, end in self.missing or ():
             parts = [(begin, min(end, first - 1)), (max(begin, last + 1), end)]
             kept += [part for part in parts if part[0] <= part[1]]
         self.missing = kept
+        self.lost.append((first, last))
 
 
 class TradeSink(Protocol):
@@ -200,7 +207,7 @@ class ContiguousIds:
             self._sink.on_fetched(fresh, batch.grid)
         for _, order in batch.lost:  # it exists and cannot be counted: asking again would not help
             self._fill(order)
-        for hole in [hole for hole in self._holes if not hole.missing]:
+        for hole in [hole for hole in self._holes if hole.is_filled]:
             self.close(hole)
         return filled
 
@@ -234,7 +241,7 @@ class ContiguousIds:
                 self._advance(order, time)
         if quantity:
             self._sink.on_trades([trade], grid)
-        if filled is not None and not filled.missing:
+        if filled is not None and filled.is_filled:
             self.close(filled)
 
     def _doubt(self, outdated: list[Trade], grid: Grid | None) -> None:

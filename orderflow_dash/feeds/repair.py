@@ -10,7 +10,6 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -68,24 +67,6 @@ class Fillable(Protocol):
 
 
 @dataclass(slots=True)
-class _LostIds:
-    """Ids that the venue no longer has, and the times (ms) of the trades around them, as far as known."""
-
-    first: int
-    last: int
-    after: int | None = None
-    before: int | None = None
-
-    def look_at(self, trades: Iterable[tuple[int, int]]) -> None:
-        """Learn from times and ids of trades around it."""
-        for time_, order in trades:
-            if order == self.first - 1:
-                self.after = time_
-            elif order == self.last + 1:
-                self.before = time_
-
-
-@dataclass(slots=True)
 class Job:
     """What is to be fetched: a hole, or (before its extent is known) the history before ``first``.
 
@@ -101,11 +82,11 @@ class Job:
     known: Known | None = None  # what was known before the stream, where history does not reach back to it
     mark: Hole | None = None  # from there to the first trade, until it is known what is missing
     is_seek: bool = False
-    oldest: int = 0  # ms: time of the first trade of history
-    proof: int | None = None  # the id before that one, while it is to be looked for
-    is_unproven: bool = False  # trades of the same minute may be missing before it
+    proof: int | None = None  # the id before the first trade of history, while it is to be looked for
     refusals: int = 0  # requests in a row that the venue refused
-    lost: list[_LostIds] = field(default_factory=list)
+    times: dict[int, int] = field(
+        default_factory=dict
+    )  # by id: those beside what is lost or was not fetched yet
     backoff: Backoff = field(default_factory=lambda: Backoff(*_BACKOFF_S))
 
 
@@ -132,29 +113,34 @@ class BinanceRepair:
         """Fetch the newest page that is missing."""
         if job.hole is None:
             return self._find_history(job)
-        if job.hole.missing:
-            first, last = job.hole.missing[-1]
-            start = max(first, last - _PAGE + 1)
-            if start - 1 == job.proof and last - start + 1 < _PAGE:
-                start -= 1  # the page has room for it
-            page = self._page(job.stream.instrument, {"fromId": start, "limit": _PAGE})
-            self._fill(job, job.hole, page, max(first, start), last)
-        if not job.hole.missing and job.proof is not None:
-            self._prove(job, self._page(job.stream.instrument, {"fromId": job.proof, "limit": 1}))
+        if not job.hole.missing and job.proof is None:
+            return self._finish(job, job.hole)
+        first, last = job.hole.missing[-1] if job.hole.missing else (job.first[1], job.first[1] - 1)
+        start = max(first, last - _PAGE + 1)
+        if job.proof == start - 1:
+            if last - start + 1 == _PAGE:  # the page has no room for it
+                self._prove(job, self._page(job.stream.instrument, {"fromId": job.proof, "limit": 1}))
+                return False
+            start = job.proof
+        page = self._page(job.stream.instrument, {"fromId": start, "limit": last - start + 1})
+        if start == job.proof:
+            self._prove(job, page)
+        self._fill(job, job.hole, page, start, last)
         return self._finish(job, job.hole) if not job.hole.missing else False
 
     def give_up(self, job: Job) -> None:
         """The venue refuses: what is still missing is lost."""
         if job.hole is not None and job.hole.missing is not None:
-            job.lost += [_LostIds(first, last) for first, last in job.hole.missing]
-            job.hole.missing.clear()
+            for first, last in list(job.hole.missing):
+                job.hole.lose(first, last)
             self._finish(job, job.hole)
 
     @staticmethod
     def _prove(job: Job, page: TradeBatch) -> None:
         """Where the venue has the id before the first one, that one is the first of its time."""
         places = [*(trade[1] for trade in page.trades), *(order for _, order in page.lost)]
-        job.is_unproven &= job.proof not in places
+        if job.hole is not None and job.proof in places:
+            job.hole.whole_from = job.since
         job.proof = None
 
     def newest(self, instrument: Instrument) -> TradeBatch:
@@ -164,41 +150,29 @@ class BinanceRepair:
     @staticmethod
     def _fill(job: Job, hole: Hole, page: TradeBatch, start: int, last: int) -> None:
         """Count a page; what it should have and does not have is lost."""
-        places = [*((trade[0], trade[1]) for trade in page.trades), *page.lost]
+        places = {order: time_ for time_, order, *_ in (*page.trades, *page.lost)}
         if not places:
             raise RestError("the venue returned no trades", httpx.codes.BAD_REQUEST)
-        if any(order == job.proof for _, order in places):
-            BinanceRepair._prove(job, page)
-        for lost in job.lost:
-            lost.look_at(places)
-        page.trades = [trade for trade in page.trades if start <= trade[1] <= last]
-        page.lost = [place for place in page.lost if start <= place[1] <= last]
-        for time_, _ in page.lost:
-            job.stream.lose(time_, time_)
-        job.stream.fill(page)
+        for time_, order in page.lost:
+            if start <= order <= last:
+                job.stream.lose(time_, time_)
+        wanted = [trade for trade in page.trades if start <= trade[1] <= last]
+        job.stream.fill(TradeBatch(page.symbol, wanted, grid=page.grid, lost=page.lost))
         # Where the page starts after what was asked for, the venue has nothing older either.
-        beyond = 0 if min(order for _, order in places) > last else start
-        gone = [(max(first, beyond), end) for first, end in hole.missing or () if end >= beyond]
-        gone = [(first, min(end, last)) for first, end in gone if first <= last]
+        beyond = 0 if min(places) > last else start
+        gone = [(max(first, beyond), min(end, last)) for first, end in hole.missing or () if end >= beyond]
         for first, end in gone:
-            log.warning(
-                "%s: the venue no longer has trades %d to %d", job.stream.instrument.symbol, first, end
-            )
-            hole.drop(first, end)
-            job.lost.append(_LostIds(first, end))
-            job.lost[-1].look_at(places)
+            log.warning("%s: the venue no longer has ids %d to %d", page.symbol, first, end)
+            hole.lose(first, end)
+        edges = {min(places), max(places), *(first - 1 for first, _ in gone), *(end + 1 for _, end in gone)}
+        job.times |= {order: places[order] for order in edges & places.keys()}
 
     @staticmethod
     def _finish(job: Job, hole: Hole) -> bool:
-        """Mark what is lost, and close the rest."""
-        for lost in job.lost:
-            job.stream.lose(
-                hole.after if lost.after is None else lost.after,
-                hole.before if lost.before is None else lost.before,
-            )
-        if job.is_unproven and hole.whole_from is not None:
-            # Nothing proves that the first trade is the first of its minute.
-            hole.whole_from = job.oldest - job.oldest % MINUTE_MS + MINUTE_MS
+        """Mark what is lost, from the trade before to the one after, and close the rest."""
+        for first, last in _joined(hole.lost):
+            job.stream.lose(job.times.get(first - 1, hole.after), job.times.get(last + 1, hole.before))
+        hole.lost.clear()
         job.stream.close(hole)
         return True
 
@@ -215,9 +189,11 @@ class BinanceRepair:
         begin = min(begin, order)
         self._mark_between(job, found, begin)
         missing = [(begin, order - 1)] if begin < order else []
+        whole_from = job.since
         if job.known is None or job.known.order + 1 != begin:
-            job.oldest, job.proof, job.is_unproven = found, begin - 1, True
-        job.hole = Hole(job.since, time_, missing, whole_from=job.since)
+            # Until it is proved that the first trade is the first of its minute.
+            job.proof, whole_from = begin - 1, found - found % MINUTE_MS + MINUTE_MS
+        job.hole = Hole(job.since, time_, missing, whole_from=whole_from)
         job.stream.expect(job.hole)
         return False
 
@@ -236,6 +212,17 @@ class BinanceRepair:
         query: dict[str, str | int] = {"symbol": instrument.symbol, **params}
         body = self._rest.get(binance_rest.AGG_TRADES_PATH, query)
         return binance_rest.parse_agg_trades(instrument, body)
+
+
+def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges of ids, low to high, those that follow each other as one."""
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if joined and joined[-1][1] + 1 >= first:
+            joined[-1] = joined[-1][0], max(last, joined[-1][1])
+        else:
+            joined.append((first, last))
+    return joined
 
 
 class BybitRepair:

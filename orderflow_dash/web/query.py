@@ -60,7 +60,13 @@ def parse_view_query(
         raise QueryError("unknown_symbol", "symbol", str(error)) from error
     except Unavailable as error:
         raise QueryError("unavailable", "exchange", str(error)) from error
-    step = _step(args, instrument, hub.price(instrument))
+    try:
+        step = _step(args, instrument, hub.price(instrument))
+    except QueryError:
+        if at_once:
+            raise
+        instrument = hub.relisted(instrument)  # its tick may have changed a moment ago
+        step = _step(args, instrument, hub.price(instrument))
     return ViewQuery(
         ViewKey(instrument.venue, instrument.symbol, Timeframe(timeframe), step), lookback, emit_ms
     )
