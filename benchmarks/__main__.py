@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from decimal import Decimal
 
 from benchmarks import baseline, lateness, replay, store, tape
 from benchmarks.idle import idle_mb
@@ -15,7 +17,8 @@ from orderflow_dash.exchanges.protocol import TradeBatch
 from orderflow_dash.feeds.continuity import ContiguousIds, Hole
 from orderflow_dash.footprint.candle import CandleBuilder
 from orderflow_dash.footprint.series import Series
-from orderflow_dash.market import Timeframe, Trade
+from orderflow_dash.market import Grid, Timeframe, Trade
+from orderflow_dash.store.minutes import restore
 from orderflow_dash.wire import Encoder
 
 FRAMES = 60_000
@@ -27,7 +30,7 @@ class Apply:
     """The end of the live path: what passes continuity goes into a series."""
 
     def __init__(self) -> None:
-        self.series = Series()
+        self.series = Series(grid=tape.INSTRUMENT.grid)
         self.on_trades = self.series.apply
 
     def on_hole(self, hole: Hole) -> None:
@@ -52,16 +55,16 @@ def throughput() -> list[tuple[str, str, str, str, str]]:
             receive(frame, NOW_MS)
 
     def apply() -> None:
-        count = Series().apply
+        count = Series(grid=tape.INSTRUMENT.grid).apply
         for batch in batches:
-            count(batch.trades)  # type: ignore[union-attr]
+            count(batch.trades, batch.grid)  # type: ignore[union-attr]
 
     def both() -> None:
-        count = Series().apply
+        count = Series(grid=tape.INSTRUMENT.grid).apply
         for frame in frames:
             event = receive(frame, NOW_MS)
             if isinstance(event, TradeBatch):
-                count(event.trades)
+                count(event.trades, event.grid)
 
     def live() -> None:
         take = ContiguousIds(Apply()).receive
@@ -131,8 +134,8 @@ def encoding() -> tuple[str, str, str, str, str]:
     series = Series(grid=tape.INSTRUMENT.grid)
     series.apply(rows)
     candles: baseline.Candles = {}
-    for time, _, price, quantity in rows:
-        baseline.apply(candles, (time, price / 10, quantity / 1000, False), 0.1)
+    for at, _, price, quantity in rows:
+        baseline.apply(candles, (at, price / 10, quantity / 1000, False), 0.1)
     builder = CandleBuilder(series, Timeframe.M1, tape.INSTRUMENT.tick)
     encoder = Encoder(tape.INSTRUMENT, Timeframe.M1, tape.INSTRUMENT.tick, tape.INSTRUMENT.grid)
 
@@ -155,6 +158,21 @@ def encoding() -> tuple[str, str, str, str, str]:
     )
 
 
+def refining() -> list[tuple[str, str, str, str, str]]:
+    """A tick that becomes finer: every minute that is held is brought to the finer grid, once."""
+    minutes = store.market(500, 200, 200)
+    finer = Grid.of(Decimal("0.01"), Decimal("0.0001"))
+    times = []
+    for _ in range(9):
+        series = Series(1_000, grid=tape.INSTRUMENT.grid)
+        series.restore([restore(each) for each in minutes], [], minutes[0].open_ts)
+        begun = time.perf_counter()
+        series.refine(finer)
+        times.append(time.perf_counter() - begun)
+    figures = (f"{figure * 1e3:.1f} ms" for figure in (best(times), median(times)))
+    return [("refine 500 minutes of 200 levels, once", *figures, "", "")]
+
+
 def memory() -> list[tuple[str, str, str, str, str]]:
     """Resident memory of full series and of the idle app."""
     command = [sys.executable, "-m", "benchmarks.memory"]
@@ -175,6 +193,7 @@ def main() -> None:
         ("figure", "best", "median", "against plain", "bar"),
         *throughput(),
         encoding(),
+        *refining(),
         *replay.rows(),
         *store.store_figures(),
         *lateness.rows(),

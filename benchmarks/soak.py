@@ -32,7 +32,7 @@ from websockets.sync.client import connect
 from benchmarks.load import App, server
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.footprint.shelf import SHELF_HOURS
-from orderflow_dash.market import HOUR_MS, MINUTE_MS, Instrument, Quality
+from orderflow_dash.market import HOUR_MS, MINUTE_MS, Grid, Instrument, Quality
 from orderflow_dash.simulator import Listing, SimulatedExchange, SyntheticMarket
 from orderflow_dash.simulator.command import environment
 from orderflow_dash.store.minutes import to_stored
@@ -65,7 +65,10 @@ def a_market_of_a_day(url: str) -> SyntheticMarket:
     """A market that has traded for a day, which is stored; it goes on from there."""
     day_ms = SHELF_HOURS * HOUR_MS
     market = SyntheticMarket(seed=5, speed=SPEED, start_ms=time.time_ns() // 1_000_000 - day_ms)
-    days = {listing: Series(day_ms // MINUTE_MS) for listing in market.listings}
+    days = {
+        listing: Series(day_ms // MINUTE_MS, grid=Grid.of(listing.price.value, listing.quantity.value))
+        for listing in market.listings
+    }
     for hour in range(1, SHELF_HOURS + 1):
         trades: dict[Listing, list[tuple[int, int, int, int]]] = {listing: [] for listing in days}
         for listing, _, trade in market.advance(market.start_ms + hour * HOUR_MS - 1):
@@ -76,7 +79,7 @@ def a_market_of_a_day(url: str) -> SyntheticMarket:
     market.start_ms += day_ms
     store = open_store(url)
     for listing, series in days.items():
-        minutes = [to_stored(minute, Quality.COMPLETE) for minute in series.minutes()[1:-1]]
+        minutes = [to_stored(minute, series.grid, Quality.COMPLETE) for minute in series.minutes()[1:-1]]
         units = listing.price.value, listing.quantity.value
         for venue in listing.venues:
             instrument = Instrument(venue, listing.symbol, listing.base, listing.quote, *units)

@@ -293,7 +293,7 @@ def _split(batch: TradeBatch, time_ms: int) -> tuple[TradeBatch, TradeBatch]:
     has = batch.uids is not None
     head = TradeBatch(batch.symbol, batch.trades[:at], uids[:at] if has else None, grid=batch.grid)
     tail = batch.trades[at:], uids[at:] if has else None
-    return head, TradeBatch(batch.symbol, *tail, batch.excluded, batch.malformed, batch.grid)
+    return head, TradeBatch(batch.symbol, *tail, batch.grid, batch.excluded, batch.malformed)
 
 
 class _ReplayListing:

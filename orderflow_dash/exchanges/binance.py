@@ -36,7 +36,6 @@ _USD_M = 1  # st; the array streams mix in COIN-M (2)
 
 
 class _AggTrade(msgspec.Struct, gc=False, tag_field="e", tag="aggTrade"):
-    E: int
     a: _Id
     s: str
     p: str
@@ -47,7 +46,6 @@ class _AggTrade(msgspec.Struct, gc=False, tag_field="e", tag="aggTrade"):
 
 
 class _Fill(msgspec.Struct, gc=False, tag_field="e", tag="trade"):
-    E: int
     t: _Id
     s: str
     p: str
@@ -151,7 +149,7 @@ class BinanceProtocol:
             self._fills.known.pop(symbol, None)  # aggregates were asked for: they win
         if not EARLIEST_MS <= time <= now:
             checked_time(time, now)
-        return TradeBatch(symbol, [(time, trade.a, price, -quantity if trade.m else quantity)], grid=grid)
+        return TradeBatch(symbol, [(time, trade.a, price, -quantity if trade.m else quantity)], None, grid)
 
     def _fill(self, trade: _Fill, now: int) -> Event | None:
         """One fill of ``@trade``, for a server that has no aggregates. Their ids differ: never mix them."""

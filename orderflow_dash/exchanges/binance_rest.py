@@ -131,7 +131,7 @@ def parse_agg_trades(instrument: Instrument, body: bytes) -> TradeBatch:
             batch.malformed += 1
             place = _place(row)
             if place is not None:
-                batch.lost.append(place)
+                batch.lost = (*batch.lost, place)
     batch.trades.sort(key=lambda trade: trade[1])
     return batch
 

@@ -59,6 +59,7 @@ _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
 _OLDEST_MS = 3_600_000  # a row that is older is no live trade
 
 
+_Lost = Sequence[tuple[int, str]]
 _CUT_TRADES = re.compile(rb'\s*\{\s*"topic"\s*:\s*"publicTrade\.([^"\\]{1,64})"')
 
 
@@ -67,8 +68,18 @@ def _time_of(time: int, now: int) -> int:
     return time if now - _OLDEST_MS < time <= now else now
 
 
+def _uid_of(row: msgspec.Raw) -> str:
+    """The id of a row that cannot be read otherwise; empty where it has none."""
+    try:
+        content = orjson.loads(bytes(row))
+    except orjson.JSONDecodeError:
+        return ""
+    uid = content.get("i") if isinstance(content, dict) else None
+    return uid if isinstance(uid, str) else ""
+
+
 def _lost_frame(symbol: str, now: int) -> TradeBatch:
-    return TradeBatch(symbol, [], [], malformed=1, lost=[(now, 0)])
+    return TradeBatch(symbol, [], [], malformed=1, lost=[(now, "")])
 
 
 class BybitProtocol:
@@ -117,10 +128,9 @@ class BybitProtocol:
             return self._receive_other(frame, now)
         return self._trades(message.topic, message.data, now)
 
-    def _trades(self, topic: str, prints: list[_Print], now: int, malformed: int = 0) -> Event:
+    def _trades(self, topic: str, prints: list[_Print], now: int, lost: _Lost = ()) -> Event:
         symbol = topic[len(_TRADES) :]
-        batch = TradeBatch(symbol, [], [], malformed=malformed)
-        batch.lost = [(now, 0)] * malformed
+        batch = TradeBatch(symbol, [], [], malformed=len(lost), lost=lost)
         uids: list[str] = []
         for item in prints:
             if item.BT:  # block trades are made off the book
@@ -134,11 +144,11 @@ class BybitProtocol:
             except AheadOfClock as error:
                 batch.ahead = max(batch.ahead, error.time)
                 batch.malformed += 1
-                batch.lost.append((now, 0))
+                batch.lost = (*batch.lost, (now, item.i))
                 continue
             except FrameError:
                 batch.malformed += 1
-                batch.lost.append((_time_of(item.T, now), 0))
+                batch.lost = (*batch.lost, (_time_of(item.T, now), item.i))
                 continue
             if grid is not batch.grid:
                 refine_batch(batch, grid)
@@ -173,12 +183,13 @@ class BybitProtocol:
         except _UNREADABLE:
             return _lost_frame(topic[len(_TRADES) :], now)
         prints: list[_Print] = []
+        lost: list[tuple[int, str]] = []
         for row in loose.data:
             try:
                 prints.append(_decode_print(row))
             except _UNREADABLE:
-                continue
-        return self._trades(topic, prints, now, malformed=len(loose.data) - len(prints))
+                lost.append((now, _uid_of(row)))
+        return self._trades(topic, prints, now, lost)
 
     def _request(self, operation: str, topics: Sequence[str]) -> str:
         name = f"{operation}-{next(self._ids)}"

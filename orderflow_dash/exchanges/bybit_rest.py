@@ -103,7 +103,7 @@ def parse_recent_trades(instrument: Instrument, body: bytes) -> TradeBatch:
             uids.append(str(row["execId"]))
         except (KeyError, TypeError, ValueError):
             batch.malformed += 1
-            batch.lost.append((time, 0))
+            batch.lost = (*batch.lost, (time, ""))
     batch.uids = uids
     return batch
 

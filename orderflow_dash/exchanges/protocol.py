@@ -39,11 +39,11 @@ class TradeBatch(msgspec.Struct, gc=False):
     symbol: str
     trades: list[Trade]
     uids: list[str] | None = None  # one per trade, where the venue has no contiguous ids
+    grid: Grid | None = None  # of the trades; None: the one that the series has
     excluded: int = 0  # prints left out on purpose
     malformed: int = 0  # rows that could not be read
-    grid: Grid | None = None  # of the trades; None: the one that the series has
-    # Trades that exist and cannot be counted: (time, order) each, by the frame where the row has none.
-    lost: list[tuple[int, int]] = msgspec.field(default_factory=list)
+    # Trades that cannot be counted: time (ms, the frame's where a row has none) and id, as the venue has it.
+    lost: Sequence[tuple[int, int | str]] = ()
     ahead: int = 0  # ms: the latest of the times for which rows were refused; they count as malformed
 
 

@@ -57,6 +57,7 @@ class Hole:
         self.whole_from = whole_from
         self.resumed = resumed
         self.lost: list[tuple[int, int]] = []  # id ranges that will not come; marked before the hole closes
+        self.is_closed = False
         self.fetched = 0  # trades that came by request
 
     def fill(self, order: int) -> bool:
@@ -206,7 +207,7 @@ class ContiguousIds:
         if fresh:
             self._sink.on_fetched(fresh, batch.grid)
         for _, order in batch.lost:  # it exists and cannot be counted: asking again would not help
-            self._fill(order)
+            self._fill(int(order))
         for hole in [hole for hole in self._holes if hole.is_filled]:
             self.close(hole)
         return filled
@@ -215,6 +216,7 @@ class ContiguousIds:
         """Tell it, once."""
         if hole in self._holes:
             self._holes.remove(hole)
+            hole.is_closed = True
             self._sink.on_filled(hole)
 
     def _take(self, trade: Trade, grid: Grid | None) -> None:
@@ -288,6 +290,7 @@ class UniqueIds:
         self._last_uid: str | None = None
         self._outdated = _Outdated()
         self._suspect = False
+        self._awaited: dict[str, Hole] = {}  # by id, of rows that could not be counted when they came
 
     def receive(self, batch: TradeBatch) -> None:
         """Pass on what is new, then report the hole that an interruption or a lost row leaves."""
@@ -308,9 +311,18 @@ class UniqueIds:
         if fresh:
             self._outdated.clear()
             self._pass_on(fresh, grid)
-        if batch.lost:
-            times = [time for time, _ in batch.lost]
-            self._sink.on_hole(Hole(min(before or min(times), *times), max(times), None, anchor=anchor))
+        if self._awaited:
+            for uid in self._awaited.keys() & set(batch.uids or ()):
+                self.close(self._awaited.pop(uid))
+        for time, name in batch.lost:
+            if name not in self._seen and name not in self._awaited:
+                self._lose(str(name), Hole(min(before or time, time), time, None, anchor=anchor))
+
+    def _lose(self, uid: str, hole: Hole) -> None:
+        """A row cannot be counted. It may still come whole, or be fetched."""
+        if uid and len(self._awaited) < _MOST_RANGES:
+            self._awaited[uid] = hole
+        self._sink.on_hole(hole)
 
     def _pass_on(self, fresh: list[Trade], grid: Grid | None) -> None:
         if self._suspect:
@@ -334,8 +346,10 @@ class UniqueIds:
         return len(fresh)
 
     def close(self, hole: Hole) -> None:
-        """Tell it."""
-        self._sink.on_filled(hole)
+        """Pass it on, once."""
+        if not hole.is_closed:
+            hole.is_closed = True
+            self._sink.on_filled(hole)
 
     def interrupted(self) -> None:
         """From the last trade to the next one nobody knows."""

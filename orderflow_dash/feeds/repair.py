@@ -125,7 +125,8 @@ class BinanceRepair:
         page = self._page(job.stream.instrument, {"fromId": start, "limit": last - start + 1})
         if start == job.proof:
             self._prove(job, page)
-        self._fill(job, job.hole, page, start, last)
+        if job.hole.missing:
+            self._fill(job, job.hole, page, start, last)
         return self._finish(job, job.hole) if not job.hole.missing else False
 
     def give_up(self, job: Job) -> None:
@@ -138,8 +139,7 @@ class BinanceRepair:
     @staticmethod
     def _prove(job: Job, page: TradeBatch) -> None:
         """Where the venue has the id before the first one, that one is the first of its time."""
-        places = [*(trade[1] for trade in page.trades), *(order for _, order in page.lost)]
-        if job.hole is not None and job.proof in places:
+        if job.hole is not None and job.proof in _places(page):
             job.hole.whole_from = job.since
         job.proof = None
 
@@ -150,11 +150,11 @@ class BinanceRepair:
     @staticmethod
     def _fill(job: Job, hole: Hole, page: TradeBatch, start: int, last: int) -> None:
         """Count a page; what it should have and does not have is lost."""
-        places = {order: time_ for time_, order, *_ in (*page.trades, *page.lost)}
+        places = _places(page)
         if not places:
             raise RestError("the venue returned no trades", httpx.codes.BAD_REQUEST)
         for time_, order in page.lost:
-            if start <= order <= last:
+            if start <= int(order) <= last:
                 job.stream.lose(time_, time_)
         wanted = [trade for trade in page.trades if start <= trade[1] <= last]
         job.stream.fill(TradeBatch(page.symbol, wanted, grid=page.grid, lost=page.lost))
@@ -181,7 +181,7 @@ class BinanceRepair:
         time_, order, *_ = job.first
         end = min(job.since + _WINDOW_MS, time_)
         page = self._page(job.stream.instrument, {"startTime": job.since, "endTime": end, "limit": 1})
-        places = sorted([*((trade[0], trade[1]) for trade in page.trades), *page.lost])
+        places = sorted((time_, order) for order, time_ in _places(page).items())
         if not places and end < time_:
             job.since = end + 1
             return False
@@ -214,6 +214,11 @@ class BinanceRepair:
         return binance_rest.parse_agg_trades(instrument, body)
 
 
+def _places(page: TradeBatch) -> dict[int, int]:
+    """Times (ms) of a page's rows by id, also of those that cannot be counted."""
+    return {trade[1]: trade[0] for trade in page.trades} | {int(order): time_ for time_, order in page.lost}
+
+
 def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Ranges of ids, low to high, those that follow each other as one."""
     joined: list[tuple[int, int]] = []
@@ -244,10 +249,7 @@ class BybitRepair:
             if has_anchor:
                 self._history(job, batch)
         elif anchor is not None and has_anchor:
-            batch = _after(batch, anchor)
-            self._lose_rows(job.stream, batch, job.hole.after)
-            job.hole.fetched += job.stream.fill(batch)
-            job.stream.close(job.hole)
+            self._fill(job.stream, job.hole, _after(batch, anchor))
         elif batch.trades and batch.trades[0][0] > job.hole.after:
             self._resume(job.stream, job.hole, batch)
         else:
@@ -277,9 +279,7 @@ class BybitRepair:
         if oldest >= hole.after:
             log.info("%s: the recent trades do not reach back to what is known", stream.instrument.symbol)
             stream.lose(hole.after, oldest)
-        BybitRepair._lose_rows(stream, batch, hole.after)
-        hole.fetched += stream.fill(batch)
-        stream.close(hole)
+        BybitRepair._fill(stream, hole, batch)
 
     @staticmethod
     def _history(job: Job, batch: TradeBatch) -> None:
@@ -287,16 +287,16 @@ class BybitRepair:
         oldest = batch.trades[0][0]
         job.hole = Hole(oldest, job.first[0], None, whole_from=oldest - oldest % MINUTE_MS + MINUTE_MS)
         job.stream.expect(job.hole)
-        BybitRepair._lose_rows(job.stream, batch, oldest)
-        job.hole.fetched += job.stream.fill(batch)
-        job.stream.close(job.hole)
+        BybitRepair._fill(job.stream, job.hole, batch)
 
     @staticmethod
-    def _lose_rows(stream: Fillable, batch: TradeBatch, since: int) -> None:
-        """Mark the minutes of rows that exist and cannot be counted."""
+    def _fill(stream: Fillable, hole: Hole, batch: TradeBatch) -> None:
+        """Count what a hole lacks and close it; rows that cannot be counted mark their minutes."""
         for time_, _ in batch.lost:
-            if time_ >= since:
+            if hole.after <= time_ <= hole.before:
                 stream.lose(time_, time_)
+        hole.fetched += stream.fill(_until(batch, hole.before))
+        stream.close(hole)
 
 
 def _after(batch: TradeBatch, uid: str) -> TradeBatch:
@@ -304,6 +304,17 @@ def _after(batch: TradeBatch, uid: str) -> TradeBatch:
     uids = batch.uids or []
     start = uids.index(uid) + 1
     return TradeBatch(batch.symbol, batch.trades[start:], uids[start:], grid=batch.grid, lost=batch.lost)
+
+
+def _until(batch: TradeBatch, time_ms: int) -> TradeBatch:
+    """The trades of a batch that are not later than a time: later ones come live."""
+    pairs = [pair for pair in zip(batch.trades, batch.uids or (), strict=True) if pair[0][0] <= time_ms]
+    trades, uids = [trade for trade, _ in pairs], [uid for _, uid in pairs]
+    return TradeBatch(batch.symbol, trades, uids, batch.grid)
+
+
+def _is_closed(job: Job) -> bool:
+    return job.hole is not None and job.hole.is_closed
 
 
 class Repairer:
@@ -399,7 +410,7 @@ class Repairer:
                 self._wake.clear()
                 continue
             try:
-                finished = job.stream.ended or self._advanced(job)
+                finished = job.stream.ended or _is_closed(job) or self._advanced(job)
             except (RestError, ValueError) as error:
                 wait = job.backoff.next()  # of its own: another symbol's repair goes on
                 log.info("%s: repair waits %.1f s: %s", job.stream.instrument.symbol, wait, error)

@@ -75,9 +75,9 @@ class Series:
 
         ``grid``: of these trades; None where they are on the series' own.
         """
-        self.revision += 1
-        if grid is not None and grid is not self.grid:
+        if grid is not self.grid and grid is not None:
             trades = self._aligned(trades, grid)
+        self.revision = revision = self.revision + 1
         # Flat on purpose: this runs once per trade.
         for time, order, price, quantity in trades:
             run = self._run
@@ -105,7 +105,7 @@ class Series:
             run.last_time = time
             run.last_order = order
             run.close = price
-        self._minute.revision = self.revision
+        self._minute.revision = revision
 
     def apply_arrays(self, time: Ints, order: Ints, price: Ints, quantity: Ints) -> None:
         """Count a batch of trades, shape (n,) each: the same result as ``apply``, much faster.

@@ -119,8 +119,6 @@ BAD_FIELDS = [
 ] + [
     ("T", value) for value in (..., None, "1", -1, 0, 1.5, 10**30, NOW + 31 * 86_400_000, [], True)
 ] + [
-    ("E", value) for value in (..., None, "x", [], 1.5)
-] + [
     ("s", value) for value in (..., None, 7, "", "NOPEUSDT", "btcusdt", [])
 ] + [
     ("m", value) for value in (..., None, "true", 1, [])

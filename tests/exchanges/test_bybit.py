@@ -82,7 +82,7 @@ def test_rows_ahead_of_the_clock_are_refused_and_their_latest_time_is_told(ts):
     rows = [print_row(i="1"), print_row(i="2", T=NOW + 23 * hour), print_row(i="3", T=NOW + hour)]
     batch = read(public_trade(*rows, ts=ts))
     assert (batch.trades, batch.uids, batch.malformed, batch.ahead) == ([GOOD], ["1"], 2, NOW + 23 * hour)
-    assert batch.lost == [(NOW, 0)] * 2
+    assert batch.lost == ((NOW, "2"), (NOW, "3"))
 
 
 @pytest.mark.parametrize(("field", "value"), BAD_ROWS)
@@ -101,13 +101,13 @@ def test_one_bad_row_costs_only_itself(field, value):
 def test_a_row_that_is_no_object_costs_only_itself(row):
     """Foreign values among the rows are counted."""
     batch = read(public_trade(row, print_row()))
-    assert batch == TradeBatch("BTCUSDT", [GOOD], [UID], malformed=1, grid=GRID, lost=[(NOW, 0)])
+    assert batch == TradeBatch("BTCUSDT", [GOOD], [UID], malformed=1, grid=GRID, lost=[(NOW, "")])
 
 
 def test_an_unlisted_symbol_counts_as_malformed():
     """Nothing is known of its tick and lot."""
     frame = public_trade(print_row(s="NOPEUSDT"), topic="publicTrade.NOPEUSDT")
-    assert read(frame) == TradeBatch("NOPEUSDT", [], [], malformed=1, lost=[(NOW - 10, 0)])
+    assert read(frame) == TradeBatch("NOPEUSDT", [], [], malformed=1, lost=((NOW - 10, UID),))
 
 
 def test_rows_off_the_tick_or_lot_refine_the_grid_of_the_frame():
@@ -118,7 +118,7 @@ def test_rows_off_the_tick_or_lot_refine_the_grid_of_the_frame():
     assert exact == [
         ("65114.20", "0.0040"), ("65114.25", "0.0040"), ("65114.20", "0.0045"), ("65114.20", "0.0040")
     ]  # fmt: skip
-    assert (batch.malformed, batch.lost) == (0, [])
+    assert (batch.malformed, batch.lost) == (0, ())
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_rows_off_the_tick_or_lot_refine_the_grid_of_the_frame():
 )  # fmt: skip
 def test_a_trade_frame_that_cannot_be_read_is_lost_and_says_of_which_symbol(frame):
     """No id of this venue would show it."""
-    assert read(frame) == TradeBatch("BTCUSDT", [], [], malformed=1, lost=[(NOW, 0)])
+    assert read(frame) == TradeBatch("BTCUSDT", [], [], malformed=1, lost=[(NOW, "")])
 
 
 @pytest.mark.parametrize(

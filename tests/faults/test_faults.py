@@ -9,6 +9,7 @@ import pytest
 
 from orderflow_dash.market import Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
+from orderflow_dash.simulator.garbage import KINDS
 from tests.conftest import Served, venues_at, wait_until
 from tests.faults.candles import CandleReader, assert_consistent, assert_equals_truth, truth
 
@@ -96,7 +97,11 @@ def test_a_closing_candle_arrives_final_before_the_next(app: Served, exchange: S
 def test_repeats_reorder_delay_and_garbage_change_nothing(
     app: Served, exchange: SimulatedExchange, venue: str
 ) -> None:
-    """Disorder and malformed frames are counted and leave no trace in the candles."""
+    """Disorder and malformed frames are counted and leave no trace in the candles.
+
+    A Bybit row without its id may be a trade that never comes: it is marked until the venue disproves it.
+    """
+    kinds = [kind for kind in KINDS if venue == "binance" or kind not in ("missing-id", "id-text")]
     with app.socket(**query(exchange, venue)) as socket:
         reader = CandleReader(socket)
         read_until(reader, has_closed(reader, 1))
@@ -104,7 +109,7 @@ def test_repeats_reorder_delay_and_garbage_change_nothing(
             exchange.faults.repeat(20, STREAMS[venue])
             exchange.faults.reorder(10, STREAMS[venue])
             exchange.faults.delay(5, 30, STREAMS[venue])
-            exchange.faults.garbage(STREAMS[venue])
+            exchange.faults.garbage(STREAMS[venue], kinds)
             read_until(reader, has_closed(reader, len(set(reader.finals)) + 1))
         wait_until(lambda: not exchange.faults._garbage, what="all garbage was sent")
         read_until(reader, has_closed(reader, len(set(reader.finals)) + 1))

@@ -302,7 +302,7 @@ def test_a_row_that_was_lost_live_is_fetched_or_marks_its_minute(bad: int, quali
     """The venue may have it whole in its recent trades, or may not."""
     stream, sink, method, jobs = bybit(Page(*range(400), bad=bad))
     stream.receive(prints(*range(250)), 0.0, 0)
-    stream.receive(prints(*range(251, 400), malformed=1, lost=[(time_of(250), 0)]), 0.0, 0)
+    stream.receive(prints(*range(251, 400), malformed=1, lost=[(time_of(250), "")]), 0.0, 0)
     series = sink.series
     assert series.quality(series.minutes(span(2)[0])[0]) is Quality.GAP
     assert method.step(jobs.pop())
