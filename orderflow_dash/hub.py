@@ -219,6 +219,12 @@ class Hub:
                 raise Unavailable(f"{listed.symbol}: the venue's tick cannot be used: {error}") from error
         return stream.instrument
 
+    def has_step(self, instrument: Instrument, step: Decimal) -> bool:
+        """Whether a view of a step is open: it stays, whatever tick the venue lists by then."""
+        with self._lock:
+            stream = self._streams.get((instrument.venue, instrument.symbol))
+            return stream is not None and any(each == step for _, each in stream.views)
+
     def relisted(self, instrument: Instrument) -> Instrument:
         """An instrument as the venue lists it now; waits some seconds for that. Raises as ``instrument``."""
         self._links[instrument.venue].listing.refresh(_LISTING_S)

@@ -22,7 +22,8 @@ from .feeds.feed import Feed, StreamStatus
 from .feeds.listing import Report, VenueListing
 from .feeds.stream import TradeStream
 from .market import Instrument, State, Ticker, Venue
-from .simulator import DamagedFile, Loading, RecordedMarket, SimulatedExchange, probe
+from .simulator import DamagedFile, LoadedFile, Loading, RecordedMarket, SimulatedExchange, probe
+from .simulator.unpacking import printable
 from .supervised import CRASHES
 
 log = logging.getLogger(__name__)
@@ -156,7 +157,7 @@ class Replay:
                 "conflicts": file.conflicts,
                 "notes": list(file.notes),
                 "series": [f"{venue} {symbol}" for venue, symbol in list(file.series)],
-                "error": file.all_damage or None,
+                "error": _damage(file) or None,
             }
             for file in self._loading.files
         ]
@@ -284,6 +285,12 @@ class _ReplayFeed(Feed):
         if status.state is State.LIVE:  # so that programs know as well
             return StreamStatus(State.LIVE, "replay of recorded trades", status.age_ms)
         return status
+
+
+def _damage(file: LoadedFile) -> str:
+    """A file's damage as visitors see it: by its name alone, and what is played of it."""
+    text = file.all_damage.replace(printable(str(file.path)), file.name)
+    return f"{text}; everything before it is played" if file.error and file.rows else text
 
 
 def _split(batch: TradeBatch, time_ms: int) -> tuple[TradeBatch, TradeBatch]:

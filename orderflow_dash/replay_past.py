@@ -117,7 +117,7 @@ def _apply(series: Series, columns: Columns, played: PlayedUpTo) -> None:
         start = at
     series.apply_arrays(*(column[start:] for column in columns))
     for after, before in played.reel.gaps:
-        is_one = after == before < played.time_ms  # one trade of that time is missing
+        is_one = after == before <= played.time_ms  # one trade of that time is missing
         if is_one or after < played.time_ms <= before:
             series.open_hole(after, before)
 

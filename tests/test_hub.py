@@ -23,6 +23,7 @@ from orderflow_dash.market import MINUTE_MS, Instrument, State, Ticker, Timefram
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from orderflow_dash.view import SeriesStream, View, ViewKey
 from orderflow_dash.watch_places import WatchLimits
+from orderflow_dash.web.query import QueryError, parse_view_query
 from tests.conftest import wait_until
 from tests.exchanges.frames import instrument
 from tests.feeds.venue_server import QUICK
@@ -481,6 +482,35 @@ def test_a_running_stream_takes_a_finer_tick_without_a_change(setting):
         assert view.revision() == revision
         assert after.grid.price.decimal(after.close) == before.grid.price.decimal(before.close)
         assert '"close":83434.40' in view.snapshot(1)[0]
+
+
+def test_an_open_view_outlives_a_coarser_tick(setting):
+    """Its query stays good while it is open; another step of the old tick is refused with the new one."""
+    args = {"exchange": "binance", "symbol": "BTCUSDT", "step": "0.1"}
+    with setting.hub.watch(parse_view_query(args, setting.hub, None).key):
+        setting.listed.instruments["BTCUSDT"] = replace(BTC, tick=Decimal(1))
+        assert parse_view_query(args, setting.hub, None).key.step == Decimal("0.1")
+        with pytest.raises(QueryError, match="whole multiple of its tick 1"):
+            parse_view_query({**args, "step": "0.2"}, setting.hub, None)
+    setting.later(31)
+    with pytest.raises(QueryError, match="whole multiple of its tick 1"):
+        parse_view_query(args, setting.hub, None)
+
+
+def test_a_step_of_a_new_tick_makes_the_venue_list_again(setting):
+    """The tick may have changed a moment ago."""
+    setting.listed.about_to_list["BTCUSDT"] = replace(BTC, tick=Decimal("0.01"))
+    args = {"exchange": "binance", "symbol": "BTCUSDT", "step": "0.01"}
+    assert parse_view_query(args, setting.hub, None).key.step == Decimal("0.01")
+    assert setting.listed.refreshed
+
+
+def test_trades_off_the_tick_make_the_venue_list_again(setting):
+    """What it lists now is taken for the steps that are offered."""
+    with setting.hub.watch(key()):
+        finer = replace(BTC, tick=Decimal("0.01")).grid
+        setting.source.sinks["BTCUSDT"].on_trades([(1_790_000_040_000, 1, 8_343_441, 5)], finer)
+    assert setting.listed.refreshed
 
 
 def test_a_symbol_that_is_no_longer_listed_stays_open_while_it_is_watched(setting):

@@ -453,15 +453,20 @@ def test_speed_changes_while_it_plays(tmp_path: Path, replayed: Callable[..., Se
 def test_a_file_that_breaks_off_is_served_up_to_there(
     tmp_path: Path, replayed: Callable[..., Served]
 ) -> None:
-    """The error names file and line, on the page's API as well; what stands before is played."""
+    """The error names file and line, not the folder; all before is played, its last minute a gap."""
     rows = invented_rows(3_000)
     path = binance_file(tmp_path, rows, "8000,1,2,3")
     served = replayed(path)
     told = loaded(served)
-    assert told["files"][0]["error"] == f"{path}, line 3002: 4 columns instead of 7"
+    assert told["files"][0]["error"] == (
+        f"{path.name}, line 3002: 4 columns instead of 7; everything before it is played"
+    )
     with served.socket(exchange="binance", **QUERY) as socket:
         reader = CandleReader(socket)
         wait_until(lambda: reader.read() or served.health("binance")["trades"] == 3_000)
+        reader.drain()
+    newest = reader.candles[max(reader.candles)]
+    assert (newest["quality"], newest["verified"]) == ("gap", None)
 
 
 def binance_csv(folder: Path, name: str, rows: list[Row], first_id: int = 5000) -> Path:

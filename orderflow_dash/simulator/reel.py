@@ -147,6 +147,9 @@ class Reel:
         whole = _by_source(self._parts)
         self._parts = []  # at once: a day is large
         pieces = [self._in_order(piece, findings) for piece in whole]
+        # What stood behind the last row of a damaged file is lost, and its minute with it.
+        ends = (int(p.columns.times[-1]) for p in pieces if p.source in broken and len(p.columns.times))
+        self.gaps += [(end, end) for end in ends]
         if self.venue is Venue.BYBIT:
             self._find_seams(pieces, broken)
         rows = joined([piece.columns for piece in pieces])

@@ -8,10 +8,12 @@ from typing import NamedTuple
 from dash.development.base_component import Component
 
 from ..hub import Hub, Unavailable, UnknownSymbol
+from ..view import ViewKey
 from .grant import current_lock
 from .panel import new_panel_id, panel
 from .panel_options import parse_options
 from .query import QueryError, parse_view_query, view_args
+from .step_options import step_text
 
 
 class Opened(NamedTuple):
@@ -33,7 +35,7 @@ def open_panel(
     """Open the panel that the names and values of a query name; what it options lack is put right in it."""
     try:
         query, elsewhere = _with_venue(hub, query)
-        key = parse_view_query(view_args(query), hub, current_lock()).key
+        key, replaced = _key(hub, query)
         options, corrected = parse_options(query)
         opened = panel(
             hub,
@@ -41,12 +43,26 @@ def open_panel(
             key,
             theme,
             options,
-            [*notices, *elsewhere, *corrected],
+            [*notices, *elsewhere, *replaced, *corrected],
         )
         return Opened(opened)
     except (QueryError, Unavailable, UnknownSymbol) as error:
         is_later = isinstance(error, Unavailable) or getattr(error, "code", "") == "unavailable"
         return Opened(None, str(error), is_later)
+
+
+def _key(hub: Hub, query: Mapping[str, str]) -> tuple[ViewKey, list[str]]:
+    """The view that a query names; with a notice where its step is not possible (any more)."""
+    names = view_args(query)
+    try:
+        return parse_view_query(names, hub, current_lock()).key, []
+    except QueryError as error:
+        if error.param != "step":
+            raise
+        key = parse_view_query(
+            {name: names[name] for name in names if name != "step"}, hub, current_lock()
+        ).key
+        return key, [f"{str(error).rstrip('.')}. Step {step_text(key)} is shown."]
 
 
 def _with_venue(hub: Hub, query: Mapping[str, str]) -> tuple[Mapping[str, str], list[str]]:

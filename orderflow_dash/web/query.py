@@ -61,12 +61,12 @@ def parse_view_query(
     except Unavailable as error:
         raise QueryError("unavailable", "exchange", str(error)) from error
     try:
-        step = _step(args, instrument, hub.price(instrument))
+        step = _step(args, instrument, hub)
     except QueryError:
         if at_once:
             raise
         instrument = hub.relisted(instrument)  # its tick may have changed a moment ago
-        step = _step(args, instrument, hub.price(instrument))
+        step = _step(args, instrument, hub)
     return ViewQuery(
         ViewKey(instrument.venue, instrument.symbol, Timeframe(timeframe), step), lookback, emit_ms
     )
@@ -129,7 +129,8 @@ def _integer(args: Mapping[str, str], name: str, default: int, least: int, most:
     )
 
 
-def _step(args: Mapping[str, str], instrument: Instrument, price: Decimal | None) -> Decimal:
+def _step(args: Mapping[str, str], instrument: Instrument, hub: Hub) -> Decimal:
+    price = hub.price(instrument)
     default = default_step(instrument.tick, price)
     text = args.get("step")
     if text is None:
@@ -139,7 +140,8 @@ def _step(args: Mapping[str, str], instrument: Instrument, price: Decimal | None
         step = parse_decimal(text)
     except ValueError:
         step = Decimal(0)
-    if not 0 < step <= most or step % instrument.tick:
+    fits = 0 < step <= most and not step % instrument.tick
+    if not fits and not hub.has_step(instrument, step):
         raise QueryError(
             "bad_parameter",
             "step",

@@ -49,6 +49,16 @@ def test_names_are_accepted_in_any_case(served: Served) -> None:
     assert opened.panel.children[0].data["exchange"] == "demo"
 
 
+def test_a_step_that_is_not_possible_is_replaced(served: Served) -> None:
+    """The panel opens with the step that suits, and says so."""
+    opened = open_panel(served.hub, {"exchange": "demo", "symbol": "BTCUSDT", "step": "0.07"}, "dark")
+    (notice,) = notices(opened.panel)
+    assert "multiple of its tick 0.1" in notice
+    assert notice.endswith("Step 0.5 is shown.")
+    assert opened.panel is not None
+    assert opened.panel.children[0].data["step"] == "0.5"
+
+
 def test_where_no_venue_can_be_reached_the_usual_one_is_told(serve) -> None:
     """Without a demo there is nothing else to show."""
     opened = open_panel(serve(demo=False).hub, {"symbol": "BTCUSDT"}, "dark")
