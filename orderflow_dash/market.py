@@ -16,7 +16,13 @@ HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 
 LARGEST: Final = 1 << 43
-"""Units of one price or quantity stay below it: sums of a million trades still fit 64 bits."""
+"""Ticks of a price and lots of a quantity stay below it: sums of a million trades still fit 64 bits."""
+
+MOST_UNITS: Final = 1 << 50
+"""The same bound for units of a grid that is finer than tick and lot."""
+
+FINEST: Final = 10_000
+"""A trade refines a grid to no less than this part of the venue's tick or lot. What is finer is no trade."""
 
 _DECIMAL_TEXT = re.compile(r"(-?)([0-9]{1,18})(?:\.([0-9]{1,18}))?", re.ASCII)
 
@@ -214,6 +220,21 @@ class Grid:
         tick = self.price.common(parse_decimal(price))
         lot = self.quantity.common(parse_decimal(quantity))
         return self if (tick, lot) == self._units() else Grid.of(tick, lot)
+
+    def allows(self, other: Grid) -> bool:
+        """Whether trades of a venue whose tick and lot this is may count on another grid."""
+        return (
+            other.price.value * FINEST >= self.price.value
+            and other.quantity.value * FINEST >= self.quantity.value
+        )
+
+    def bounds(self, other: Grid) -> tuple[int, int]:
+        """What prices and quantities stay below on another grid, where this one is of the tick and lot."""
+        price, quantity = (
+            min(int(LARGEST * listed.value / unit.value), MOST_UNITS)
+            for listed, unit in ((self.price, other.price), (self.quantity, other.quantity))
+        )
+        return max(price, 1), max(quantity, 1)
 
     def scale_to(self, finer: Grid) -> Scale:
         """The factors from this grid to a finer one; OffGridError where the other is not finer."""

@@ -241,7 +241,8 @@ class View:
         self._stream = stream
         self._lock = threading.Lock()
         self._builder = CandleBuilder(stream.series, key.timeframe, key.step)
-        self._grid = stream.finest(Grid.of(key.step, stream.instrument.lot))  # of the entries
+        self._needed = Grid.of(key.step, stream.instrument.lot)  # so that its step is whole units
+        self._grid = stream.finest(self._needed)  # of the entries
         self._encoder = Encoder(stream.instrument, key.timeframe, key.step, self._grid)
         self._revision = -1
         self._cvd_from: int | None = None
@@ -429,6 +430,11 @@ class View:
         stream, tf = self._stream, self.key.timeframe.ms
         with stream.lock:
             series = stream.series
+            try:
+                series.refine(self._needed)
+            except OverflowError:
+                self.is_over = True  # the venue listed a tick that its trades disprove
+                return
             self._refine_entries(series.grid)
             changed = series.changed_since(self._revision)
             self._revision, self._cvd_from = series.revision, series.first_open

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ..market import LARGEST, MINUTE_MS, Grid, Instrument, Kline, Ticker, Trade, Venue, parse_decimal
+from ..market import MINUTE_MS, Grid, Instrument, Kline, Ticker, Trade, Venue, parse_decimal
 from .protocol import (
     EARLIEST_MS,
     Instruments,
     TradeBatch,
     checked_kline,
+    exact_trade,
     exact_units,
     optional_decimal,
     readable_klines,
@@ -125,7 +126,7 @@ def parse_agg_trades(instrument: Instrument, body: bytes) -> TradeBatch:
     batch = TradeBatch(instrument.symbol, [], grid=instrument.grid)
     for row in rows:
         try:
-            trade = _trade(batch, row)  # first: it may refine the trades before it
+            trade = _trade(instrument.grid, batch, row)  # first: it may refine the trades before it
             batch.trades.append(trade)
         except (KeyError, TypeError, ValueError):
             batch.malformed += 1
@@ -144,14 +145,12 @@ def _place(row: object) -> tuple[int, int] | None:
     return (time, order) if EARLIEST_MS <= time < _LATEST_MS and 0 <= order < 1 << 62 else None
 
 
-def _trade(batch: TradeBatch, row: dict[str, Any]) -> Trade:
+def _trade(listed: Grid, batch: TradeBatch, row: dict[str, Any]) -> Trade:
     """A row on the batch's grid, which it refines where it must. Raises KeyError, TypeError or ValueError."""
     place = _place(row)
     if place is None or type(row["m"]) is not bool or batch.grid is None:
         raise TypeError("time, id or side of a wrong type")
-    (price,), (quantity,), grid = exact_units(batch.grid, [row["p"]], [row["q"]])
-    if not price or quantity >= LARGEST:
-        raise ValueError("a trade out of range")
+    price, quantity, grid = exact_trade(listed, batch.grid, row["p"], row["q"])
     refine_batch(batch, grid)
     return *place, price, -quantity if row["m"] else quantity
 
@@ -199,11 +198,12 @@ def _agg_volume(row: object) -> AggVolume:
     return AggVolume(int(row["a"]), int(row["T"]), parse_decimal(row["q"]), plain, not row["m"])
 
 
-def _kline(row: Any, grid: Grid) -> Kline:  # noqa: ANN401 - checked here
+def _kline(row: Any, listed: Grid, grid: Grid) -> Kline:  # noqa: ANN401 - checked here
     open_ts, count = row[0], row[8]
     if type(open_ts) is not int or type(count) is not int or open_ts % MINUTE_MS or count < 0:
         raise ValueError("a kline without open time and count")
-    (opening, high, low, close), (volume, buy_volume), grid = exact_units(grid, row[1:5], [row[5], row[9]])
+    prices, volumes = row[1:5], [row[5], row[9]]
+    (opening, high, low, close), (volume, buy_volume), grid = exact_units(listed, grid, prices, volumes)
     return checked_kline(Kline(open_ts, opening, high, low, close, volume, buy_volume, count, grid))
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import orjson
 
-from ..market import LARGEST, MINUTE_MS, Grid, Instrument, Kline, Ticker, Trade, Venue, parse_decimal
+from ..market import MINUTE_MS, Grid, Instrument, Kline, Ticker, Trade, Venue, parse_decimal
 from .protocol import (
     EARLIEST_MS,
     Instruments,
     TradeBatch,
     checked_kline,
+    exact_trade,
     exact_units,
     optional_decimal,
     readable_klines,
@@ -98,7 +99,7 @@ def parse_recent_trades(instrument: Instrument, body: bytes) -> TradeBatch:
             batch.excluded += 1
             continue
         try:
-            trade = _trade(batch, row)  # first: it may refine the trades before it
+            trade = _trade(instrument.grid, batch, row)  # first: it may refine the trades before it
             batch.trades.append(trade)
             uids.append(str(row["execId"]))
         except (KeyError, TypeError, ValueError):
@@ -115,13 +116,13 @@ def _row_time(row: dict[str, Any]) -> int:
     return time if EARLIEST_MS <= time < _LATEST_MS else 0
 
 
-def _trade(batch: TradeBatch, row: dict[str, Any]) -> Trade:
+def _trade(listed: Grid, batch: TradeBatch, row: dict[str, Any]) -> Trade:
     """A row on the batch's grid, which it refines where it must. Raises KeyError, TypeError or ValueError."""
     time, order, side = _row_time(row), int(row.get("seq") or 0), {"Buy": 1, "Sell": -1}[row["side"]]
     if not isinstance(row["execId"], str) or batch.grid is None:
         raise TypeError("a trade without an id")
-    (price,), (quantity,), grid = exact_units(batch.grid, [row["price"]], [row["size"]])
-    if not time or not price or not 0 < quantity < LARGEST or not 0 <= order < 1 << 62:
+    price, quantity, grid = exact_trade(listed, batch.grid, row["price"], row["size"])
+    if not time or not quantity or not 0 <= order < 1 << 62:
         raise ValueError("a trade out of range")
     refine_batch(batch, grid)
     return time, order, price, side * quantity
@@ -157,10 +158,10 @@ def parse_klines(body: bytes, instrument: Instrument) -> list[Kline]:
     return readable_klines(rows, instrument.grid, _kline)
 
 
-def _kline(row: Any, grid: Grid) -> Kline:  # noqa: ANN401 - checked here
+def _kline(row: Any, listed: Grid, grid: Grid) -> Kline:  # noqa: ANN401 - checked here
     if not isinstance(row[0], str) or not row[0].isdecimal() or int(row[0]) % MINUTE_MS:
         raise ValueError("a kline without open time")
-    (opening, high, low, close), (volume,), grid = exact_units(grid, row[1:5], row[5:6])
+    (opening, high, low, close), (volume,), grid = exact_units(listed, grid, row[1:5], row[5:6])
     return checked_kline(Kline(int(row[0]), opening, high, low, close, volume, grid=grid))
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
 
-from ..market import LARGEST, DecimalUnit, Grid, Instrument, Kline, OffGridError, Ticker, Trade, parse_decimal
+from ..market import LARGEST, Grid, Instrument, Kline, OffGridError, Ticker, Trade, parse_decimal
 
 EARLIEST_MS = 1_262_304_000_000  # 2010: no venue of ours is older
 _LATEST_MS = 4_102_444_800_000  # 2100: what is later is no time in milliseconds
@@ -138,50 +138,30 @@ class ExactUnits:
     def learn(self, symbol: str, price: str, quantity: str) -> tuple[int, int, Grid]:
         """Units of price and quantity, both above 0, and their grid.
 
-        Raises FrameError for an unlisted symbol and for a text that fits no grid.
+        Raises FrameError for an unlisted symbol, and for a text that is no number, out of range or finer than
+        a trade of the venue can be.
         """
+        instrument = self._instruments.get(symbol)
+        if instrument is None:
+            raise FrameError(f"a symbol that is not listed: {symbol[:40]!r}")
+        listed = instrument.grid
         known = self.known.get(symbol)
-        if known is None:
-            instrument = self._instruments.get(symbol)
-            if instrument is None:
-                raise FrameError(f"a symbol that is not listed: {symbol[:40]!r}")
-            known = {}, {}, instrument.grid
+        if known is None or not listed.allows(known[2]):
+            known = {}, {}, listed
         try:
-            found = _learn(known, price, quantity)
-        except OffGridError:
-            known = {}, {}, _fitting(known[2], price, quantity)
-            found = _learn(known, price, quantity)
-        self.known[symbol] = known
-        return *found, known[2]
-
-
-def _fitting(grid: Grid, price: str, quantity: str) -> Grid:
-    try:
-        return grid.fitting(price, quantity)
-    except ValueError as error:
-        raise FrameError(str(error)) from error
-
-
-def _learn(known: tuple[dict[str, int], dict[str, int], Grid], price: str, quantity: str) -> tuple[int, int]:
-    prices, quantities, grid = known
-    return _units(prices, grid.price, price), _units(quantities, grid.quantity, quantity)
-
-
-def _units(known: dict[str, int], unit: DecimalUnit, text: str) -> int:
-    units = known.get(text)
-    if units is None:
-        try:
-            units = unit.units(text)
-        except OffGridError:
-            raise
+            ticks, lots, grid = exact_trade(listed, known[2], price, quantity)
         except ValueError as error:
             raise FrameError(str(error)) from error
-        if not 0 < units < LARGEST:
-            raise FrameError(f"out of range: {text[:40]}")
-        if len(known) >= _MEMO_SIZE:
-            known.clear()
-        known[text] = units
-    return units
+        if not lots:
+            raise FrameError(f"out of range: {quantity[:40]}")
+        if grid is not known[2]:
+            known = {}, {}, grid
+        self.known[symbol] = known
+        for memo, text, units in ((known[0], price, ticks), (known[1], quantity, lots)):
+            if len(memo) >= _MEMO_SIZE:
+                memo.clear()
+            memo[text] = units
+        return ticks, lots, grid
 
 
 def checked_time(time: int, now: int) -> int:
@@ -201,15 +181,18 @@ def checked_kline(kline: Kline) -> Kline:
     return kline
 
 
-def readable_klines(rows: Iterable[object], grid: Grid, read: Callable[[Any, Grid], Kline]) -> list[Kline]:
+def readable_klines(
+    rows: Iterable[object], listed: Grid, read: Callable[[Any, Grid, Grid], Kline]
+) -> list[Kline]:
     """Klines old to new, without the rows that ``read`` cannot make sense of.
 
-    Each is on the coarsest grid that fits it and the ones before; ``grid`` is where that starts.
+    Each is on the coarsest grid that fits it and the ones before; the first starts with the ``listed`` one.
     """
     klines = {}
+    grid = listed
     for row in rows:
         try:
-            kline = read(row, grid)
+            kline = read(row, listed, grid)
         except (IndexError, KeyError, TypeError, ValueError):
             continue
         grid = kline.grid
@@ -225,26 +208,36 @@ def refine_batch(batch: TradeBatch, grid: Grid) -> None:
 
 
 def exact_units(
-    grid: Grid, prices: Sequence[str], quantities: Sequence[str]
+    listed: Grid, grid: Grid, prices: Sequence[str], quantities: Sequence[str]
 ) -> tuple[list[int], list[int], Grid]:
     """A row's prices and quantities as units, and the grid they count on: refined where the row needs it.
 
-    Raises ValueError for a text that is no decimal, or one out of range.
+    ``listed`` is the grid of the venue's tick and lot. Raises ValueError for a text that is no decimal, that
+    is out of range, or that needs a grid which ``listed`` does not allow.
     """
-    while True:
-        try:
-            ticks = [grid.price.units(text) for text in prices]
-            lots = [grid.quantity.units(text) for text in quantities]
-            break
-        except OffGridError:
-            for price in prices:
-                grid = grid.fitting(price, quantities[0])
-            for quantity in quantities:
-                grid = grid.fitting(prices[0], quantity)
-    if not all(0 <= units < LARGEST for units in ticks):
-        raise ValueError(f"a price out of range: {max(prices, key=len)[:40]}")
-    if any(lot < 0 for lot in lots):
-        raise ValueError("a negative quantity")
+    try:
+        ticks = [grid.price.units(text) for text in prices]
+        lots = [grid.quantity.units(text) for text in quantities]
+    except OffGridError:
+        for price in prices:
+            grid = grid.fitting(price, quantities[0])
+        for quantity in quantities:
+            grid = grid.fitting(prices[0], quantity)
+        if not listed.allows(grid):
+            raise ValueError(f"too fine for {listed}: {', '.join((*prices, *quantities))[:80]}") from None
+        ticks = [grid.price.units(text) for text in prices]
+        lots = [grid.quantity.units(text) for text in quantities]
+    if min(*ticks, *lots) < 0:
+        raise ValueError(f"a negative price or quantity: {', '.join((*prices, *quantities))[:80]}")
+    return ticks, lots, grid
+
+
+def exact_trade(listed: Grid, grid: Grid, price: str, quantity: str) -> tuple[int, int, Grid]:
+    """Units of a trade's price (above 0) and quantity, and their grid; ValueError as ``exact_units``."""
+    (ticks,), (lots,), grid = exact_units(listed, grid, (price,), (quantity,))
+    most_ticks, most_lots = (LARGEST, LARGEST) if grid is listed else listed.bounds(grid)
+    if not 0 < ticks < most_ticks or lots >= most_lots:
+        raise ValueError(f"out of range: {price[:40]}, {quantity[:40]}")
     return ticks, lots, grid
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..market import (
     HOUR_MS,
-    LARGEST,
     MINUTE_MS,
+    MOST_UNITS,
     WHOLE,
     Difference,
     Grid,
@@ -138,7 +138,7 @@ class Series:
             return
         scale = self.grid.scale_to(finer)
         for minute in self._minutes.values():
-            if minute.high * scale.price >= LARGEST or minute.volume * scale.quantity >= _MOST_VOLUME:
+            if minute.high * scale.price >= MOST_UNITS or minute.volume * scale.quantity >= _MOST_VOLUME:
                 raise OverflowError(f"{finer} is too fine for the minute at {minute.open_ts}")
         for minute in self._minutes.values():
             minute.refine(scale)
@@ -306,14 +306,16 @@ class Series:
 
     def _aligned(self, trades: Iterable[Trade], grid: Grid) -> list[Trade]:
         """Trades on the series' grid, which they refine where they must."""
+        trades = list(trades)
+        if not self._minutes and not _fit(grid.scale_to(self.grid.common(grid)).trades(trades)):
+            self.grid = grid  # nothing counts on the one that it had
+            return trades
         try:
             self.refine(grid)
         except OverflowError:
             return self._placeable(trades, grid)
         scaled = grid.scale_to(self.grid).trades(trades)
-        if all(price < LARGEST and -LARGEST < quantity < LARGEST for _, _, price, quantity in scaled):
-            return scaled
-        return self._placeable(trades, grid)
+        return scaled if _fit(scaled) else self._placeable(trades, grid)
 
     def _placeable(self, trades: Iterable[Trade], grid: Grid) -> list[Trade]:
         """Those of the trades that fit the series' grid as it is; the minutes of the others lack them."""
@@ -323,7 +325,7 @@ class Series:
         for time, order, price, quantity in trades:
             ticks, beside = divmod(price * theirs.price, own.price)
             lots, rest = divmod(quantity * theirs.quantity, own.quantity)
-            if beside or rest or ticks >= LARGEST or not -LARGEST < lots < LARGEST:
+            if beside or rest or ticks >= MOST_UNITS or not -MOST_UNITS < lots < MOST_UNITS:
                 self.unplaceable += 1
                 self.open_hole(time, time)
             else:
@@ -476,3 +478,8 @@ class Series:
             del self._opens[:count]
             self.holes = [hole for hole in self.holes if hole[1] >= self._gone_to]
             self.differences = {ts: found for ts, found in self.differences.items() if ts >= hour_end}
+
+
+def _fit(trades: Iterable[Trade]) -> bool:
+    """Whether the figures of trades are small enough to be summed in 64 bits."""
+    return all(price < MOST_UNITS and -MOST_UNITS < quantity < MOST_UNITS for _, _, price, quantity in trades)
