@@ -80,7 +80,7 @@ def played_minutes(played: PlayedUpTo, window: int) -> Kept | None:
         holes=series.holes,
         cvd_from=series.first_open or 0,
         hours=shelf.hours(0, _EVER),
-        known=Known(played.time_ms, played.last_id),
+        known=Known(played.time_ms, played.last_id, is_current=True),
     )
 
 

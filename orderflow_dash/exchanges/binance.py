@@ -145,7 +145,12 @@ class BinanceProtocol:
             prices, quantities, grid = self._known[symbol]
             price, quantity = prices[trade.p], quantities[trade.q]
         except KeyError:
-            price, quantity, grid = self._aggregates.learn(symbol, trade.p, trade.q)
+            try:
+                price, quantity, grid = self._aggregates.learn(symbol, trade.p, trade.q)
+            except FrameError:
+                if symbol not in self._instruments:
+                    raise
+                return TradeBatch(symbol, [], malformed=1, lost=((checked_time(time, now), trade.a),))
             self._fills.known.pop(symbol, None)  # aggregates were asked for: they win
         if not EARLIEST_MS <= time <= now:
             checked_time(time, now)

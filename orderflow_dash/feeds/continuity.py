@@ -23,11 +23,13 @@ _MOST_RANGES = 4_096
 class Known(NamedTuple):
     """What is known of a symbol before its stream begins: every trade before ``until`` (ms), no other.
 
-    ``order`` is that of the newest of them.
+    ``order`` is that of the newest of them. ``is_current``: no trade can have passed between ``until``
+    and the start of the stream.
     """
 
     until: int
     order: int
+    is_current: bool = False
 
 
 class Hole:
@@ -184,6 +186,11 @@ class ContiguousIds:
                 self._take(trade, batch.grid)
         if outdated:
             self._doubt(outdated, batch.grid)
+        for time, name in batch.lost:  # its id is missing at once, not only when the next one shows it
+            order = int(name)
+            if self._next is not None and order >= self._next and latest <= time:
+                self._open_hole(time, [(self._next, order)])
+                self._advance(order, time)
 
     def interrupted(self) -> None:
         """Nothing to do: the next id tells."""
@@ -300,12 +307,15 @@ class UniqueIds:
         grid = batch.grid
         if fresh and not possible:
             self.impossible += len(fresh)
+            self._sink.on_hole(Hole(before, before, None, anchor=anchor))  # it may be whole in recent trades
             is_wrong = self._outdated.hold(fresh, grid)
             # So many of them: the newest trade had a wrong time.
             fresh, grid = (self._outdated.trades, self._outdated.grid) if is_wrong else ([], grid)
             self.impossible -= len(fresh)
             self._last_time = fresh[0][0] if fresh else self._last_time
         else:
+            if len(possible) < len(fresh):
+                self._sink.on_hole(Hole(before, before, None, anchor=anchor))
             self.impossible += len(fresh) - len(possible)
             fresh = possible
         if fresh:

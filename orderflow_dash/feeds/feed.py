@@ -111,6 +111,7 @@ class Feed:
             except RuntimeError:  # no thread is to be had: whoever asks again must find the place free
                 del self._streams[symbol]
                 raise
+            stream.start()
             stream.connection.add([stream.topic])
         if self._repairer is not None:
             self._repairer.seek(stream)

@@ -57,6 +57,13 @@ class TradeStream:
         self.recent_lag = LagWindow(lambda: lag.count()[0])
         self._sink = sink
         self._repairer = repairer
+        self._unknown: Hole | None = None  # from what is known on, until something shows what passed since
+
+    def start(self) -> None:
+        """Mark the time since the trades that are known: whether some passed meanwhile is not known yet."""
+        if self._known is not None and not self._known.is_current:
+            self._unknown = Hole(self._known.until, self._known.until, None)
+            self.mark(self._unknown)
 
     def receive(self, batch: TradeBatch, now: float, received_ms: int) -> None:
         """Take a batch, at ``now`` (monotonic seconds), ``received_ms`` by the clock."""
@@ -71,6 +78,7 @@ class TradeStream:
                 self.lag.note(received_ms - newest)
                 if not before and self._repairer is not None:
                     self._repairer.begin(self, batch, self._known)
+                    self._settle_past()
 
     def begin_with(self, batch: TradeBatch) -> None:
         """Begin with a trade of the past, where none has come by itself.
@@ -82,11 +90,19 @@ class TradeStream:
             if self.trades or not batch.trades or self._repairer is None:
                 return
             if self._known is not None and batch.trades[-1][0] < self._known.until:
-                return  # what is stored reaches further
+                self._settle_past()  # nothing passed since
+                return
             self.continuity.receive(batch)
             if self.trades:
                 self.continuity.interrupted()
                 self._repairer.begin(self, batch, self._known)
+                self._settle_past()
+
+    def _settle_past(self) -> None:
+        """What is missing since the trades that are known has marks of its own now."""
+        if self._unknown is not None:
+            self.unmark(self._unknown)
+            self._unknown = None
 
     def interrupted(self) -> None:
         """Its connection broke."""

@@ -111,11 +111,15 @@ def test_a_frames_own_time_proves_nothing(frame):
     assert raised.value.time == later
 
 
-BAD_FIELDS = [
-    ("p", value)
-    for value in (..., None, 1.5, "", "x", "NaN", "1e3", "-1.0", "0", "1." + "0" * 18 + "1", "9" * 40, [], {})
+UNCOUNTABLE = [
+    ("p", value) for value in ("", "x", "NaN", "1e3", "-1.0", "0", "1." + "0" * 18 + "1", "9" * 40)
 ] + [
-    ("q", value) for value in (..., None, 1, "", "x", "Infinity", "-1", "0", "9" * 40, ["1"])
+    ("q", value) for value in ("", "x", "Infinity", "-1", "0", "9" * 40)
+]  # fmt: skip
+BAD_FIELDS = [
+    ("p", value) for value in (..., None, 1.5, [], {})
+] + [
+    ("q", value) for value in (..., None, 1, ["1"])
 ] + [
     ("T", value) for value in (..., None, "1", -1, 0, 1.5, 10**30, NOW + 31 * 86_400_000, [], True)
 ] + [
@@ -140,7 +144,20 @@ def test_a_malformed_field_of_an_aggregate_is_a_frame_error(field, value, wrappe
     assert protocol.receive(combined(aggregate()), NOW).trades == [(NOW - 1_126, 3478018549, 834_344, -16)]
 
 
-@pytest.mark.parametrize(("field", "value"), [*BAD_FIELDS, *[("t", v) for v in (..., None, "1", -1)]])
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize(("field", "value"), UNCOUNTABLE)
+def test_an_aggregate_that_cannot_be_counted_is_lost_by_its_id(field, value, wrapped):
+    """Its id is known, so the hole it leaves is known at once."""
+    protocol = BinanceProtocol(LISTED)
+    payload = aggregate(**{field: value})
+    batch = protocol.receive(combined(payload) if wrapped else json.dumps(payload), NOW)
+    assert (batch.trades, batch.malformed, batch.lost) == ([], 1, ((NOW - 1_126, 3478018549),))
+    assert protocol.receive(combined(aggregate()), NOW).trades == [(NOW - 1_126, 3478018549, 834_344, -16)]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [*BAD_FIELDS, *UNCOUNTABLE, *[("t", v) for v in (..., None, "1", -1)]]
+)
 def test_a_malformed_field_of_a_fill_is_a_frame_error(field, value):
     """As for aggregates; and aggregates of the symbol are read afterwards."""
     protocol = BinanceProtocol(LISTED)
