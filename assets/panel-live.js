@@ -3,6 +3,8 @@
 (function () {
   "use strict";
 
+  const pendingSteps = new WeakMap(); // panel: what ends the wait of its step menu
+
   function writeAll(panel, texts, prefix = "") {
     for (const [name, text] of Object.entries(texts)) {
       for (const place of panel.querySelectorAll(`[data-live="${prefix}${name}"]`)) {
@@ -41,8 +43,33 @@
     showChart("profile-chart", panel, figure);
   }
 
+  /* The step menu of another tick. The chosen step stays in it; a menu that has the focus may be open, and would close
+     under the pointer: it changes once it has been left or something was chosen. */
+  function showSteps(panel, { options }) {
+    const select = panel.querySelector(".panel-controls > .step-label > select");
+    const write = () => {
+      const chosen = [...select.options].find(({ value }) => value === select.value);
+      const has = !chosen?.value || options.some(({ value }) => value === chosen.value);
+      const all = has ? options : [...options, { label: chosen.label, value: chosen.value }];
+      all.sort((one, other) => one.value - other.value);
+      window.dash_clientside.set_props(idOf("panel-step", panel), { options: all });
+    };
+    pendingSteps.get(panel)?.abort();
+    if (document.activeElement !== select) {
+      write();
+      return;
+    }
+    const pending = new AbortController();
+    pendingSteps.set(panel, pending);
+    const once = () => {
+      pending.abort();
+      write();
+    };
+    for (const event of ["blur", "change"]) select.addEventListener(event, once, { signal: pending.signal });
+  }
+
   /* The props are those of the Python class of the same name: what the panel's other parts begin with. */
-  function PanelLive({ status, content, profile }) {
+  function PanelLive({ status, content, profile, tick }) {
     const { useLayoutEffect, useRef } = window.React;
     const own = useRef(null);
     useLayoutEffect(() => {
@@ -50,6 +77,7 @@
       const update = ({ detail }) => {
         if (detail.content) showContent(panel, detail.content);
         if (detail.profile) showProfile(panel, detail.profile);
+        if (detail.steps) showSteps(panel, detail.steps);
       };
       const light = ({ detail }) => showStatus(panel, detail);
       panel.addEventListener("orderflow:update", update);
@@ -57,7 +85,7 @@
       panel.dispatchEvent(new CustomEvent("orderflow:status", { detail: status, bubbles: true }));
       showContent(panel, content);
       showProfile(panel, profile);
-      const leave = window.orderflow.panelUpdates.follow(panel, content.cursor, profile.cursor);
+      const leave = window.orderflow.panelUpdates.follow(panel, content.cursor, profile.cursor, tick);
       return () => {
         leave();
         panel.removeEventListener("orderflow:update", update);

@@ -6,7 +6,7 @@
 
   const EVERY_MS = 1000;
   const PATIENCE_MS = 10000;
-  const panels = new Map(); // element: {cursor, profile} of what it shows
+  const panels = new Map(); // element: {cursor, profile, tick} of what it shows
   let isAsking = false;
   let isOutdated = false; // what is being asked is no longer what is to be shown
 
@@ -34,13 +34,14 @@
 
   function show(panel, asked, answer) {
     const shown = panels.get(panel);
-    const { status, content, profile } = answer;
+    const { status, content, profile, steps } = answer;
     const isMeant = JSON.stringify(viewOf(panel)) === JSON.stringify(asked.view);
     panel.dispatchEvent(new CustomEvent("orderflow:status", { detail: status, bubbles: true }));
     if (!isMeant) return; // chosen anew meanwhile: the answer to that is on its way
     if (content) shown.cursor = content.cursor;
     if (profile) shown.profile = profile.cursor;
-    panel.dispatchEvent(new CustomEvent("orderflow:update", { detail: { content, profile } }));
+    if (steps) shown.tick = steps.tick;
+    panel.dispatchEvent(new CustomEvent("orderflow:update", { detail: { content, profile, steps } }));
   }
 
   async function ask() {
@@ -62,8 +63,8 @@
   window.orderflow = Object.assign(window.orderflow || {}, {
     panelUpdates: {
       /* Begin with a panel that shows this already. Returns what ends it. */
-      follow: (panel, cursor, profile) => {
-        panels.set(panel, { cursor, profile });
+      follow: (panel, cursor, profile, tick) => {
+        panels.set(panel, { cursor, profile, tick });
         return () => panels.delete(panel);
       },
     },

@@ -127,7 +127,10 @@
     const width = document.querySelector(".symbol-table").clientWidth;
     if (!width) return;
     const fitting = width >= WIDE_FROM ? "wide" : "narrow";
-    const symbol = fitting === "wide" ? symbolWidth(width) : Math.max(112, Math.min(150, width - NARROW_FIGURES));
+    // One that floats over the rows takes no room.
+    const bar = document.querySelector(".symbol-table .ag-body-vertical-scroll:not(.ag-scrollbar-invisible)");
+    const room = width - (bar?.offsetWidth ?? 0);
+    const symbol = fitting === "wide" ? symbolWidth(room) : Math.max(112, Math.min(150, room - NARROW_FIGURES));
     grid.setColumnWidths([{ key: "symbol", newWidth: symbol }]);
     if (fitting === layout) return;
     layout = fitting;

@@ -29,9 +29,7 @@ class Party(NamedTuple):
 
     def __str__(self) -> str:
         """As an error names it."""
-        if self.is_token:
-            return "this embed token"
-        return f"your address ({self.name})" if self.name else "your address"
+        return "embed token" if self.is_token else "client"
 
 
 class Client(NamedTuple):
@@ -61,7 +59,7 @@ class Places(Generic[T]):
     """
 
     def __init__(self, most: int, most_per_client: int, what: str, advice: str) -> None:
-        """``what`` names the items in errors, in the plural; ``advice`` is a sentence on what to do."""
+        """``what`` names the items in errors, in the plural; ``advice`` is what to do, as sentences."""
         self._most = most
         self._most_per_client = most_per_client
         self._what = what
@@ -83,15 +81,11 @@ class Places(Generic[T]):
         ``instead_of``: an item that the client gives back once it has the new one.
         """
         if _is_beyond(self._holds, item, instead_of, self._most):
-            raise NoPlace(
-                f"too many {self._what} are open: all {self._most} places of this server are taken."
-                f" {self._advice}"
-            )
+            raise NoPlace(f"Limit reached: {self._most} {self._what} on this server. {self._advice}")
         for party in client.parties():
             if _is_beyond(self._held_by.get(party, Counter()), item, instead_of, self._most_per_client):
                 raise NoPlace(
-                    f"too many {self._what} are open from {party}: it has all {self._most_per_client} places"
-                    f" that one client may have. {self._advice}"
+                    f"Limit reached: {self._most_per_client} {self._what} per {party}. {self._advice}"
                 )
 
     def hold(self, client: Client, item: T) -> None:

@@ -25,7 +25,7 @@ class LimitSettings(BaseSettings):
             ge=0,
             le=2000,
             alias="ORDERFLOW_MAX_SOCKETS_PER_CLIENT",
-            description="most of them for one client; 0: a quarter",
+            description="sockets per client; 0 means a quarter of all",
         ),
     ] = 0
     max_panels: Annotated[
@@ -38,7 +38,7 @@ class LimitSettings(BaseSettings):
             ge=0,
             le=10_000,
             alias="ORDERFLOW_MAX_PANELS_PER_CLIENT",
-            description="most of them for one client; 0: a quarter",
+            description="panels per client; 0 means a quarter of all",
         ),
     ] = 0
     max_series: Annotated[
@@ -51,7 +51,7 @@ class LimitSettings(BaseSettings):
             ge=0,
             le=2000,
             alias="ORDERFLOW_MAX_SERIES_PER_CLIENT",
-            description="most of them for one client; 0: a quarter",
+            description="symbols per client; 0 means a quarter of all",
         ),
     ] = 0
     max_views: Annotated[
@@ -69,7 +69,7 @@ class LimitSettings(BaseSettings):
             ge=0,
             le=10_000,
             alias="ORDERFLOW_MAX_VIEWS_PER_CLIENT",
-            description="most of them for one client; 0: a quarter",
+            description="views per client; 0 means a quarter of all",
         ),
     ] = 0
     callback_rate: Annotated[

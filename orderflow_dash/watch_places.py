@@ -13,7 +13,7 @@ Symbol = tuple[Venue, str]
 COUNTED_IDLE_S: Final = 30.0
 """An idle stream counts for its last client so long, so that no client starts streams all the time."""
 
-_CLOSE: Final = "Close a panel or another program that reads, and try again"
+_CLOSE: Final = "Close a panel or another connected program and try again"
 
 
 class WatchLimits(NamedTuple):
@@ -32,16 +32,16 @@ class WatchPlaces:
 
     def __init__(self, limits: WatchLimits) -> None:
         self.panels: Places[tuple[Client, str]] = Places(
-            limits.panels, limits.panels_per_client, "panels", "Close one and try again"
+            limits.panels, limits.panels_per_client, "panels", "Close one and try again."
         )
         self.views: Places[ViewKey] = Places(
             limits.views,
             limits.views_per_client,
             "views",
-            f"Take a timeframe and step that you watch already. {_CLOSE}",
+            f"Choose a timeframe and step that is open already. {_CLOSE}.",
         )
         self.symbols: Places[Symbol] = Places(
-            limits.series, limits.series_per_client, "symbols", f"{_CLOSE} in {COUNTED_IDLE_S:.0f} s"
+            limits.series, limits.series_per_client, "symbols", f"{_CLOSE} in {COUNTED_IDLE_S:.0f} s."
         )
         self._idle: dict[Symbol, Client] = {}  # the last client of a stream, while it still counts
 

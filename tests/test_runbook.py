@@ -79,6 +79,9 @@ def test_every_field_of_health_is_there(app: Served) -> None:
         "not available from this location (HTTP 451)",
         "the venue refuses this symbol",
         "is not accepted: ",
+        "history not available yet",
+        "Limit reached: ",
+        "This server does not answer to ",
     ],
 )
 def test_words_that_a_log_or_a_page_shows_are_the_codes(words: str) -> None:

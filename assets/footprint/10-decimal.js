@@ -58,7 +58,7 @@
     for (const [unit, letter] of UNITS) {
       if (size >= unit * 0.9995) {
         const scaled = size / unit;
-        const shown = scaled.toFixed(scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0) + letter;
+        const shown = grouped(scaled.toFixed(scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0)) + letter;
         return value < 0 ? MINUS + shown : shown;
       }
     }

@@ -3,7 +3,7 @@
   "use strict";
 
   const parts = window.orderflow.footprint;
-  const { compact, percent, NOTHING } = parts.decimal;
+  const { compact, percent } = parts.decimal;
 
   /* Volumes as they are shown: base currency, or quote currency at the price of the level. */
   class Units {
@@ -88,22 +88,22 @@
       return measured.texts;
     }
 
-    /* The statistics below a candle: figure, text and what colours it. CVD and the extremes of delta are known
-       in base currency alone: in quote a dash stands there, for no figure has another unit than the rest. */
+    /* The statistics below a candle, one for each of `statisticNames`: figure, text and what colours it. CVD and the
+       extremes of delta are known in base currency alone and left out in quote: no figure has another unit than the
+       rest. */
     _statistics(candle, measured) {
       const { units } = this;
       const { inQuote } = units;
       const volume = inQuote ? measured.bidTotal + measured.askTotal : candle.bid + candle.ask;
       const delta = inQuote ? measured.askTotal - measured.bidTotal : candle.delta;
-      const inBase = (size, kind) =>
-        inQuote ? { size: 0, text: NOTHING, kind } : { size, text: units.short(size), kind };
+      const inBase = (size, kind) => (inQuote ? [] : [{ size, text: units.short(size), kind }]);
       return [
         { size: volume, text: units.short(volume), kind: "volume" },
         { size: delta, text: units.short(delta), kind: "delta" },
         { size: volume ? delta / volume : 0, text: percent(delta, volume), kind: "delta" },
-        inBase(candle.min_delta, "delta"),
-        inBase(candle.max_delta, "delta"),
-        inBase(candle.cvd, "sign"),
+        ...inBase(candle.min_delta, "delta"),
+        ...inBase(candle.max_delta, "delta"),
+        ...inBase(candle.cvd, "sign"),
         { size: candle.n, text: compact(candle.n, 0), kind: "volume" },
       ];
     }
@@ -111,5 +111,10 @@
 
   const STATISTICS = ["Volume", "Delta", "Delta %", "Min delta", "Max delta", "CVD", "Trades"];
 
-  Object.assign(parts, { Figures, Units, STATISTICS, CONTENTS: Object.keys(TEXTS) });
+  const IN_BASE = ["Min delta", "Max delta", "CVD"];
+
+  /* The rows of statistics in units of `base` or `quote`. */
+  const statisticNames = (units) => STATISTICS.filter((name) => units === "base" || !IN_BASE.includes(name));
+
+  Object.assign(parts, { Figures, Units, STATISTICS, statisticNames, CONTENTS: Object.keys(TEXTS) });
 })();

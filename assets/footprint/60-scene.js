@@ -18,7 +18,7 @@
 
   /* Places of the areas in CSS pixels, and the size of the plot. */
   function areas(width, height, axisWidth, options) {
-    const rows = options.statistics && height >= SMALL.height ? parts.STATISTICS.length + 1 : 0;
+    const rows = options.statistics && height >= SMALL.height ? parts.statisticNames(options.units).length + 1 : 0;
     const profile =
       options.profile && width >= SMALL.width
         ? Math.min(Math.max(width * PROFILE.share, PROFILE.least), PROFILE.most)

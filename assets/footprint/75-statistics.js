@@ -1,4 +1,5 @@
-/* Rows of figures below the candles: quality, volume, delta, delta %, min and max delta, CVD, trades. */
+/* Rows of figures below the candles: quality, volume, delta, delta %, trades; in base units also min and max delta and
+   CVD. */
 (function () {
   "use strict";
 
@@ -7,12 +8,11 @@
 
   const QUALITY_MARKS = { complete: "", partial: "◐", gap: "⚠\ufe0e", repaired: "↻" };
   const VERIFIED_MARKS = { true: "✓", false: "≠", null: "" };
-  const LABELS = ["Quality", ...parts.STATISTICS];
   const WEAK = 0.75; // of full colour: these rows must not outshine the cells
 
   /* The largest size of each row among the candles in sight. */
-  function strongest(scene) {
-    return parts.STATISTICS.map((_, index) =>
+  function strongest(scene, names) {
+    return names.map((_, index) =>
       scene.columns.reduce((most, { figures }) => Math.max(most, Math.abs(figures.statistics[index].size)), 0)
     );
   }
@@ -34,11 +34,12 @@
     const texts = new parts.Texts();
     const top = (row) => Math.round(statistics.y + row * statistics.height);
     const place = (row) => parts.baseline(top(row), top(row + 1), size);
-    const most = strongest(scene);
+    const names = parts.statisticNames(scene.options.units);
+    const most = strongest(scene, names);
     const width = scene.columns.length ? Math.min(...scene.columns.map(({ left, right }) => right - left)) : 0;
     const widest = (row) =>
       scene.columns.reduce((em, { figures }) => Math.max(em, scene.ruler.em(figures.statistics[row].text)), 0);
-    const fits = parts.STATISTICS.map((_, row) => widest(row) * size + px(4) <= width);
+    const fits = names.map((_, row) => widest(row) * size + px(4) <= width);
     context.save();
     context.beginPath();
     context.rect(0, statistics.y, scene.plot.width, scene.height);
@@ -64,17 +65,17 @@
     boxes.paint(context);
     texts.paint(context, size, colours.font);
     context.restore();
-    paintLabels(context, scene, top, place);
+    paintLabels(context, scene, place, ["Quality", ...names]);
   }
 
-  function paintLabels(context, scene, top, place) {
+  function paintLabels(context, scene, place, names) {
     const { statistics, colours, axis, px, fontSize: size } = scene;
     context.fillStyle = colours.line;
     context.fillRect(0, Math.round(statistics.y), scene.width, Math.max(1, px(1)));
     const labels = new parts.Texts();
-    LABELS.forEach((label, row) => labels.add("400", "left", colours.muted, label, axis.x + px(7), place(row)));
+    names.forEach((label, row) => labels.add("400", "left", colours.muted, label, axis.x + px(7), place(row)));
     labels.paint(context, size, colours.font);
   }
 
-  Object.assign(parts, { paintStatistics, STATISTIC_LABELS: LABELS });
+  Object.assign(parts, { paintStatistics, STATISTIC_LABELS: ["Quality", ...parts.STATISTICS] });
 })();

@@ -100,6 +100,9 @@
   const plus = (decimalText) => (sign(decimalText) === "ask" ? "+" : "") + grouped(decimalText);
   const side = (name) => (value) => (/[1-9]/.test(value) ? name : "nothing");
 
+  /* A figure that is not known in these units has no place: null. */
+  const known = (name) => (figures) => (figures[name] === NOTHING ? null : plus(figures[name]));
+
   const PERCENT = ({ delta, deltaPercent }) => (sign(delta) === "ask" ? "+" : "") + deltaPercent;
 
   /* [name, text, colour, whether a narrow chart leaves it out: its statistics rows have it too] */
@@ -116,15 +119,16 @@
     ["Ask", ({ ask }) => grouped(ask), ({ ask }) => side("ask")(ask), true],
     ["Delta", ({ delta }) => plus(delta), ({ delta }) => sign(delta)],
     ["Delta %", PERCENT, ({ delta }) => sign(delta), true],
-    ["Min delta", ({ minDelta }) => plus(minDelta), ({ minDelta }) => sign(minDelta), true],
-    ["Max delta", ({ maxDelta }) => plus(maxDelta), ({ maxDelta }) => sign(maxDelta), true],
-    ["CVD", ({ cvd }) => plus(cvd), ({ cvd }) => sign(cvd)],
+    ["Min delta", known("minDelta"), ({ minDelta }) => sign(minDelta), true],
+    ["Max delta", known("maxDelta"), ({ maxDelta }) => sign(maxDelta), true],
+    ["CVD", known("cvd"), ({ cvd }) => sign(cvd)],
     ["Trades", ({ n }) => grouped(String(n)), null, true],
     ["POC", ({ poc }) => grouped(poc), null, true],
     ["VA high", ({ valueAreaHigh }) => grouped(valueAreaHigh), null, true],
     ["VA low", ({ valueAreaLow }) => grouped(valueAreaLow), null, true],
   ];
   const WIDE = "Level"; // of a row of several levels it names two prices
+  const WIDEST = 17; // characters of a name and its number that have room in one place
   const LEVEL_FIGURES = [
     ["Level", ({ p, to }) => (to ? `${grouped(p)} to ${grouped(to)}` : grouped(p))],
     ["Bid", ({ bid }) => grouped(bid), ({ bid }) => side("bid")(bid)],
@@ -142,7 +146,7 @@
     return link;
   }
 
-  /* A list of named figures whose places never move. */
+  /* A list of named figures, each in a place of its own. */
   class FigureList {
     /* `help`: addresses that explain names. They are no stops of the keyboard: the panel's tables have them too. */
     constructor(figures, label, help) {
@@ -166,9 +170,14 @@
     /* Show what `source` says, or that there is nothing. A text that is written into stays the same node: a new one
        would have the whole page's style looked at for what it now holds. */
     show(source) {
-      this._figures.forEach(([, write, colour], index) => {
+      this._figures.forEach(([name, write, colour], index) => {
         const place = this._places[index];
-        const shown = source ? write(source) : NOTHING;
+        const figure = source ? write(source) : NOTHING;
+        const shown = figure ?? NOTHING;
+        const item = place.parentElement;
+        if (item.hidden !== (figure === null)) item.hidden = figure === null;
+        // Once wide it stays so: places should not move with each trade.
+        if (/^[−+\d]/.test(shown) && name.length + shown.length > WIDEST) item.classList.add("is-wide");
         const written = place.firstChild;
         if (written.data !== shown) written.data = shown;
         const look = !source ? "is-nothing" : colour ? `is-${colour(source)}` : "";

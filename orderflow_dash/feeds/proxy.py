@@ -33,8 +33,9 @@ _DEFAULT_PORTS: Final = {
 _URL_PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _ALIASES: Final = {"socks": "socks5h"}  # as GNOME writes it
 _VALID: Final = (
-    "valid is scheme://[user:password@]host[:port] with the scheme"
-    " http, https, socks4, socks4a, socks5 or socks5h"
+    # A login written out before the @ would look like a secret to the log, and be struck out.
+    "valid is scheme://[login@]host[:port] with the login user:password"
+    " and the scheme http, https, socks4, socks4a, socks5 or socks5h"
 )
 _USER_INFO: Final = re.compile(r"^([A-Za-z0-9+.-]*://)?.*@", re.DOTALL)
 

@@ -450,7 +450,7 @@ class Repairer:
         try:
             batch = self._method.newest(job.stream.instrument)
         except (RestError, ValueError) as error:
-            log.info("%s: its past is not to be had yet: %s", job.stream.instrument.symbol, error)
+            log.info("%s: history not available yet: %s", job.stream.instrument.symbol, error)
             job.due = time.monotonic() + _SEEK_AGAIN_S
             return False
         job.stream.begin_with(batch)

@@ -23,8 +23,8 @@ OPEN: Final = frozenset({"health", "ready"})  # endpoints
 
 _LONGEST_HOST: Final = 80
 _FOREIGN_HOST: Final = (
-    "this server has no name {host!r}; open it by https, by its address, or by a name that"
-    " ORDERFLOW_ALLOWED_HOSTS lists"
+    "This server does not answer to {host!r}."
+    " Use https, its IP address, or a name in ORDERFLOW_ALLOWED_HOSTS."
 )
 _HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -17,7 +17,7 @@ from dash.development.base_component import Component
 from ..footprint.candle import Candle
 from ..footprint.session_cvd import session_of
 from ..market import DAY_MS, Quality, Timeframe
-from .number_text import axis_texts, day_clock
+from .number_text import axis_margin, axis_texts, day_clock
 from .panel_options import DEFAULTS, PanelOptions
 from .quality import MARKS, missing_stretches, quality_note
 from .theme import Palette
@@ -143,6 +143,7 @@ def cvd_figure(
     start = min(shown[0].open_ts, shown[-1].open_ts - (MIN_SLOTS - 1) * timeframe.ms) - timeframe.ms // 2
     layout["xaxis"]["range"] = [start, end]
     layout["yaxis"].update(value_axis(values))
+    layout["margin"]["r"] = axis_margin(layout["yaxis"]["ticktext"], _RIGHT_MARGIN)
     layout["xaxis"]["tickformat"] = "%H:%M" if end - start <= DAY_MS else "%d %b %H:%M"
     missing = missing_stretches(shown, timeframe)
     restarts = options.anchor == "session" and session_of(shown[0].open_ts) != session_of(shown[-1].open_ts)

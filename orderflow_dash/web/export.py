@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import errno
 import io
+import re
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,11 +27,13 @@ from typing import Final, Literal, NamedTuple, cast
 from flask import Flask, Response, request
 
 from ..client_places import ClientPlaces, NoPlace, part_of
+from ..feeds.feed import StreamStatus
 from ..footprint.candle import Candle
 from ..hub import Hub, Unavailable, UnknownSymbol
 from ..market import Quality, State, Venue
 from ..telemetry import EXPORTS
 from ..view import View, ViewKey
+from ..watch_places import COUNTED_IDLE_S
 from .first_look import await_history, is_pending
 from .grant import current_lock
 from .proxy import current_client
@@ -50,6 +53,7 @@ LEVEL_COLUMNS: Final = ("open_time", "open_ts", "price", "bid", "ask", "delta", 
 
 MOST_EXPORTS: Final = 8  # at a time: each holds a thread; one client has a quarter of them
 _RETRY_S: Final = 3
+_PLACE_S: Final = int(COUNTED_IDLE_S)  # so long a symbol that was left still takes its place
 _SEND_S: Final = 5  # a reader that takes nothing for some times as long gives its place back
 LONGEST_S: Final = 180.0  # of an export; one that drips would keep its place for ever
 _STATUS: Final[dict[ErrorCode, int]] = {"bad_parameter": 400, "unknown_symbol": 404, "unavailable": 503}
@@ -85,7 +89,9 @@ def parse_export_query(args: Mapping[str, str], hub: Hub) -> ExportQuery:
 
 def register_export(server: Flask, hub: Hub, *, is_replay: bool = False, prefix: str = "/") -> None:
     """Serve it under a path prefix. ``is_replay`` tells that trades are recorded ones."""
-    places = ClientPlaces(MOST_EXPORTS, part_of(MOST_EXPORTS, 0), "exports", f"Try again in {_RETRY_S} s")
+    places = ClientPlaces(
+        MOST_EXPORTS, part_of(MOST_EXPORTS, 0), "exports at a time", f"Try again in {_RETRY_S} s."
+    )
 
     @server.get(prefix + PATH)
     def export_csv() -> Response:
@@ -105,7 +111,7 @@ def register_export(server: Flask, hub: Hub, *, is_replay: bool = False, prefix:
             except UnknownSymbol as error:
                 return _refusal(404, str(error))
             except Unavailable as error:
-                return _refusal(503, str(error))
+                return _refusal(503, str(error), retry_s=_PLACE_S)
             await_history(view, query.view.lookback, hub.stopping, hub.stopping.wait, is_whole=True)
             if cause := _lacks_everything(view, query.view.lookback):
                 return _refusal(503, cause)
@@ -135,7 +141,7 @@ def export_text(view: View, query: ExportQuery, source: str, now: datetime) -> I
         "time zone": "UTC",
         "source": "simulated market - not real prices" if view.key.venue is Venue.DEMO else source,
         "generated at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        "feed": plain_text(" ".join((status.state.value, status.detail)).strip()),
+        "feed": _feed_text(status),
         **({"warning": warning} if (warning := _warning(view)) else {}),
         "cvd_from": "" if cvd_from is None else _iso(cvd_from),
         "cvd_from_ts": "" if cvd_from is None else str(cvd_from),
@@ -156,6 +162,12 @@ def _lacks_everything(view: View, lookback: int) -> str:
         return ""
     feed = ", ".join(part for part in (status.state.value, status.detail) if part)
     return f"no trade of {view.key.symbol} has been received yet ({feed}); try again in {_RETRY_S} s"
+
+
+def _feed_text(status: StreamStatus) -> str:
+    """The state and its cause, "connecting: connected - waiting for a trade"; a comma splits the cell."""
+    parts = [plain_text(part).strip() for part in re.split(r"[,;()]", status.detail)]
+    return ": ".join(filter(None, [status.state.value, " - ".join(filter(None, parts))]))
 
 
 def _warning(view: View) -> str:
@@ -247,11 +259,11 @@ def _bound_sending(held: ExitStack) -> None:
         held.callback(socket.setsockopt, SOL_SOCKET, SO_SNDTIMEO, struct.pack("ll", 0, 0))
 
 
-def _refusal(status: int, message: str) -> Response:
+def _refusal(status: int, message: str, retry_s: int = _RETRY_S) -> Response:
     line = " ".join(message.split())  # it may tell a name that a venue chose
     response = Response(f"{line}\n", status, mimetype="text/plain")
     if status == 503:
-        response.headers["Retry-After"] = str(_RETRY_S)
+        response.headers["Retry-After"] = str(retry_s)
     return _uncached(response)
 
 

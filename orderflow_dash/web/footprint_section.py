@@ -42,7 +42,7 @@ def footprint_section(
                 [
                     html.H3("Footprint chart"),
                     help_link("Footprint chart"),
-                    html.Span(unit, className="section-note", **live_text("unit")),
+                    html.Span(unit, className="section-note", **live_text("chart_unit")),
                     *(_choice(panel_id, options, quote, *choice) for choice in _CHOICES),
                 ],
                 className="section-head",

@@ -12,7 +12,7 @@ All of it works on decimal text, integers or exact decimals, so no figure passes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -20,6 +20,9 @@ from typing import Final
 
 MINUS: Final = "−"
 """Before every figure below zero that a person reads, as wide as the plus; machines get a hyphen."""
+
+_CHARACTER_PX: Final = 6.6  # a digit at the charts' 11 px
+_AXIS_GAP_PX: Final = 8
 
 _SHORT: Final = tuple(
     (Decimal(10) ** power, letter) for power, letter in ((12, "T"), (9, "B"), (6, "M"), (3, "k"))
@@ -64,6 +67,11 @@ def axis_texts(values: Sequence[Decimal]) -> list[str]:
         "0" if not value else f"{MINUS}{text}" if value < 0 else text
         for value, text in zip(scaled, texts, strict=True)
     ]
+
+
+def axis_margin(texts: Iterable[str], least: int) -> int:
+    """Room for an axis's texts beside a plot, px: at least so much, and enough for the longest of them."""
+    return max(least, round(_CHARACTER_PX * max(map(len, texts), default=0) + _AXIS_GAP_PX))
 
 
 def clock(ms: int) -> str:

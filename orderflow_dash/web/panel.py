@@ -21,7 +21,7 @@ from ..access.embed_token import Lock
 from ..client_places import Client
 from ..footprint.session_cvd import SessionBegins, session_of
 from ..hub import Hub
-from ..market import Instrument, Venue
+from ..market import Grid, Instrument, Venue
 from ..view import View, ViewKey
 from .after_footprint import AfterFootprint
 from .cvd_chart import Figure, current_value, cvd_chart, cvd_figure
@@ -41,6 +41,7 @@ from .quality import quality_legend
 from .query import parse_view_query, query_args, view_args, view_query_string
 from .share import register_share, share_menu
 from .status import PRE_MARKET, feed_status, venue_name
+from .step_options import tick_text
 from .theme import palette
 from .volume_units import VolumeUnits
 
@@ -77,10 +78,16 @@ def panel_content(view: View, theme: str, options: PanelOptions) -> PanelContent
             "since": _since(view, options, begins, candles[-1].open_ts if candles else 0),
             "units": f"times in UTC, volumes in {units.name}",
             "unit": f"in {units.name}",
+            "chart_unit": f"{_about(view, units, grid)}in {units.name}",
             "fire": _fire(options, instrument),
         },
         cursor=cursor,
     )
+
+
+def _about(view: View, units: VolumeUnits, grid: Grid) -> str:
+    """A mark where the chart multiplies the volume of a row of several prices by one of them."""
+    return "≈ " if units.is_quote and view.key.step > grid.price.value else ""
 
 
 def panel_cursor(view: View, theme: str, options: PanelOptions) -> list[Any]:
@@ -141,7 +148,7 @@ def panel(
                 _id("footprint", panel_id),
                 options,
                 quote=view.instrument.quote,
-                unit=content.texts["unit"],
+                unit=content.texts["chart_unit"],
             ),
             _table_section(panel_id, content, options),
             PanelLive(
@@ -149,6 +156,7 @@ def panel(
                 status=feed_status(view.status(), latency_told(view)),
                 content=content._asdict(),
                 profile=profile._asdict(),
+                tick=tick_text(view.instrument),
             ),
         ],
         id=_id("root", panel_id),

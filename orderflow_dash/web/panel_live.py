@@ -13,7 +13,7 @@ from dash.development.base_component import Component
 from .status import FeedStatus
 
 _TYPE: Final = "panel-live"
-_PROPS: Final = ["id", "status", "content", "profile"]
+_PROPS: Final = ["id", "status", "content", "profile", "tick"]
 _NONE: Final[list[str]] = []
 
 
@@ -25,13 +25,15 @@ class PanelTexts(TypedDict):
     since: str  # where the CVD begins
     units: str  # of volumes and times
     unit: str  # of volumes, "in BTC"
+    chart_unit: str  # the footprint chart's, "≈ in USDT" where a row's volume is taken at the row's price
     fire: str  # what counts as an imbalance
 
 
 class PanelLive(Component):
     """Shows a panel's news, for as long as the panel is on the page.
 
-    ``status``, ``content`` and ``profile`` are those of an answer of ``/api/panels``.
+    ``status``, ``content`` and ``profile`` are those of an answer of ``/api/panels``; ``tick`` is the one
+    that the step menu is for.
     """
 
     # What Dash reads of a component's class.
@@ -42,10 +44,10 @@ class PanelLive(Component):
     _valid_wildcard_attributes = _NONE
 
     def __init__(
-        self, panel_id: str, status: FeedStatus, content: dict[str, Any], profile: dict[str, Any]
+        self, panel_id: str, status: FeedStatus, content: dict[str, Any], profile: dict[str, Any], tick: str
     ) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
-            id={"type": _TYPE, "panel": panel_id}, status=status, content=content, profile=profile
+            id={"type": _TYPE, "panel": panel_id}, status=status, content=content, profile=profile, tick=tick
         )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -22,6 +23,7 @@ from ..access.embed_token import Lock
 from ..client_places import Client
 from ..follow_ups import OFFER, Answer, Offer
 from ..hub import Hub, Unavailable, UnknownSymbol
+from ..market import Instrument, Venue
 from ..telemetry import CALLBACK_SECONDS
 from ..view import View
 from .compare_query import MOST_PANELS
@@ -36,6 +38,7 @@ from .request_trace import HEADER as ID_HEADER
 from .request_trace import count_answer, request_id
 from .shared import Shared
 from .status import disconnected, feed_status
+from .step_options import StepMenu, step_menu, tick_text
 from .theme import DARK, LIGHT
 from .transfer import accepted_encoding, encoded
 
@@ -43,6 +46,7 @@ PATH: Final = "api/panels"
 
 _LARGEST_BODY: Final = 32 * 1024  # bytes; a panel's question takes half a kilobyte
 _LONGEST_ID: Final = 64
+_SHOWN: Final = ("cursor", "profile", "tick")
 _DEEPEST: Final = 1  # a cursor is a flat list
 
 _SECONDS: Final = CALLBACK_SECONDS.labels("panel_updates.panel_updates")
@@ -60,6 +64,7 @@ class Question(NamedTuple):
     view: dict[str, str]  # names and values as in an address
     cursor: object  # of the content that is shown
     profile: object  # of the profile that is shown
+    tick: object  # that the step menu is for; None where the page has none
 
 
 class _News(NamedTuple):
@@ -70,6 +75,7 @@ class _News(NamedTuple):
     look: tuple[str, PanelOptions] | None
     has_content: bool
     has_profile: bool
+    steps: StepMenu | None  # where the menu is for another tick
 
 
 class _Asker(NamedTuple):
@@ -116,7 +122,7 @@ class _FollowUps:
             return None
         if view is None:
             return None
-        news = _news_of(view, (theme, parse_options(question.view)[0]), question)
+        news = _news_of(self._hub, view, (theme, parse_options(question.view)[0]), question)
         return _BODIES.ready(view, _look_of_body(news, str(asker.encoding)))
 
 
@@ -125,8 +131,9 @@ def register_panel_updates(
 ) -> None:
     """Serve it under a path prefix.
 
-    The body is ``{"theme": ..., "panels": [{"id", "view", "cursor", "profile"}]}``; the answer holds for each
-    panel ``{"status", "content", "profile"}`` without what the browser has already, and renews its lease.
+    The body is ``{"theme": ..., "panels": [{"id", "view", "cursor", "profile", "tick"}]}``; the answer holds
+    for each panel ``{"status", "content", "profile", "steps"}`` without what the browser has already, and
+    renews its lease.
 
     ``may_follow_up``: counts one more question of a client address that does not pass the server, and tells
     whether it may be; None where every question has to pass.
@@ -188,11 +195,12 @@ def _checked(body: object) -> tuple[str, list[Question]]:
 def _question(panel: object) -> Question:
     if not isinstance(panel, dict) or not isinstance(panel.get("view"), dict):
         raise ValueError("a panel must be an object with a view")
-    parts = [panel.get(name) for name in ("id", "cursor", "profile")]
+    parts = [panel.get(name) for name in ("id", *_SHOWN)]
     if any(_is_deeper(part, _DEEPEST) for part in (*parts, *panel["view"].values())):
         raise ValueError("a panel is nested too deeply: its values are plain, or flat lists of plain values")
     view = {name: str(value) for name, value in panel["view"].items()}
-    return Question(str(panel.get("id"))[:_LONGEST_ID], view, panel.get("cursor"), panel.get("profile"))
+    holder, shown = str(panel.get("id"))[:_LONGEST_ID], (panel.get(name) for name in _SHOWN)
+    return Question(holder, view, *shown)
 
 
 def _is_deeper(value: object, most: int) -> bool:
@@ -211,25 +219,47 @@ def _news(hub: Hub, question: Question, theme: str, asker: _Asker) -> _News:
     try:
         view, options = leased(hub, question.holder, question.view, asker.client, asker.lock)
     except (QueryError, Unavailable, UnknownSymbol) as error:
-        return _News(None, str(error), None, has_content=False, has_profile=False)
-    return _news_of(view, (theme, options), question)
+        is_step = isinstance(error, QueryError) and error.param == "step"
+        steps = _steps_for_another(hub, question) if is_step else None
+        return _News(None, str(error), None, has_content=False, has_profile=False, steps=steps)
+    return _news_of(hub, view, (theme, options), question)
 
 
-def _news_of(view: View, look: tuple[str, PanelOptions], question: Question) -> _News:
+def _news_of(hub: Hub, view: View, look: tuple[str, PanelOptions], question: Question) -> _News:
     return _News(
         view,
         "",
         look,
         has_content=question.cursor != panel_cursor(view, *look),
         has_profile=question.profile != profile_cursor(view, *look),
+        steps=_steps(hub, view.instrument, question, view.key.step),
     )
+
+
+def _steps(
+    hub: Hub, instrument: Instrument, question: Question, chosen: Decimal | None = None
+) -> StepMenu | None:
+    """The step menu, where the page shows that of another tick."""
+    if question.tick is None or question.tick == tick_text(instrument):
+        return None
+    return step_menu(instrument, hub.price(instrument), chosen)
+
+
+def _steps_for_another(hub: Hub, question: Question) -> StepMenu | None:
+    """The step menu of a view whose step no longer fits the tick: another one must be chosen."""
+    venue, symbol = question.view.get("exchange", ""), question.view.get("symbol", "")
+    try:
+        return _steps(hub, hub.instrument(Venue(venue), symbol.upper(), at_once=True), question)
+    except (ValueError, Unavailable, UnknownSymbol):
+        return None  # a question without a name, or a venue that is gone since
 
 
 def _answer(news: _News) -> dict[str, Any]:
     view, look = news.view, news.look
+    steps = {} if news.steps is None else {"steps": news.steps}
     if view is None or look is None:
-        return {"status": disconnected(news.cause)}
-    answer: dict[str, Any] = {"status": _STATUSES.get(view, None, lambda: _status(view))}
+        return {"status": disconnected(news.cause), **steps}
+    answer: dict[str, Any] = {"status": _STATUSES.get(view, None, lambda: _status(view)), **steps}
     if news.has_content:
         answer["content"] = _CONTENTS.get(view, look, lambda: _content(view, *look))
     if news.has_profile:
@@ -249,7 +279,7 @@ def _body_of_one(news: _News, encoding: str) -> bytes:
 
 
 def _look_of_body(news: _News, encoding: str) -> Hashable:
-    return news.look, news.has_content, news.has_profile, encoding
+    return news.look, news.has_content, news.has_profile, news.steps is not None, encoding
 
 
 def _status(view: View) -> orjson.Fragment:

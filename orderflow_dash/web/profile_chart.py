@@ -11,7 +11,7 @@ from ..footprint.minute import Levels
 from ..footprint.profile import Profile
 from ..market import DAY_MS, Grid, Instrument
 from ..session import ProfileKind
-from .number_text import clock, day_clock, grouped, rounded
+from .number_text import axis_margin, clock, day_clock, grouped, rounded
 from .panel_options import DEFAULTS, PanelOptions
 from .theme import Palette
 from .volume_units import VolumeUnits
@@ -22,6 +22,7 @@ WAITING: Final = "Waiting for the first trade…"
 _OUTSIDE: Final = 0.4  # opacity of a bar outside the value area
 _INSIDE: Final = 0.9
 _NOTE_HEIGHT: Final = 30  # px below the bars
+_RIGHT_MARGIN: Final = 62  # px, room for prices
 
 Figure = dict[str, Any]
 
@@ -111,7 +112,9 @@ def profile_figure(
     layout = _layout(palette)
     half = float(price(step)) / 2
     layout["yaxis"]["range"] = [at[-1] - half, at[0] + half]
-    layout["yaxis"]["tickformat"] = f",.{_decimals(price(step))}f"
+    decimals = _decimals(price(step))
+    layout["yaxis"]["tickformat"] = f",.{decimals}f"
+    layout["margin"]["r"] = axis_margin([f"{at[0]:,.{decimals}f}"], _RIGHT_MARGIN)
     longest = max(units.at_price(row[0], row[1] + row[2]) for row in rows.tolist())
     layout["xaxis"]["range"] = [0, units.number(longest) * 1.02]
     own = float(price(profile.step)) / 2
@@ -200,7 +203,7 @@ def _layout(palette: Palette, *, is_empty: bool = False) -> dict[str, Any]:
     }
     return {
         "autosize": True,
-        "margin": {"l": 2, "r": 62, "t": 4, "b": 16},
+        "margin": {"l": 2, "r": _RIGHT_MARGIN, "t": 4, "b": 16},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "Inter, system-ui, sans-serif", "size": 11, "color": palette.muted},

@@ -53,7 +53,7 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
         settings.max_sockets,
         part_of(settings.max_sockets, settings.max_sockets_per_client),
         "sockets",
-        "Close a panel or another program that reads, or try again later",
+        "Close a panel or another connected program and try again.",
     )
     sockets = open_sockets(server)
 

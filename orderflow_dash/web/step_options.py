@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import TypedDict
 
 from ..footprint.measures import default_step, step_choices
+from ..market import Instrument
 from ..view import View, ViewKey
 from .number_text import grouped
-from .query import query_args, view_query_string
 
 
 class Option(TypedDict):
@@ -24,14 +24,35 @@ def step_options(view: View, price: Decimal | None) -> list[Option]:
     Steps in quote currency, low to high; the one that would be chosen for you says "auto". The value of an
     option is the step as the address bar writes it.
     """
-    auto = default_step(view.instrument.tick, price)
+    return step_menu(view.instrument, price, view.key.step)["options"]
+
+
+class StepMenu(TypedDict):
+    """The choices of the step menu, and the tick that they are for."""
+
+    tick: str
+    options: list[Option]
+
+
+def step_menu(instrument: Instrument, price: Decimal | None, chosen: Decimal | None = None) -> StepMenu:
+    """The steps of an instrument at a price, with a chosen one; as ``step_options``."""
+    auto = default_step(instrument.tick, price)
     options: list[Option] = []
-    for step in sorted({*step_choices(view.instrument.tick, price), auto, view.key.step}):
-        text = step_text(view.key._replace(step=step))
+    for step in sorted({*step_choices(instrument.tick, price), auto, auto if chosen is None else chosen}):
+        text = _text(step)
         options.append({"label": grouped(text) + (" auto" if step == auto else ""), "value": text})
-    return options
+    return {"tick": _text(instrument.tick), "options": options}
+
+
+def tick_text(instrument: Instrument) -> str:
+    """The tick that a menu is for."""
+    return _text(instrument.tick)
 
 
 def step_text(key: ViewKey) -> str:
     """The step of a view as the address bar writes it."""
-    return query_args(view_query_string(key))["step"]
+    return _text(key.step)
+
+
+def _text(step: Decimal) -> str:
+    return f"{step.normalize():f}"

@@ -118,7 +118,7 @@ class Page:
         return strangers + ([] if self.console_may_complain else console)
 
 
-def chrome(*, accepts_any_certificate: bool = False) -> Iterator[Chrome]:
+def chrome(*, accepts_any_certificate: bool = False, has_scroll_bars: bool = False) -> Iterator[Chrome]:
     """A browser as wide as a trader's screen, ended when the iteration goes on."""
     chromedriver = shutil.which("chromedriver")
     if chromedriver is None:
@@ -130,7 +130,7 @@ def chrome(*, accepts_any_certificate: bool = False) -> Iterator[Chrome]:
         "--no-sandbox",
         "--disable-dev-shm-usage",
         "--disable-gpu",
-        "--hide-scrollbars",
+        *([] if has_scroll_bars else ["--hide-scrollbars"]),
         "--window-size=1400,900",
     ):
         options.add_argument(argument)

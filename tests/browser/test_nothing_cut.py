@@ -77,6 +77,17 @@ def test_the_readout_says_all_in_its_place(page: Page, quality: Quality) -> None
     page.js("window.chart.destroy()")
 
 
+@pytest.mark.parametrize("width", [1366, 420])
+def test_long_figures_have_room_in_the_readout(page: Page, width: int) -> None:
+    """Deltas of millions to the last thousandth."""
+    chart = ChartPage(page)
+    levels = [(1_234_567, 3_754_380_123, 1_000, 12_345)]
+    chart.mount([Source().snapshot(candle(0, levels))], size=(width, 700))
+    assert "−3,754,379.123" in page.texts(".footprint-readout dd")
+    assert cut(page, (".footprint-readout div", ".footprint-readout dd")) == []
+    page.js("window.chart.destroy()")
+
+
 def test_symbols_and_their_pairs_are_whole(sized: Page) -> None:
     """The longest names too."""
     sized.open()

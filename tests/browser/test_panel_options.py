@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 from .conftest import Page
 
@@ -150,3 +151,45 @@ def test_settings_are_reached_by_the_keyboard_and_cover_nothing(page: Page) -> N
         "const box = document.querySelector(css).getBoundingClientRect(); return [box.top, box.bottom]; })"
     )
     assert edges[0][1] <= edges[1][0]
+
+
+SELECT = "document.querySelector('.panel-controls > .step-label > select')"
+STEPS = f"return [...{SELECT}.options].map((each) => each.value).filter(Boolean)"  # one is a placeholder
+
+
+def shows_the_menu_of_another_tick(page: Page) -> list[str]:
+    """Lead the page to believe in a tick of 0.01; returns the steps that suit the venue's."""
+    offered: list[str] = page.js(STEPS)
+    page.js(
+        "const panel = document.querySelector('.orderflow-panel');"
+        "const id = { type: 'panel-step', panel: panel.dataset.panel };"
+        "const options = ['0.01', '0.5'].map((value) => ({ label: value, value }));"
+        "window.dash_clientside.set_props(id, { options });"
+        "window.orderflow.panelUpdates.follow(panel, null, null, '0.01');"
+    )
+    return offered
+
+
+def test_the_step_menu_follows_the_tick(page: Page) -> None:
+    """Without a reload, and the chosen step stays chosen."""
+    opened(page)
+    offered = shows_the_menu_of_another_tick(page)
+    page.wait(lambda: page.js(STEPS) == offered, "the steps of the venue's tick")
+    assert page.js(f"return {SELECT}.value") == "0.5"
+    assert page.query["step"] == "0.5"
+
+
+def test_a_step_menu_in_use_changes_once_it_is_left(page: Page) -> None:
+    """It may be open, and would close."""
+    opened(page)
+    page.js(f"{SELECT}.focus()")
+    page.js("window.menuCame = false")
+    page.js(
+        "document.querySelector('.orderflow-panel').addEventListener('orderflow:update',"
+        " ({ detail }) => { window.menuCame ||= Boolean(detail.steps); })"
+    )
+    offered = shows_the_menu_of_another_tick(page)
+    page.wait(lambda: page.js("return window.menuCame"), "the answer")
+    assert page.js(STEPS) == ["0.01", "0.5"]
+    page.press(Keys.TAB)
+    page.wait(lambda: page.js(STEPS) == offered, "the steps of the venue's tick")

@@ -11,7 +11,7 @@ from selenium.webdriver.common.keys import Keys
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 
 from ..conftest import Served, venues_at
-from .conftest import Page
+from .conftest import Page, chrome
 
 STAR = "favourite"
 
@@ -342,3 +342,27 @@ def test_a_symbol_that_streams_carries_a_dot(page: Page, market: Served) -> None
         page.wait(lambda: page.style(dot, "visibility") == "visible", "a dot")
         assert "streams" in page.js("return document.querySelector(arguments[0]).title", dot)
     page.wait(lambda: page.style(dot, "visibility") == "hidden", "the stream has ended")
+
+
+@pytest.fixture
+def classic(market: Served) -> Iterator[Page]:
+    """A page in a narrow window of a browser whose scroll bars take room."""
+    for driver in chrome(has_scroll_bars=True):
+        metrics = {"width": 420, "height": 600, "deviceScaleFactor": 1, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        yield Page(driver, market.url)
+
+
+def test_a_narrow_table_leaves_room_for_its_scroll_bar(classic: Page) -> None:
+    """The last figures stand beside it, not under it."""
+    classic.open()
+    classic.wait(lambda: classic.count(classic.row("demo:BTCUSDT", "volume")), "rows")
+
+    def edge(css: str, side: str) -> float:
+        place = "return document.querySelector(arguments[0]).getBoundingClientRect()[arguments[1]]"
+        return float(classic.js(place, css, side))
+
+    bar = ".symbol-table .ag-body-vertical-scroll"
+    classic.wait(lambda: 0 < edge(bar, "left") < 420, "a scroll bar")
+    last = '.ag-header-cell[col-id="volume"]'
+    classic.wait(lambda: edge(last, "right") <= edge(bar, "left"), "the last column ends before it")

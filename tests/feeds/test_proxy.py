@@ -14,6 +14,7 @@ from orderflow_dash.exchanges.binance import BinanceProtocol
 from orderflow_dash.feeds.connection import Connection, Link
 from orderflow_dash.feeds.proxy import Proxy, ProxyRefused, proxy_of
 from orderflow_dash.feeds.rest import RestClient, RestError
+from orderflow_dash.redaction import redact
 from tests.conftest import wait_until
 from tests.exchanges.frames import LISTED, aggregate, combined
 
@@ -285,6 +286,16 @@ def test_a_refused_value_is_the_cause_of_every_attempt(monkeypatch):
     with connection(f"wss://{VENUE}/market/stream") as (made, _):
         wait_until(lambda: made.link is Link.LOST)
         assert made.detail.startswith("ALL_PROXY is 'ftp://***@p'")
+
+
+def test_the_log_keeps_the_hint(monkeypatch):
+    """It looks like no secret; the value before it loses its login."""
+    monkeypatch.setenv("ALL_PROXY", f"ftp://me:{SECRET}@p")
+    with pytest.raises(ProxyRefused) as refused:
+        proxy_of(f"https://{VENUE}")
+    logged = redact(str(refused.value))
+    assert "valid is scheme://[login@]host[:port] with the login user:password and" in logged
+    assert SECRET not in logged
 
 
 def test_the_demo_is_served_beside_a_proxy_that_cannot_be_used(serve, monkeypatch):

@@ -31,6 +31,7 @@ from orderflow_dash.web.export import (
     LONGEST_S,
     MOST_EXPORTS,
     PATH,
+    _feed_text,
     in_time,
     register_export,
 )
@@ -147,8 +148,21 @@ def test_the_lines_above_say_what_the_table_is(setting: Setting) -> None:
     assert (about["prices in"], about["volumes in"], about["source"]) == (BTC.quote, BTC.base, "live trades")
     assert (about["cvd_from"], about["cvd_from_ts"]) == (rows[0]["open_time"], rows[0]["open_ts"])
     assert re.fullmatch(TIME, about["generated at"])
-    assert about["feed"] == "live by hand"
+    assert about["feed"] == "live: by hand"
     assert {f"quality {word}" for word in ("complete", "repaired", "partial", "gap")} <= about.keys()
+
+
+@pytest.mark.parametrize(
+    ("state", "detail", "text"),
+    [
+        (State.CONNECTING, "connected, waiting for a trade", "connecting: connected - waiting for a trade"),
+        (State.DISCONNECTED, 'HTTP 451 (not, "here"); =1+1', "disconnected: HTTP 451 - not - _here_ - _1_1"),
+        (State.LIVE, "", "live"),
+    ],
+)
+def test_the_feed_is_its_state_and_cause(state: State, detail: str, text: str) -> None:
+    """One cell of plain words in any spreadsheet."""
+    assert _feed_text(StreamStatus(state, detail, None)) == text
 
 
 def test_rows_are_exact_and_in_order(setting: Setting) -> None:
@@ -241,7 +255,8 @@ def test_a_hub_that_is_full_says_so() -> None:
     setting = Setting(limits=WatchLimits(series=1))
     setting.hub.lease("somebody", key_of(setting))
     answer = client_of(setting).get(URL, query_string={**QUERY, "symbol": "ETHUSDT"})
-    assert (answer.status_code, "too many symbols are open: all 1 places" in answer.text) == (503, True)
+    assert (answer.status_code, "Limit reached: 1 symbols on this server." in answer.text) == (503, True)
+    assert f"try again in {answer.headers['Retry-After']} s." in answer.text
 
 
 def test_exports_have_few_places_and_give_them_back(setting: Setting) -> None:
@@ -257,7 +272,7 @@ def test_exports_have_few_places_and_give_them_back(setting: Setting) -> None:
     assert setting.counts == (1, 2, 1)
     refused = get(99)
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "3")
-    assert f"too many exports are open: all {MOST_EXPORTS} places" in refused.text
+    assert f"Limit reached: {MOST_EXPORTS} exports at a time on this server." in refused.text
     for answer in seconds:
         answer.close()
     assert setting.counts == (1, 1, 1)
@@ -270,12 +285,12 @@ def test_exports_have_few_places_and_give_them_back(setting: Setting) -> None:
 
 
 def test_one_client_runs_a_quarter_of_the_exports(setting: Setting) -> None:
-    """The next one of its address is refused with the address and the limit."""
+    """The next one of its address is refused with the limit."""
     client = client_of(setting)
     held = [client.get(URL, query_string=QUERY) for _ in range(MOST_EXPORTS // 4)]
     refused = client.get(URL, query_string=QUERY)
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "3")
-    assert f"from your address (127.0.0.1): it has all {len(held)} places" in refused.text
+    assert f"Limit reached: {len(held)} exports at a time per client." in refused.text
     for answer in held:
         answer.close()
     assert client.get(URL, query_string=QUERY).status_code == 200

@@ -48,7 +48,7 @@ def test_a_foreign_name_gets_no_page(app: Served, path: str) -> None:
     """403 with the name and what to do, whatever the path, also where there is none."""
     answer = get(app, path, f"{FOREIGN}:8050")
     assert answer.status_code == 403
-    assert f"no name '{FOREIGN}:8050'" in answer.text
+    assert f"does not answer to '{FOREIGN}:8050'" in answer.text
     assert "ORDERFLOW_ALLOWED_HOSTS" in answer.text
 
 

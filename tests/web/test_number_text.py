@@ -3,7 +3,16 @@ from fractions import Fraction
 
 import pytest
 
-from orderflow_dash.web.number_text import age, axis_texts, clock, day_clock, grouped, rounded, signed
+from orderflow_dash.web.number_text import (
+    age,
+    axis_margin,
+    axis_texts,
+    clock,
+    day_clock,
+    grouped,
+    rounded,
+    signed,
+)
 
 from .conftest import NOON
 
@@ -94,3 +103,10 @@ def test_an_age_is_short(ms: int, expected: str) -> None:
 def test_a_fraction_is_rounded_exactly(value, decimals, text) -> None:
     """To so many decimals, halves up, whatever its size."""
     assert rounded(value, decimals) == text
+
+
+def test_an_axis_has_room_for_its_longest_text() -> None:
+    """Short texts keep the usual margin."""
+    assert axis_margin(["0", "1.5k"], 54) == 54
+    assert axis_margin([], 54) == 54
+    assert axis_margin(["0", "−0.0000001"], 54) > 54

@@ -6,6 +6,7 @@ import gzip
 import re
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from orderflow_dash.web.profile_chart import ProfileTexts
 from tests.conftest import UNREACHABLE, Served, wait_until
 
 WANTED = {"exchange": "demo", "symbol": "BTCUSDT", "tf": "1m", "step": "0.5"}
+TICK = "0.1"
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +35,15 @@ def post(app: Served, body: object) -> httpx.Response:
     return httpx.post(f"{app.url}/api/panels", json=body, trust_env=False, timeout=20)
 
 
-def panel(view: object = WANTED, holder: str = "tab", cursor: object = None, profile: object = None) -> dict:
+def panel(
+    view: object = WANTED,
+    holder: str = "tab",
+    cursor: object = None,
+    profile: object = None,
+    tick: object = TICK,
+) -> dict:
     """What a page says of one panel."""
-    return {"id": holder, "view": view, "cursor": cursor, "profile": profile}
+    return {"id": holder, "view": view, "cursor": cursor, "profile": profile, "tick": tick}
 
 
 def asked(app: Served, view: object = WANTED, theme: str = "dark", **shown: Any) -> dict[str, Any]:
@@ -75,6 +83,43 @@ def test_another_theme_view_or_option_is_built_anew(trading: Served) -> None:
     assert "content" in asked(trading, {**WANTED, "tf": "5m"}, **shown)
     for option in ({"profile": "24h"}, {"va": "1"}, {"palette": "blue-orange"}):
         assert "profile" in asked(trading, {**WANTED, **option}, **shown)
+
+
+@pytest.mark.parametrize("tick", ["0.01", "1", ["0.1"]])
+def test_the_step_menu_of_another_tick_is_replaced(trading: Served, tick: object) -> None:
+    """Steps of the venue's tick come with the next answer, the chosen one among them; then no more."""
+    told = asked(trading, {**WANTED, "step": "0.7"}, tick=tick)
+    values = [option["value"] for option in told["steps"]["options"]]
+    assert values[0] == told["steps"]["tick"] == TICK
+    assert "0.7" in values
+    assert [Decimal(value) % Decimal(TICK) for value in values] == [0] * len(values)
+    assert "steps" not in asked(trading, tick=told["steps"]["tick"])
+
+
+def test_a_step_that_no_longer_fits_comes_with_those_that_do(trading: Served) -> None:
+    """The tick became coarser: the panel is disconnected, and its menu has what may be chosen."""
+    told = asked(trading, {**WANTED, "step": "0.05"}, tick="0.01")
+    assert told["status"]["state"] == "disconnected"
+    assert told["steps"]["tick"] == TICK
+    assert {"label": "0.5 auto", "value": "0.5"} in told["steps"]["options"]
+
+
+def test_a_page_without_a_tick_gets_no_step_menu(trading: Served) -> None:
+    """It was loaded from an older version of the app."""
+    assert "steps" not in asked(trading, tick=None)
+
+
+@pytest.mark.parametrize(
+    ("units", "step", "unit"),
+    [("quote", "0.5", "≈ in USDT"), ("quote", TICK, "in USDT"), ("base", "5", "in BTC")],
+)
+def test_the_chart_says_where_quote_volumes_are_not_exact(
+    trading: Served, units: str, step: str, unit: str
+) -> None:
+    """A row of several ticks is multiplied by one price; the table takes each trade at its own."""
+    texts = asked(trading, {**WANTED, "units": units, "step": step})["content"]["texts"]
+    assert texts["chart_unit"] == unit
+    assert "≈" not in texts["unit"]
 
 
 def test_options_are_used_where_they_are_accepted(trading: Served) -> None:
