@@ -32,9 +32,7 @@ from orderflow_dash.wire import Encoder
 
 START = 1_790_000_100_000  # a full five minutes
 NUMBERS = itertools.count()
-UNITS = st.sampled_from(["1", "0.5", "0.1", "0.05", "0.02", "0.01", "0.001", "0.0025", "0.0001"]).map(
-    Decimal
-)
+UNITS = st.sampled_from(["1", "0.5", "0.1", "0.05", "0.02", "0.01", "0.001", "0.0025", "0.0001"]).map(Decimal)
 BAD = st.sampled_from(
     ["", "x", "0." + "0" * 17 + "1", "-1", "0", "1e-3", "1." + "0" * 18 + "1", "9" * 18, "1" * 30, "NaN"]
 )
