@@ -109,10 +109,14 @@ class SeriesStream:
     ) -> None:
         self.instrument = instrument
         self.lock = threading.Lock()
-        self.shelf = Shelf()  # hours that memory does not hold, under the same lock
-        self.series = Series(
-            window, on_evict=self.shelf.take_over, grid=instrument.grid, on_refine=self._refined
-        )
+        self.shelf = shelf = Shelf()  # hours that memory does not hold, under the same lock
+
+        def refined(scale: Scale) -> None:  # not a method: the series would keep its stream alive
+            shelf.refine(scale)
+            if on_refine is not None:
+                on_refine()
+
+        self.series = Series(window, on_evict=shelf.take_over, grid=instrument.grid, on_refine=refined)
         self.book = MinuteBook(instrument, self.lock, self.series)
         self.views: dict[tuple[Timeframe, Decimal], View] = {}
         self.references = 0
@@ -138,11 +142,6 @@ class SeriesStream:
             self._trades.subscribe(self.instrument.symbol, self, known)
             self.begun = True
             return True
-
-    def _refined(self, scale: Scale) -> None:
-        self.shelf.refine(scale)
-        if self._on_refine is not None:
-            self._on_refine()
 
     def finest(self, grid: Grid) -> Grid:
         """The series' grid, once another one fits it too. OverflowError where that is too fine."""

@@ -12,6 +12,7 @@ import orjson
 
 from ..market import Instrument
 from .protocol import (
+    AHEAD_MS,
     AheadOfClock,
     Event,
     ExactUnits,
@@ -57,6 +58,7 @@ _decode_print = msgspec.json.Decoder(_Print).decode
 
 _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
 _OLDEST_MS = 3_600_000  # a row that is older is no live trade
+_CLOCK_ERROR_MS = 1_000  # more than the venue's clock is off
 
 
 _Lost = Sequence[tuple[int, str]]
@@ -64,8 +66,11 @@ _CUT_TRADES = re.compile(rb'\s*\{\s*"topic"\s*:\s*"publicTrade\.([^"\\]{1,64})"'
 
 
 def _time_of(time: int, now: int) -> int:
-    """When a row that cannot be counted was traded: its own time (ms) where that can be true, else now."""
-    return time if now - _OLDEST_MS < time <= now else now
+    """When a row that cannot be counted was traded: its own time (ms) where that can be true.
+
+    Else no later than now, give or take what is not known of the venue's clock.
+    """
+    return time if now - _OLDEST_MS < time <= now + AHEAD_MS else now + _CLOCK_ERROR_MS
 
 
 def _uid_of(row: msgspec.Raw) -> str:
@@ -79,7 +84,7 @@ def _uid_of(row: msgspec.Raw) -> str:
 
 
 def _lost_frame(symbol: str, now: int) -> TradeBatch:
-    return TradeBatch(symbol, [], [], malformed=1, lost=[(now, "")])
+    return TradeBatch(symbol, [], [], malformed=1, lost=[(now + _CLOCK_ERROR_MS, "")])
 
 
 class BybitProtocol:
@@ -144,7 +149,7 @@ class BybitProtocol:
             except AheadOfClock as error:
                 batch.ahead = max(batch.ahead, error.time)
                 batch.malformed += 1
-                batch.lost = (*batch.lost, (now, item.i))
+                batch.lost = (*batch.lost, (now + _CLOCK_ERROR_MS, item.i))
                 continue
             except FrameError:
                 batch.malformed += 1
@@ -188,7 +193,7 @@ class BybitProtocol:
             try:
                 prints.append(_decode_print(row))
             except _UNREADABLE:
-                lost.append((now, _uid_of(row)))
+                lost.append((now + _CLOCK_ERROR_MS, _uid_of(row)))
         return self._trades(topic, prints, now, lost)
 
     def _request(self, operation: str, topics: Sequence[str]) -> str:

@@ -297,6 +297,8 @@ class UniqueIds:
         self._last_uid: str | None = None
         self._outdated = _Outdated()
         self._suspect = False
+        self._doubt: Hole | None = None  # until the next trade: a row came whose time cannot be true
+        self._doubt_anchor: str | None = None
         self._awaited: dict[str, Hole] = {}  # by id, of rows that could not be counted when they came
 
     def receive(self, batch: TradeBatch) -> None:
@@ -305,22 +307,24 @@ class UniqueIds:
         self.repeats += len(batch.trades) - len(fresh)
         possible = [trade for trade in fresh if trade[0] >= self._last_time - _LATEST_MS]
         grid = batch.grid
+        is_doubtful = len(possible) < len(fresh)
         if fresh and not possible:
             self.impossible += len(fresh)
-            self._sink.on_hole(Hole(before, before, None, anchor=anchor))  # it may be whole in recent trades
             is_wrong = self._outdated.hold(fresh, grid)
             # So many of them: the newest trade had a wrong time.
             fresh, grid = (self._outdated.trades, self._outdated.grid) if is_wrong else ([], grid)
             self.impossible -= len(fresh)
             self._last_time = fresh[0][0] if fresh else self._last_time
         else:
-            if len(possible) < len(fresh):
-                self._sink.on_hole(Hole(before, before, None, anchor=anchor))
             self.impossible += len(fresh) - len(possible)
             fresh = possible
         if fresh:
             self._outdated.clear()
             self._pass_on(fresh, grid)
+        if is_doubtful and self._doubt is None:  # its time is wrong, so its minute is not known
+            self._doubt = Hole(before, before, None)
+            self._doubt_anchor = anchor
+            self._sink.on_hole(self._doubt)
         if self._awaited:
             for uid in self._awaited.keys() & set(batch.uids or ()):
                 self.close(self._awaited.pop(uid))
@@ -335,11 +339,14 @@ class UniqueIds:
         self._sink.on_hole(hole)
 
     def _pass_on(self, fresh: list[Trade], grid: Grid | None) -> None:
-        if self._suspect:
+        doubt, self._doubt = self._doubt, None
+        if self._suspect or doubt is not None:
             self._suspect = False
-            first = fresh[0][0]
-            earlier, later = sorted((self._last_time, first))
-            self._sink.on_hole(Hole(earlier, later, None, anchor=self._last_uid))
+            after, anchor = (doubt.after, self._doubt_anchor) if doubt else (self._last_time, self._last_uid)
+            earlier, later = sorted((after, fresh[0][0]))
+            self._sink.on_hole(Hole(earlier, later, None, anchor=anchor))
+        if doubt is not None:  # the wider hole has its mark now
+            self.close(doubt)
         self._last_time = max(self._last_time, max(trade[0] for trade in fresh))
         self._last_uid = self._order[-1]
         self._sink.on_trades(fresh, grid)

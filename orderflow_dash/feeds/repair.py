@@ -252,7 +252,7 @@ class BybitRepair:
             self._fill(job.stream, job.hole, _after(batch, anchor))
         elif batch.trades and batch.trades[0][0] > job.hole.after:
             self._resume(job.stream, job.hole, batch)
-        else:
+        elif anchor is not None:
             log.info("%s: the recent trades do not have the last known one", instrument.symbol)
         return True
 

@@ -84,7 +84,12 @@ def test_pause_play_and_speed_are_a_click_away(page: Page, replayed: Served) -> 
     page.wait(lambda: page.texts(f"{bar} .replay-speeds .active") == ["max"])
     page.click(f"{bar} .replay-play")
     page.wait(lambda: page.text(f"{bar} .replay-note") == "ended")
-    page.wait(lambda: [row[0] for row in page.footprint()][:1] == ["00:07"])
+    # The file is damaged at its end, so what its last minute lacks is not known.
+    page.wait(
+        lambda: (
+            [row[0] for row in page.footprint()][:1] == ["00:07 \N{WARNING SIGN}\N{VARIATION SELECTOR-15}"]
+        )
+    )
 
 
 def test_the_slider_seeks_and_the_panel_begins_anew(page: Page, replayed: Served) -> None:

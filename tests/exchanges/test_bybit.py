@@ -82,7 +82,7 @@ def test_rows_ahead_of_the_clock_are_refused_and_their_latest_time_is_told(ts):
     rows = [print_row(i="1"), print_row(i="2", T=NOW + 23 * hour), print_row(i="3", T=NOW + hour)]
     batch = read(public_trade(*rows, ts=ts))
     assert (batch.trades, batch.uids, batch.malformed, batch.ahead) == ([GOOD], ["1"], 2, NOW + 23 * hour)
-    assert batch.lost == ((NOW, "2"), (NOW, "3"))
+    assert batch.lost == ((NOW + 1_000, "2"), (NOW + 1_000, "3"))
 
 
 @pytest.mark.parametrize(("field", "value"), BAD_ROWS)
@@ -94,14 +94,14 @@ def test_one_bad_row_costs_only_itself(field, value):
     batch = read(public_trade(*rows))
     assert (batch.trades, batch.uids, batch.malformed) == ([GOOD] * 3, ["1", "2", "4"], 1)
     assert len(batch.lost) == 1
-    assert NOW - 3_600_000 < batch.lost[0][0] <= NOW
+    assert NOW - 3_600_000 < batch.lost[0][0] <= NOW + 1_000
 
 
 @pytest.mark.parametrize("row", [None, 1, "x", [], {}, [[]]])
 def test_a_row_that_is_no_object_costs_only_itself(row):
     """Foreign values among the rows are counted."""
     batch = read(public_trade(row, print_row()))
-    assert batch == TradeBatch("BTCUSDT", [GOOD], [UID], malformed=1, grid=GRID, lost=[(NOW, "")])
+    assert batch == TradeBatch("BTCUSDT", [GOOD], [UID], malformed=1, grid=GRID, lost=[(NOW + 1_000, "")])
 
 
 def test_an_unlisted_symbol_counts_as_malformed():
@@ -131,7 +131,7 @@ def test_rows_off_the_tick_or_lot_refine_the_grid_of_the_frame():
 )  # fmt: skip
 def test_a_trade_frame_that_cannot_be_read_is_lost_and_says_of_which_symbol(frame):
     """No id of this venue would show it."""
-    assert read(frame) == TradeBatch("BTCUSDT", [], [], malformed=1, lost=[(NOW, "")])
+    assert read(frame) == TradeBatch("BTCUSDT", [], [], malformed=1, lost=[(NOW + 1_000, "")])
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,10 @@ class Notes:
         self.trades += trades
         self.said.append("trades")
 
+    def on_fetched(self, trades: list[Trade], grid: Grid | None) -> None:
+        self.trades += trades
+        self.said.append("fetched")
+
     def on_hole(self, hole: Hole) -> None:
         assert hole.after <= hole.before
         self.open.append(hole)
@@ -240,6 +244,21 @@ def test_old_unique_ids_that_come_now_and_then_prove_nothing():
         ids.receive(uids(f"new{number}"))
         ids.receive(uids(*(f"old{number}-{row}" for row in range(10)), at=-LATER))
     assert (len(notes.trades), ids.impossible) == (10, 100)
+
+
+def test_a_row_of_the_past_is_a_doubt_at_once_and_a_hole_with_the_next_trade():
+    """Its minute is not known: until the next trade the newest one is marked, then all between them."""
+    notes = Notes()
+    ids = UniqueIds(notes)
+    ids.receive(uids("a"))
+    ids.receive(uids("old", at=-LATER))
+    assert [(hole.after, hole.before) for hole in notes.open] == [(T0, T0)]
+    ids.receive(uids("older", at=-LATER))
+    ids.receive(uids("b", at=500))
+    assert [(hole.after, hole.before, hole.anchor) for hole in notes.open] == [(T0, T0 + 500, "a")]
+    ids.receive(uids("c", at=600))
+    assert len(notes.open) == 1
+    assert ids.fill(uids("old", at=300)) == 1  # the recent trades have it with its true time
 
 
 def test_a_unique_id_with_a_newer_time_is_another_trade():
