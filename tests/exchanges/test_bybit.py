@@ -97,6 +97,12 @@ def test_one_bad_row_costs_only_itself(field, value):
     assert NOW - 3_600_000 < batch.lost[0][0] <= NOW + 1_000
 
 
+@pytest.mark.parametrize("ahead", [0, 7, 5_000])
+def test_a_lost_row_has_its_own_time_where_the_clock_is_behind(ahead):
+    """The recent trades have it at that time; a hole that ends earlier would close without it."""
+    assert read(public_trade(print_row(p="x", T=NOW + ahead))).lost == ((NOW + ahead, UID),)
+
+
 @pytest.mark.parametrize("row", [None, 1, "x", [], {}, [[]]])
 def test_a_row_that_is_no_object_costs_only_itself(row):
     """Foreign values among the rows are counted."""
