@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from ..exchanges.protocol import AHEAD_MS
 from .rest import RestError
 
-_KEPT: Final = 10  # answers; of those that agree with the newest the quickest tells most
+_KEPT: Final = 10  # answers; of those that agree with the newest the quickest is the most exact
 _OLD_S: Final = 900.0
 _DRIFT: Final = 0.001  # two clocks part by less than this share of the time between two answers
 _RUN: Final = 5  # trade times in a row that must agree
@@ -27,7 +27,7 @@ _RUN_PAUSE_S: Final = 10.0  # and none further apart
 _EARLY_MS: Final = 1_000
 _ASK_AGAIN_S: Final = 5.0  # after an answer that did not confirm a trade's time
 _TRUSTED_S: Final = 10.0  # an estimate by trades stands against the venue's answers while trades confirm it
-_TOLD_S: Final = 60.0  # a refused time is told as a cause for so long
+_TOLD_S: Final = 60.0  # a refused time is named as a cause for so long
 _FAR_MS: Final = 600_000  # clocks this far apart are named
 
 

@@ -36,9 +36,9 @@ class Hole:
     """Trades that are missing between two that arrived.
 
     ``after`` and ``before`` are the trade times (ms) of those two. ``missing`` are the id ranges
-    (first, last) still to come; None where the venue's ids tell nothing, and then ``anchor`` is the id
+    (first, last) still to come; None where the venue's ids have no order, and then ``anchor`` is the id
     of the trade before. ``whole_from`` (ms) is set where it is the time before a stream's first trade:
-    once it is filled, everything from there on is known. ``resumed`` tells that everything before
+    once it is filled, everything from there on is known. ``resumed``: everything before
     ``after`` was known when the stream began.
     """
 
@@ -170,7 +170,7 @@ class ContiguousIds:
         self._holes: list[Hole] = []
 
     def receive(self, batch: TradeBatch) -> None:
-        """Pass on what is new; tell of holes that open and close."""
+        """Pass on what is new; report holes that open and close."""
         trades = batch.trades
         if len(trades) == 1:
             time, order, _, quantity = trades[0]
@@ -220,7 +220,7 @@ class ContiguousIds:
         return filled
 
     def close(self, hole: Hole) -> None:
-        """Tell it, once."""
+        """Report it as filled, once."""
         if hole in self._holes:
             self._holes.remove(hole)
             hole.is_closed = True

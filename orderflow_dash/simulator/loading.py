@@ -23,7 +23,7 @@ from .dayfile import DayFormat, day_format
 from .reel import Finding, Reel
 from .unpacking import NoFile, Opened, opened, printable
 
-_HEAD = 1 << 16  # bytes that tell the format
+_HEAD = 1 << 16  # bytes that show the format
 _MOST_LEADING = 20  # bad lines before the first good one
 _NOTED = 10  # rows of a file that notes name one by one
 _GONE = (FileNotFoundError, PermissionError, IsADirectoryError)
