@@ -108,27 +108,28 @@ CORRUPTED = (
 def test_the_corrupted_recording_is_refused_in_words(
     recorded_data: Path, tmp_path: Path, command: str
 ) -> None:
-    """A price of -1: each command names file, line and cause in one line, without a traceback."""
+    """A price of -1: each command names file, line and cause; only the terminal and the log show the folder."""
     path = (recorded_data / CORRUPTED).resolve()
-    reason = f"{path}, line 2: not a plain decimal number: '-1'"
+    cause = "line 2: not a plain decimal number: '-1'"
+    logged, reason = f"{path}, {cause}", f"{path.name}, {cause}"
     program = [sys.executable, "-m", "orderflow_dash", command, "--port", "0", str(path)]
     if command == "exchange":
         done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=30)
-        assert (done.returncode, done.stderr) == (1, f"Error: {reason}\n")
+        assert (done.returncode, done.stderr) == (1, f"Error: {logged}\n")
         return
     with running(program, tmp_path / "log") as server:  # the page is up, and says why it is empty
 
-        def told(path: str) -> Any:
+        def fetched(path: str) -> Any:
             return httpx.get(f"{server.url}/{path}", trust_env=False).json()
 
-        wait_until(lambda: told("api/replay")["phase"] == "failed", 20)
-        (file,) = told("api/replay")["files"]
+        wait_until(lambda: fetched("api/replay")["phase"] == "failed", 20)
+        (file,) = fetched("api/replay")["files"]
         assert (file["error"], file["rows"]) == (reason, 0)
-        wait_until(lambda: told("health")["feeds"]["binance"]["detail"] == reason, 20)
+        wait_until(lambda: fetched("health")["feeds"]["binance"]["detail"] == reason, 20)
         root = server.url.replace("http", "ws")
         with connect(f"{root}/ws/orderflow?symbol=TRXUSDT", proxy=None) as socket:
             assert reason in json.loads(socket.recv(timeout=10))["message"]
-    assert server.output.count(f'level=error logger=orderflow_dash.replay msg="{reason}"') == 1
+    assert server.output.count(f'level=error logger=orderflow_dash.replay msg="{logged}"') == 1
     assert "Traceback" not in server.output
 
 
