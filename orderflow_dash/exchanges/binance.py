@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import Annotated, ClassVar, cast
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -32,7 +32,7 @@ from .protocol import (
 
 _Id = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
 _COUNTED_PRINTS = ("MARKET", "RPI")  # a kline's volume; q of an aggTrade includes RPI fills
-_USD_M = 1  # st; the array streams mix in COIN-M (2)
+_USD_M: Literal[1] = 1  # st; the venue mixes in COIN-M (2)
 
 
 class _AggTrade(msgspec.Struct, gc=False, tag_field="e", tag="aggTrade"):
@@ -42,7 +42,7 @@ class _AggTrade(msgspec.Struct, gc=False, tag_field="e", tag="aggTrade"):
     q: str
     T: int
     m: bool
-    st: int = _USD_M
+    st: Literal[1] = _USD_M
 
 
 class _Fill(msgspec.Struct, gc=False, tag_field="e", tag="trade"):
@@ -52,26 +52,34 @@ class _Fill(msgspec.Struct, gc=False, tag_field="e", tag="trade"):
     q: str
     T: int
     m: bool
-    st: int = _USD_M
+    st: Literal[1] = _USD_M
     X: str = "MARKET"
 
 
-class _Combined(msgspec.Struct, gc=False):
-    data: _AggTrade | _Fill
+class _CombinedAggTrade(msgspec.Struct, gc=False):
+    data: _AggTrade
 
 
-_decode_combined = msgspec.json.Decoder(_Combined).decode
+class _CombinedFill(msgspec.Struct, gc=False):
+    data: _Fill
+
+
+_decode_agg_trade = msgspec.json.Decoder(_CombinedAggTrade).decode
+_decode_fill = msgspec.json.Decoder(_CombinedFill).decode
 _decode_raw = msgspec.json.Decoder(_AggTrade | _Fill).decode
 
 _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
 
 
-def _raw_trade(frame: str | bytes) -> _AggTrade | _Fill | None:
-    """A trade outside the combined wrapper; None for anything else."""
+def _other_trade(frame: str | bytes) -> _AggTrade | _Fill | None:
+    """A single fill, or a trade outside the combined wrapper; None for anything else."""
     try:
         trade: _AggTrade | _Fill = _decode_raw(frame)
     except _UNREADABLE:
-        return None
+        try:
+            trade = _decode_fill(frame).data
+        except _UNREADABLE:
+            return None
     return trade
 
 
@@ -129,17 +137,15 @@ class BinanceProtocol:
     def receive(self, frame: str | bytes, now: int) -> Event | None:
         """Trades at full speed; anything else the slow way."""
         try:
-            trade = _decode_combined(frame).data
+            trade = _decode_agg_trade(frame).data
         except _UNREADABLE:
-            raw = _raw_trade(frame)
-            if raw is None:
+            other = _other_trade(frame)
+            if other is None:
                 return self._receive_other(frame)
-            trade = raw
-        if type(trade) is not _AggTrade:
-            return self._fill(cast(_Fill, trade), now)
+            if isinstance(other, _Fill):
+                return self._fill(other, now)
+            trade = other
         # Flat on purpose: this runs once per trade of a whole venue.
-        if trade.st != _USD_M:
-            return None
         symbol, time = trade.s, trade.T
         try:
             prices, quantities, grid = self._known[symbol]
@@ -159,8 +165,6 @@ class BinanceProtocol:
     def _fill(self, trade: _Fill, now: int) -> Event | None:
         """One fill of ``@trade``, for a server that has no aggregates. Their ids differ: never mix them."""
         symbol = trade.s
-        if trade.st != _USD_M:
-            return None
         if symbol in self._aggregates.known:
             raise FrameError(f"{symbol}: a single fill beside aggregates")
         time = checked_time(trade.T, now)
@@ -194,11 +198,13 @@ class BinanceProtocol:
         kind = event.get("e")
         if kind == "serverShutdown":
             return ReconnectAsked("the venue is shutting this server down")
+        market = event.get("st", _USD_M)
+        if isinstance(market, int) and market != _USD_M:
+            return None
         if kind in ("aggTrade", "trade"):
             raise FrameError(f"a malformed {kind}")
         if kind == "contractInfo":
-            is_ours = event.get("st", _USD_M) == _USD_M
-            return ListingChanged(str(event.get("s", ""))[:40]) if is_ours else None
+            return ListingChanged(str(event.get("s", ""))[:40])
         return self._rows([event])
 
     @staticmethod

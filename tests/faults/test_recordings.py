@@ -108,7 +108,7 @@ CORRUPTED = (
 def test_the_corrupted_recording_is_refused_in_words(
     recorded_data: Path, tmp_path: Path, command: str
 ) -> None:
-    """A price of -1: each command names file, line and cause; only the terminal and the log show the folder."""
+    """A price of -1: each command names file, line and cause; the page leaves out the folder."""
     path = (recorded_data / CORRUPTED).resolve()
     cause = "line 2: not a plain decimal number: '-1'"
     logged, reason = f"{path}, {cause}", f"{path.name}, {cause}"
