@@ -20,4 +20,4 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
 app = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=4); \
 app.request('GET', os.environ.get('ORDERFLOW_PREFIX', '').rstrip('/') + '/health'); \
 sys.exit(app.getresponse().status != 200)"]
-CMD ["gunicorn", "-c", "python:orderflow_dash.gunicorn_config", "orderflow_dash.wsgi:server"]
+CMD ["gunicorn", "-c", "python:orderflow_dash.server.gunicorn_config", "orderflow_dash.wsgi:server"]

@@ -12,9 +12,9 @@ from decimal import Decimal
 from benchmarks import baseline, lateness, replay, store, tape
 from benchmarks.idle import idle_mb
 from benchmarks.timing import best, measure, median
-from orderflow_dash.exchanges.binance import BinanceProtocol
+from orderflow_dash.exchanges.binance.stream import BinanceProtocol
 from orderflow_dash.exchanges.protocol import TradeBatch
-from orderflow_dash.feeds.continuity import ContiguousIds, Hole
+from orderflow_dash.feeds.sequencing import ContiguousIds, Hole
 from orderflow_dash.footprint.candle import CandleBuilder
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import Grid, Timeframe, Trade

@@ -1,5 +1,5 @@
 """``python -m orderflow_dash`` is ``orderflow-dash``."""
 
-from .cli import main
+from orderflow_dash.cli import main
 
 main()

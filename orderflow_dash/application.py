@@ -10,36 +10,36 @@ from functools import partial
 
 from flask import Flask
 
-from . import __version__
-from .client_places import part_of
-from .exchanges.binance import BinanceProtocol, market_stream_url
-from .exchanges.bybit import BybitProtocol
-from .feeds.backoff import Backoff
-from .feeds.board import TickerBoard
-from .feeds.clock import VenueClock
-from .feeds.connection import ConnectionPolicy
-from .feeds.continuity import ContiguousIds, UniqueIds
-from .feeds.days import DayLines
-from .feeds.directory import Directory
-from .feeds.feed import Feed
-from .feeds.klines import BinanceKlines, BybitKlines
-from .feeds.listing import BinanceListing, BybitListing, VenueListing
-from .feeds.reconcile import SETTLE_S, ReconcilePolicy, Reconciler
-from .feeds.repair import BinanceRepair, BybitRepair, Repairer, RepairMethod
-from .feeds.rest import RestClient
-from .history import History
-from .hub import Hub, VenueLink
-from .logs import fields
-from .market import MINUTE_MS, Instrument, Venue
-from .replay import Replay, replay_files
-from .replay_past import ALL_HISTORY_MS, RecordedHistory, RecordedRepair
-from .settings import Settings
-from .simulator import SimulatedExchange, SyntheticMarket
-from .store.null import OFF, history_place, open_history
-from .store.retention import Retention
-from .watch_places import WatchLimits
-from .web import create_server
-from .web.open_sockets import open_sockets
+from orderflow_dash import __version__
+from orderflow_dash.exchanges.binance.stream import BinanceProtocol, market_stream_url
+from orderflow_dash.exchanges.bybit.stream import BybitProtocol
+from orderflow_dash.feeds.backfill import BinanceRepair, BybitRepair, Repairer, RepairMethod
+from orderflow_dash.feeds.clock import VenueClock
+from orderflow_dash.feeds.connection import ConnectionPolicy
+from orderflow_dash.feeds.feed import Feed
+from orderflow_dash.feeds.klines import BinanceKlines, BybitKlines
+from orderflow_dash.feeds.listing_sources import BinanceListing, BybitListing, VenueListing
+from orderflow_dash.feeds.listings import Directory
+from orderflow_dash.feeds.reconcile import SETTLE_S, ReconcilePolicy, Reconciler
+from orderflow_dash.feeds.rest import RestClient
+from orderflow_dash.feeds.sequencing import ContiguousIds, UniqueIds
+from orderflow_dash.feeds.sparklines import DayLines
+from orderflow_dash.feeds.tickers import TickerBoard
+from orderflow_dash.live.history import History
+from orderflow_dash.live.hub import Hub, VenueLink
+from orderflow_dash.live.watch_limits import WatchLimits
+from orderflow_dash.market import MINUTE_MS, Instrument, Venue
+from orderflow_dash.replay.played import ALL_HISTORY_MS, RecordedHistory, RecordedRepair
+from orderflow_dash.replay.replay import Replay, replay_files
+from orderflow_dash.runtime.backoff import Backoff
+from orderflow_dash.runtime.client_limits import part_of
+from orderflow_dash.runtime.logs import fields
+from orderflow_dash.settings import Settings
+from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
+from orderflow_dash.store.null import OFF, history_place, open_history
+from orderflow_dash.store.retention import Retention
+from orderflow_dash.web import create_server
+from orderflow_dash.web.api.open_sockets import open_sockets
 
 log = logging.getLogger(__name__)
 

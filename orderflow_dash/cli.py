@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from . import __version__
-from .access.embed_token import LONGEST_MINUTES, EmbedTokens
-from .market import Venue
-from .settings import Settings, SettingsError, load_settings
+from orderflow_dash import __version__
+from orderflow_dash.access.embed_token import LONGEST_MINUTES, EmbedTokens
+from orderflow_dash.market import Venue
+from orderflow_dash.settings import Settings, SettingsError, load_settings
 
 _SHORT_PASSWORD = 12
 
@@ -39,7 +39,7 @@ def _serve(host: str, port: int | None) -> None:
     if port is not None:
         os.environ["PORT"] = str(port)
     settings = _settings()
-    from .serving import run_server
+    from orderflow_dash.server.run import run_server
 
     run_server(f"{host}:{settings.port}")
 
@@ -64,7 +64,7 @@ def _settings() -> Settings:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 def replay(host: str, port: int | None, speed: float, files: tuple[Path, ...]) -> None:
     """Serve the app on recorded trades: FILES are day files of Binance or Bybit, or captures."""
-    from .simulator import DamagedFile, probe
+    from orderflow_dash.simulator import DamagedFile, probe
 
     for file in files:
         try:
@@ -88,7 +88,7 @@ def replay(host: str, port: int | None, speed: float, files: tuple[Path, ...]) -
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def exchange(host: str, port: int, speed: float, files: tuple[Path, ...]) -> None:
     """Run the simulated exchange alone; with FILES it serves recorded trades."""
-    from .simulator import run_exchange
+    from orderflow_dash.simulator import run_exchange
 
     try:
         run_exchange(host, port, speed, files)
@@ -103,8 +103,8 @@ def hash_password(name: str | None) -> None:
 
     The password is asked for; where there is no terminal it is the first line of standard input.
     """
-    from .access.logins import hash_password as hashed
-    from .access.users import written_entry
+    from orderflow_dash.access.logins import hash_password as hashed
+    from orderflow_dash.access.users import written_entry
 
     if sys.stdin.isatty():
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)

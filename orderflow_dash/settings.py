@@ -13,16 +13,16 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
 
-from .access.hosts import check_allowed_hosts
-from .access.setting_checks import (
+from orderflow_dash.access.hosts import check_allowed_hosts
+from orderflow_dash.access.setting_checks import (
     check_allowed_origins,
     check_secret_key,
     check_trusted_proxies,
     check_user_header,
     check_users,
 )
-from .limit_settings import LimitSettings
-from .redaction import redact
+from orderflow_dash.limit_settings import LimitSettings
+from orderflow_dash.runtime.redaction import redact
 
 
 class SettingsError(Exception):
@@ -52,7 +52,7 @@ HttpUrl = Annotated[str, _url("https", "http")]
 def _database_url(value: str) -> str:
     if value and value != "off":
         # Only then: gunicorn's watching process reads the settings and has no use for a database.
-        from .store.database import parse_url
+        from orderflow_dash.store.database import parse_url
 
         parse_url(value)
     return value

@@ -11,8 +11,8 @@ from typing import Final, Literal, TypedDict
 
 import orjson
 
-from .footprint.candle import Candle
-from .market import Grid, Instrument, State, Timeframe, Venue
+from orderflow_dash.footprint.candle import Candle
+from orderflow_dash.market import Grid, Instrument, State, Timeframe, Venue
 
 _VERIFIED: Final = {True: "true", False: "false", None: "null"}
 

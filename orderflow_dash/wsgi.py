@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .application import Application
-from .settings import load_settings
+from orderflow_dash.application import Application
+from orderflow_dash.settings import load_settings
 
 application = Application(load_settings())
 application.start()

@@ -19,7 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 from werkzeug.serving import make_server
 
 from orderflow_dash.application import Application
-from orderflow_dash.hub import Hub
+from orderflow_dash.live.hub import Hub
 from orderflow_dash.settings import load_settings
 from orderflow_dash.simulator import SimulatedExchange
 

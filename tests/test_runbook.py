@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from orderflow_dash.runtime.threads import SupervisedThread
 from orderflow_dash.settings import Settings
-from orderflow_dash.supervised import SupervisedThread
 from tests.conftest import UNREACHABLE, Served, wait_until
 
 ROOT = Path(__file__).parents[1]

@@ -15,9 +15,8 @@ from orderflow_dash.access.logins import Logins
 from orderflow_dash.access.users import parse_users
 from orderflow_dash.cli import main
 from orderflow_dash.market import Venue
-
-from .conftest import wait_until
-from .test_commands import procfile_command, running
+from tests.conftest import wait_until
+from tests.test_commands import procfile_command, running
 
 KEY = "a-key-for-tests-and-nothing-else"
 SERVE = [sys.executable, "-m", "orderflow_dash", "serve", "--port", "0"]

@@ -51,7 +51,7 @@
   }
 
   /* The short form of money and volumes, the only one of the page: three significant digits with k, M, B or T, no
-     space, and never more decimals than the figure has. web/number_text.py has the whole rule. */
+     space, and never more decimals than the figure has. web/text.py has the whole rule. */
   function compact(value, decimals) {
     if (!Number.isFinite(value)) return NOTHING;
     const size = Math.abs(value);

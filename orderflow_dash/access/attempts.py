@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from .client import client_of
+from orderflow_dash.access.client import client_of
 
 WINDOW_S: Final = 300.0
 MOST_OF_ONE: Final = 10

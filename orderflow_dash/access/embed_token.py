@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from ..market import Venue
+from orderflow_dash.market import Venue
 
 LONGEST_MINUTES: Final = 7 * 24 * 60
 MOST_SYMBOLS: Final = 20

@@ -14,7 +14,7 @@ import socket
 from typing import Final
 from urllib.parse import urlsplit
 
-from .origins import OPAQUE
+from orderflow_dash.access.origins import OPAQUE
 
 _NAME: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 _PORT: Final = re.compile(r":[0-9]{0,5}")

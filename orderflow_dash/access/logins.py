@@ -17,8 +17,8 @@ from typing import Final, NamedTuple
 
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from .attempts import Attempts
-from .users import METHOD
+from orderflow_dash.access.attempts import Attempts
+from orderflow_dash.access.users import METHOD
 
 log = logging.getLogger(__name__)
 

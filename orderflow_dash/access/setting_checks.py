@@ -7,9 +7,9 @@ from typing import Final
 
 from pydantic import SecretStr, ValidationInfo
 
-from .origins import Origins
-from .trusted_proxy import parse_proxies
-from .users import parse_users
+from orderflow_dash.access.origins import Origins
+from orderflow_dash.access.trusted_proxy import parse_proxies
+from orderflow_dash.access.users import parse_users
 
 _HEADER: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")  # servers drop names with underscores
 _NO_HEADERS: Final = ("host", "cookie", "authorization")  # those that clients set themselves

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
 
-from ..market import LARGEST, Grid, Instrument, Kline, OffGridError, Ticker, Trade, parse_decimal
+from orderflow_dash.market import LARGEST, Grid, Instrument, Kline, OffGridError, Ticker, Trade, parse_decimal
 
 EARLIEST_MS = 1_262_304_000_000  # 2010: no venue of ours is older
 _LATEST_MS = 4_102_444_800_000  # 2100: what is later is no time in milliseconds

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from ..exchanges.protocol import AHEAD_MS
-from .rest import RestError
+from orderflow_dash.exchanges.protocol import AHEAD_MS
+from orderflow_dash.feeds.rest import RestError
 
 _KEPT: Final = 10  # answers; of those that agree with the newest the quickest is the most exact
 _OLD_S: Final = 900.0

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from ..exchanges.protocol import (
+from orderflow_dash.exchanges.protocol import (
     AheadOfClock,
     Event,
     FrameError,
@@ -23,11 +23,11 @@ from ..exchanges.protocol import (
     TickerBatch,
     TradeBatch,
 )
-from ..supervised import SupervisedThread
-from .backoff import Backoff
-from .clock import VenueClock
-from .failure import describe_failure
-from .proxy import Proxy, ProxyRefused, proxy_of
+from orderflow_dash.feeds.clock import VenueClock
+from orderflow_dash.feeds.failure import describe_failure
+from orderflow_dash.feeds.proxies import Proxy, ProxyRefused, proxy_of
+from orderflow_dash.runtime.backoff import Backoff
+from orderflow_dash.runtime.threads import SupervisedThread
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from websockets.exceptions import (
     ProxyError,
 )
 
-from .proxy import Proxy
+from orderflow_dash.feeds.proxies import Proxy
 
 _NEEDS_LOGIN = 407
 _TOO_BIG = 1009

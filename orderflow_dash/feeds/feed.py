@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ..exchanges.protocol import Event, ReconnectAsked, Rejected, StreamProtocol, TradeBatch
-from ..market import Instrument, State, Venue
-from .clock import ClockReading, VenueClock
-from .connection import Connection, ConnectionPolicy, Link
-from .continuity import Continuity, Known, TradeSink
-from .lag import LagMeter, LagReading, LagWindow
-from .listing import ListingState
-from .repair import Repairer
-from .stream import TradeStream
+from orderflow_dash.exchanges.protocol import Event, ReconnectAsked, Rejected, StreamProtocol, TradeBatch
+from orderflow_dash.feeds.backfill import Repairer
+from orderflow_dash.feeds.clock import ClockReading, VenueClock
+from orderflow_dash.feeds.connection import Connection, ConnectionPolicy, Link
+from orderflow_dash.feeds.latency import LagMeter, LagReading, LagWindow
+from orderflow_dash.feeds.listing_sources import ListingState
+from orderflow_dash.feeds.sequencing import Continuity, Known, TradeSink
+from orderflow_dash.feeds.stream import TradeStream
+from orderflow_dash.market import Instrument, State, Venue
 
 log = logging.getLogger(__name__)
 

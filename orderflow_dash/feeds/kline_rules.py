@@ -6,7 +6,7 @@ venue's kline of the minute before, where it was served. A rule returns the firs
 
 from __future__ import annotations
 
-from ..market import Difference, Kline
+from orderflow_dash.market import Difference, Kline
 
 _SUMS_FIRST = ("volume", "buy_volume", "open", "high", "low", "close")
 

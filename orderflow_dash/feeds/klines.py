@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Literal, Protocol
 
-from ..exchanges import binance_rest, bybit_rest
-from ..market import MINUTE_MS, Difference, Instrument, Kline
-from .kline_rules import differs_on_binance, differs_on_bybit
-from .rest import RestClient
+from orderflow_dash.exchanges.binance import rest as binance_rest
+from orderflow_dash.exchanges.bybit import rest as bybit_rest
+from orderflow_dash.feeds.kline_rules import differs_on_binance, differs_on_bybit
+from orderflow_dash.feeds.rest import RestClient
+from orderflow_dash.market import MINUTE_MS, Difference, Instrument, Kline
 
 Basis = Literal["q", "nq", "unknown"]
 

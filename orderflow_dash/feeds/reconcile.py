@@ -23,13 +23,13 @@ from typing import Protocol
 
 import httpx
 
-from ..market import MINUTE_MS, Difference, Instrument, Kline, Venue, Verdict
-from ..supervised import SupervisedThread
-from .backoff import Backoff
-from .clock import VenueClock
-from .kline_rules import may_lack_rpi
-from .klines import REQUESTS_TO_LEARN, TRADES_OF_A_REQUEST, KlineSource
-from .rest import RestError
+from orderflow_dash.feeds.clock import VenueClock
+from orderflow_dash.feeds.kline_rules import may_lack_rpi
+from orderflow_dash.feeds.klines import REQUESTS_TO_LEARN, TRADES_OF_A_REQUEST, KlineSource
+from orderflow_dash.feeds.rest import RestError
+from orderflow_dash.market import MINUTE_MS, Difference, Instrument, Kline, Venue, Verdict
+from orderflow_dash.runtime.backoff import Backoff
+from orderflow_dash.runtime.threads import SupervisedThread
 
 log = logging.getLogger(__name__)
 

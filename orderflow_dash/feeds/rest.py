@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from .failure import describe_failure, describe_status
-from .proxy import Proxy, ProxyRefused, proxy_of
-from .transport import Deadline, DeadlineTransport
+from orderflow_dash.feeds.failure import describe_failure, describe_status
+from orderflow_dash.feeds.proxies import Proxy, ProxyRefused, proxy_of
+from orderflow_dash.feeds.transport import Deadline, DeadlineTransport
 
 _TIMEOUT_S = 10.0  # of one read
 _DEADLINE_S = 30.0  # of a whole answer

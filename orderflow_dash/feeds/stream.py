@@ -9,13 +9,13 @@ import weakref
 from collections import Counter
 from collections.abc import Callable
 
-from ..exchanges.protocol import TradeBatch
-from ..market import Grid, Instrument, Trade
-from .connection import Connection
-from .continuity import Continuity, Hole, Known, TradeSink
-from .lag import LagMeter, LagWindow
-from .repair import Repairer
-from .rhythm import Rhythm
+from orderflow_dash.exchanges.protocol import TradeBatch
+from orderflow_dash.feeds.backfill import Repairer
+from orderflow_dash.feeds.connection import Connection
+from orderflow_dash.feeds.latency import LagMeter, LagWindow
+from orderflow_dash.feeds.sequencing import Continuity, Hole, Known, TradeSink
+from orderflow_dash.feeds.staleness import Rhythm
+from orderflow_dash.market import Grid, Instrument, Trade
 
 log = logging.getLogger(__name__)
 

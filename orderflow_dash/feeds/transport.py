@@ -20,7 +20,7 @@ import httpx
 import python_socks
 from python_socks.sync import Proxy as SocksProxy
 
-from .proxy import Proxy
+from orderflow_dash.feeds.proxies import Proxy
 
 _T = TypeVar("_T")
 _Options = Iterable[Any] | None

@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from ..market import WHOLE, Difference, Grid, Quality, Timeframe
-from .batch import merge_rows
-from .measures import point_of_control
-from .minute import Ints, Levels, Minute, refined_levels
-from .series import Series
+from orderflow_dash.footprint.bulk import merge_rows
+from orderflow_dash.footprint.measures import point_of_control
+from orderflow_dash.footprint.minute import Ints, Levels, Minute, refined_levels
+from orderflow_dash.footprint.series import Series
+from orderflow_dash.market import WHOLE, Difference, Grid, Quality, Timeframe
 
 _SUMMABLE: Final = 1 << 56  # turnovers of an hour's minutes below it add up in 64 bits
 

@@ -6,7 +6,7 @@ import math
 from decimal import Decimal
 from fractions import Fraction
 
-from .minute import Levels
+from orderflow_dash.footprint.minute import Levels
 
 IMBALANCE_RATIO = 3
 _PREFERRED_STEP = Decimal("0.5")  # quote currency

@@ -7,7 +7,7 @@ from bisect import bisect_right
 import numpy as np
 import numpy.typing as npt
 
-from ..market import MINUTE_MS, WHOLE, Grid, Kline, Scale
+from orderflow_dash.market import MINUTE_MS, WHOLE, Grid, Kline, Scale
 
 _INT64 = 1 << 63
 _BYTES = 1_120  # of a minute without its levels, as Python holds it

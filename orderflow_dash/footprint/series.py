@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from ..market import (
+from orderflow_dash.footprint.bulk import batch_minutes
+from orderflow_dash.footprint.minute import Ints, Minute, Run
+from orderflow_dash.market import (
     HOUR_MS,
     MINUTE_MS,
     MOST_UNITS,
@@ -19,8 +21,6 @@ from ..market import (
     Trade,
     Verdict,
 )
-from .batch import batch_minutes
-from .minute import Ints, Minute, Run
 
 _MOST_HOLES = 1_024
 _MOST_VOLUME = 1 << 56  # of a minute, units: an hour of them still sums in 64 bits

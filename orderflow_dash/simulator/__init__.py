@@ -1,15 +1,15 @@
 """An exchange inside the app: a real server on loopback that speaks the venues' own protocols."""
 
-from .capture import DamagedFile
-from .command import environment, run_exchange
-from .exchange import SimulatedExchange
-from .faults import Faults
-from .loading import LoadedFile, Loading, probe
-from .outlet import ConnectionInfo
-from .playback import PlayedUpTo, Playing
-from .recording import RecordedMarket
-from .source import Listing, Market, Status
-from .synthetic import SyntheticMarket
+from orderflow_dash.simulator.command import environment, run_exchange
+from orderflow_dash.simulator.market.source import Listing, Market, Status
+from orderflow_dash.simulator.market.synthetic import SyntheticMarket
+from orderflow_dash.simulator.recordings.capture import DamagedFile
+from orderflow_dash.simulator.recordings.loading import LoadedFile, Loading, probe
+from orderflow_dash.simulator.recordings.market import RecordedMarket
+from orderflow_dash.simulator.recordings.playback import PlayedUpTo, Playing
+from orderflow_dash.simulator.server.exchange import SimulatedExchange
+from orderflow_dash.simulator.server.faults import Faults
+from orderflow_dash.simulator.server.outlet import ConnectionInfo
 
 __all__ = [
     "ConnectionInfo",

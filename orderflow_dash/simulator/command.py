@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from .exchange import SimulatedExchange
-from .recording import RecordedMarket
-from .source import Market
-from .synthetic import SyntheticMarket
+from orderflow_dash.simulator.market.source import Market
+from orderflow_dash.simulator.market.synthetic import SyntheticMarket
+from orderflow_dash.simulator.recordings.market import RecordedMarket
+from orderflow_dash.simulator.server.exchange import SimulatedExchange
 
 
 def run_exchange(host: str, port: int, speed: float, files: Sequence[str | Path]) -> None:

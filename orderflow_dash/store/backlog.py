@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ..market import Instrument, Venue
-from .minutes import StoredMinute, hollowed
-from .store import Batch
+from orderflow_dash.market import Instrument, Venue
+from orderflow_dash.store.minutes import StoredMinute, hollowed
+from orderflow_dash.store.store import Batch
 
 _MINUTE_BYTES = 600  # of a minute without its levels, as Python holds it
 

@@ -8,11 +8,11 @@ from itertools import groupby, zip_longest
 
 import numpy as np
 
-from ..footprint.candle import Candle, level_of, with_turnover
-from ..footprint.measures import point_of_control
-from ..footprint.minute import Ints, Levels
-from ..market import MINUTE_MS, Grid, Quality, Timeframe
-from .minutes import StoredMinute, combine, common_grid
+from orderflow_dash.footprint.candle import Candle, level_of, with_turnover
+from orderflow_dash.footprint.measures import point_of_control
+from orderflow_dash.footprint.minute import Ints, Levels
+from orderflow_dash.market import MINUTE_MS, Grid, Quality, Timeframe
+from orderflow_dash.store.minutes import StoredMinute, combine, common_grid
 
 
 def stored_candles(kept: Sequence[StoredMinute], timeframe: Timeframe, step: Decimal) -> list[Candle]:

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
-from ..footprint.minute import Levels
-from ..market import Grid
+from orderflow_dash.footprint.minute import Levels
+from orderflow_dash.market import Grid
 
 VERSION = 2
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from platformdirs import user_data_path
 from sqlalchemy import event
 
-from .failure import StoreError, describe_failure
+from orderflow_dash.store.failure import StoreError, describe_failure
 
 _PAGE = 16_384  # bytes: a minute of 200 levels is some hundred bytes, an hour of a whole market several pages
 _BUSY_S = 10.0

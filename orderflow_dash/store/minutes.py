@@ -8,9 +8,9 @@ from typing import Self
 
 import numpy as np
 
-from ..footprint.batch import merge_rows
-from ..footprint.minute import Levels, Minute, Run, refined_levels
-from ..market import HOUR_MS, Grid, Quality
+from orderflow_dash.footprint.bulk import merge_rows
+from orderflow_dash.footprint.minute import Levels, Minute, Run, refined_levels
+from orderflow_dash.market import HOUR_MS, Grid, Quality
 
 NO_LEVELS: Levels = np.empty((0, 4), dtype=np.int64)
 

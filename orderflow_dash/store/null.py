@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..market import Instrument
-from .database import default_url, parse_url, place_of
-from .minutes import StoredHour, StoredMinute
-from .retention import Retention
-from .store import EVER, ResumePoint, open_store
-from .writer import StoreWriter
+from orderflow_dash.market import Instrument
+from orderflow_dash.store.database import default_url, parse_url, place_of
+from orderflow_dash.store.minutes import StoredHour, StoredMinute
+from orderflow_dash.store.retention import Retention
+from orderflow_dash.store.store import EVER, ResumePoint, open_store
+from orderflow_dash.store.writer import StoreWriter
 
 OFF = "off"
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from ..market import WHOLE
-from .minutes import StoredMinute, common_grid
+from orderflow_dash.market import WHOLE
+from orderflow_dash.store.minutes import StoredMinute, common_grid
 
 Kept = TypeVar("Kept", bound=StoredMinute)
 

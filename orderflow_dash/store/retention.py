@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ..market import HOUR_MS
-from . import schema
-from .store import Store
+from orderflow_dash.market import HOUR_MS
+from orderflow_dash.store import schema
+from orderflow_dash.store.store import Store
 
 _minute, _hour, _series = schema.minute, schema.hour, schema.series
 _SHARE = 20  # a twentieth of the time kept goes at once where the size is too large

@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..market import DecimalUnit, Grid, Instrument, Quality
-from .codec import Path, decode, encode
-from .minutes import NO_LEVELS, StoredHour, StoredMinute
+from orderflow_dash.market import DecimalUnit, Grid, Instrument, Quality
+from orderflow_dash.store.codec import Path, decode, encode
+from orderflow_dash.store.minutes import NO_LEVELS, StoredHour, StoredMinute
 
 _QUALITIES = (Quality.COMPLETE, Quality.REPAIRED, Quality.PARTIAL, Quality.GAP)  # kept as the place here
 _LARGEST = 1 << 56  # of a minute's volume in units: an hour of them still sums in 64 bits

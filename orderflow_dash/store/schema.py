@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from .failure import StoreError
+from orderflow_dash.store.failure import StoreError
 
 HEAD = "0003"
 """The newest revision in ``migrations/``. Alembic is imported only where a database is older."""

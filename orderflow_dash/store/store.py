@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..market import HOUR_MS, MINUTE_MS, DecimalUnit, Grid, Instrument
-from . import schema
-from .database import Database
-from .minutes import StoredHour, StoredMinute, combine, common_grid
-from .overlay import Kept
-from .rows import damaged_hour, damaged_minute, hour_of, key_of, minute_of, row_of
+from orderflow_dash.market import HOUR_MS, MINUTE_MS, DecimalUnit, Grid, Instrument
+from orderflow_dash.store import schema
+from orderflow_dash.store.database import Database
+from orderflow_dash.store.minutes import StoredHour, StoredMinute, combine, common_grid
+from orderflow_dash.store.overlay import Kept
+from orderflow_dash.store.rows import damaged_hour, damaged_minute, hour_of, key_of, minute_of, row_of
 
 log = logging.getLogger(__name__)
 

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from ..market import HOUR_MS, Instrument
-from ..supervised import CRASHES, SupervisedThread
-from .backlog import Backlog
-from .failure import StoreError
-from .minutes import StoredHour, StoredMinute, combine, common_grid
-from .overlay import overlaid, run_on
-from .retention import Retention, retire
-from .store import EVER, Batch, ResumePoint, Store
+from orderflow_dash.market import HOUR_MS, Instrument
+from orderflow_dash.runtime.threads import CRASHES, SupervisedThread
+from orderflow_dash.store.backlog import Backlog
+from orderflow_dash.store.failure import StoreError
+from orderflow_dash.store.minutes import StoredHour, StoredMinute, combine, common_grid
+from orderflow_dash.store.overlay import overlaid, run_on
+from orderflow_dash.store.retention import Retention, retire
+from orderflow_dash.store.store import EVER, Batch, ResumePoint, Store
 
 log = logging.getLogger(__name__)
 

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from flask import Flask
 
-from ..feeds.days import DayLines
-from ..hub import Hub
-from ..replay import Replay
-from ..settings import Settings
-from .access import guard_access
-from .app import create_dash
-from .edge import guard_edge
-from .export import register_export
-from .headers import send_headers
-from .health import register_health
-from .help_page import register_help
-from .metrics import register_metrics
-from .panel_updates import register_panel_updates
-from .proxy import believe_proxies
-from .rate_limits import limit_rates
-from .replay_api import register_replay_api
-from .request_trace import RequestTrace
-from .socket import register_socket
-from .transfer import spare_bytes
+from orderflow_dash.feeds.sparklines import DayLines
+from orderflow_dash.live.hub import Hub
+from orderflow_dash.replay.replay import Replay
+from orderflow_dash.settings import Settings
+from orderflow_dash.web.api.export import register_export
+from orderflow_dash.web.api.health import register_health
+from orderflow_dash.web.api.metrics import register_metrics
+from orderflow_dash.web.api.panel_updates import register_panel_updates
+from orderflow_dash.web.api.replay import register_replay_api
+from orderflow_dash.web.api.socket import register_socket
+from orderflow_dash.web.http.compression import spare_bytes
+from orderflow_dash.web.http.errors import guard_edge
+from orderflow_dash.web.http.guard import guard_access
+from orderflow_dash.web.http.headers import send_headers
+from orderflow_dash.web.http.proxies import believe_proxies
+from orderflow_dash.web.http.rate_limits import limit_rates
+from orderflow_dash.web.http.request_log import RequestTrace
+from orderflow_dash.web.pages.app import create_dash
+from orderflow_dash.web.pages.help import register_help
 
 
 def create_server(

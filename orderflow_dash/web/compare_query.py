@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
-from ..hub import Hub
-from ..refusal import either, not_accepted, quoted
-from .panel_options import NAMES
+from orderflow_dash.live.hub import Hub
+from orderflow_dash.runtime.wording import either, not_accepted, quoted
+from orderflow_dash.web.panel.options import NAMES
 
 MOST_PANELS: Final = 6
 LINKS: Final = ("crosshair", "time")

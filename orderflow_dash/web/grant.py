@@ -7,7 +7,7 @@ import time
 
 from flask import g, has_request_context
 
-from ..access.embed_token import Lock
+from orderflow_dash.access.embed_token import Lock
 
 
 def lock_request(lock: Lock, token: str) -> None:

@@ -7,8 +7,8 @@ from typing import Any, Final
 from dash import html
 from dash.development.base_component import Component
 
-from .footprint_table import FIRE
-from .quality import MARKS, VERIFIED_MARKS
+from orderflow_dash.web.marks import MARKS, VERIFIED_MARKS
+from orderflow_dash.web.panel.footprint_table import FIRE
 
 PATH: Final = "help"
 

@@ -13,7 +13,7 @@ from typing import Any, Final, TypedDict
 from dash import html
 from dash.development.base_component import Component
 
-from ..view import View
+from orderflow_dash.live.view import View
 
 _SENT_MS: Final = 2_500  # two polls, should one be late
 

@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
-from ..access.embed_token import Lock
-from ..footprint.measures import default_step
-from ..hub import Hub, Unavailable, UnknownSymbol
-from ..market import Instrument, Timeframe, Venue, parse_decimal
-from ..refusal import either, not_accepted
-from ..view import ViewKey
+from orderflow_dash.access.embed_token import Lock
+from orderflow_dash.footprint.measures import default_step
+from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol
+from orderflow_dash.live.view import ViewKey
+from orderflow_dash.market import Instrument, Timeframe, Venue, parse_decimal
+from orderflow_dash.runtime.wording import either, not_accepted
 
 ErrorCode = Literal["bad_parameter", "unknown_symbol", "unavailable"]
 

@@ -8,11 +8,11 @@ from typing import Final, TypedDict
 from dash import html
 from dash.development.base_component import Component
 
-from ..feeds.feed import StreamStatus
-from ..hub import Hub, VenueStatus
-from ..market import State, Venue
-from .latency import LatencyTold
-from .number_text import age
+from orderflow_dash.feeds.feed import StreamStatus
+from orderflow_dash.live.hub import Hub, VenueStatus
+from orderflow_dash.market import State, Venue
+from orderflow_dash.web.latency import LatencyTold
+from orderflow_dash.web.text import age
 
 WORDS: Final = {
     State.CONNECTING: "Connecting",

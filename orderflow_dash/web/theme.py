@@ -12,8 +12,8 @@ import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, dcc
 from dash.development.base_component import Component
 
-from .in_browser import in_browser
-from .panel_options import PaletteName
+from orderflow_dash.web.clientside import in_browser
+from orderflow_dash.web.panel.options import PaletteName
 
 DARK: Final = "dark"
 LIGHT: Final = "light"

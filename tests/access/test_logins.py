@@ -12,8 +12,7 @@ import pytest
 from orderflow_dash.access import logins as module
 from orderflow_dash.access.attempts import Attempts
 from orderflow_dash.access.logins import MOST_REMEMBERED, REMEMBERED_S, Logins, Verdict, hash_password
-
-from .test_attempts import Clock
+from tests.access.test_attempts import Clock
 
 HERE = "10.0.0.1"
 RIGHT = "correct horse"

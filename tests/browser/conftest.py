@@ -16,7 +16,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from ..conftest import UNREACHABLE, Served, wait_until
+from tests.conftest import UNREACHABLE, Served, wait_until
 
 SPEED = 30  # simulated seconds a second: a candle of a minute closes every two seconds
 

@@ -11,8 +11,7 @@ import numpy as np
 from orderflow_dash.footprint.candle import Candle
 from orderflow_dash.market import Instrument, Quality, Timeframe, Venue
 from orderflow_dash.wire import Encoder
-
-from .conftest import Page
+from tests.browser.conftest import Page
 
 START = 1_790_000_040_000  # a whole minute
 MINUTE = 60_000

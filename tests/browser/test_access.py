@@ -12,10 +12,9 @@ import pytest
 
 from orderflow_dash.access.embed_token import EmbedTokens
 from orderflow_dash.market import Venue
-
-from ..conftest import UNREACHABLE, Served
-from ..web.test_access import BASIC, KEY
-from .conftest import SPEED, Page
+from tests.browser.conftest import SPEED, Page
+from tests.conftest import UNREACHABLE, Served
+from tests.web.http.test_guard import BASIC, KEY
 
 QUERY = "exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5"
 TOKENS = EmbedTokens(KEY)

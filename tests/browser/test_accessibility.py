@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from .conftest import Page
+from tests.browser.conftest import Page
 
 pytestmark = pytest.mark.long
 

@@ -8,11 +8,10 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from orderflow_dash.hub import Unavailable
+from orderflow_dash.live.hub import Unavailable
 from orderflow_dash.market import Instrument, Venue
-
-from ..conftest import Served
-from .conftest import Page
+from tests.browser.conftest import Page
+from tests.conftest import Served
 
 TWO = "panel=demo:BTCUSDT:1m:0.5:units=quote&panel=demo:ETHUSDT:5m:0.5"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlsplit
 
-from .conftest import Page
-from .test_themes import brightness
+from tests.browser.conftest import Page
+from tests.browser.test_themes import brightness
 
 QUERY = "exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5"
 

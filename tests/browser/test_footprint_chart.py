@@ -13,10 +13,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from orderflow_dash.market import Quality
-
-from ..conftest import Served
-from .conftest import Page
-from .footprint_page import MINUTE, START, ChartPage, Row, Source, candle, exact
+from tests.browser.conftest import Page
+from tests.browser.footprint_page import MINUTE, START, ChartPage, Row, Source, candle, exact
+from tests.conftest import Served
 
 STAGE = ".footprint-stage"
 FIGURES = ["open", "high", "low", "close", "bid", "ask", "delta", "cvd", "n", "poc", "minDelta", "maxDelta"]

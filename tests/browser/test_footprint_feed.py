@@ -7,9 +7,8 @@ from decimal import Decimal
 import pytest
 
 from orderflow_dash.market import Quality
-
-from .conftest import Page
-from .footprint_page import ChartPage, Source, candle
+from tests.browser.conftest import Page
+from tests.browser.footprint_page import ChartPage, Source, candle
 
 # A socket that the test plays: it records what is opened and says what the test wants.
 _FAKE = """

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import Page
-from .footprint_page import ChartPage
+from tests.browser.conftest import Page
+from tests.browser.footprint_page import ChartPage
 
 BUY, SELL, STACKED_BUY, STACKED_SELL = 1, 2, 4, 8
 STEP = 5

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from .conftest import Page
-from .test_themes import brightness
+from tests.browser.conftest import Page
+from tests.browser.test_themes import brightness
 
 
 def size(page: Page, width: int) -> None:

@@ -11,14 +11,13 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from werkzeug.serving import make_server
 
-from orderflow_dash.hub import Unavailable
+from orderflow_dash.live.hub import Unavailable
 from orderflow_dash.market import Difference, Instrument, Venue
 from orderflow_dash.settings import load_settings
 from orderflow_dash.web import create_server
-from orderflow_dash.web.number_text import clock
-
-from ..conftest import Served
-from .conftest import Page
+from orderflow_dash.web.text import clock
+from tests.browser.conftest import Page
+from tests.conftest import Served
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
-
-from ..conftest import UNREACHABLE, Served, venues_at
-from .conftest import Page
+from tests.browser.conftest import Page
+from tests.conftest import UNREACHABLE, Served, venues_at
 
 BTC = "exchange=demo&symbol=BTCUSDT&tf=1m&step=10"
 HERE = re.compile(r"exchange→here (-?[\d.]+ m?s) \(p99 ([\d.]+(?: m?s)?)\)")

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from selenium.webdriver.common.keys import Keys
 
-from ..conftest import Served
-from .conftest import Page
+from tests.browser.conftest import Page
+from tests.conftest import Served
 
 PANEL = "exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5"
 ROWS = (

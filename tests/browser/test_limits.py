@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ..conftest import Served
-from .conftest import SPEED, Page
+from tests.browser.conftest import SPEED, Page
+from tests.conftest import Served
 
 QUERY = "exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5"
 REFUSED = "429 (TOO MANY REQUESTS)"

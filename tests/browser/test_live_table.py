@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Page
+from tests.browser.conftest import Page
 
 COLUMNS = ("bid", "ask", "delta", "cvd", "levels")
 

@@ -11,12 +11,11 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.keys import Keys
 
 from orderflow_dash.footprint.candle import Candle
+from orderflow_dash.live.view import ViewKey
 from orderflow_dash.market import Instrument, Timeframe, Venue
-from orderflow_dash.view import ViewKey
-from orderflow_dash.web.number_text import MINUS, clock
-
-from ..conftest import Served, wait_until
-from .conftest import Page
+from orderflow_dash.web.text import MINUS, clock
+from tests.browser.conftest import Page
+from tests.conftest import Served, wait_until
 
 
 def decimal(text: str) -> Decimal:

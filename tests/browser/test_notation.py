@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from .conftest import Page
+from tests.browser.conftest import Page
 
 TABLE = [
     (1e-9, 9, "0.000000001"),

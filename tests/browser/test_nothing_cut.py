@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from orderflow_dash.market import Quality
-
-from .conftest import Page
-from .footprint_page import ChartPage, Source, candle
+from tests.browser.conftest import Page
+from tests.browser.footprint_page import ChartPage, Source, candle
 
 pytestmark = pytest.mark.long
 

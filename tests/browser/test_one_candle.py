@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 
-from ..conftest import Served
-from .conftest import Page
-from .test_level_table import levels, opened
+from tests.browser.conftest import Page
+from tests.browser.test_level_table import levels, opened
+from tests.conftest import Served
 
 VIEW = {"exchange": "demo", "symbol": "BTCUSDT", "tf": "1m", "step": "5"}
 QUERY = "&".join(f"{name}={value}" for name, value in VIEW.items())

@@ -7,7 +7,7 @@ import re
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from .conftest import Page
+from tests.browser.conftest import Page
 
 PANEL = "exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5"
 

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from orderflow_dash.market import Venue
-
-from ..conftest import Served, wait_until
-from ..feeds.scripted_venue import ScriptedVenue
-from .conftest import Page
+from tests.browser.conftest import Page
+from tests.conftest import Served, wait_until
+from tests.feeds.scripted_venue import ScriptedVenue
 
 AUDIT = (Path(__file__).parent / "page_audit.js").read_text()
 AUCTION = {"curAuctionPhase": "ContinuousTrading"}

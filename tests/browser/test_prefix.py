@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ..conftest import UNREACHABLE, Served
-from .conftest import SPEED, Page
+from tests.browser.conftest import SPEED, Page
+from tests.conftest import UNREACHABLE, Served
 
 QUERY = "exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5"
 

@@ -8,10 +8,9 @@ from collections import defaultdict
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from orderflow_dash.web.number_text import MINUS
-
-from ..conftest import Served
-from .conftest import SPEED, Page
+from orderflow_dash.web.text import MINUS
+from tests.browser.conftest import SPEED, Page
+from tests.conftest import Served
 
 STEP = Decimal("0.5")
 DAY_MS = 86_400_000

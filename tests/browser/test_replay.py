@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from ..conftest import Served
-from ..test_replay import MINUTE, START, binance_file, invented_rows, loaded, state
-from .conftest import Page
+from tests.browser.conftest import Page
+from tests.conftest import Served
+from tests.replay.test_replay import MINUTE, START, binance_file, invented_rows, loaded, state
 
 PANEL = "exchange=binance&symbol=BTCUSDT&tf=1m&step=0.5"
 

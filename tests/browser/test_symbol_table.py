@@ -9,9 +9,8 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
-
-from ..conftest import Served, venues_at
-from .conftest import Page, chrome
+from tests.browser.conftest import Page, chrome
+from tests.conftest import Served, venues_at
 
 STAR = "favourite"
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from .conftest import Page
+from tests.browser.conftest import Page
 
 
 def brightness(colour: str) -> float:

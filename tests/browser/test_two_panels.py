@@ -10,17 +10,16 @@ import pytest
 from dash import html
 from werkzeug.serving import make_server
 
+from orderflow_dash.live.view import ViewKey
 from orderflow_dash.market import Timeframe, Venue
 from orderflow_dash.settings import load_settings
-from orderflow_dash.view import ViewKey
-from orderflow_dash.web.app import create_dash
-from orderflow_dash.web.panel import new_panel_id, panel
-from orderflow_dash.web.panel_updates import register_panel_updates
-from orderflow_dash.web.socket import register_socket
+from orderflow_dash.web.api.panel_updates import register_panel_updates
+from orderflow_dash.web.api.socket import register_socket
+from orderflow_dash.web.pages.app import create_dash
+from orderflow_dash.web.panel.panel import new_panel_id, panel
 from orderflow_dash.web.theme import DARK, theme_store, theme_switch
-
-from ..conftest import Served
-from .conftest import Page
+from tests.browser.conftest import Page
+from tests.conftest import Served
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
+from tests.clients.ledger import Served
 from tests.conftest import Served as Application
 from tests.conftest import venues_at
-
-from .ledger import Served
 
 SPEED = 30.0
 

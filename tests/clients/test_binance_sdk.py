@@ -11,7 +11,7 @@ import pytest
 from binance_common.configuration import ConfigurationRestAPI, ConfigurationWebSocketStreams
 from binance_sdk_derivatives_trading_usds_futures import DerivativesTradingUsdsFutures
 
-from .ledger import Ledger, assert_equal
+from tests.clients.ledger import Ledger, assert_equal
 
 
 @pytest.fixture(scope="module")

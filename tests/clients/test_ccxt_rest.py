@@ -8,7 +8,7 @@ from itertools import pairwise
 import ccxt
 import pytest
 
-from .addresses import lead
+from tests.clients.addresses import lead
 
 BTC = "BTC/USDT:USDT"
 TIMEFRAMES = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d")

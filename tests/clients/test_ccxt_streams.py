@@ -9,8 +9,8 @@ from typing import Any
 import ccxt.pro
 import pytest
 
-from .addresses import lead
-from .ledger import Ledger, assert_equal
+from tests.clients.addresses import lead
+from tests.clients.ledger import Ledger, assert_equal
 
 ETH = "ETH/USDT:USDT"
 NAMES = ["binanceusdm", "bybit"]

@@ -13,8 +13,8 @@ from cryptofeed.defines import CANDLES, TRADES
 from cryptofeed.exchanges import Bybit
 from cryptofeed.symbols import Symbols
 
-from .ledger import Ledger, assert_equal
-from .tls import certificate, tls_in_front
+from tests.clients.ledger import Ledger, assert_equal
+from tests.clients.tls import certificate, tls_in_front
 
 
 @pytest.fixture

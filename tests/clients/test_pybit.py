@@ -9,7 +9,7 @@ import pytest
 from pybit import unified_trading
 from pybit.exceptions import InvalidRequestError
 
-from .ledger import Ledger, assert_equal
+from tests.clients.ledger import Ledger, assert_equal
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,7 @@ from selenium.webdriver import Chrome
 
 from tests.browser.conftest import chrome
 from tests.conftest import wait_until
-
-from .recipes import recipe, replaced
+from tests.deploy.recipes import recipe, replaced
 
 _AROUND = """\
 daemon off;

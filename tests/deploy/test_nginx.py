@@ -18,11 +18,10 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.browser.conftest import Page
 from tests.conftest import wait_until
+from tests.deploy.conftest import Nginx, trusting
+from tests.deploy.recipes import Unit, replaced
+from tests.deploy.upstream import Upstream, answer_briefly
 from tests.test_commands import Program, running
-
-from .conftest import Nginx, trusting
-from .recipes import Unit, replaced
-from .upstream import Upstream, answer_briefly
 
 NEAR, FAR = "127.0.0.2", "127.0.0.3"  # all of 127.0.0.0/8 is this machine
 

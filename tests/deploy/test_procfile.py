@@ -22,9 +22,8 @@ from websockets.sync.client import ClientConnection, connect
 from orderflow_dash.settings import Settings
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from tests.conftest import venues_at, wait_until
+from tests.deploy.recipes import DEPLOY, ROOT, Unit, recipe
 from tests.test_commands import OUT_OF_REACH, Program, running
-
-from .recipes import DEPLOY, ROOT, Unit, recipe
 
 (WEB,) = re.findall(r"^web: (.*)$", (ROOT / "Procfile").read_text(), re.MULTILINE)
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

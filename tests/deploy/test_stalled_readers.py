@@ -13,7 +13,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from orderflow_dash.web.export import MOST_EXPORTS
+from orderflow_dash.web.api.export import MOST_EXPORTS
 from tests.conftest import wait_until
 from tests.test_commands import Program, running
 

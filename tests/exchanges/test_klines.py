@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderflow_dash.exchanges import binance_rest, bybit_rest
+from orderflow_dash.exchanges.binance import rest as binance_rest
+from orderflow_dash.exchanges.bybit import rest as bybit_rest
 from orderflow_dash.market import Instrument, Kline, Venue
 
 T0 = 1_790_000_040_000

@@ -17,8 +17,7 @@ from orderflow_dash.exchanges.protocol import (
     checked_time,
     optional_decimal,
 )
-
-from .frames import LISTED, NOW
+from tests.exchanges.frames import LISTED, NOW
 
 GRID = LISTED["BTCUSDT"].grid
 

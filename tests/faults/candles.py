@@ -12,8 +12,8 @@ from websockets.sync.client import ClientConnection
 
 from orderflow_dash.market import Venue
 from orderflow_dash.simulator import SimulatedExchange
-from orderflow_dash.simulator.source import Listing
-from orderflow_dash.simulator.tape import Print
+from orderflow_dash.simulator.market.source import Listing
+from orderflow_dash.simulator.market.tape import Print
 
 
 def parse(frame: str | bytes) -> Any:

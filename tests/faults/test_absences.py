@@ -13,7 +13,7 @@ import pytest
 
 from orderflow_dash.market import MINUTE_MS, Timeframe, Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
-from orderflow_dash.simulator.binance_trades import BinanceTrades
+from orderflow_dash.simulator.binance.trades import BinanceTrades
 from tests.conftest import Served, venues_at, wait_until
 from tests.faults.candles import CandleReader, Truth, truth
 

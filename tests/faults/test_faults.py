@@ -9,7 +9,7 @@ import pytest
 
 from orderflow_dash.market import Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
-from orderflow_dash.simulator.garbage import KINDS
+from orderflow_dash.simulator.server.garbage import KINDS
 from tests.conftest import Served, venues_at, wait_until
 from tests.faults.candles import CandleReader, assert_consistent, assert_equals_truth, truth
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from orderflow_dash.exchanges.binance_rest import AGG_TRADES_PATH
-from orderflow_dash.exchanges.bybit_rest import RECENT_TRADES_PATH
-from orderflow_dash.feeds import repair
+from orderflow_dash.exchanges.binance.rest import AGG_TRADES_PATH
+from orderflow_dash.exchanges.bybit.rest import RECENT_TRADES_PATH
+from orderflow_dash.feeds import backfill
 from orderflow_dash.market import Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from tests.conftest import Served, venues_at, wait_until
@@ -98,7 +98,7 @@ def test_a_silent_symbol_shows_its_past_before_it_trades(
     serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch, venue: Venue
 ) -> None:
     """Also where the venue tells it only when asked again. A trade lost before the next is fetched."""
-    monkeypatch.setattr(repair, "_SEEK_AGAIN_S", 1.0)
+    monkeypatch.setattr(backfill, "_SEEK_AGAIN_S", 1.0)
     # The first twenty seconds of this market bring no trade of the symbol.
     with SimulatedExchange(SyntheticMarket(seed=27, speed=0.5, history_ms=20 * MINUTE)) as exchange:
         is_binance = venue is Venue.BINANCE

@@ -11,12 +11,12 @@ from typing import Any
 import orjson
 import pytest
 
-from orderflow_dash.exchanges.bybit_rest import parse_klines
+from orderflow_dash.exchanges.bybit.rest import parse_klines
 from orderflow_dash.feeds.kline_rules import differs_on_bybit
+from orderflow_dash.live.view import SeriesStream
 from orderflow_dash.market import Instrument, Kline, Quality, Venue
 from orderflow_dash.simulator import RecordedMarket, SimulatedExchange, SyntheticMarket
 from orderflow_dash.simulator.rest import Request
-from orderflow_dash.view import SeriesStream
 from tests.conftest import Served, venues_at, wait_until
 from tests.faults.candles import CandleReader, truth
 from tests.faults.test_recordings import CAPTURE, bybit_kline, tick, whole_tape

@@ -19,7 +19,7 @@ from websockets.sync.client import connect
 
 from orderflow_dash.market import Venue
 from orderflow_dash.simulator import RecordedMarket, SimulatedExchange
-from orderflow_dash.simulator.tape import Print
+from orderflow_dash.simulator.market.tape import Print
 from tests.conftest import Served, venues_at, wait_until
 from tests.faults.candles import CandleReader, assert_consistent, assert_equals_truth, truth
 from tests.test_commands import ROOT, running
@@ -129,7 +129,7 @@ def test_the_corrupted_recording_is_refused_in_words(
         root = server.url.replace("http", "ws")
         with connect(f"{root}/ws/orderflow?symbol=TRXUSDT", proxy=None) as socket:
             assert reason in json.loads(socket.recv(timeout=10))["message"]
-    assert server.output.count(f'level=error logger=orderflow_dash.replay msg="{logged}"') == 1
+    assert server.output.count(f'level=error logger=orderflow_dash.replay.replay msg="{logged}"') == 1
     assert "Traceback" not in server.output
 
 

@@ -15,8 +15,7 @@ from uuid import uuid4
 from websockets.sync.server import ServerConnection
 
 from orderflow_dash.market import Venue
-
-from .venue_server import VenueServer
+from tests.feeds.venue_server import VenueServer
 
 
 class ScriptedVenue:

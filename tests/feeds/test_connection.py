@@ -13,14 +13,13 @@ from itertools import pairwise
 import pytest
 from websockets.frames import Opcode
 
-from orderflow_dash.exchanges.binance import BinanceProtocol
-from orderflow_dash.exchanges.bybit import BybitProtocol
+from orderflow_dash.exchanges.binance.stream import BinanceProtocol
+from orderflow_dash.exchanges.bybit.stream import BybitProtocol
 from orderflow_dash.exchanges.protocol import Limits, Rejected, TradeBatch
 from orderflow_dash.feeds.connection import Connection, ConnectionPolicy, Link
 from tests.conftest import wait_until
 from tests.exchanges.frames import LISTED, aggregate, combined
-
-from .venue_server import QUICK, Owner, VenueServer
+from tests.feeds.venue_server import QUICK, Owner, VenueServer
 
 QUIET = {"ETHUSDT": LISTED["ETHUSDT"]}  # no BTCUSDT, so no pulse
 

@@ -13,22 +13,21 @@ from decimal import Decimal
 
 import pytest
 
-from orderflow_dash.exchanges import binance_rest
-from orderflow_dash.exchanges.binance import BinanceProtocol, market_stream_url
-from orderflow_dash.exchanges.bybit import BybitProtocol
+from orderflow_dash.exchanges.binance import rest as binance_rest
+from orderflow_dash.exchanges.binance.stream import BinanceProtocol, market_stream_url
+from orderflow_dash.exchanges.bybit.stream import BybitProtocol
 from orderflow_dash.exchanges.protocol import ReconnectAsked, Rejected, TradeBatch
 from orderflow_dash.feeds import feed as feed_module
 from orderflow_dash.feeds.clock import VenueClock
 from orderflow_dash.feeds.connection import ConnectionPolicy, Link
-from orderflow_dash.feeds.continuity import ContiguousIds, Hole, UniqueIds
 from orderflow_dash.feeds.feed import Feed
 from orderflow_dash.feeds.rest import RestClient
+from orderflow_dash.feeds.sequencing import ContiguousIds, Hole, UniqueIds
 from orderflow_dash.market import Grid, Instrument, State, Trade, Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from tests.conftest import wait_until
 from tests.exchanges.frames import LISTED, aggregate, combined, instrument
-
-from .venue_server import QUICK, VenueServer
+from tests.feeds.venue_server import QUICK, VenueServer
 
 
 class Sink:

@@ -16,18 +16,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orderflow_dash.exchanges.binance import BinanceProtocol
-from orderflow_dash.exchanges.bybit import BybitProtocol
+from orderflow_dash.exchanges.binance.stream import BinanceProtocol
+from orderflow_dash.exchanges.bybit.stream import BybitProtocol
 from orderflow_dash.exchanges.protocol import FrameError, TradeBatch
-from orderflow_dash.feeds.continuity import ContiguousIds, Hole, Known, UniqueIds
-from orderflow_dash.feeds.repair import BinanceRepair, BybitRepair, Job, RepairMethod
+from orderflow_dash.feeds.backfill import BinanceRepair, BybitRepair, Job, RepairMethod
+from orderflow_dash.feeds.sequencing import ContiguousIds, Hole, Known, UniqueIds
 from orderflow_dash.feeds.stream import TradeStream
 from orderflow_dash.footprint.candle import CandleBuilder
+from orderflow_dash.live.view import SeriesStream
 from orderflow_dash.market import MINUTE_MS, Instrument, Timeframe, Venue
 from orderflow_dash.store.candles import stored_candles
 from orderflow_dash.store.minutes import to_stored
 from orderflow_dash.store.store import Batch, Store, open_store
-from orderflow_dash.view import SeriesStream
 from orderflow_dash.wire import Encoder
 
 START = 1_790_000_100_000  # a full five minutes

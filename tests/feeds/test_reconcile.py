@@ -10,13 +10,13 @@ from itertools import pairwise
 import orjson
 import pytest
 
-from orderflow_dash.exchanges.binance_rest import KLINES_PATH
+from orderflow_dash.exchanges.binance.rest import KLINES_PATH
 from orderflow_dash.feeds.klines import REQUESTS_TO_LEARN, BinanceKlines, BybitKlines
 from orderflow_dash.feeds.reconcile import ReconcilePolicy, Reconciler
 from orderflow_dash.feeds.rest import RestError
 from orderflow_dash.footprint.series import Series
+from orderflow_dash.live.closed_minutes import MinuteBook
 from orderflow_dash.market import MINUTE_MS, Difference, Instrument, Kline, Quality, Venue
-from orderflow_dash.minute_book import MinuteBook
 
 START = 1_790_000_040_000 // MINUTE_MS * MINUTE_MS
 INSTRUMENT = Instrument(Venue.BINANCE, "BTCUSDT", "BTC", "USDT", Decimal("0.1"), Decimal("0.001"))

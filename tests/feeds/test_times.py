@@ -11,17 +11,16 @@ from uuid import uuid4
 
 import pytest
 
-from orderflow_dash.exchanges.binance import BinanceProtocol
-from orderflow_dash.exchanges.bybit import BybitProtocol
+from orderflow_dash.exchanges.binance.stream import BinanceProtocol
+from orderflow_dash.exchanges.bybit.stream import BybitProtocol
 from orderflow_dash.feeds.clock import VenueClock
-from orderflow_dash.feeds.continuity import ContiguousIds, UniqueIds
 from orderflow_dash.feeds.feed import Feed
 from orderflow_dash.feeds.rest import RestError
+from orderflow_dash.feeds.sequencing import ContiguousIds, UniqueIds
 from orderflow_dash.market import Grid, State, Trade, Venue
 from tests.conftest import wait_until
 from tests.exchanges.frames import LISTED, aggregate, combined, print_row, public_trade
-
-from .venue_server import QUICK, VenueServer
+from tests.feeds.venue_server import QUICK, VenueServer
 
 HOUR, DAY = 3_600_000, 86_400_000
 VENUES = [Venue.BINANCE, Venue.BYBIT]

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from orderflow_dash.footprint.candle import CandleBuilder, bucket_levels, level_of
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Quality, Timeframe
-
-from .reference import START, assert_is, nearest_level, ordered_trades, plain_candles
+from tests.footprint.reference import START, assert_is, nearest_level, ordered_trades, plain_candles
 
 steps = st.sampled_from([1, 2, 3, 4, 5, 7, 10, 25, 100])
 

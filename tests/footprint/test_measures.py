@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderflow_dash.footprint.measures import default_step, is_imbalanced, point_of_control, step_choices
-
-from .reference import poc_of, rows
+from tests.footprint.reference import poc_of, rows
 
 volumes = st.integers(0, 5)
 

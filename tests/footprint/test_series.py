@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderflow_dash.exchanges.protocol import TradeBatch
-from orderflow_dash.feeds.continuity import ContiguousIds, Hole
+from orderflow_dash.feeds.sequencing import ContiguousIds, Hole
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Grid, Quality, Trade
-
-from .reference import (
+from tests.footprint.reference import (
     START,
     assert_whole,
     ordered_trades,

@@ -7,12 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderflow_dash.footprint.candle import CandleBuilder, with_turnover
+from orderflow_dash.footprint.hourly import Shelf
 from orderflow_dash.footprint.series import Series
-from orderflow_dash.footprint.session_cvd import Begin, session_begins
-from orderflow_dash.footprint.shelf import Shelf
+from orderflow_dash.indicators.session_cvd import Begin, session_begins
 from orderflow_dash.market import DAY_MS, HOUR_MS, MINUTE_MS, Timeframe, Trade
-
-from .reference import START, nearest_level, ordered_trades, quantities, wild_trades
+from tests.footprint.reference import START, nearest_level, ordered_trades, quantities, wild_trades
 
 steps = st.sampled_from([1, 3, 10])
 MIDNIGHT = START // DAY_MS * DAY_MS

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from orderflow_dash.footprint.candle import CandleBuilder
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Difference, Kline, Quality, Timeframe, Verdict
-
-from .reference import START, ordered_trades, plain_candles
+from tests.footprint.reference import START, ordered_trades, plain_candles
 
 HOUR = START // HOUR_MS * HOUR_MS
 VERDICTS: dict[str, Verdict] = {"t": True, "f": Difference(0, "volume", 1, 2), "n": None}

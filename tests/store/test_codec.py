@@ -13,8 +13,7 @@ from hypothesis.extra.numpy import arrays
 from orderflow_dash.footprint.minute import Levels
 from orderflow_dash.market import WHOLE, Grid
 from orderflow_dash.store.codec import VERSION, Path, decode, encode
-
-from .market import START, ladder
+from tests.store.market import START, ladder
 
 LARGEST = (1 << 63) - 1
 FIGURE = st.integers(-(1 << 62), 1 << 62)

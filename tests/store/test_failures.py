@@ -17,11 +17,10 @@ from orderflow_dash.footprint.minute import Levels
 from orderflow_dash.store.failure import StoreError
 from orderflow_dash.store.store import Batch, Store, open_store
 from orderflow_dash.store.writer import StoreWriter
-
-from ..conftest import wait_until
-from .conftest import Server
-from .market import BTC, START, ladder, minute, minutes
-from .test_store import by_hours
+from tests.conftest import wait_until
+from tests.store.conftest import Server
+from tests.store.market import BTC, START, ladder, minute, minutes
+from tests.store.test_store import by_hours
 
 ROOT = Path(__file__).parents[2]
 

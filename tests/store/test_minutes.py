@@ -14,8 +14,7 @@ from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Quality, Timeframe, Trade
 from orderflow_dash.store.candles import stored_candles
 from orderflow_dash.store.minutes import combine, hollowed, restore, to_stored
-
-from .market import START, minute
+from tests.store.market import START, minute
 
 STEP = Decimal("0.1")
 PRINTS = st.lists(

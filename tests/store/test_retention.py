@@ -5,8 +5,7 @@ from __future__ import annotations
 from orderflow_dash.market import HOUR_MS, MINUTE_MS
 from orderflow_dash.store.retention import Retention, retire
 from orderflow_dash.store.store import Batch, Store
-
-from .market import BTC, ETH, START, minutes
+from tests.store.market import BTC, ETH, START, minutes
 
 DAY = 1 / 24
 NOW = START + 10 * HOUR_MS

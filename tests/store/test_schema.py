@@ -21,9 +21,8 @@ from orderflow_dash.store.failure import StoreError
 from orderflow_dash.store.minutes import StoredMinute
 from orderflow_dash.store.rows import key_of, row_of
 from orderflow_dash.store.store import Store, open_store
-
-from .market import BTC, body_of_version_1, minutes
-from .test_store import by_hours
+from tests.store.market import BTC, body_of_version_1, minutes
+from tests.store.test_store import by_hours
 
 OLD_SERIES = sa.table(
     "series",

@@ -19,9 +19,8 @@ from orderflow_dash.store import schema
 from orderflow_dash.store.candles import stored_candles
 from orderflow_dash.store.minutes import StoredMinute, combine, hollowed
 from orderflow_dash.store.store import Batch, ResumePoint, Store, open_store
-
-from .conftest import Server
-from .market import BTC, ETH, START, ladder, minute, minutes
+from tests.store.conftest import Server
+from tests.store.market import BTC, ETH, START, ladder, minute, minutes
 
 VOLUMES = st.integers(0, (1 << 56) - 1)
 

@@ -16,10 +16,9 @@ from orderflow_dash.store.null import NullStore, open_history
 from orderflow_dash.store.retention import Retention
 from orderflow_dash.store.store import ResumePoint, Store, open_store
 from orderflow_dash.store.writer import StoreWriter
-
-from ..conftest import wait_until
-from .market import BTC, ETH, START, ladder, minute, minutes
-from .test_store import by_hours
+from tests.conftest import wait_until
+from tests.store.market import BTC, ETH, START, ladder, minute, minutes
+from tests.store.test_store import by_hours
 
 
 class Disk:

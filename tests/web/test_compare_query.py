@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderflow_dash.web.compare_query import MOST_PANELS, completed, panel_args, parse_compare_query
-
-from ..conftest import wait_until
+from tests.conftest import wait_until
 
 VIEW = {"exchange": "bybit", "symbol": "X", "tf": "1m", "step": "0.5"}
 

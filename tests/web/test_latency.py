@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from orderflow_dash.feeds.clock import ClockReading
 from orderflow_dash.feeds.feed import Timeliness
-from orderflow_dash.feeds.lag import LagMeter, LagReading
+from orderflow_dash.feeds.latency import LagMeter, LagReading
+from orderflow_dash.live.view import SeriesStream, View, ViewKey
 from orderflow_dash.market import MINUTE_MS, Timeframe, Venue
-from orderflow_dash.view import SeriesStream, View, ViewKey
 from orderflow_dash.web.latency import latency_told
 from tests.conftest import Served, wait_until
 from tests.exchanges.frames import instrument

@@ -1,0 +1,1 @@
+"""Read off candles, pure: volume profile, imbalances, session CVD."""

@@ -1,0 +1,74 @@
+"""CVD that begins anew with each UTC session: where the running sums stood when a session began."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from orderflow_dash.footprint.candle import Candle, with_turnover
+from orderflow_dash.footprint.hourly import SHELF_HOURS, Shelf
+from orderflow_dash.footprint.series import Series
+from orderflow_dash.market import DAY_MS, HOUR_MS
+
+
+class Begin(NamedTuple):
+    """The running sums before a session's first trade, and from when on (ms) that session is known."""
+
+    cvd: int  # lots
+    quote_cvd: int  # ticks x lots
+    known_from: int
+
+
+SessionBegins = Mapping[int, Begin]
+"""By the session's midnight (ms). A session whose begin cannot be had is not in it."""
+
+
+def session_of(open_ts: int) -> int:
+    """The UTC midnight (ms) before a time."""
+    return open_ts - open_ts % DAY_MS
+
+
+def session_begins(candles: Sequence[Candle], series: Series, shelf: Shelf) -> SessionBegins:
+    """The begins of the sessions of some candles, old to new.
+
+    A session that begins among the candles is read from them; the one that they begin inside of, from the
+    minutes of the series, and for what left those from the shelf.
+    """
+    begins: dict[int, Begin] = {}
+    for candle in candles:
+        session = session_of(candle.open_ts)
+        if session in begins:
+            continue
+        if candle.open_ts != session and session_of(candles[0].open_ts) == session:
+            # Candles on a grid that the series has just refined get their begin with the next look.
+            found = _before_memory(session, series, shelf) if candle.grid == series.grid else None
+            if found is not None:
+                begins[session] = found
+        else:
+            before = candle.cvd - candle.delta, candle.quote_cvd - candle.quote_delta
+            begins[session] = Begin(*before, candle.open_ts)
+    return begins
+
+
+def _before_memory(session: int, series: Series, shelf: Shelf) -> Begin | None:
+    """A begin out of the series and the shelf; None where neither reaches back to it."""
+    if series.first_open is None:
+        return None
+    first = next(iter(series.minutes(session)), None)
+    if first is None:
+        return None
+    cvd, quote = first.cvd_before, first.quote_before
+    known_from = max(series.known_from, session)
+    if series.oldest_open < session or series.first_open >= first.open_ts:
+        return Begin(cvd, quote, known_from)
+    if session <= first.open_ts - first.open_ts % HOUR_MS - SHELF_HOURS * HOUR_MS:
+        return None  # hours of it may have left the shelf
+    for hour in shelf.hours(session, first.open_ts):
+        if hour.known_to > first.open_ts:
+            continue  # memory has that hour itself
+        ladder = with_turnover(hour.levels)
+        _, bid, ask, _, quote_bid, quote_ask = (int(column.sum()) for column in ladder.T)
+        cvd, quote = cvd - (ask - bid), quote - (quote_ask - quote_bid)
+        if hour.known_ms:
+            known_from = min(known_from, hour.known_from)
+    return Begin(cvd, quote, known_from)

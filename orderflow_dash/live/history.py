@@ -1,0 +1,290 @@
+"""What was before: a stream begins with what is stored of it, and what it closes is stored.
+
+The store may be slow or away: reading is done by threads of its own, which begin the stream when they are
+done, and what is to be written is handed over in memory. Nobody who watches waits for either.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from itertools import groupby
+from queue import SimpleQueue
+from typing import NamedTuple
+
+from orderflow_dash.feeds.sequencing import Known
+from orderflow_dash.footprint.candle import Candle
+from orderflow_dash.footprint.hourly import SHELF_HOURS, ShelfHour, known_ms
+from orderflow_dash.footprint.minute import Levels
+from orderflow_dash.live.view import Kept, SeriesStream
+from orderflow_dash.market import HOUR_MS, MINUTE_MS, Instrument, Quality, Timeframe
+from orderflow_dash.runtime.threads import CRASHES, SupervisedThread
+from orderflow_dash.store.candles import stored_candles
+from orderflow_dash.store.minutes import StoredHour, StoredMinute, combine, common_grid, restore
+from orderflow_dash.store.null import History as Store
+from orderflow_dash.store.store import EVER
+
+log = logging.getLogger(__name__)
+
+_READERS = 4  # so that one slow read does not keep every stream waiting
+_SWEEP_S = 0.5
+_PORTION_MS = 4 * HOUR_MS  # read at once
+_PATIENCE_S = 5.0  # a stream begins without its past where that takes longer to read
+
+
+class History:
+    """Between streams and the store. Thread-safe.
+
+    Args:
+        store: where minutes are kept.
+        window: how many minutes a stream begins with, at least, where they are there.
+    """
+
+    def __init__(self, store: Store, window: int) -> None:
+        self._store = store
+        self._window_ms = window * MINUTE_MS
+        self._lock = threading.Lock()
+        self._told: dict[SeriesStream, _Told] = {}
+        self._beginning: dict[SeriesStream, float] = {}  # when its past was asked for, monotonic
+        self._wanted: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._stopping = threading.Event()
+        # Daemons: a read that hangs must not hold up the exit.
+        self._readers = [
+            SupervisedThread(self._read_on, name="store-reader", stopping=self._stopping)
+            for _ in range(_READERS)
+        ]
+        self._keeper = SupervisedThread(self._keep_on, name="history-keeper", stopping=self._stopping)
+
+    def start(self) -> None:
+        """Open the store and begin to keep."""
+        self._store.start()
+        self._keeper.start()
+        for reader in self._readers:
+            reader.start()
+
+    def stop(self, flush_s: float) -> None:
+        """Keep what has closed, and give the store so many seconds to write it."""
+        self._stopping.set()
+        self._keeper.join()
+        self.keep()
+        if not self._store.stop(flush_s):
+            log.warning("not all minutes could be stored before the end")
+
+    def health(self) -> dict[str, object]:
+        """The store's figures for ``/health``."""
+        return self._store.health()
+
+    def begin(self, stream: SeriesStream, refetch_ms: int) -> None:
+        """Begin a stream with what is stored of it, and keep what it closes; returns at once.
+
+        ``refetch_ms``: how far back the venue gives a gap's trades again.
+        """
+        with self._lock:
+            self._beginning[stream] = time.monotonic()
+        self._read(lambda: self._begin(stream, refetch_ms), lambda: self._begin_without(stream))
+
+    def end(self, stream: SeriesStream) -> None:
+        """Keep the last of a stream that has ended; no error where it was never begun."""
+        with self._lock:
+            self._beginning.pop(stream, None)
+            told = self._told.pop(stream, None)
+        if told is not None:
+            told.keep(self._store)
+
+    def older(
+        self, instrument: Instrument, timeframe: Timeframe, step: Decimal, since: int, until: int
+    ) -> list[Candle]:
+        """Stored candles that open from ``since`` and before ``until`` (ms), old to new. May take long."""
+        load = self._store.load_hours if timeframe is Timeframe.H1 else self._store.load
+        return stored_candles(load(instrument, since, until, hollow=True), timeframe, step)
+
+    def read_older(
+        self,
+        instrument: Instrument,
+        timeframe: Timeframe,
+        step: Decimal,
+        since: int,
+        until: int,
+        adopt: Callable[[Sequence[Candle]], None],
+    ) -> None:
+        """Read ``older`` by and by, and hand over what is found, be it nothing; returns at once."""
+
+        def read() -> None:
+            adopt(self.older(instrument, timeframe, step, since, until))
+
+        self._read(read, lambda: adopt([]))
+
+    def keep(self) -> None:
+        """Hand over what has closed since the last time."""
+        with self._lock:
+            all_told = list(self._told.values())
+        for told in all_told:
+            told.keep(self._store)
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _read(self, task: Callable[[], None], instead: Callable[[], None]) -> None:
+        def run() -> None:
+            try:
+                task()
+            except Exception as error:  # a stream must begin, whatever is wrong with its past
+                CRASHES.note("store-reader", error)
+                log.exception("stored history could not be used")
+                instead()
+
+        self._wanted.put(run)
+
+    def _read_on(self) -> None:
+        while not self._stopping.is_set():
+            self._wanted.get()()
+
+    def _begin(self, stream: SeriesStream, refetch_ms: int) -> None:
+        kept, sound = self._kept(stream.instrument, refetch_ms)
+        self._start(stream, kept, sound)
+
+    def _begin_without(self, stream: SeriesStream) -> None:
+        self._start(stream, None, [])
+
+    def _start(self, stream: SeriesStream, kept: Kept | None, stored: Sequence[StoredMinute]) -> None:
+        has_begun = stream.begin(kept)
+        with self._lock:
+            self._beginning.pop(stream, None)
+            if not has_begun:
+                return  # its past was waited for too long, or it has ended
+            self._told[stream] = _Told(stream, stored)
+        if stream.ended:  # meanwhile
+            self.end(stream)
+
+    def _kept(self, instrument: Instrument, refetch_ms: int) -> tuple[Kept | None, Sequence[StoredMinute]]:
+        """What a stream begins with, and the same as it is stored."""
+        point = self._store.resume(instrument)
+        if point is None:
+            return None, []
+        window = (point.open_ts - self._window_ms) // HOUR_MS * HOUR_MS  # no derived candle is cut
+        shelf = point.open_ts // HOUR_MS * HOUR_MS - SHELF_HOURS * HOUR_MS
+        before, ladders = self._before(instrument, shelf, window)
+        stored = self._store.load(instrument, window, EVER, hollow=True)
+        sound = _without_recent_gaps([*before, *map(_mark, stored)], refetch_ms)
+        inside = stored[: max(0, len(sound) - len(before))]
+        grid = common_grid([*inside, *ladders.values()], instrument.grid)
+        minutes = [restore(minute.on(grid)) for minute in inside if not minute.hollow]
+        if not minutes:
+            return None, []
+        holes = _holes(sound)
+        return Kept(
+            grid=grid,
+            minutes=minutes,
+            holes=[hole for hole in holes if hole[1] >= window],
+            cvd_from=point.cvd_from,
+            hours=_hours(before, {at: hour.on(grid).levels for at, hour in ladders.items()}, window, holes),
+            known=Known(minutes[-1].end_ts, minutes[-1].runs[-1].last_order),
+        ), inside
+
+    def _before(
+        self, instrument: Instrument, since: int, window: int
+    ) -> tuple[list[_Mark], dict[int, StoredHour]]:
+        """The minutes before the window, and their hours as ladders; never a whole day of minutes at once."""
+        marks: list[_Mark] = []
+        ladders: dict[int, StoredHour] = {}
+        for start in range(since, window, _PORTION_MS):
+            minutes = self._store.load(instrument, start, min(start + _PORTION_MS, window), hollow=True)
+            marks += map(_mark, minutes)
+            whole = (minute for minute in minutes if not minute.hollow)
+            for open_ts, group in groupby(whole, key=lambda minute: minute.open_ts // HOUR_MS * HOUR_MS):
+                ladders[open_ts] = combine(list(group))
+        return marks, ladders
+
+    def _keep_on(self) -> None:
+        while not self._stopping.wait(_SWEEP_S):
+            self.keep()
+            self._lose_patience()
+
+    def _lose_patience(self) -> None:
+        now = time.monotonic()
+        with self._lock:
+            late = [stream for stream, since in self._beginning.items() if now - since > _PATIENCE_S]
+        for stream in late:
+            log.warning("%s begins without its past: the store does not answer", stream.instrument.symbol)
+            self._begin_without(stream)
+
+
+class _Told:
+    """What was handed over of one stream."""
+
+    def __init__(self, stream: SeriesStream, stored: Sequence[StoredMinute]) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._revision = -1
+        self._told = {minute.open_ts: minute for minute in stored}  # as they are stored or on their way
+
+    def keep(self, store: Store) -> None:
+        """Hand over what has closed or changed since the last time."""
+        book = self._stream.book
+        with self._lock:
+            if book.revision == self._revision:
+                return
+            self._revision, opens = book.changed(self._revision)
+            changed = [
+                minute for minute in book.stored(opens[:-1]) if self._told.get(minute.open_ts) != minute
+            ]
+            if changed:
+                store.put(self._stream.instrument, changed, self._stream.series.first_open)
+            self._told.update((minute.open_ts, minute) for minute in changed)
+            oldest = book.oldest()
+            for open_ts in [each for each in self._told if each < oldest]:
+                del self._told[open_ts]
+
+
+class _Mark(NamedTuple):
+    """What a stored minute tells of what is missing."""
+
+    open_ts: int
+    quality: Quality
+    hollow: bool
+
+
+def _mark(minute: StoredMinute) -> _Mark:
+    return _Mark(minute.open_ts, minute.quality, minute.hollow)
+
+
+def _without_recent_gaps(stored: Sequence[_Mark], refetch_ms: int) -> Sequence[_Mark]:
+    """What stands before the first gap that can be fetched again: from there on all is fetched anew."""
+    if not refetch_ms or not stored:
+        return stored
+    since = stored[-1].open_ts - refetch_ms
+    for index, minute in enumerate(stored):
+        if minute.open_ts >= since and minute.quality is Quality.GAP:
+            return stored[:index] if any(not each.hollow for each in stored[:index]) else stored
+    return stored
+
+
+def _holes(stored: Sequence[_Mark]) -> list[tuple[int, int]]:
+    """Stretches (ms, both inclusive) of which trades are missing for good.
+
+    Where no minute stands before one with a gap, the time between lacks them too.
+    """
+    holes: list[tuple[int, int]] = []
+    end = stored[0].open_ts
+    for minute in stored:
+        if minute.quality is Quality.GAP:
+            after = end
+            if holes and holes[-1][1] == after - 1:
+                after = holes.pop()[0]
+            holes.append((after, minute.open_ts + MINUTE_MS - 1))
+        end = minute.open_ts + MINUTE_MS
+    return holes
+
+
+def _hours(
+    stored: Sequence[_Mark], ladders: Mapping[int, Levels], window: int, holes: Sequence[tuple[int, int]]
+) -> list[ShelfHour]:
+    """Ladders as hours of the shelf; ``window`` (ms) is where memory begins."""
+    hours = []
+    known_from = stored[0].open_ts if stored else window
+    for open_ts, levels in ladders.items():
+        span = max(open_ts, known_from), min(open_ts + HOUR_MS, window)
+        hours.append(ShelfHour(open_ts, levels, known_ms(*span, holes), *span))
+    return hours

@@ -1,0 +1,234 @@
+"""What a replay has played of a symbol before anyone watches it: candles, and trades that a stream lacks.
+
+Both come out of the recording itself, by the path of all trades: a stream begins with the minutes that the
+series makes of the rows up to the replay's clock, and repair fetches what was played since then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from orderflow_dash.exchanges.protocol import TradeBatch
+from orderflow_dash.feeds.backfill import Fillable, Job
+from orderflow_dash.feeds.sequencing import Hole, Known
+from orderflow_dash.footprint.candle import Candle, CandleBuilder
+from orderflow_dash.footprint.hourly import Shelf
+from orderflow_dash.footprint.minute import Ints
+from orderflow_dash.footprint.series import Series
+from orderflow_dash.live.history import History
+from orderflow_dash.live.view import Kept, SeriesStream
+from orderflow_dash.market import MINUTE_MS, Grid, Instrument, Timeframe, Trade, Venue
+from orderflow_dash.simulator import Listing, PlayedUpTo, RecordedMarket
+from orderflow_dash.simulator.market.tape import Print
+from orderflow_dash.simulator.recordings.reel import Reel
+from orderflow_dash.store.null import NullStore
+
+ALL_HISTORY_MS: Final = 1 << 50  # a replay's past is wanted as far back as it goes
+_PORTION = 5_000  # trades that are read at once
+_EVER: Final = 1 << 62
+Columns = tuple[Ints, Ints, Ints, Ints]
+
+
+class RecordedHistory(History):
+    """The past of a replay's streams; nothing is stored. Thread-safe."""
+
+    def __init__(self, market: RecordedMarket, window: int) -> None:
+        super().__init__(NullStore(), window)
+        self._market = market
+        self._window = window
+
+    def begin(self, stream: SeriesStream, refetch_ms: int) -> None:  # noqa: ARG002 - the interface
+        """Begin a stream with what was played of it; returns at once."""
+        self._read(lambda: self._begin_played(stream), lambda: self._begin_without(stream))
+
+    def _begin_without(self, stream: SeriesStream) -> None:
+        stream.begin()
+
+    def end(self, stream: SeriesStream) -> None:
+        """Nothing of it is kept."""
+
+    def older(
+        self, instrument: Instrument, timeframe: Timeframe, step: Decimal, since: int, until: int
+    ) -> list[Candle]:
+        """Played candles that open from ``since`` and before ``until`` (ms), old to new."""
+        played = self._market.played_up_to(self._market.find(instrument.symbol, instrument.venue))
+        return [] if played is None else played_candles(played, timeframe, step, since, until)
+
+    def _begin_played(self, stream: SeriesStream) -> None:
+        instrument = stream.instrument
+        played = self._market.played_up_to(self._market.find(instrument.symbol, instrument.venue))
+        stream.begin(None if played is None else played_minutes(played, self._window))
+
+
+def played_minutes(played: PlayedUpTo, window: int) -> Kept | None:
+    """The minutes that the series makes of everything recorded up to a time; None where nothing trades."""
+    shelf = Shelf()
+    grid = _grid(played.reel)
+    series = Series(window, on_evict=shelf.take_over, grid=grid)
+    columns = _trades(played.reel, played.row)
+    if not len(columns[0]):
+        return None
+    _apply(series, columns, played)
+    return Kept(
+        grid=grid,
+        minutes=series.minutes(),
+        holes=series.holes,
+        cvd_from=series.first_open or 0,
+        hours=shelf.hours(0, _EVER),
+        known=Known(played.time_ms, played.last_id, is_current=True),
+    )
+
+
+def played_candles(
+    played: PlayedUpTo, timeframe: Timeframe, step: Decimal, since: int, until: int
+) -> list[Candle]:
+    """The candles of what was played that open from ``since`` and before ``until`` (ms), old to new."""
+    time, order, price, quantity = _trades(played.reel, played.row)
+    # One candle more, so that the first that counts does not begin where the series does.
+    begin = int(np.searchsorted(np.maximum.accumulate(time), since - timeframe.ms))
+    end = int(np.searchsorted(np.maximum.accumulate(time), until))
+    if begin == end:
+        return []
+    series = Series(_EVER, grid=_grid(played.reel))
+    _apply(series, (time[begin:end], order[begin:end], price[begin:end], quantity[begin:end]), played)
+    before = int(quantity[:begin].sum())
+    builder = CandleBuilder(series, timeframe, step)
+    opens = sorted({minute.open_ts // timeframe.ms * timeframe.ms for minute in series.minutes(since, until)})
+    found = (builder.build(open_ts) for open_ts in opens)
+    return [replace(candle, cvd=candle.cvd + before, closed=True, rev=0) for candle in found]
+
+
+def _grid(units: Reel | Listing) -> Grid:
+    return Grid.of(units.price.value, units.quantity.value)
+
+
+def _apply(series: Series, columns: Columns, played: PlayedUpTo) -> None:
+    """Count trades, with a hole wherever some are missing."""
+    time, order = columns[:2]
+    start = 0
+    for at, missing_to in _breaks(played.reel, time, order):
+        series.apply_arrays(*(column[start:at] for column in columns))
+        series.open_hole(*_sorted(int(time[at - 1]), int(time[at])), missing_to)
+        start = at
+    series.apply_arrays(*(column[start:] for column in columns))
+    for after, before in played.reel.gaps:
+        is_one = after == before <= played.time_ms  # one trade of that time is missing
+        if is_one or after < played.time_ms <= before:
+            series.open_hole(after, before)
+
+
+def _sorted(after: int, before: int) -> tuple[int, int]:
+    return min(after, before), max(after, before)
+
+
+def _breaks(reel: Reel, time: Ints, order: Ints) -> Iterator[tuple[int, int | None]]:
+    """Where trades are missing: the number of the first one after, and the highest order that is missing."""
+    found: dict[int, int | None] = {}
+    for after, before in reel.gaps:
+        at = int(np.searchsorted(time, before))
+        if after != before and 0 < at < len(time):
+            found[at] = None
+    if reel.aggregates:
+        for at in (np.flatnonzero(np.diff(order) > 1) + 1).tolist():
+            found[at] = int(order[at]) - 1
+    yield from sorted(found.items())
+
+
+def _trades(reel: Reel, row: int) -> Columns:
+    """Time, order, price and quantity of every print that the rows before one make, shape (n,) each."""
+    if reel.aggregates:
+        return reel.times[:row], reel.ids[:row], reel.prices[:row], reel.quantities[:row]
+    if reel.venue is Venue.BINANCE:
+        prints = [each for each, stop in _up_to(reel, row)]
+        table = np.array([(t.time, t.id, t.price, t.quantity) for t in prints], np.int64).reshape(-1, 4)
+        return table[:, 0], table[:, 1], table[:, 2], table[:, 3]
+    counts = reel.counting(row)
+    orders = np.where(reel.seqs[:row] > 0, reel.seqs[:row], np.arange(1, row + 1))
+    return reel.times[:row][counts], orders[counts], reel.prices[:row][counts], reel.quantities[:row][counts]
+
+
+def _up_to(reel: Reel, row: int) -> Iterator[tuple[Print, int]]:
+    for each, stop in reel.prints():
+        if stop > row:
+            return
+        yield each, stop
+
+
+class RecordedRepair:
+    """Fetches what a stream lacks out of what was played of the recording."""
+
+    def __init__(self, market: RecordedMarket, venue: Venue) -> None:
+        self._market = market
+        self._venue = venue
+
+    def step(self, job: Job) -> bool:
+        """All that the recording has of it; always true."""
+        listing = self._market.find(job.stream.instrument.symbol, self._venue)
+        hole = job.hole or self._history(job, listing)
+        if hole is None:
+            return True
+        if self._venue is Venue.BINANCE:
+            for first, last in list(hole.missing or ()):
+                self._fill_ids(job.stream, listing, first, last)
+            lacks = bool(hole.missing)
+        else:
+            self._fill_times(job.stream, listing, hole)
+            lacks = False
+        for after, before in self._market.gaps(listing):
+            if hole.after <= after and before <= hole.before:
+                job.stream.lose(after, before)
+        if not lacks:
+            job.stream.close(hole)
+        return True
+
+    def give_up(self, job: Job) -> None:
+        """A recording refuses nothing."""
+
+    def newest(self, instrument: Instrument) -> TradeBatch:
+        """The newest trade that was played; none where none was."""
+        listing = self._market.find(instrument.symbol, self._venue)
+        return self._batch(listing, self._market.newest(listing))
+
+    def _history(self, job: Job, listing: Listing) -> Hole | None:
+        """What was played before a stream's first trade; None where nothing was."""
+        first_id = self._market.first_id(listing)
+        found = [] if first_id is None else self._market.played_by_id(listing, first_id, first_id, 1)
+        time_, order, *_ = job.first
+        if not found or found[0].time >= time_:
+            return None
+        (first,) = found
+        missing = [(first.id, order - 1)] if self._venue is Venue.BINANCE else None
+        hole = Hole(first.time, time_, missing, whole_from=-(-first.time // MINUTE_MS) * MINUTE_MS)
+        job.stream.expect(hole)
+        return hole
+
+    def _fill_ids(self, stream: Fillable, listing: Listing, first: int, last: int) -> None:
+        while found := self._market.played_by_id(listing, first, last, _PORTION):
+            stream.fill(self._batch(listing, found))
+            first = found[-1].id + 1
+
+    def _fill_times(self, stream: Fillable, listing: Listing, hole: Hole) -> None:
+        """A stream remembers a few thousand ids: the trades that it may have come first, then the others."""
+        found = self._market.played_between(listing, hole.after, hole.before)
+        edges = [each for each in found if each.time in (hole.after, hole.before)]
+        inner = [each for each in found if each.time not in (hole.after, hole.before)]
+        for trades in (edges, inner):
+            for start in range(0, len(trades), _PORTION):
+                hole.fetched += stream.fill(self._batch(listing, trades[start : start + _PORTION]))
+
+    def _batch(self, listing: Listing, prints: Sequence[Print]) -> TradeBatch:
+        if self._venue is Venue.BINANCE:
+            rows = [(p.time, p.id, p.price, p.quantity) for p in prints]
+            return TradeBatch(listing.symbol, rows, grid=_grid(listing))
+        trades: list[Trade] = []
+        uids: list[str] = []
+        for each in prints:
+            traded = next(t for t in self._market.bybit_trades(listing, each) if not t.block)
+            trades.append((each.time, traded.seq, each.price, each.quantity))
+            uids.append(traded.id)
+        return TradeBatch(listing.symbol, trades, uids, grid=_grid(listing))

@@ -1,0 +1,382 @@
+"""The app on recorded trades: loads the files, plays them through the simulated exchange, and is steered.
+
+The exchange runs inside the app, and both real venues' addresses lead to it, so that adapters, feeds and
+footprints are those of the live product. What the recording does not hold (24 h statistics, funding, open
+interest) is shown as unknown, not made up.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, TypedDict
+from weakref import WeakKeyDictionary
+
+from orderflow_dash.exchanges.protocol import Event, TradeBatch
+from orderflow_dash.feeds.connection import Connection
+from orderflow_dash.feeds.feed import Feed, StreamStatus
+from orderflow_dash.feeds.listing_sources import Report, VenueListing
+from orderflow_dash.feeds.stream import TradeStream
+from orderflow_dash.market import Instrument, State, Ticker, Venue
+from orderflow_dash.runtime.threads import CRASHES
+from orderflow_dash.simulator import (
+    DamagedFile,
+    LoadedFile,
+    Loading,
+    RecordedMarket,
+    SimulatedExchange,
+    probe,
+)
+from orderflow_dash.simulator.recordings.unpacking import printable
+
+log = logging.getLogger(__name__)
+
+FASTEST: Final = 1_000.0  # the highest speed that can be asked for; 0 is as fast as it goes
+
+
+class FileState(TypedDict):
+    """One file as ``/api/replay`` reports it."""
+
+    name: str
+    bytes: int
+    loaded_bytes: int
+    rows: int
+    zero_quantities: int
+    left_out: int  # damaged rows that others follow
+    repeats: int  # rows that stand in the recording twice; each counts once
+    conflicts: int  # rows whose id stands for another trade; left out, their candles are gaps
+    notes: list[str]
+    series: list[str]
+    error: str | None
+
+
+class RecordedInstrument(TypedDict):
+    """One symbol as ``/api/replay`` reports it. Tick and lot are inferred: the finest that its rows need."""
+
+    exchange: str
+    symbol: str
+    tick: str
+    lot: str
+
+
+class Silence(TypedDict):
+    """A long stretch of the recording without a trade, which is skipped; ms of the trades around it."""
+
+    from_ms: int
+    to_ms: int
+
+
+class ReplayState(TypedDict):
+    """What ``/api/replay`` tells. Times in ms, recorded ones; null before anything is loaded."""
+
+    phase: str  # loading, failed, waiting, playing, paused or ended
+    paused: bool
+    speed: float
+    clock_ms: int | None
+    start_ms: int | None
+    end_ms: int | None
+    session: int
+    total_bytes: int
+    loaded_bytes: int
+    rows: int
+    files: list[FileState]
+    instruments: list[RecordedInstrument]
+    silences: list[Silence]
+
+
+class NotLoaded(Exception):
+    """There is nothing to seek in yet."""
+
+
+def replay_files(setting: str) -> list[Path]:
+    """The files that the setting names: a path, or a JSON list of paths; none where it is ``off``."""
+    if setting == "off":
+        return []
+    if setting.startswith("["):
+        return [Path(str(path)) for path in json.loads(setting)]
+    return [Path(setting)]
+
+
+class Replay:
+    """Recorded trades as the app's venues. Thread-safe."""
+
+    def __init__(self, files: list[Path], speed: float) -> None:
+        self.files = files
+        self.market = RecordedMarket(None, speed, together=True)
+        self.exchange = SimulatedExchange(self.market)
+        self.venues = _venues(files)
+        self._loading = Loading(files)
+        self._loaded = False
+        self._begin_anew: Callable[[Callable[[], None]], None] = lambda move: move()
+        self._steering = threading.Lock()
+        self._thread = threading.Thread(target=self._load, name="replay-loading", daemon=True)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of its files, as text that can be shown."""
+        return [file.name for file in self._loading.files]
+
+    def start(self, begin_anew: Callable[[Callable[[], None]], None]) -> None:
+        """Begin to load. ``begin_anew`` runs what it is given with no series fed, and begins them anew."""
+        self._begin_anew = begin_anew
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the exchange; a file that is being read ends with the process."""
+        self.exchange.stop()
+
+    def _load(self) -> None:
+        try:
+            reels = self._loading.run(strict=False)
+            if reels:
+                self.market.adopt(reels)
+        except Exception as error:  # a defect of ours must not leave the page at "loading"
+            CRASHES.note(self._thread.name, error)
+            log.exception("loading the replay failed on a defect")
+            self._loading.files[0].error = f"internal error: {type(error).__name__}"
+        for file in self._loading.files:
+            if file.all_damage:
+                log.error("%s", file.all_damage)
+            for note in file.notes:
+                log.warning("%s: %s", file.name, note)
+        self._loaded = True
+        self.exchange.rouse()
+
+    # -- what it tells -----------------------------------------------------------------------
+
+    def state(self) -> ReplayState:
+        """How loading and playing stand."""
+        loaded, playing = self._loaded, self.market.playing()
+        known = bool(self.market.listings)
+        files: list[FileState] = [
+            {
+                "name": file.name,
+                "bytes": file.bytes,
+                "loaded_bytes": file.loaded_bytes,
+                "rows": file.rows,
+                "zero_quantities": file.zero_quantities,
+                "left_out": file.left_out,
+                "repeats": file.repeats,
+                "conflicts": file.conflicts,
+                "notes": list(file.notes),
+                "series": [f"{venue} {symbol}" for venue, symbol in list(file.series)],
+                "error": _damage(file) or None,
+            }
+            for file in self._loading.files
+        ]
+        return {
+            "phase": _phase(loaded, known, playing.paused, playing.begun, playing.ended),
+            "paused": playing.paused,
+            "speed": playing.speed,
+            "clock_ms": playing.clock_ms if known else None,
+            "start_ms": playing.start_ms if known else None,
+            "end_ms": playing.end_ms if known else None,
+            "session": self.market.session,
+            "total_bytes": sum(file["bytes"] for file in files),
+            "loaded_bytes": sum(file["loaded_bytes"] for file in files),
+            "rows": sum(file["rows"] for file in files),
+            "files": files,
+            "instruments": [
+                {
+                    "exchange": str(venue),
+                    "symbol": listing.symbol,
+                    "tick": listing.price.text(1),
+                    "lot": listing.quantity.text(1),
+                }
+                for listing in self.market.listings
+                for venue in listing.venues
+            ],
+            "silences": [{"from_ms": last, "to_ms": following} for last, following in self.market.silences],
+        }
+
+    def gaps(self, venue: Venue, symbol: str) -> Sequence[tuple[int, int]]:
+        """Stretches of a symbol that lack trades without a jump of ids: times (ms) before and after."""
+        return self.market.gaps(self.market.find(symbol, venue))
+
+    def standing(self) -> str:
+        """Why no trades come just now; empty where they do."""
+        playing = self.market.playing()
+        if not self.market.listings:
+            return self.absence(None)
+        if playing.ended:
+            return "the recording has ended"
+        return "the replay is paused" if playing.paused else ""
+
+    def absence(self, venue: Venue | None) -> str:
+        """Why nothing of a venue is listed; empty where something is."""
+        state = self.state()
+        if any(venue is None or venue in listing.venues for listing in self.market.listings):
+            return ""
+        if state["phase"] == "loading":
+            share = 100 * state["loaded_bytes"] // max(1, state["total_bytes"])
+            return f"the recording is being loaded, {share} %"
+        errors = [file["error"] for file in state["files"] if file["error"]]
+        return errors[0] if errors else "the recording holds no trade of this venue"
+
+    # -- control -----------------------------------------------------------------------------
+
+    def steer(self, *, paused: bool | None, speed: float | None, seek_ms: int | None) -> None:
+        """Change what is given. Raises NotLoaded, or ValueError for a time that is not in the recording."""
+        with self._steering:
+            if seek_ms is not None:
+                self._seek(seek_ms)
+            if speed is not None:
+                self.market.set_speed(speed)
+            if paused is True:
+                self.market.pause()
+            elif paused is False:
+                self.market.resume()
+        self.exchange.rouse()
+
+    def _seek(self, seek_ms: int) -> None:
+        if not self.market.listings:
+            raise NotLoaded("the recording is not loaded yet")
+        playing = self.market.playing()
+        if not playing.start_ms - playing.start_ms % 60_000 <= seek_ms <= playing.end_ms:
+            raise ValueError(f"from {playing.start_ms} to {playing.end_ms}")
+
+        def move() -> None:
+            self.market.seek(seek_ms)
+
+        self._begin_anew(move)
+
+    # -- the app's parts, as a replay needs them -----------------------------------------------
+
+    def feed(self, *arguments: Any) -> Feed:  # noqa: ANN401 - those of Feed
+        """A feed that tells a pause from a silence."""
+        feed = _ReplayFeed(*arguments)
+        feed.replay = self
+        feed.is_timely = False
+        return feed
+
+    def listing(self, venue: Venue, listing: VenueListing) -> VenueListing:
+        """A listing that tells why it is empty, and no figure that was not recorded."""
+        return _ReplayListing(self, venue, listing)
+
+
+class _ReplayFeed(Feed):
+    replay: Replay
+
+    def __init__(self, *arguments: Any) -> None:  # noqa: ANN401 - those of Feed
+        super().__init__(*arguments)
+        self._reached: WeakKeyDictionary[TradeStream, int] = WeakKeyDictionary()  # newest trade, ms
+
+    def on_event(self, connection: Connection, event: Event) -> None:
+        """As ever; where the recording lacks trades, the stream learns it before the first one after."""
+        stream = self._streams.get(event.symbol) if isinstance(event, TradeBatch) else None
+        if stream is None or not isinstance(event, TradeBatch) or not event.trades:
+            super().on_event(connection, event)
+            return
+        newest = max(trade[0] for trade in event.trades)
+        reached = self._reached.get(stream, event.trades[0][0])
+        self._reached[stream] = max(reached, newest)
+        for after, before in self.replay.gaps(self.venue, event.symbol):
+            if reached < before <= newest:
+                event, rest = _split(event, before)
+                if event.trades:
+                    super().on_event(connection, event)
+                stream.lose(after, before)
+                event = rest
+        super().on_event(connection, event)
+
+    def status(self, symbol: str) -> StreamStatus:
+        """As ever, but for a replay that stands."""
+        status = super().status(symbol)
+        standing = self.replay.standing()
+        if standing:
+            return StreamStatus(State.STALE, standing, status.age_ms)
+        if status.state is State.LIVE:  # so that programs know as well
+            return StreamStatus(State.LIVE, "replay of recorded trades", status.age_ms)
+        return status
+
+
+def _damage(file: LoadedFile) -> str:
+    """A file's damage as visitors see it: by its name alone, and what is played of it."""
+    text = file.all_damage.replace(printable(str(file.path)), file.name)
+    return f"{text}; everything before it is played" if file.error and file.rows else text
+
+
+def _split(batch: TradeBatch, time_ms: int) -> tuple[TradeBatch, TradeBatch]:
+    """The trades before the first one that is not before a time, and all others."""
+    at = next(at for at, trade in enumerate(batch.trades) if trade[0] >= time_ms)
+    uids = batch.uids or []
+    has = batch.uids is not None
+    head = TradeBatch(batch.symbol, batch.trades[:at], uids[:at] if has else None, grid=batch.grid)
+    tail = batch.trades[at:], uids[at:] if has else None
+    return head, TradeBatch(batch.symbol, *tail, batch.grid, batch.excluded, batch.malformed)
+
+
+class _ReplayListing:
+    reload_s = 1_800.0  # a recording lists what it lists
+
+    def __init__(self, replaying: Replay, venue: Venue, listing: VenueListing) -> None:
+        self.poll_s = listing.poll_s
+        self.absent: dict[str, str] = {}
+        self._replay = replaying
+        self._venue = venue
+        self._listing = listing
+
+    def load(self) -> dict[str, Instrument]:
+        """What is recorded of the venue; ValueError where nothing is (yet)."""
+        absence = self._replay.absence(self._venue)
+        if absence:
+            raise ValueError(absence)
+        return self._listing.load()
+
+    def poll(self, report: Report) -> None:
+        """Last prices."""
+        self._listing.poll(lambda tickers: report(_recorded(tickers)))
+
+    def watch(self, report: Report | None) -> None:
+        """Live ones."""
+        self._listing.watch(None if report is None else lambda tickers: report(_recorded(tickers)))
+
+    def attend(self, changed: Callable[[], None]) -> None:
+        """Nothing changes."""
+
+    def status_of(self, symbol: str) -> str:
+        """What is not recorded has no status."""
+
+        del symbol
+        return ""
+
+    def time(self) -> int:
+        """The clock of a recording tells nothing."""
+        raise ValueError("recorded trades have no clock of now")
+
+    def close(self) -> None:
+        """Release what it holds."""
+        self._listing.close()
+
+
+def _recorded(tickers: list[Ticker]) -> list[Ticker]:
+    """What a recording of trades knows of a symbol: its last price."""
+    return [
+        replace(ticker, change_24h=None, volume_24h=None, funding=None, open_interest=None)
+        for ticker in tickers
+    ]
+
+
+def _phase(loaded: bool, known: bool, paused: bool, begun: bool, ended: bool) -> str:
+    if not known:
+        return "failed" if loaded else "loading"
+    if ended:
+        return "ended"
+    if paused:
+        return "paused"
+    return "playing" if begun else "waiting"
+
+
+def _venues(files: list[Path]) -> frozenset[Venue]:
+    """The venues that the files may hold trades of."""
+    venues: set[Venue] = set()
+    for path in files:
+        try:
+            venues |= probe(path)
+        except (DamagedFile, OSError):
+            venues |= {Venue.BINANCE, Venue.BYBIT}  # loading tells what is wrong
+    return frozenset(venues)

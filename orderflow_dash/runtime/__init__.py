@@ -1,0 +1,1 @@
+"""What any long-running service needs; knows no market."""

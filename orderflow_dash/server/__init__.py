@@ -1,0 +1,1 @@
+"""The process: gunicorn's configuration and the way it is started."""

@@ -1,0 +1,1 @@
+"""The simulated exchange's side of Bybit's protocols."""

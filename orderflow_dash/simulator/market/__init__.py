@@ -1,0 +1,1 @@
+"""Markets to trade on: synthetic ones, their tapes and their contracts."""

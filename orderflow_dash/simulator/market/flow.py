@@ -1,0 +1,200 @@
+"""Invented order flow of one symbol: bursts, trends, absorption, climaxes and divergences, by seed.
+
+The price is moved by aggression alone. Market orders eat the quantity that rests at the best bid or
+ask; when a side is used up, the price steps. So trends come from one-sided flow, absorption from a
+side that refills, divergence from a side that is thin while the other is thick.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from orderflow_dash.simulator.market.tape import Print
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """What kind of market a symbol is."""
+
+    price: int  # ticks, at the start
+    rate: float  # market orders per second, on average
+    order: float  # median market order, lots
+    gap: float  # ticks that the price steps when a side is used up, on average
+    depth: float = 9.0  # quantity resting at the best price, in median orders
+
+
+@dataclass(frozen=True, slots=True)
+class _Mood:
+    """How a stretch of time trades; each factor multiplies its plain value."""
+
+    weight: float
+    seconds: float  # how long it lasts, median
+    rate: float
+    buys: float  # share of orders that buy
+    bid_depth: float
+    ask_depth: float
+
+
+# Each one-sided mood is written for buyers; half of the time it is mirrored for sellers.
+_MOODS = (
+    _Mood(4.0, 90, 0.8, 0.50, 1.0, 1.0),  # balance
+    _Mood(2.2, 120, 1.1, 0.60, 1.1, 0.9),  # trend: flow and price agree
+    _Mood(1.2, 60, 1.6, 0.78, 0.9, 7.0),  # absorption: buyers run into an offer that refills
+    _Mood(0.6, 14, 4.5, 0.86, 1.3, 0.8),  # climax
+    _Mood(1.2, 100, 0.9, 0.41, 2.4, 0.5),  # divergence: sellers dominate, the price climbs
+    _Mood(1.2, 150, 0.35, 0.50, 1.2, 1.2),  # lull
+)
+_CLIMAX = 3
+_BRANCHING = 0.7  # orders that each order causes
+_DECAY = 2.5  # 1/s, how fast that excitement fades
+_LAUNCH_LEAN = 0.03  # relative distance from the launch price at which the book leans against it fully
+
+
+class OrderFlow:
+    """An endless, repeatable sequence of prints of one symbol, from ``start_ms`` on."""
+
+    def __init__(
+        self, character: Character, key: str, start_ms: int, first_id: int, first_match: int
+    ) -> None:
+        self._random = random.Random(key)
+        self._character = character
+        self._start_ms = start_ms
+        self._seconds = 0.0
+        self._excitement = 0.0
+        self._next_print = first_id
+        self._next_match = first_match
+        self._ask = character.price + 1
+        self._spread = 1
+        self._last_buy = True
+        self._mood_index = -1
+        self._mood_ends = 0.0
+        self._set_mood(0, mirrored=False)
+        self._ask_left = self._refill(buying=True)
+        self._bid_left = self._refill(buying=False)
+
+    def __iter__(self) -> Iterator[Print]:
+        while True:
+            self._wait()
+            yield from self._order()
+
+    def delay(self, milliseconds: int) -> None:
+        """Lets everything that is still to come happen so much later."""
+        self._start_ms += milliseconds
+
+    def _wait(self) -> None:
+        """Moves on to the next order: a Hawkes process with an exponential kernel, by thinning."""
+        rng = self._random
+        base = self._character.rate * (1.0 - _BRANCHING)
+        while True:
+            ceiling = base * self._mood.rate + self._excitement
+            step = rng.expovariate(ceiling)
+            self._seconds += step
+            self._excitement *= math.exp(-_DECAY * step)
+            if self._seconds >= self._mood_ends:
+                self._next_mood()
+                # The new mood may be livelier than the ceiling allows for: draw again from here.
+                continue
+            if rng.random() * ceiling <= base * self._mood.rate + self._excitement:
+                self._excitement += _BRANCHING * _DECAY
+                return
+
+    def _next_mood(self) -> None:
+        rng = self._random
+        was = self._mood_index
+        index = rng.choices(range(len(_MOODS)), [mood.weight for mood in _MOODS])[0]
+        mirrored = rng.random() < 0.5
+        if was == _CLIMAX:  # what ends a climax is the other side
+            index, mirrored = 1, not self._mirrored
+        self._set_mood(index, mirrored=mirrored)
+
+    def _set_mood(self, index: int, *, mirrored: bool) -> None:
+        mood = _MOODS[index]
+        self._mood_index, self._mirrored = index, mirrored
+        if mirrored:
+            mood = _Mood(mood.weight, mood.seconds, mood.rate, 1 - mood.buys, mood.ask_depth, mood.bid_depth)
+        self._mood = mood
+        self._mood_ends = self._seconds + mood.seconds * self._random.lognormvariate(0.0, 0.5)
+
+    def _refill(self, *, buying: bool) -> int:
+        """Lots that rest at a fresh best price, on the side that buyers or sellers hit."""
+        character = self._character
+        # Far from its launch price the book leans back, so that a week's run stays in a sane range.
+        lean = (self._ask / character.price - 1.0) / _LAUNCH_LEAN
+        depth = self._mood.ask_depth if buying else self._mood.bid_depth
+        depth *= math.exp(max(-1.5, min(1.5, lean if buying else -lean)))
+        mean = character.order * character.depth * depth
+        return max(1, round(mean * self._random.gammavariate(1.3, 1 / 1.3)))
+
+    def _size(self) -> int:
+        """Lots of one market order: log-normal, with rare whales and a liking for round numbers."""
+        rng = self._random
+        size = self._character.order * rng.lognormvariate(0.0, 1.15)
+        if rng.random() < 0.006:
+            size *= rng.paretovariate(1.3) * 6
+        size = min(size, self._character.order * 2_000)
+        if size >= 3 and rng.random() < 0.35:
+            power = 10 ** math.floor(math.log10(size))
+            size = min((1, 2, 2.5, 5, 10), key=lambda nice: abs(nice * power - size)) * power
+        return max(1, round(size))
+
+    def _order(self) -> Iterator[Print]:
+        """One market order: a print at every price that it reaches."""
+        rng = self._random
+        # Large orders are worked in slices, so a side follows itself more often than the mood says.
+        repeat = rng.random() < 0.35
+        buy = self._last_buy if repeat else rng.random() < self._mood.buys
+        self._last_buy = buy
+        time = self._start_ms + int(self._seconds * 1000)
+        left = self._size()
+        for level in range(6):
+            rests = self._ask_left if buy else self._bid_left
+            taken = left if level == 5 else min(left, rests)
+            yield self._print(time, buy, taken)
+            left -= taken
+            if taken >= rests:
+                self._step(up=buy)
+            elif buy:
+                self._ask_left -= taken
+            else:
+                self._bid_left -= taken
+            if not left:
+                return
+
+    def _step(self, *, up: bool) -> None:
+        """The best price of one side is used up: both quotes move on."""
+        gap = 1 + int(self._random.expovariate(1.0) * max(0.0, self._character.gap - 1))
+        if up:
+            self._ask += gap
+        else:
+            self._ask = max(self._spread + 1, self._ask - gap)
+        self._ask_left = self._refill(buying=True)
+        self._bid_left = self._refill(buying=False)
+
+    def _print(self, time: int, buy: bool, lots: int) -> Print:
+        rng = self._random
+        draw = rng.random()
+        off = 0
+        if draw < 0.0009:
+            off = 1 + int(draw / 0.0003)
+            self._next_match += 1
+        matches = min(lots, 1 + int(rng.expovariate(1.0 / 1.2)))
+        without_rpi = lots
+        if rng.random() < 0.05:
+            without_rpi = 0 if matches == 1 else lots - max(1, lots // matches)
+        first = self._next_match
+        self._next_match += matches
+        made = Print(
+            self._next_print,
+            time,
+            self._ask if buy else self._ask - self._spread,
+            lots if buy else -lots,
+            without_rpi,
+            first,
+            first + matches - 1,
+            off,
+        )
+        self._next_print += 1
+        return made

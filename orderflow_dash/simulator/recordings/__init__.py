@@ -1,0 +1,1 @@
+"""Recorded trades: day files and captures as a market."""

@@ -1,0 +1,338 @@
+"""Loads recordings, and reports its progress, and the damage of a file with its line."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from decimal import InvalidOperation
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import zstandard
+
+from orderflow_dash.market import Venue
+from orderflow_dash.simulator.recordings.capture import DamagedFile, Kind, line_reader
+from orderflow_dash.simulator.recordings.columns import BadLine, Columns, blocks, parse
+from orderflow_dash.simulator.recordings.dayfile import DayFormat, day_format
+from orderflow_dash.simulator.recordings.reel import Finding, Reel
+from orderflow_dash.simulator.recordings.unpacking import NoFile, Opened, opened, printable
+
+_HEAD = 1 << 16  # bytes that show the format
+_MOST_LEADING = 20  # bad lines before the first good one
+_NOTED = 10  # rows of a file that notes name one by one
+_GONE = (FileNotFoundError, PermissionError, IsADirectoryError)
+_TORN = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, zstandard.ZstdError, OSError)
+_SENSELESS = (
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    InvalidOperation,
+    NotImplementedError,
+    RuntimeError,
+)
+
+
+@dataclass
+class LoadedFile:
+    """How far the loading of one file has come. Written by the loading thread, read by any."""
+
+    path: Path
+    bytes: int = 0  # of the file as it lies on the disk
+    loaded_bytes: int = 0
+    rows: int = 0
+    zero_quantities: int = 0  # rows that trade nothing: skipped
+    left_out: int = 0  # damaged rows that others follow
+    repeats: int = 0  # rows that were read before, here or in another file: each counts once
+    conflicts: int = 0  # rows whose id stands for another trade: left out, their candles marked
+    error: str = ""  # names file and line; what stands before that line is loaded
+    damage: list[str] = field(default_factory=list)  # rows left out, by line
+    notes: list[str] = field(default_factory=list)  # what else is odd about its rows
+    series: dict[tuple[Venue, str], None] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Its name, for people."""
+        return printable(self.path.name)
+
+    @property
+    def all_damage(self) -> str:
+        """What ends its loading, and the rows left out before; empty where it is whole."""
+        place = printable(str(self.path))
+        ended = [self.error] if self.error else []
+        return "; ".join([*ended, *([f"{place}, {self.damage[0]}", *self.damage[1:]] if self.damage else [])])
+
+    def leave_out(self, line: int, reason: str) -> None:
+        """Count a damaged row that is skipped."""
+        self.left_out += 1
+        if self.left_out <= _NOTED:
+            self.damage.append(f"line {line}: {reason} (left out)")
+
+
+class Loading:
+    """Loads files into reels, one for each venue and symbol."""
+
+    def __init__(self, files: list[Path]) -> None:
+        self.files = [LoadedFile(path) for path in files]
+        for file in self.files:
+            if file.path.is_file():
+                file.bytes = file.path.stat().st_size
+        self._reels: dict[tuple[Venue, str], Reel] = {}
+
+    def run(self, *, strict: bool) -> list[Reel]:
+        """Loads everything. Raises DamagedFile and OSError where ``strict``, else keeps them by file."""
+        for file in self.files:
+            try:
+                self._load(file)
+                if not file.rows:
+                    raise DamagedFile(f"{file.path}: no trade in it")
+            except (DamagedFile, *_GONE) as error:
+                if strict:
+                    raise
+                file.error = printable(str(error))
+            file.loaded_bytes = file.bytes
+        reels = [reel for reel in self._reels.values() if len(reel)]
+        broken = {source for source, file in enumerate(self.files) if file.error}
+        for reel in reels:
+            for finding in reel.close(broken):
+                self._note(reel, finding)
+        for file in self.files:
+            _summarize(file)
+            if strict and file.error:
+                raise DamagedFile(file.error)
+        self._reels.clear()
+        return [reel for reel in reels if next(reel.prints(), None) is not None]
+
+    def _note(self, reel: Reel, finding: Finding) -> None:
+        """Count what closing a reel found out about a row of a file."""
+        file = self.files[finding.source]
+        if finding.kind == "misplaced":
+            file.leave_out(finding.line, "its time is far from that of its neighbors")
+            return
+        if finding.kind == "repeat":
+            file.repeats += finding.rows
+            return
+        file.conflicts += 1
+        if file.conflicts <= _NOTED:
+            other = self.files[finding.other_source]
+            where = f"line {finding.other_line}" + ("" if other is file else f" of {other.name}")
+            file.notes.append(
+                f"line {finding.line}: id {finding.id} of {reel.symbol} is another trade in {where};"
+                " left out, its candle is marked as a gap"
+            )
+
+    def _load(self, file: LoadedFile) -> None:
+        with _content(file.path) as (source, place), ExitStack() as stack:
+            head, rest = _head(source.stream)
+            lines = head.split(b"\n")
+            form = day_format(lines, *source.names)
+            if form is None:
+                self._load_rows(file, head, rest, source.raw, place)
+                return
+            place.exact = False
+            parts: list[Columns] = []
+            # Also where it is damaged: what stands before the damage counts.
+            stack.callback(self._keep, file, parts)
+            self._load_columns(file, form, (head, rest, source.raw), place, parts)
+
+    def _load_columns(
+        self,
+        file: LoadedFile,
+        form: DayFormat,
+        source: tuple[bytes, Any, BinaryIO],
+        place: _Place,
+        parts: list[Columns],
+    ) -> None:
+        head, rest, raw = source
+        for block in blocks(rest, head):
+            columns, bad, skipped = _from_first_good(block, form, place.line + 1, is_first=not file.rows)
+            for each in skipped:
+                file.leave_out(place.line + each.line + 1, str(each))
+            parts.append(columns)
+            zeros = len(columns.quantities) - int(np.count_nonzero(columns.quantities))
+            file.rows += len(columns.times)
+            file.zero_quantities += zeros
+            file.loaded_bytes = min(raw.tell(), file.bytes)
+            if bad is not None:
+                place.line += bad.line + 1
+                place.exact = True
+                raise bad
+            place.line += block.count(b"\n")
+
+    def _keep(self, file: LoadedFile, parts: list[Columns]) -> None:
+        whole = [part for part in parts if len(part.times)]
+        for part in whole:
+            self._reel(file, part.venue, part.symbol).extend(part)
+
+    def _load_rows(
+        self,
+        file: LoadedFile,
+        head: bytes,
+        rest: Any,  # noqa: ANN401
+        raw: BinaryIO,
+        place: _Place,
+    ) -> None:
+        read = line_reader(head.partition(b"\n")[0])
+        for block in blocks(rest, head):
+            place.exact = True
+            for line in block.split(b"\n"):
+                place.line += 1
+                if not line.strip():
+                    continue
+                for row in read(line):
+                    self._reel(file, row.venue, row.symbol).add(row, place.line)
+                    file.rows += 1
+                    if row.kind <= Kind.RPI and not row.quantity.strip("0."):
+                        file.zero_quantities += 1
+            place.line -= block.endswith(b"\n")
+            place.exact = False
+            file.loaded_bytes = min(raw.tell(), file.bytes)
+
+    def _reel(self, file: LoadedFile, venue: Venue, symbol: str) -> Reel:
+        key = venue, symbol
+        file.series[key] = None
+        reel = self._reels.get(key)
+        if reel is None:
+            reel = self._reels[key] = Reel(venue, symbol)
+        reel.take_from(self.files.index(file))
+        return reel
+
+
+def _from_first_good(
+    block: bytes, form: DayFormat, line: int, *, is_first: bool
+) -> tuple[Columns, BadLine | None, list[BadLine]]:
+    """The rows of a piece of a file, the bad line that ends them, and bad lines before the first row.
+
+    ``is_first``: no row stands before the piece, so that damage at its begin is passed over. Lines count
+    from the begin of the piece, which is line ``line`` of the file.
+    """
+    columns, bad = parse(block, form, line)
+    skipped: list[BadLine] = []
+    at = 0
+    while is_first and bad is not None and not len(columns.times) and len(skipped) < _MOST_LEADING:
+        rest = block.split(b"\n", bad.line + 1)[-1] if block.count(b"\n") > bad.line else b""
+        if not rest.strip():
+            break
+        skipped.append(BadLine(at + bad.line, str(bad)))
+        at += bad.line + 1
+        block = rest
+        columns, bad = parse(block, form, line + at)
+    if not len(columns.times) and skipped:  # nothing is good: the first bad line is what matters
+        return columns, skipped[0], []
+    return columns, None if bad is None else BadLine(at + bad.line, str(bad)), skipped
+
+
+def _summarize(file: LoadedFile) -> None:
+    """Complete the notes once everything is known."""
+    if file.left_out >= file.rows and not file.error:
+        file.error = f"{printable(str(file.path))}: no row of it is good"
+    if file.left_out > _NOTED:
+        file.damage.append(f"{file.left_out} rows left out in all")
+    if file.conflicts > _NOTED:
+        file.notes.append(f"{file.conflicts} rows with an id used twice in all")
+    if file.repeats:
+        rows = "row stands" if file.repeats == 1 else "rows stand"
+        file.notes.append(f"{file.repeats} {rows} in the recording twice; each counts once")
+
+
+def probe(path: Path) -> frozenset[Venue]:
+    """The venues whose trades a file may hold, by its first lines.
+
+    Raises DamagedFile or OSError where those already show that it gives no trade.
+    """
+    with _content(path) as (source, place):
+        head, rest = _head(source.stream)
+        form = day_format(head.split(b"\n"), *source.names)
+        if form is None:
+            line_reader(head.partition(b"\n")[0])
+            cryptofeed = head.startswith(b"{")
+            return frozenset((Venue.BINANCE, Venue.BYBIT) if cryptofeed else (Venue.BINANCE,))
+        is_whole = rest.has_ended
+        cut = len(head) if is_whole else head.rfind(b"\n") + 1
+        columns, bad, _ = _from_first_good(head[:cut], form, 1, is_first=True)
+        if len(columns.times):
+            return frozenset((form.venue,))
+        if bad is not None:
+            place.line = bad.line + 1
+            raise bad
+        rest.raise_trouble()
+        if is_whole:
+            raise DamagedFile(f"{path}: no trade in it")
+        return frozenset((form.venue,))
+
+
+@dataclass
+class _Place:
+    """How far a file was read."""
+
+    line: int = 0
+    exact: bool = True  # whether ``line`` is the one that cannot be read, or the last one that could
+
+
+@contextmanager
+def _content(path: Path) -> Iterator[tuple[Opened, _Place]]:
+    """The unpacked content of a file; what goes wrong with it becomes DamagedFile with file and line."""
+    place = _Place()
+    try:
+        with ExitStack() as stack:
+            yield opened(path, stack), place
+    except NoFile as error:
+        raise DamagedFile(str(error)) from error
+    except (*_GONE, DamagedFile):
+        raise
+    except _TORN as error:
+        raise DamagedFile(f"{path}, after line {place.line}: {error}") from error
+    except _SENSELESS as error:
+        where = f"line {max(1, place.line)}" if place.exact else f"after line {place.line}"
+        raise DamagedFile(f"{path}, {where}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return f"no field {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
+
+
+class _Rest:
+    """What of a stream was not yet read; trouble that showed with the head is raised again."""
+
+    def __init__(self, stream: Any, trouble: Exception | None, *, has_ended: bool) -> None:  # noqa: ANN401
+        self._stream = stream
+        self._trouble = trouble
+        self.has_ended = has_ended  # nothing follows the head
+
+    def raise_trouble(self) -> None:
+        """Raise what showed with the head, if anything did."""
+        if self._trouble is not None:
+            raise self._trouble
+
+    def read1(self, size: int, /) -> bytes:
+        """Some bytes; none at the end."""
+        self.raise_trouble()
+        part: bytes = self._stream.read1(size)
+        return part
+
+
+def _head(stream: Any) -> tuple[bytes, _Rest]:  # noqa: ANN401
+    """The first bytes, and the rest."""
+    if not hasattr(stream, "read1"):
+        stream.read1 = stream.read
+    parts: list[bytes] = []
+    trouble: Exception | None = None
+    size = 0
+    while size < _HEAD:
+        try:
+            part = stream.read1(_HEAD)
+        except _TORN as error:
+            if not parts:
+                raise
+            trouble = error
+            break
+        if not part:
+            return b"".join(parts), _Rest(stream, None, has_ended=True)
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts), _Rest(stream, trouble, has_ended=False)

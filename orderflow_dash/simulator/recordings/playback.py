@@ -1,0 +1,127 @@
+"""Where the playing of a recording stands: its clock, and what of each symbol was served."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from orderflow_dash.simulator.market.contract import Before
+from orderflow_dash.simulator.market.source import Listing
+from orderflow_dash.simulator.market.tape import Print, Tape
+from orderflow_dash.simulator.recordings.reel import Reel
+
+_KEEP_MINUTES = 50_000  # a month
+_QUOTES = ("USDT", "USDC", "BUSD", "USD")
+
+
+class Clock:
+    """Recorded time. It stands until the first listener, and while it is paused."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at  # ms, when it was last set
+        self.begun = False
+        self._since: float | None = None  # steady clock, s, when that was; None where it stands
+
+    def position(self, wall: float, speed: float) -> float:
+        """Recorded time, ms, at a time of the steady clock."""
+        return self.at if self._since is None else self.at + (wall - self._since) * 1000 * speed
+
+    def set(self, at: float, wall: float | None) -> None:
+        """Go on from a recorded time; without a wall time stand there."""
+        self.at, self._since = at, wall
+
+
+@dataclass
+class Playback:
+    """Where the playing of one symbol stands."""
+
+    reel: Reel
+    clock: Clock
+    tape: Tape
+    coming: Iterator[tuple[Print, int]]
+    next: tuple[Print, int] | None
+    start_row: int
+    before: Before | None
+    event_ms: int = 0  # of the newest print
+    stops: array[int] = field(default_factory=lambda: array("q"))  # by print: rows used up to its end
+    numbers: array[int] = field(default_factory=lambda: array("q"))  # by print: its id
+
+    @property
+    def row(self) -> int:
+        """Rows that are used up."""
+        return self.stops[-1] if self.stops else self.start_row
+
+    def last_id_before(self, row: int) -> int:
+        """The id of the last print that was made of rows before one (not the first)."""
+        if self.reel.aggregates:
+            return int(self.reel.ids[row - 1])
+        at = bisect_right(self.stops, row)
+        if at:
+            return self.numbers[at - 1]
+        return (self.numbers[0] if self.numbers else self.tape.first_id) - 1
+
+    def served(self, low: int, high: int) -> list[Print]:
+        """The prints at positions ``low <= i < high`` among all served, whatever the tape still holds."""
+        low, high = max(0, low), min(high, len(self.numbers))
+        row = self.stops[low - 1] if low else self.start_row
+        numbers = self.numbers[low:high]
+        made = zip(numbers, self.reel.prints(row), strict=False)
+        return [trade._replace(id=number) for number, (trade, _) in made]
+
+    def by_id(self, first: int, last: int, limit: int) -> list[Print]:
+        """At most ``limit`` of the prints served, from one id on up to another, both included."""
+        low = bisect_left(self.numbers, first)
+        return self.served(low, min(bisect_right(self.numbers, last), low + limit))
+
+    def between(self, after: int, before: int) -> list[Print]:
+        """The prints served that are of rows from one time up to another (ms), both included."""
+        low = bisect_right(self.stops, self.reel.row_at(after))
+        return self.served(low, bisect_right(self.stops, self.reel.row_at(before + 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """How the playing of a recording stands. Times in ms, recorded ones."""
+
+    paused: bool
+    speed: float  # recorded time per time; 0: as fast as the clients take it
+    begun: bool  # someone has listened
+    ended: bool
+    clock_ms: int
+    start_ms: int
+    end_ms: int
+
+
+class PlayedUpTo(NamedTuple):
+    """A time up to which a symbol was played, as the recording shows it."""
+
+    reel: Reel
+    row: int  # the rows before it are of before that time, all others are not
+    time_ms: int  # the begin of a minute
+    last_id: int  # of the last print that is of before
+
+
+def listing_of(reel: Reel) -> Listing:
+    quote = next((quote for quote in _QUOTES if reel.symbol.endswith(quote)), "")
+    base = reel.symbol.removesuffix(quote)
+    return Listing(reel.symbol, base, quote, reel.price, reel.quantity, frozenset((reel.venue,)))
+
+
+def playback_from(reel: Reel, row: int, clock: Clock) -> Playback:
+    coming = reel.prints(row)
+    first = next(coming, None)
+    start = first[0] if first else None
+    tape = Tape(start.id if start else 1, keep=200_000, keep_minutes=_KEEP_MINUTES)
+    if start is None:
+        return Playback(reel, clock, tape, coming, None, row, None)
+    price = start.price
+    nothing = Before(start.time, price, price, price, price, 0, 0, 0, 0)
+    return Playback(reel, clock, tape, coming, first, row, nothing)
+
+
+def first_ms(playback: Playback) -> float:
+    return math.inf if playback.next is None else playback.next[0].time

@@ -1,0 +1,1 @@
+"""The loopback server: connections, publishing, schedules and faults."""

@@ -1,0 +1,1 @@
+"""Routes for programs and for the pages' scripts."""

@@ -1,0 +1,272 @@
+"""``/api/export.csv``: the candles or the levels of a view as a table for spreadsheets and programs.
+
+The answer is UTF-8 text after RFC 4180. It begins with lines that start with ``#``, one ``# name: value``
+each, which say what the table is; the line of column names follows, then one row per candle, old to new, or
+per level, from high to low within its candle. ``pandas.read_csv(..., comment="#")`` skips the first part;
+a spreadsheet shows each of its lines in one cell, because none holds a separator or a quote.
+
+Every figure is the exact decimal text that the socket sends too. A cell of the table holds a number, a
+time or one of a few words of ours, so none can begin a formula; what a venue calls its symbols and
+currencies stands in ``#`` lines only, letters and digits of it.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import re
+import struct
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from socket import SO_SNDTIMEO, SOL_SOCKET
+from typing import Final, Literal, NamedTuple, cast
+
+from flask import Flask, Response, request
+
+from orderflow_dash.feeds.feed import StreamStatus
+from orderflow_dash.footprint.candle import Candle
+from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol
+from orderflow_dash.live.view import View, ViewKey
+from orderflow_dash.live.watch_limits import COUNTED_IDLE_S
+from orderflow_dash.market import Quality, State, Venue
+from orderflow_dash.runtime.client_limits import ClientPlaces, NoPlace, part_of
+from orderflow_dash.runtime.telemetry import EXPORTS
+from orderflow_dash.web.api.history_wait import await_history, is_pending
+from orderflow_dash.web.grant import current_lock
+from orderflow_dash.web.http.proxies import current_client
+from orderflow_dash.web.query import ErrorCode, QueryError, ViewQuery, one_of, parse_view_query
+
+PATH = "api/export.csv"
+
+Rows = Literal["candles", "levels"]
+
+# fmt: off
+CANDLE_COLUMNS: Final = (
+    "open_time", "open_ts", "open", "high", "low", "close", "bid", "ask", "delta", "min_delta", "max_delta",
+    "cvd", "n", "poc", "levels", "closed", "quality", "verified", "rev",
+)
+# fmt: on
+LEVEL_COLUMNS: Final = ("open_time", "open_ts", "price", "bid", "ask", "delta", "n")
+
+MOST_EXPORTS: Final = 8  # at a time: each holds a thread; one client has a quarter of them
+_RETRY_S: Final = 3
+_PLACE_S: Final = int(COUNTED_IDLE_S)  # so long a symbol that was left still takes its place
+_SEND_S: Final = 5  # a reader that takes nothing for some times as long gives its place back
+LONGEST_S: Final = 180.0  # of an export; one that drips would keep its place for ever
+_STATUS: Final[dict[ErrorCode, int]] = {"bad_parameter": 400, "unknown_symbol": 404, "unavailable": 503}
+_TRUTH: Final = {True: "true", False: "false", None: ""}
+
+_MEANINGS: Final = {
+    "bid": "volume of trades whose aggressor sold",
+    "ask": "volume of trades whose aggressor bought",
+    "delta": "ask less bid",
+    "cvd": "running sum of delta since cvd_from",
+    "n": "trade records of the venue",
+    f"quality {Quality.COMPLETE}": "every trade was seen",
+    f"quality {Quality.REPAIRED}": "fetched from the venue afterwards and whole",
+    f"quality {Quality.PARTIAL}": "the feed began inside it",
+    f"quality {Quality.GAP}": "trades are missing and known to be",
+    "verified": "true where a closed candle equals the venue's own klines - false where it differs -"
+    " empty where it was not or cannot be compared",
+}
+
+
+class ExportQuery(NamedTuple):
+    """A query, checked."""
+
+    view: ViewQuery
+    rows: Rows
+
+
+def parse_export_query(args: Mapping[str, str], hub: Hub) -> ExportQuery:
+    """Check a query: that of a view, and ``rows``. Raises QueryError."""
+    rows = cast(Rows, one_of(args, "rows", ["candles", "levels"], "candles"))
+    return ExportQuery(parse_view_query(args, hub, current_lock()), rows)
+
+
+def register_export(server: Flask, hub: Hub, *, is_replay: bool = False, prefix: str = "/") -> None:
+    """Serve it under a path prefix. ``is_replay`` tells that trades are recorded ones."""
+    places = ClientPlaces(
+        MOST_EXPORTS, part_of(MOST_EXPORTS, 0), "exports at a time", f"Try again in {_RETRY_S} s."
+    )
+
+    @server.get(prefix + PATH)
+    def export_csv() -> Response:
+        """The table; 400, 404 or 503 and one plain line where there is none."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(places.taken(current_client()))
+            except NoPlace as error:
+                return _refusal(503, str(error))
+            EXPORTS.inc()
+            held.callback(EXPORTS.dec)
+            try:
+                query = parse_export_query(request.args.to_dict(), hub)
+                view = held.enter_context(hub.watch(query.view.key, current_client()))
+            except QueryError as error:
+                return _refusal(_STATUS[error.code], str(error))
+            except UnknownSymbol as error:
+                return _refusal(404, str(error))
+            except Unavailable as error:
+                return _refusal(503, str(error), retry_s=_PLACE_S)
+            await_history(view, query.view.lookback, hub.stopping, hub.stopping.wait, is_whole=True)
+            if cause := _lacks_everything(view, query.view.lookback):
+                return _refusal(503, cause)
+            source = "recorded trades" if is_replay else "live trades"
+            now = datetime.now(UTC)
+            lines = in_time(export_text(view, query, source, now))
+            response = Response(lines, mimetype="text/csv")
+            name = file_name(view.key, query.rows, now)
+            response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+            _bound_sending(held)
+            # Not in the generator: one that was never begun would never end.
+            response.call_on_close(held.pop_all().close)
+            return _uncached(response)
+
+
+def export_text(view: View, query: ExportQuery, source: str, now: datetime) -> Iterator[str]:
+    """The lines of the table, a candle at a time, of the candles of one moment."""
+    candles, cvd_from = view.dated_candles(query.view.lookback)
+    status = view.status()
+    about = {
+        "venue": view.key.venue.value,
+        "symbol": plain_text(view.key.symbol),
+        "timeframe": view.key.timeframe.value,
+        "step": _step_text(view, candles),
+        "prices in": plain_text(view.instrument.quote),
+        "volumes in": plain_text(view.instrument.base),
+        "time zone": "UTC",
+        "source": "simulated market - not real prices" if view.key.venue is Venue.DEMO else source,
+        "generated at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "feed": _feed_text(status),
+        **({"warning": warning} if (warning := _warning(view)) else {}),
+        "cvd_from": "" if cvd_from is None else _iso(cvd_from),
+        "cvd_from_ts": "" if cvd_from is None else str(cvd_from),
+        **_MEANINGS,
+    }
+    return _lines(about, candles, query.rows)
+
+
+def _step_text(view: View, candles: Sequence[Candle]) -> str:
+    price = (candles[-1].grid if candles else view.instrument.grid).price
+    return price.text(price.count(view.key.step))
+
+
+def _lacks_everything(view: View, lookback: int) -> str:
+    """Why there is no row, where rows may come; empty where there are some, or none that could come."""
+    status = view.status()
+    if view.candles(lookback) or not (is_pending(view) or status.state is State.DISCONNECTED):
+        return ""
+    feed = ", ".join(part for part in (status.state.value, status.detail) if part)
+    return f"no trade of {view.key.symbol} has been received yet ({feed}); try again in {_RETRY_S} s"
+
+
+def _feed_text(status: StreamStatus) -> str:
+    """The state and its cause, "connecting: connected - waiting for a trade"; a comma splits the cell."""
+    parts = [plain_text(part).strip() for part in re.split(r"[,;()]", status.detail)]
+    return ": ".join(filter(None, [status.state.value, " - ".join(filter(None, parts))]))
+
+
+def _warning(view: View) -> str:
+    """What the rows may lack, in words; empty where they lack nothing but what they say themselves."""
+    if is_pending(view):
+        return "the past is still being fetched - rows may be old or missing"
+    if view.status().state is State.DISCONNECTED:
+        return "no trades are received now - the newest rows are missing"
+    return ""
+
+
+def in_time(lines: Iterable[str], clock: Callable[[], float] = time.monotonic) -> Iterator[str]:
+    """The lines, as long as their reader is quick enough.
+
+    Raises ConnectionResetError, which a server takes for a reader that is gone: what was sent then ends
+    without the end that HTTP would give it, so nobody takes it for whole.
+    """
+    until = clock() + LONGEST_S
+    for line in lines:
+        if clock() > until:
+            raise ConnectionResetError(errno.ECONNRESET, f"not read within {LONGEST_S:.0f} s")
+        yield line
+
+
+def file_name(key: ViewKey, rows: Rows, now: datetime) -> str:
+    """A name that every file system and header takes."""
+    symbol = "".join(char if char.isascii() and char.isalnum() else "_" for char in key.symbol)[:40]
+    return f"orderflow_{key.venue}_{symbol}_{key.timeframe}_{rows}_{now:%Y%m%dT%H%M%SZ}.csv"
+
+
+def plain_text(text: str) -> str:
+    """Words that came from outside, without anything that separates, quotes or begins a formula."""
+    return "".join(char if char.isalnum() or char in " ._:/" else "_" for char in text)
+
+
+def _lines(about: Mapping[str, str], candles: Sequence[Candle], rows: Rows) -> Iterator[str]:
+    yield "".join(f"# {name}: {value}".rstrip() + "\r\n" for name, value in about.items())
+    columns, rows_of = (CANDLE_COLUMNS, _candle_rows) if rows == "candles" else (LEVEL_COLUMNS, _level_rows)
+    yield _csv([columns])
+    for candle in candles:
+        yield _csv(rows_of(candle))
+
+
+def _candle_rows(candle: Candle) -> list[tuple[object, ...]]:
+    price, quantity = candle.grid.price.text, candle.grid.quantity.text
+    return [
+        (
+            _iso(candle.open_ts),
+            candle.open_ts,
+            *(price(each) for each in (candle.open, candle.high, candle.low, candle.close)),
+            *(quantity(each) for each in (candle.bid, candle.ask, candle.delta)),
+            *(quantity(each) for each in (candle.min_delta, candle.max_delta, candle.cvd)),
+            candle.n,
+            price(candle.poc),
+            len(candle.levels),
+            _TRUTH[candle.closed],
+            candle.quality.value,
+            _TRUTH[candle.verified],
+            candle.rev,
+        )
+    ]
+
+
+def _level_rows(candle: Candle) -> list[tuple[object, ...]]:
+    price, quantity = candle.grid.price.text, candle.grid.quantity.text
+    opened = _iso(candle.open_ts), candle.open_ts
+    return [
+        (*opened, price(p), quantity(bid), quantity(ask), quantity(ask - bid), n)
+        for p, bid, ask, n in candle.levels.tolist()
+    ]
+
+
+def _csv(rows: Sequence[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
+
+
+def _iso(ms: int) -> str:
+    return f"{datetime.fromtimestamp(ms // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _bound_sending(held: ExitStack) -> None:
+    """Give up a reader that takes nothing, while the answer is under way."""
+    socket = request.environ.get("gunicorn.socket")
+    if socket is not None:
+        socket.setsockopt(SOL_SOCKET, SO_SNDTIMEO, struct.pack("ll", _SEND_S, 0))
+        # The connection may live on, and then has other habits.
+        held.callback(socket.setsockopt, SOL_SOCKET, SO_SNDTIMEO, struct.pack("ll", 0, 0))
+
+
+def _refusal(status: int, message: str, retry_s: int = _RETRY_S) -> Response:
+    line = " ".join(message.split())  # it may tell a name that a venue chose
+    response = Response(f"{line}\n", status, mimetype="text/plain")
+    if status == 503:
+        response.headers["Retry-After"] = str(retry_s)
+    return _uncached(response)
+
+
+def _uncached(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response

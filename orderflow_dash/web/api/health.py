@@ -1,0 +1,71 @@
+"""``/health`` and ``/ready``: for people, load balancers and monitors."""
+
+from __future__ import annotations
+
+import time
+
+import orjson
+from flask import Flask, Response
+
+from orderflow_dash import __version__
+from orderflow_dash.live.hub import Hub
+from orderflow_dash.runtime.telemetry import REGISTRY
+from orderflow_dash.runtime.threads import CRASHES
+from orderflow_dash.web import grant
+
+
+def register_health(server: Flask, hub: Hub, prefix: str = "/") -> None:
+    """Serve both under a path prefix."""
+    started = time.monotonic()
+
+    @server.get(prefix + "health")
+    def health() -> Response:
+        """200 while the process lives, whatever the venues do. Strangers get no details."""
+        if grant.is_stranger():
+            return _json({"status": "ok"}, 200)
+        body = {
+            "status": "ok",
+            "version": __version__,
+            "uptime_s": round(time.monotonic() - started, 1),
+            "process": _process(),
+            "crashes": CRASHES.health(),
+            **hub.health(),
+        }
+        return _json(body, 200)
+
+    @server.get(prefix + "ready")
+    def ready() -> Response:
+        """200 from when a venue has told what it lists until the process is to end; else 503.
+
+        Why, strangers do not get.
+        """
+        venues = {status.venue.value: status.detail or "reachable" for status in hub.venues()}
+        detail = _hindrance(hub)
+        causes = {} if grant.is_stranger() else {"detail": detail, "venues": venues}
+        return _json({"ready": not detail, **causes}, 503 if detail else 200)
+
+
+def _hindrance(hub: Hub) -> str:
+    """Why nobody should be sent here; empty where somebody may."""
+    if hub.stopping.is_set():
+        return "the server is going down"
+    return "" if hub.instruments() else "no venue has told what it lists"
+
+
+def _process() -> dict[str, int | None]:
+    """The process and who uses it now; None where the system does not tell."""
+    samples = {
+        "resident_bytes": "process_resident_memory_bytes",
+        "open_files": "process_open_fds",
+        "threads": "orderflow_threads",
+        "sockets": "orderflow_sockets",
+        "exports": "orderflow_exports",
+    }
+    told = {sample.name: sample.value for metric in REGISTRY.collect() for sample in metric.samples}
+    return {name: int(told[sample]) if sample in told else None for name, sample in samples.items()}
+
+
+def _json(body: object, status: int) -> Response:
+    response = Response(orjson.dumps(body), status, mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response

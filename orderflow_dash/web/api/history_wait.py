@@ -1,0 +1,48 @@
+"""The moment that a first answer waits for history."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Event
+from typing import Final
+
+from orderflow_dash.live.view import View
+from orderflow_dash.market import State
+
+_LONGEST_S: Final = 2.0
+_LONGEST_FETCHING_S: Final = 10.0  # while the venue is asked for the past of the symbol
+_PAUSE_S: Final = 0.05
+
+
+def await_history(
+    view: View,
+    lookback: int,
+    stopping: Event,
+    pause: Callable[[float], object],
+    *,
+    is_whole: bool = False,
+) -> None:
+    """Wait until a stream that has just started has its history.
+
+    Two seconds at most, ten while a silent symbol's past is asked for, and not beyond ``stopping``.
+    ``is_whole``: ten seconds also while parts of it are still missing. ``pause`` waits so many seconds, and
+    may raise where the client has gone.
+    """
+    started = time.monotonic()
+    while not stopping.is_set():
+        view.reach(lookback)
+        status = view.status()
+        if not view.is_reading and not is_pending(view):
+            return
+        is_fetching = status.past_known is False or (is_whole and status.state is State.REPAIRING)
+        if time.monotonic() - started > (_LONGEST_FETCHING_S if is_fetching else _LONGEST_S):
+            break
+        pause(_PAUSE_S)
+    view.reach(lookback)
+
+
+def is_pending(view: View) -> bool:
+    """Whether trades of the past may still come, so that what is there may be old or not whole."""
+    status = view.status()
+    return status.state in (State.CONNECTING, State.REPAIRING) and not status.past_known

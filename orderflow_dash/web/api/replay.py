@@ -1,0 +1,82 @@
+"""``/api/replay``: how the replay stands, and its steering."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import orjson
+from flask import Flask, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from orderflow_dash.replay.replay import FASTEST, NotLoaded, Replay
+
+PATH = "api/replay"
+
+_LARGEST_BODY = 1024
+_FIELDS = ("paused", "speed", "seek_ms")
+
+
+def register_replay_api(server: Flask, replay: Replay | None, prefix: str = "/") -> None:
+    """Serve it under a path prefix; 404 where nothing is replayed."""
+
+    @server.get(prefix + PATH)
+    def replay_state() -> Response:
+        """How it stands."""
+        if replay is None:
+            return _refusal(404, "this is no replay: start it with orderflow-dash replay FILE...")
+        return _json(replay.state(), 200)
+
+    @server.post(prefix + PATH)
+    def steer_replay() -> Response:
+        """Change ``paused``, ``speed`` or the time; the state after that."""
+        if replay is None:
+            return _refusal(404, "this is no replay: start it with orderflow-dash replay FILE...")
+        # Other pages in the same browser cannot send this type without being asked first.
+        if request.mimetype != "application/json":
+            return _refusal(415, "the body must be application/json")
+        request.max_content_length = _LARGEST_BODY
+        try:
+            wish = orjson.loads(request.get_data())
+        except RequestEntityTooLarge:
+            return _refusal(413, f"the body is longer than {_LARGEST_BODY} bytes")
+        except orjson.JSONDecodeError as error:
+            return _refusal(400, f"not JSON: {error}")
+        try:
+            replay.steer(**_checked(wish))
+        except NotLoaded as error:
+            return _refusal(409, str(error))
+        except ValueError as error:
+            # What _checked says names its field; the recording's span is all that can be wrong after it.
+            text = str(error)
+            return _refusal(400, text if "is not accepted" in text else f"seek_ms is not accepted: {text}")
+        return _json(replay.state(), 200)
+
+
+def _checked(wish: object) -> dict[str, Any]:
+    """The three fields, None where absent; ValueError says which is wrong and what is accepted."""
+    if not isinstance(wish, dict) or not wish or not wish.keys() <= set(_FIELDS):
+        raise ValueError(f"the body is not accepted: an object with some of {', '.join(_FIELDS)}")
+    paused, speed, seek_ms = (wish.get(name) for name in _FIELDS)
+    if "paused" in wish and not isinstance(paused, bool):
+        raise ValueError("paused is not accepted: true or false")
+    if "speed" in wish and not _is_speed(speed):
+        raise ValueError(f"speed is not accepted: a number from 0 (as fast as it goes) to {FASTEST:g}")
+    if "seek_ms" in wish and (not isinstance(seek_ms, int) or isinstance(seek_ms, bool)):
+        raise ValueError("seek_ms is not accepted: a whole number of ms since the epoch")
+    return {"paused": paused, "speed": speed, "seek_ms": seek_ms}
+
+
+def _is_speed(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and 0 <= value <= FASTEST  # type: ignore[arg-type,operator]
+
+
+def _refusal(status: int, message: str) -> Response:
+    return _json({"error": message}, status)
+
+
+def _json(body: object, status: int) -> Response:
+    response = Response(orjson.dumps(body), status, mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response

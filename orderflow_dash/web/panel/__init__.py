@@ -1,0 +1,1 @@
+"""The panel of one symbol: controls, charts and tables."""

@@ -1,0 +1,86 @@
+"""Opening the panel that an address names, on whichever page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from dash.development.base_component import Component
+
+from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol
+from orderflow_dash.live.view import ViewKey
+from orderflow_dash.web.grant import current_lock
+from orderflow_dash.web.panel.options import parse_options
+from orderflow_dash.web.panel.panel import new_panel_id, panel
+from orderflow_dash.web.panel.step_options import step_text
+from orderflow_dash.web.query import QueryError, parse_view_query, view_args
+
+
+class Opened(NamedTuple):
+    """A panel, or why there is none; ``is_later`` tells that it may be had by asking again."""
+
+    panel: Component | None
+    cause: str = ""
+    is_later: bool = False
+
+
+def open_panel(
+    hub: Hub,
+    query: Mapping[str, str],
+    theme: str,
+    notices: Sequence[str] = (),
+    *,
+    panel_id: str | None = None,
+) -> Opened:
+    """Open the panel that the names and values of a query name; what it options lack is put right in it."""
+    try:
+        query, elsewhere = _with_venue(hub, query)
+        key, replaced = _key(hub, query)
+        options, corrected = parse_options(query)
+        opened = panel(
+            hub,
+            panel_id or new_panel_id(),
+            key,
+            theme,
+            options,
+            [*notices, *elsewhere, *replaced, *corrected],
+        )
+        return Opened(opened)
+    except (QueryError, Unavailable, UnknownSymbol) as error:
+        is_later = isinstance(error, Unavailable) or getattr(error, "code", "") == "unavailable"
+        return Opened(None, str(error), is_later)
+
+
+def _key(hub: Hub, query: Mapping[str, str]) -> tuple[ViewKey, list[str]]:
+    """The view that a query names; with a notice where its step is not possible (any more)."""
+    names = view_args(query)
+    try:
+        return parse_view_query(names, hub, current_lock()).key, []
+    except QueryError as error:
+        if error.param != "step":
+            raise
+        key = parse_view_query(
+            {name: names[name] for name in names if name != "step"}, hub, current_lock()
+        ).key
+        return key, [f"{str(error).rstrip('.')}. Step {step_text(key)} is shown."]
+
+
+def _with_venue(hub: Hub, query: Mapping[str, str]) -> tuple[Mapping[str, str], list[str]]:
+    """The query with a venue where it names none, and a sentence where that is not the usual one."""
+    if "exchange" in query or current_lock() is not None:  # a lock names its own
+        return query, []
+    chosen, usual = hub.default_venue(), hub.venues()[0]
+    sentences = []
+    if chosen.venue is not usual.venue:
+        sentences = [
+            f"{usual.venue.label} cannot be reached: {usual.detail.rstrip('.')}. "
+            f"{chosen.venue.label} is shown."
+        ]
+    return {**query, "exchange": chosen.venue.value}, sentences
+
+
+def panel_ids(open_panels: object) -> list[str]:
+    """The ids of a page's panels, out of what a browser says."""
+    panels = open_panels if isinstance(open_panels, list) else []
+    ids = [each.get("panel") for each in panels if isinstance(each, dict)]
+    return [each for each in ids if isinstance(each, str)]

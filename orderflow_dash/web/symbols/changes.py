@@ -1,0 +1,122 @@
+"""Which rows of the symbol table changed since a page last asked.
+
+One journal serves every page: it numbers each change of a row once, and a page brings the number it has
+seen. So a page costs the rows that changed, not the rows there are.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Set
+from typing import NamedTuple
+
+from orderflow_dash.market import Instrument, Ticker, Venue
+from orderflow_dash.web.symbols.rows import Row, symbol_row
+
+RowKey = tuple[Venue, str]
+NO_DAYS: Mapping[RowKey, str] = {}
+
+
+class _Told(NamedTuple):
+    """What a row is made of beside its instrument."""
+
+    instrument: Instrument
+    ticker: Ticker | None
+    live: bool
+    day: str | None
+
+
+class Cursor(NamedTuple):
+    """How much of the journal a page has: the list of symbols it was built for, and the last change seen."""
+
+    generation: str
+    change: int
+
+
+class TickerJournal:
+    """The rows of all instruments, in the order of their last change. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process = uuid.uuid4().hex[:8]
+        self._listed: frozenset[RowKey] = frozenset()
+        self._generation = 0
+        self._change = 0
+        self._seen: tuple[object, ...] = ()  # board revision and the rest that the rows stand for
+        self._told: dict[RowKey, _Told] = {}
+        self._instruments: dict[RowKey, Instrument] = {}
+        self._rows: OrderedDict[RowKey, tuple[int, Row]] = OrderedDict()
+
+    def update(
+        self,
+        instruments: Iterable[Instrument],
+        revision: int,
+        tickers: Mapping[RowKey, Ticker],
+        streamed: Set[RowKey] = frozenset(),
+        days: Mapping[RowKey, str] = NO_DAYS,
+    ) -> None:
+        """Take in the instruments listed now, a ticker board at its revision, what streams and the days.
+
+        ``days`` is never changed in place: another mapping is another state.
+        """
+        with self._lock:
+            listed = {(instrument.venue, instrument.symbol): instrument for instrument in instruments}
+            if listed.keys() != self._listed:
+                self._relist(listed)
+            elif listed != self._instruments:  # another tick, or no longer before its market
+                self._instruments, self._seen = listed, ()
+            state = revision, self._generation, streamed, days
+            if self._seen[:3] == state[:3] and self._seen[3] is days:
+                return
+            for key, instrument in self._instruments.items():
+                told = _Told(instrument, tickers.get(key), key in streamed, days.get(key))
+                if told != self._told.get(key):
+                    self._told[key] = told
+                    self._change += 1
+                    self._rows[key] = (
+                        self._change,
+                        symbol_row(instrument, told.ticker, live=told.live, day=told.day),
+                    )
+                    self._rows.move_to_end(key)
+            self._seen = state
+
+    def all_rows(self) -> tuple[Cursor, list[Row]]:
+        """Every row, and the cursor of a page that has them."""
+        with self._lock:
+            return self._cursor(self._change), [row for _, row in self._rows.values()]
+
+    def changes(self, cursor: object, limit: int) -> tuple[Cursor, list[Row] | None]:
+        """At most ``limit`` rows that changed after a cursor (as the browser sends it), oldest change first.
+
+        None where the page must take all rows anew: it lists other symbols or met another process.
+        """
+        with self._lock:
+            seen = self._seen_change(cursor)
+            if seen is None:
+                return self._cursor(self._change), None
+            changed = []
+            for change, row in reversed(self._rows.values()):
+                if change <= seen:
+                    break
+                changed.append((change, row))
+            oldest = changed[::-1][:limit]
+            return self._cursor(oldest[-1][0] if oldest else seen), [row for _, row in oldest]
+
+    def _relist(self, listed: dict[RowKey, Instrument]) -> None:
+        self._generation += 1
+        self._listed = frozenset(listed)
+        self._instruments = listed
+        for key in self._rows.keys() - listed.keys():
+            del self._rows[key], self._told[key]
+
+    def _cursor(self, change: int) -> Cursor:
+        return Cursor(f"{self._process}.{self._generation}", change)
+
+    def _seen_change(self, cursor: object) -> int | None:
+        """The last change that a page has seen; None where its cursor is not of these rows."""
+        match cursor:
+            case [str(generation), int(change)] if generation == self._cursor(0).generation:
+                return change
+        return None

@@ -1,0 +1,350 @@
+"""No trade twice, none lost unnoticed."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderflow_dash.exchanges.protocol import TradeBatch
+from orderflow_dash.feeds import sequencing
+from orderflow_dash.feeds.sequencing import ContiguousIds, Hole, UniqueIds
+from orderflow_dash.market import Grid, Trade
+
+T0 = 1_790_000_000_000
+
+
+class Notes:
+    """A sink that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.trades: list[Trade] = []
+        self.open: list[Hole] = []
+        self.said: list[str] = []
+
+    def on_trades(self, trades: list[Trade], grid: Grid | None) -> None:
+        assert trades
+        self.trades += trades
+        self.said.append("trades")
+
+    def on_fetched(self, trades: list[Trade], grid: Grid | None) -> None:
+        self.trades += trades
+        self.said.append("fetched")
+
+    def on_hole(self, hole: Hole) -> None:
+        assert hole.after <= hole.before
+        self.open.append(hole)
+        self.said.append("hole")
+
+    def on_filled(self, hole: Hole) -> None:
+        self.open.remove(hole)
+        self.said.append("filled")
+
+    @property
+    def ids(self) -> list[int]:
+        return [order for _, order, _, _ in self.trades]
+
+    @property
+    def missing(self) -> set[int]:
+        return {n for hole in self.open for first, last in hole.missing or () for n in range(first, last + 1)}
+
+
+def trade(number: int, quantity: int = 1) -> Trade:
+    """The trade of an id; times rise with ids."""
+    return (T0 + 10 * number, number, 100, quantity)
+
+
+def send(to: ContiguousIds, *numbers: int) -> None:
+    """One frame per trade, as Binance sends them."""
+    for number in numbers:
+        to.receive(TradeBatch("X", [trade(number)]))
+
+
+@given(st.integers(1, 40), st.data())
+def test_contiguous_ids_pass_each_trade_once_and_know_what_is_missing(count, data):
+    """Under any repetition, reordering and loss: each once, and the holes are exact at every moment."""
+    arrivals = [0, *data.draw(st.lists(st.integers(0, count), max_size=120))]
+    notes = Notes()
+    ids = ContiguousIds(notes)
+    for position in range(len(arrivals)):
+        send(ids, arrivals[position])
+        arrived = set(arrivals[: position + 1])
+        assert sorted(notes.ids) == sorted(arrived)
+        assert notes.missing == set(range(max(arrived))) - arrived
+    assert ids.repeats == len(arrivals) - len(set(arrivals))
+    for hole in notes.open:
+        assert hole.missing
+
+
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=40), st.data())
+def test_batches_of_any_size_pass_the_same(numbers, data):
+    """Several trades in one frame are taken one by one."""
+    one, other = Notes(), Notes()
+    send(ContiguousIds(one), *numbers)
+    batched = ContiguousIds(other)
+    while numbers:
+        size = data.draw(st.integers(1, len(numbers)))
+        batched.receive(TradeBatch("X", [trade(n) for n in numbers[:size]]))
+        numbers = numbers[size:]
+    assert (other.ids, other.missing, other.said) == (one.ids, one.missing, one.said)
+
+
+def test_a_hole_is_told_before_the_trade_that_shows_it_and_closed_after_the_last():
+    """The order of calls is what the series rests on."""
+    notes = Notes()
+    send(ContiguousIds(notes), 1, 4, 3, 2)
+    assert notes.said == ["trades", "hole", "trades", "trades", "trades", "filled"]
+    assert notes.ids == [1, 4, 3, 2]
+
+
+def test_a_hole_spans_the_times_around_it():
+    """From the trade before to the trade after."""
+    notes = Notes()
+    send(ContiguousIds(notes), 1, 5)
+    (hole,) = notes.open
+    assert (hole.after, hole.before, hole.missing) == (trade(1)[0], trade(5)[0], [(2, 4)])
+
+
+def test_ids_without_volume_prove_that_nothing_is_missing():
+    """They open and close holes and reach no footprint; the first of all may be one."""
+    notes = Notes()
+    ids = ContiguousIds(notes)
+    for number in (1, 2, 5, 3, 4, 6):
+        ids.receive(TradeBatch("X", [trade(number, quantity=0 if number in (1, 3, 5) else 1)]))
+    assert notes.ids == [2, 4, 6]
+    assert notes.said == ["trades", "hole", "trades", "filled", "trades"]
+    assert ids.repeats == 0
+
+
+def test_a_venue_that_counts_anew_goes_on_with_a_hole_that_stays():
+    """Old ids with newer times are new trades; what passed in between nobody knows."""
+    notes = Notes()
+    ids = ContiguousIds(notes)
+    send(ids, 100, 101)
+    for number in range(1, 5):
+        ids.receive(TradeBatch("X", [(T0 + 60_000 + number, number, 100, 1)]))
+    assert notes.ids == [100, 101, 1, 2, 3, 4]
+    (hole,) = notes.open
+    assert (hole.missing, hole.after, hole.before) == (None, trade(101)[0], T0 + 60_001)
+    assert ids.repeats == 0
+
+
+def test_holes_of_the_old_numbering_let_no_repeat_of_the_new_one_through():
+    """After a restart an id that once was missing means another trade."""
+    notes = Notes()
+    ids = ContiguousIds(notes)
+    send(ids, 1, 5)  # 2 to 4 stay missing
+    again = [(T0 + 60_000 + number, number, 100, 1) for number in range(1, 7)]
+    for new in [*again, again[2]]:
+        ids.receive(TradeBatch("X", [new]))
+    assert notes.ids == [1, 5, 1, 2, 3, 4, 5, 6]
+    assert ids.repeats == 1
+    assert len(notes.open) == 2
+
+
+def test_a_time_that_goes_back_makes_no_repeat_a_restart():
+    """One trade in sequence with an old time does not turn later repeats into news."""
+    notes = Notes()
+    ids = ContiguousIds(notes)
+    send(ids, 1, 2, 3)
+    ids.receive(TradeBatch("X", [(T0 - 1_800_000, 4, 100, 1)]))
+    send(ids, 3)
+    assert notes.ids == [1, 2, 3, 4]
+    assert ids.repeats == 1
+
+
+def test_a_trade_from_long_ago_is_not_believed():
+    """It is counted as impossible, reaches nobody, and its id stays missing."""
+    notes = Notes()
+    ids = ContiguousIds(notes)
+    send(ids, 1)
+    ids.receive(TradeBatch("X", [(T0 - 10**11, 2, 100, 1)]))
+    send(ids, 3)
+    assert notes.ids == [1, 3]
+    assert ids.impossible == 1
+    assert notes.missing == {2}
+
+
+def test_a_unique_id_from_long_ago_is_not_believed():
+    """Nor is one among ids without order."""
+    notes = Notes()
+    ids = UniqueIds(notes)
+    ids.receive(uids("a"))
+    ids.receive(uids("b", at=-(10**11)))
+    assert len(notes.trades) == 1
+    assert (ids.impossible, ids.repeats) == (1, 0)
+
+
+LATER = 23 * 3_600_000  # ms: the wrong time of one trade
+
+
+def test_trades_go_on_after_one_whose_time_was_wrong():
+    """Five in a row that are far older prove that the newest one was wrong; none of them is lost."""
+    notes = Notes()
+    ids = ContiguousIds(notes)
+    send(ids, 1)
+    ids.receive(TradeBatch("X", [(T0 + LATER, 2, 100, 1)]))
+    send(ids, 3, 4, 5, 6)
+    assert (notes.ids, ids.impossible) == ([1, 2], 4)
+    send(ids, 7, 8)
+    assert (notes.ids, ids.impossible) == ([1, 2, 3, 4, 5, 6, 7, 8], 0)
+    assert not notes.missing
+
+
+def test_what_is_missing_after_a_wrong_time_shows():
+    """The ids tell it, as ever."""
+    notes = Notes()
+    ids = ContiguousIds(notes)
+    send(ids, 1)
+    ids.receive(TradeBatch("X", [(T0 + LATER, 2, 100, 1)]))
+    send(ids, 3, 4, 6, 7, 8, 9)
+    assert notes.ids == [1, 2, 3, 4, 6, 7, 8, 9]
+    assert notes.missing == {5}
+
+
+def test_old_trades_that_come_now_and_then_prove_nothing():
+    """Others are believed between them."""
+    notes = Notes()
+    ids = ContiguousIds(notes)
+    for number in range(1, 20, 2):
+        send(ids, number)
+        ids.receive(TradeBatch("X", [(T0 - LATER, number + 1, 100, 1)]))
+    assert notes.ids == list(range(1, 20, 2))
+    assert ids.impossible == 10
+
+
+def test_old_trades_of_one_frame_prove_nothing():
+    """However many they are; nor do frames whose times do not agree."""
+    notes = Notes()
+    ids = ContiguousIds(notes)
+    send(ids, 1)
+    ids.receive(TradeBatch("X", [(T0 - LATER, number, 100, 1) for number in range(2, 40)]))
+    for number in range(40, 60):
+        ids.receive(TradeBatch("X", [(T0 - LATER * number, number, 100, 1)]))
+    assert (notes.ids, ids.impossible) == ([1], 58)
+
+
+def test_unique_ids_go_on_after_a_wrong_time():
+    """Nothing of the proof is lost, and what was seen still counts once."""
+    notes = Notes()
+    ids = UniqueIds(notes)
+    ids.receive(uids("a", at=LATER))
+    for uid in "bcde":
+        ids.receive(uids(uid))
+    assert (len(notes.trades), ids.impossible) == (1, 4)
+    for uid in "fgb":
+        ids.receive(uids(uid))
+    assert (len(notes.trades), ids.impossible, ids.repeats) == (7, 0, 1)
+
+
+def test_old_unique_ids_that_come_now_and_then_prove_nothing():
+    """Nor do those of one frame."""
+    notes = Notes()
+    ids = UniqueIds(notes)
+    for number in range(10):
+        ids.receive(uids(f"new{number}"))
+        ids.receive(uids(*(f"old{number}-{row}" for row in range(10)), at=-LATER))
+    assert (len(notes.trades), ids.impossible) == (10, 100)
+
+
+def test_a_row_of_the_past_is_a_doubt_at_once_and_a_hole_with_the_next_trade():
+    """Its minute is not known: until the next trade the newest one is marked, then all between them."""
+    notes = Notes()
+    ids = UniqueIds(notes)
+    ids.receive(uids("a"))
+    ids.receive(uids("old", at=-LATER))
+    assert [(hole.after, hole.before) for hole in notes.open] == [(T0, T0)]
+    ids.receive(uids("older", at=-LATER))
+    ids.receive(uids("b", at=500))
+    assert [(hole.after, hole.before, hole.anchor) for hole in notes.open] == [(T0, T0 + 500, "a")]
+    ids.receive(uids("c", at=600))
+    assert len(notes.open) == 1
+    assert ids.fill(uids("old", at=300)) == 1  # the recent trades have it with its true time
+
+
+def test_a_unique_id_with_a_newer_time_is_another_trade():
+    """A venue that begins to count anew loses nothing; the same trade again is still a repeat."""
+    notes = Notes()
+    ids = UniqueIds(notes)
+    ids.receive(uids("a"))
+    ids.receive(uids("a", at=60_000))
+    ids.receive(uids("a", at=60_000))
+    assert len(notes.trades) == 2
+    assert ids.repeats == 1
+
+
+def test_a_broken_connection_alone_proves_nothing_with_contiguous_ids():
+    """The next id tells whether something passed."""
+    notes = Notes()
+    ids = ContiguousIds(notes)
+    send(ids, 1)
+    ids.interrupted()
+    send(ids, 2)
+    assert notes.said == ["trades", "trades"]
+
+
+def test_holes_kept_are_bounded(monkeypatch):
+    """A feed that loses every other trade for days does not eat the memory; the newest holes still close."""
+    monkeypatch.setattr(sequencing, "_MOST_RANGES", 5)
+    notes = Notes()
+    ids = ContiguousIds(notes)
+    send(ids, *range(0, 40, 2))
+    send(ids, 1, 37)
+    assert 37 in notes.ids
+    assert 1 not in notes.ids
+    assert ids.repeats == 1
+    assert 1 in notes.missing
+
+
+def uids(*names: str, at: int = 0) -> TradeBatch:
+    """A batch of trades with these uuids."""
+    return TradeBatch("X", [(T0 + at + n, 1, 100, 1) for n in range(len(names))], list(names))
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=6), max_size=12))
+def test_unique_ids_pass_each_trade_once(batches):
+    """Under any repetition, within a batch and between batches."""
+    notes = Notes()
+    ids = UniqueIds(notes)
+    sent = []
+    for batch in batches:
+        ids.receive(uids(*batch))
+        sent += batch
+    assert len(notes.trades) == len(set(sent))
+    assert ids.repeats == len(sent) - len(set(sent))
+    assert not notes.open
+
+
+def test_after_a_break_the_next_trade_shows_a_hole():
+    """From the last trade to the next new one nobody knows; repeats in between do not end it."""
+    notes = Notes()
+    ids = UniqueIds(notes)
+    ids.receive(uids("a", "b"))
+    ids.interrupted()
+    ids.interrupted()
+    ids.receive(uids("b", at=1))
+    assert not notes.open
+    ids.receive(uids("c", "d", at=500))
+    ids.receive(uids("e", at=600))
+    (hole,) = notes.open
+    assert (hole.after, hole.before, hole.missing) == (T0 + 1, T0 + 500, None)
+    assert notes.said == ["trades", "hole", "trades", "trades"]
+
+
+def test_a_break_before_the_first_trade_is_no_hole():
+    """Nothing was known yet that could have a hole."""
+    notes = Notes()
+    ids = UniqueIds(notes)
+    ids.interrupted()
+    ids.receive(uids("a"))
+    assert notes.said == ["trades"]
+
+
+def test_uuids_kept_are_bounded(monkeypatch):
+    """Only as many as a venue repeats."""
+    monkeypatch.setattr(sequencing, "_REMEMBERED_UIDS", 3)
+    ids = UniqueIds(Notes())
+    for name in "abcdefgh":
+        ids.receive(uids(name))
+    assert len(ids._seen) == len(ids._order) == 3
+    ids.receive(uids("h", "g"))
+    assert ids.repeats == 2
