@@ -118,11 +118,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def load_wsgi(self) -> None:
         """Load the application: only here, for the process that watches this one needs none of it."""
         super().load_wsgi()
-        from orderflow_dash.web.api.panel_updates import PATH
+        from orderflow_dash.web.routes import PANELS
         from orderflow_dash.wsgi import application
 
         self._application = application
-        self._is_update = re.compile(rb"POST /(?:\S*/)?%b HTTP/1\.1\r\n" % PATH.encode()).match
+        self._is_update = re.compile(rb"POST /(?:\S*/)?%b HTTP/1\.1\r\n" % PANELS.encode()).match
         app = self.wsgi
 
         def wsgi(environ: dict[str, Any], start_response: Callable[..., object]) -> object:

@@ -7,10 +7,8 @@ from typing import Any, Final
 from dash import html
 from dash.development.base_component import Component
 
-from orderflow_dash.web.marks import MARKS, VERIFIED_MARKS
-from orderflow_dash.web.panel.footprint_table import FIRE
-
-PATH: Final = "help"
+from orderflow_dash.web.marks import FIRE, MARKS, VERIFIED_MARKS
+from orderflow_dash.web.routes import HELP
 
 ANCHORS: Final = {
     # panel
@@ -98,7 +96,7 @@ _DRAWN: Final = (
 
 def help_href(label: str) -> str:
     """The address that explains a label, relative to any page; KeyError for one that nothing explains."""
-    return f"{PATH}#{ANCHORS[label]}"
+    return f"{HELP}#{ANCHORS[label]}"
 
 
 def drawn_labels() -> dict[str, str]:

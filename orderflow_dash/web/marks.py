@@ -16,6 +16,8 @@ MARKS: Final = {
     Quality.REPAIRED: "↻",
 }
 
+FIRE: Final = "🔥"  # the largest imbalance of the levels in sight
+
 VERIFIED_MARKS: Final = {True: "✓", False: "≠", None: ""}
 
 _FIELDS: Final = {"buy_volume": "taker-buy volume"}

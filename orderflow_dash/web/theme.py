@@ -6,14 +6,15 @@ colours of the chart are repeated here; a test holds the two equal.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, dcc
 from dash.development.base_component import Component
 
 from orderflow_dash.web.clientside import in_browser
-from orderflow_dash.web.panel.options import PaletteName
+
+PaletteName = Literal["red-green", "blue-orange"]
 
 DARK: Final = "dark"
 LIGHT: Final = "light"

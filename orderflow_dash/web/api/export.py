@@ -34,12 +34,11 @@ from orderflow_dash.live.watch_limits import COUNTED_IDLE_S
 from orderflow_dash.market import Quality, State, Venue
 from orderflow_dash.runtime.client_limits import ClientPlaces, NoPlace, part_of
 from orderflow_dash.runtime.telemetry import EXPORTS
+from orderflow_dash.web import routes
 from orderflow_dash.web.api.history_wait import await_history, is_pending
+from orderflow_dash.web.client import current_client
 from orderflow_dash.web.grant import current_lock
-from orderflow_dash.web.http.proxies import current_client
 from orderflow_dash.web.query import ErrorCode, QueryError, ViewQuery, one_of, parse_view_query
-
-PATH = "api/export.csv"
 
 Rows = Literal["candles", "levels"]
 
@@ -93,7 +92,7 @@ def register_export(server: Flask, hub: Hub, *, is_replay: bool = False, prefix:
         MOST_EXPORTS, part_of(MOST_EXPORTS, 0), "exports at a time", f"Try again in {_RETRY_S} s."
     )
 
-    @server.get(prefix + PATH)
+    @server.get(prefix + routes.EXPORT)
     def export_csv() -> Response:
         """The table; 400, 404 or 503 and one plain line where there is none."""
         with ExitStack() as held:

@@ -11,14 +11,14 @@ from orderflow_dash import __version__
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.runtime.telemetry import REGISTRY
 from orderflow_dash.runtime.threads import CRASHES
-from orderflow_dash.web import grant
+from orderflow_dash.web import grant, routes
 
 
 def register_health(server: Flask, hub: Hub, prefix: str = "/") -> None:
     """Serve both under a path prefix."""
     started = time.monotonic()
 
-    @server.get(prefix + "health")
+    @server.get(prefix + routes.HEALTH)
     def health() -> Response:
         """200 while the process lives, whatever the venues do. Strangers get no details."""
         if grant.is_stranger():
@@ -33,7 +33,7 @@ def register_health(server: Flask, hub: Hub, prefix: str = "/") -> None:
         }
         return _json(body, 200)
 
-    @server.get(prefix + "ready")
+    @server.get(prefix + routes.READY)
     def ready() -> Response:
         """200 from when a venue has told what it lists until the process is to end; else 503.
 

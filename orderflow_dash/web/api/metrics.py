@@ -16,6 +16,7 @@ from orderflow_dash.live.hub import Hub
 from orderflow_dash.market import State, Venue
 from orderflow_dash.runtime.telemetry import REGISTRY
 from orderflow_dash.runtime.threads import CRASHES
+from orderflow_dash.web import routes
 
 _COUNTED: Final = {
     "trades": "Trade records that were counted",
@@ -181,7 +182,7 @@ def register_metrics(server: Flask, hub: Hub, prefix: str = "/") -> None:
     registry = CollectorRegistry()
     registry.register(HubCollector(hub))
 
-    @server.get(prefix + "metrics")
+    @server.get(prefix + routes.METRICS)
     def metrics() -> Response:
         text = generate_latest(registry) + generate_latest(REGISTRY)
         return Response(text, content_type=CONTENT_TYPE_LATEST)

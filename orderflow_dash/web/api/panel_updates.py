@@ -26,14 +26,15 @@ from orderflow_dash.market import Instrument, Venue
 from orderflow_dash.runtime.client_limits import Client
 from orderflow_dash.runtime.telemetry import CALLBACK_SECONDS
 from orderflow_dash.server.follow_ups import OFFER, Answer, Offer
+from orderflow_dash.web import routes
 from orderflow_dash.web.api.cache import Shared
-from orderflow_dash.web.compare_query import MOST_PANELS
+from orderflow_dash.web.client import current_client
 from orderflow_dash.web.grant import current_lock
 from orderflow_dash.web.http.compression import accepted_encoding, encoded
-from orderflow_dash.web.http.proxies import current_client
 from orderflow_dash.web.http.request_log import HEADER as ID_HEADER
 from orderflow_dash.web.http.request_log import count_answer, request_id
 from orderflow_dash.web.latency import latency_told
+from orderflow_dash.web.panel.compare_query import MOST_PANELS
 from orderflow_dash.web.panel.options import PanelOptions, parse_options
 from orderflow_dash.web.panel.panel import leased, panel_content, panel_cursor
 from orderflow_dash.web.panel.profile_section import profile_content, profile_cursor
@@ -41,8 +42,6 @@ from orderflow_dash.web.panel.step_options import StepMenu, step_menu, tick_text
 from orderflow_dash.web.query import QueryError, parse_view_query, view_args
 from orderflow_dash.web.status import disconnected, feed_status
 from orderflow_dash.web.theme import DARK, LIGHT
-
-PATH: Final = "api/panels"
 
 _LARGEST_BODY: Final = 32 * 1024  # bytes; a panel's question takes half a kilobyte
 _LONGEST_ID: Final = 64
@@ -139,7 +138,7 @@ def register_panel_updates(
     whether it may be; None where every question has to pass.
     """
 
-    @server.post(prefix + PATH)
+    @server.post(prefix + routes.PANELS)
     def panel_updates() -> Response:
         """What is new in the panels that the body names."""
         request.max_content_length = _LARGEST_BODY

@@ -10,8 +10,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from orderflow_dash.replay.replay import FASTEST, NotLoaded, Replay
-
-PATH = "api/replay"
+from orderflow_dash.web import routes
 
 _LARGEST_BODY = 1024
 _FIELDS = ("paused", "speed", "seek_ms")
@@ -20,14 +19,14 @@ _FIELDS = ("paused", "speed", "seek_ms")
 def register_replay_api(server: Flask, replay: Replay | None, prefix: str = "/") -> None:
     """Serve it under a path prefix; 404 where nothing is replayed."""
 
-    @server.get(prefix + PATH)
+    @server.get(prefix + routes.REPLAY)
     def replay_state() -> Response:
         """How it stands."""
         if replay is None:
             return _refusal(404, "this is no replay: start it with orderflow-dash replay FILE...")
         return _json(replay.state(), 200)
 
-    @server.post(prefix + PATH)
+    @server.post(prefix + routes.REPLAY)
     def steer_replay() -> Response:
         """Change ``paused``, ``speed`` or the time; the state after that."""
         if replay is None:

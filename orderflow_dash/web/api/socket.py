@@ -24,15 +24,13 @@ from orderflow_dash.runtime.telemetry import (
     SOCKETS,
 )
 from orderflow_dash.settings import Settings
-from orderflow_dash.web import grant
+from orderflow_dash.web import grant, routes
 from orderflow_dash.web.api.client_socket import ClientSocket
 from orderflow_dash.web.api.history_wait import await_history
 from orderflow_dash.web.api.open_sockets import open_sockets
-from orderflow_dash.web.http.proxies import current_client
+from orderflow_dash.web.client import current_client
 from orderflow_dash.web.query import QueryError, ViewQuery, parse_view_query
 from orderflow_dash.wire import encode_error
-
-PATH = "ws/orderflow"
 
 _POLICY_VIOLATION = 1008
 _TRY_AGAIN_LATER = 1013
@@ -73,11 +71,11 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
             if name in request.environ:
                 request.environ[name] = ClientSocket(request.environ[name])
 
-    @server.get(prefix + PATH)
+    @server.get(prefix + routes.SOCKET)
     def no_upgrade() -> Response:
         return Response("a websocket is spoken here", 426, {"Upgrade": "websocket"}, mimetype="text/plain")
 
-    @sock.route(prefix + PATH)  # type: ignore[untyped-decorator]
+    @sock.route(prefix + routes.SOCKET)  # type: ignore[untyped-decorator]
     def orderflow(websocket: Server) -> None:
         try:
             with places.taken(current_client()), SOCKETS.track_inprogress(), sockets.held(websocket):

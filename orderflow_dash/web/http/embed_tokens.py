@@ -18,8 +18,7 @@ from urllib.parse import urlencode
 from flask import Flask, Request, Response, g
 
 from orderflow_dash.access.embed_token import EmbedTokens, TokenError, TokenExpired
-from orderflow_dash.web import grant
-from orderflow_dash.web.api import panel_updates
+from orderflow_dash.web import grant, routes
 from orderflow_dash.web.http.embed_refusal import refusal_page
 from orderflow_dash.web.http.logins import refused
 
@@ -33,8 +32,8 @@ _OPEN_PAGE: Final = "page-embed"  # endpoint of the page for those who have acce
 _PAGE: Final = "embed-frame"
 _FILES: Final = ("_dash-component-suites/", "assets/")
 _OF_PAGE: Final = ("_dash-layout", "_dash-dependencies", "_dash-update-component", *_FILES)
-_FOR_PROGRAMS: Final = ("ws/orderflow", "api/export.csv")  # which may name the token in the query
-_OF_ROOT: Final = (*_FOR_PROGRAMS, panel_updates.PATH)
+_FOR_PROGRAMS: Final = (routes.SOCKET, routes.EXPORT)  # which may name the token in the query
+_OF_ROOT: Final = (*_FOR_PROGRAMS, routes.PANELS)
 
 
 class EmbedFrames:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import traceback
 from pathlib import Path
-from typing import Final
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, abort, redirect, request, send_from_directory
@@ -16,14 +15,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from orderflow_dash.runtime.redaction import redact
 from orderflow_dash.web.assets import assets_folder
-from orderflow_dash.web.help_links import PATH as HELP
+from orderflow_dash.web.routes import HELP, PAGES
 
 log = logging.getLogger(__name__)
 
 _LARGEST_BODY = 1 << 16  # bytes; a page of six panels asks with 12 kB
 _LONGEST_CAUSE = 200
 _ICON_S = 24 * 3600  # its address names no version
-PAGES: Final = ("embed", "compare")  # beside the front page
 _PACKAGE = str(Path(__file__).parents[2])
 
 

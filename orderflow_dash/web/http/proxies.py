@@ -11,13 +11,10 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from flask import Flask, has_request_context, request
+from flask import Flask, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from orderflow_dash.access.client import client_of
 from orderflow_dash.access.trusted_proxy import parse_proxies, peer_address
-from orderflow_dash.runtime.client_limits import Client
-from orderflow_dash.web import grant
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -52,13 +49,3 @@ def believe_proxies(server: Flask, hops: int, proxies: str = "") -> None:
                 "a request came with X-Forwarded-For, which is not believed. If a reverse proxy is in front,"
                 " set ORDERFLOW_PROXY_HOPS: all its clients count as one address"
             )
-
-
-def client_address() -> str:
-    """Who asks, as limits count it; empty outside a request."""
-    return client_of(request.remote_addr or "") if has_request_context() else ""
-
-
-def current_client() -> Client:
-    """The client of this request, by address and by the embed token that let it in; for shared places."""
-    return Client(client_address(), grant.token_digest())

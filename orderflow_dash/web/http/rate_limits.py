@@ -16,12 +16,9 @@ from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.strategies import FixedWindowRateLimiter
 
 from orderflow_dash.settings import Settings
-from orderflow_dash.web import help_links
-from orderflow_dash.web.api import export, panel_updates, socket
-from orderflow_dash.web.api import replay as replay_api
+from orderflow_dash.web import routes
+from orderflow_dash.web.client import client_address
 from orderflow_dash.web.http.embed_tokens import HELD
-from orderflow_dash.web.http.errors import PAGES
-from orderflow_dash.web.http.proxies import client_address
 from orderflow_dash.web.http.rate_counters import RateCounters
 
 log = logging.getLogger(__name__)
@@ -50,11 +47,11 @@ class _Kinds:
         self._parts = _per_minute("parts of pages", settings.page_rate * 2 * len(_PARTS))
         pages = _per_minute("pages", settings.page_rate)
         self._by_rule: dict[str, _Kind | None] = {
-            root + panel_updates.PATH: self.updates,
-            root + replay_api.PATH: self.updates,
-            root + socket.PATH: _per_minute("connections to the socket", settings.socket_rate),
-            root + export.PATH: _per_minute("exports", settings.export_rate),
-            **dict.fromkeys((root + page for page in ("", *PAGES, help_links.PATH)), pages),
+            root + routes.PANELS: self.updates,
+            root + routes.REPLAY: self.updates,
+            root + routes.SOCKET: _per_minute("connections to the socket", settings.socket_rate),
+            root + routes.EXPORT: _per_minute("exports", settings.export_rate),
+            **dict.fromkeys((root + page for page in ("", *routes.PAGES, routes.HELP)), pages),
         }
 
     def of_request(self) -> _Kind | None:

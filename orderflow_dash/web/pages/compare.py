@@ -14,8 +14,10 @@ from dash.development.base_component import Component
 
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
+from orderflow_dash.web.client import current_client
 from orderflow_dash.web.clientside import in_browser
-from orderflow_dash.web.compare_query import (
+from orderflow_dash.web.pages.replay_bar import replay_bar
+from orderflow_dash.web.panel.compare_query import (
     LINKS,
     MOST_PANELS,
     completed,
@@ -23,8 +25,6 @@ from orderflow_dash.web.compare_query import (
     parse_compare_query,
     unreadable,
 )
-from orderflow_dash.web.http.proxies import current_client
-from orderflow_dash.web.pages.replay_bar import replay_bar
 from orderflow_dash.web.panel.opening import Opened, open_panel, panel_ids
 from orderflow_dash.web.panel.panel import new_panel_id
 from orderflow_dash.web.query import NAMES, search_of

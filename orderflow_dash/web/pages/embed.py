@@ -15,9 +15,9 @@ from dash.development.base_component import Component
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
 from orderflow_dash.runtime.wording import either, not_accepted
+from orderflow_dash.web.client import current_client
 from orderflow_dash.web.clientside import in_browser
 from orderflow_dash.web.grant import current_lock
-from orderflow_dash.web.http.proxies import current_client
 from orderflow_dash.web.pages.replay_bar import replay_bar
 from orderflow_dash.web.panel.opening import open_panel, panel_ids
 from orderflow_dash.web.query import query_args, search_of

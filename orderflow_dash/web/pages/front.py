@@ -16,8 +16,8 @@ from dash.development.base_component import Component
 from orderflow_dash.feeds.sparklines import DayLines
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
+from orderflow_dash.web.client import current_client
 from orderflow_dash.web.clientside import in_browser
-from orderflow_dash.web.http.proxies import current_client
 from orderflow_dash.web.pages.replay_bar import replay_bar
 from orderflow_dash.web.panel.opening import open_panel, panel_ids
 from orderflow_dash.web.query import NAMES, query_args, search_of

@@ -14,11 +14,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from orderflow_dash.footprint.measures import IMBALANCE_RATIO
 from orderflow_dash.market import Quality, State, Timeframe
 from orderflow_dash.web.api.export import CANDLE_COLUMNS, LEVEL_COLUMNS
-from orderflow_dash.web.help_links import PATH
-from orderflow_dash.web.marks import MARKS, VERIFIED_MARKS
+from orderflow_dash.web.marks import FIRE, MARKS, VERIFIED_MARKS
 from orderflow_dash.web.pages import help_example
 from orderflow_dash.web.pages.help_keys import KEY_GROUPS
-from orderflow_dash.web.panel.footprint_table import FIRE
+from orderflow_dash.web.routes import HELP
 from orderflow_dash.web.status import WORDS
 
 _POLICY: Final = (
@@ -56,7 +55,7 @@ def register_help(server: Flask, prefix: str = "/") -> None:
     """Serve it under a path prefix."""
     page = help_html(prefix)
 
-    @server.get(prefix + PATH)
+    @server.get(prefix + HELP)
     def help_page() -> Response:
         """The page; 304 where the browser has it."""
         response = Response(page, mimetype="text/html")

@@ -8,7 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from orderflow_dash.replay.replay import Replay
-from orderflow_dash.web.api.replay import PATH
+from orderflow_dash.web.routes import REPLAY
 
 _SHOWN = 2  # file names before "and n more"
 
@@ -22,7 +22,7 @@ def replay_bar(replay: Replay | None, *, is_steered: bool = True) -> Component |
         return None
     names = replay.names
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    data: dict[str, Any] = {"data-url": PATH}  # relative: each page lies at the root
+    data: dict[str, Any] = {"data-url": REPLAY}  # relative: each page lies at the root
     label: dict[str, Any] = {"aria-label": "Replay"}
     return html.Div(
         [

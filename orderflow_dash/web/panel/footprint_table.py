@@ -18,12 +18,10 @@ from dash.development.base_component import Component
 
 from orderflow_dash.footprint.candle import Candle
 from orderflow_dash.market import Quality, Timeframe
-from orderflow_dash.web.marks import MARKS, VERIFIED_MARKS, quality_note, verified_note
+from orderflow_dash.web.marks import FIRE, MARKS, VERIFIED_MARKS, quality_note, verified_note
 from orderflow_dash.web.panel.options import DEFAULTS, PanelOptions
 from orderflow_dash.web.panel.volume_units import VolumeUnits
 from orderflow_dash.web.text import clock
-
-FIRE: Final = "🔥"
 
 _LEAST_BAR: Final = 1.0  # per cent of the cell
 _GAP_TINT: Final = "inset 0 0 0 100px var(--of-warn-tint)"

@@ -17,10 +17,10 @@ from typing import Final, Literal, NamedTuple
 from orderflow_dash.live.session_profile import ProfileKind, Rows
 from orderflow_dash.market import parse_decimal
 from orderflow_dash.runtime.wording import either, not_accepted
+from orderflow_dash.web.theme import PaletteName
 
 Units = Literal["base", "quote"]
 Anchor = Literal["running", "session"]
-PaletteName = Literal["red-green", "blue-orange"]
 Cells = Literal["bid-ask", "delta", "volume", "trades"]
 Colouring = Literal["delta", "volume", "imbalance"]
 Scale = Literal["candle", "visible"] | int

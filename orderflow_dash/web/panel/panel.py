@@ -23,17 +23,16 @@ from orderflow_dash.live.hub import Hub
 from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import Grid, Instrument, Venue
 from orderflow_dash.runtime.client_limits import Client
+from orderflow_dash.web.client import current_client
 from orderflow_dash.web.clientside import in_browser
 from orderflow_dash.web.help_links import drawn_labels, help_label, help_link
-from orderflow_dash.web.http.proxies import current_client
 from orderflow_dash.web.latency import latency_place, latency_told
-from orderflow_dash.web.marks import quality_legend
+from orderflow_dash.web.marks import FIRE, quality_legend
 from orderflow_dash.web.panel.controls import option_id, panel_controls
 from orderflow_dash.web.panel.cvd_chart import Figure, current_value, cvd_chart, cvd_figure
 from orderflow_dash.web.panel.deferred import AfterFootprint
 from orderflow_dash.web.panel.footprint_section import footprint_section
 from orderflow_dash.web.panel.footprint_table import (
-    FIRE,
     Row,
     Tooltip,
     footprint_rows,

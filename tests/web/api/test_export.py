@@ -24,13 +24,13 @@ from orderflow_dash.live.view import ViewKey
 from orderflow_dash.live.watch_limits import WatchLimits
 from orderflow_dash.market import MINUTE_MS, State, Ticker
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
+from orderflow_dash.web import routes
 from orderflow_dash.web.api import history_wait
 from orderflow_dash.web.api.export import (
     CANDLE_COLUMNS,
     LEVEL_COLUMNS,
     LONGEST_S,
     MOST_EXPORTS,
-    PATH,
     _feed_text,
     in_time,
     register_export,
@@ -40,7 +40,7 @@ from tests.conftest import Served, venues_at, wait_until
 from tests.exchanges.frames import instrument
 from tests.live.test_hub import BTC, Setting, at
 
-URL = f"/{PATH}"
+URL = f"/{routes.EXPORT}"
 QUERY = {"exchange": "binance", "symbol": "BTCUSDT", "tf": "1m", "step": "0.1"}
 TYPES = {"candles": CANDLE_COLUMNS, "levels": LEVEL_COLUMNS}
 HOSTILE = "=CMD|'/C CALC'!A0,\r\n@SUM(1);\t+1\"-2"

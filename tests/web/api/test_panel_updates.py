@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from orderflow_dash.web.compare_query import MOST_PANELS
+from orderflow_dash.web.panel.compare_query import MOST_PANELS
 from orderflow_dash.web.panel.panel import PanelContent
 from orderflow_dash.web.panel.profile_chart import ProfileTexts
 from tests.conftest import UNREACHABLE, Served, wait_until

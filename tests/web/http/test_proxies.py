@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from flask import Flask, jsonify, request
 
-from orderflow_dash.web.http.proxies import believe_proxies, client_address
+from orderflow_dash.web.client import client_address
+from orderflow_dash.web.http.proxies import believe_proxies
 
 FORGED = {
     "X-Forwarded-For": "203.0.113.9",

@@ -21,10 +21,9 @@ from orderflow_dash.live.view import ViewKey
 from orderflow_dash.market import Instrument, Timeframe, Trade, Venue
 from orderflow_dash.web.assets import assets_folder
 from orderflow_dash.web.help_links import ANCHORS, help_href, help_link
-from orderflow_dash.web.marks import quality_legend
+from orderflow_dash.web.marks import FIRE, quality_legend
 from orderflow_dash.web.pages import help_example as example
 from orderflow_dash.web.pages.help import help_html, register_help
-from orderflow_dash.web.panel.footprint_table import FIRE
 from orderflow_dash.web.panel.level_table import LEGEND
 from orderflow_dash.web.panel.panel import panel
 from orderflow_dash.web.status import WORDS

@@ -3,8 +3,8 @@ from decimal import Decimal
 import pytest
 
 from orderflow_dash.market import Difference, Quality
+from orderflow_dash.web.marks import FIRE
 from orderflow_dash.web.panel.footprint_table import (
-    FIRE,
     footprint_columns,
     footprint_rows,
     footprint_table,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderflow_dash.web.compare_query import MOST_PANELS, completed, panel_args, parse_compare_query
+from orderflow_dash.web.panel.compare_query import MOST_PANELS, completed, panel_args, parse_compare_query
 from tests.conftest import wait_until
 
 VIEW = {"exchange": "bybit", "symbol": "X", "tf": "1m", "step": "0.5"}

@@ -1,0 +1,15 @@
+"""Every path of the server, relative to its root."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PAGES: Final = ("embed", "compare")  # beside the front page, which is the root
+HELP: Final = "help"
+HEALTH: Final = "health"
+READY: Final = "ready"
+METRICS: Final = "metrics"
+SOCKET: Final = "ws/orderflow"
+EXPORT: Final = "api/export.csv"
+PANELS: Final = "api/panels"
+REPLAY: Final = "api/replay"
