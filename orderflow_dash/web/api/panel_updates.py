@@ -48,7 +48,7 @@ _LONGEST_ID: Final = 64
 _SHOWN: Final = ("cursor", "profile", "tick")
 _DEEPEST: Final = 1  # a cursor is a flat list
 
-_SECONDS: Final = CALLBACK_SECONDS.labels("panel_updates.panel_updates")
+_SECONDS: Final = CALLBACK_SECONDS.labels("api.panel_updates.panel_updates")
 
 _BODIES: Final[Shared[bytes]] = Shared()
 _CONTENTS: Final[Shared[orjson.Fragment]] = Shared()

@@ -44,7 +44,7 @@ class _Labels:
         function = registered.get("callback")
         if not isinstance(output, str) or function is None:
             return _UNKNOWN.observe
-        label = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        label = f"{function.__module__.removeprefix('orderflow_dash.web.')}.{function.__name__}"
         self._observers[output] = CALLBACK_SECONDS.labels(label).observe
         return self._observers[output]
 

@@ -207,8 +207,8 @@ def test_a_callback_is_timed_under_its_name(demo: Served) -> None:
     """The function's, not that of its outputs; what is new in panels is timed as they are."""
     growth = grown(
         demo,
-        ("orderflow_callback_seconds_count", "front_page.tick"),
-        ("orderflow_callback_seconds_count", "panel_updates.panel_updates"),
+        ("orderflow_callback_seconds_count", "pages.front.tick"),
+        ("orderflow_callback_seconds_count", "api.panel_updates.panel_updates"),
     )
     answer = httpx.post(f"{demo.url}/_dash-update-component", json=tick(tick_output(demo)), trust_env=False)
     assert answer.status_code == 200
