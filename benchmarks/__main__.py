@@ -14,7 +14,7 @@ from benchmarks.idle import idle_mb
 from benchmarks.timing import best, measure, median
 from orderflow_dash.exchanges.binance.stream import BinanceProtocol
 from orderflow_dash.exchanges.protocol import TradeBatch
-from orderflow_dash.feeds.sequencing import ContiguousIds, Hole
+from orderflow_dash.feeds.sequencing import ContiguousIds, Gap
 from orderflow_dash.footprint.candle import CandleBuilder
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import Grid, Timeframe, Trade
@@ -33,11 +33,11 @@ class Apply:
         self.series = Series(grid=tape.INSTRUMENT.grid)
         self.on_trades = self.series.apply
 
-    def on_hole(self, hole: Hole) -> None:
+    def on_gap(self, gap: Gap) -> None:
         """There is none in the tape."""
-        raise AssertionError(hole)
+        raise AssertionError(gap)
 
-    on_filled = on_hole
+    on_gap_filled = on_gap
 
 
 def throughput() -> list[tuple[str, str, str, str, str]]:

@@ -1,7 +1,7 @@
-"""Fetches what a stream lacks: holes in its trades, the trades before its first, the first if it is silent.
+"""Fetches what a stream lacks: gaps in its trades, the trades before its first, the first if it is silent.
 
 One thread per venue takes one request at a time, in turn for all symbols, so that a long history of one
-does not keep a short hole of another waiting. Nothing else waits for it.
+does not keep a short gap of another waiting. Nothing else waits for it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from orderflow_dash.exchanges.binance import rest as binance_rest
 from orderflow_dash.exchanges.bybit import rest as bybit_rest
 from orderflow_dash.exchanges.protocol import TradeBatch
 from orderflow_dash.feeds.rest import RestClient, RestError
-from orderflow_dash.feeds.sequencing import Hole, Known
+from orderflow_dash.feeds.sequencing import Gap, Known
 from orderflow_dash.market import MINUTE_MS, Instrument, Trade
 from orderflow_dash.runtime.backoff import Backoff
 from orderflow_dash.runtime.threads import CRASHES, SupervisedThread
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 _PAGE = 1_000  # the most that both venues give at once
 _WINDOW_MS = 3_600_000 - 1  # Binance wants start and end less than an hour apart
 _MOST_WEIGHT = 2_000  # of Binance's 2,400 a minute, with whatever else the venue is asked
-_SETTLE_S = 0.3  # a hole that was only a matter of order closes by itself
+_SETTLE_S = 0.3  # a gap that was only a matter of order closes by itself
 _SILENT_S = 1.0  # most symbols have traded by then; one that has not has a past all the same
 _SEEK_AGAIN_S = 30.0
 _BACKOFF_S = 0.5, 30.0
@@ -51,37 +51,37 @@ class Fillable(Protocol):
     def fill(self, batch: TradeBatch) -> int:
         """Count trades that were fetched, where they were missing; returns how many were."""
 
-    def expect(self, hole: Hole) -> None:
-        """The trades of a hole that continuity did not find itself are about to come."""
+    def expect(self, gap: Gap) -> None:
+        """The trades of a gap that continuity did not find itself are about to come."""
 
-    def close(self, hole: Hole) -> None:
+    def close(self, gap: Gap) -> None:
         """Nothing is missing there any more, but for what was lost."""
 
     def lose(self, after: int, before: int) -> None:
         """Trades between two times (ms) are missing, and stay so."""
 
-    def mark(self, hole: Hole) -> None:
-        """Mark a hole until its extent is known."""
+    def mark(self, gap: Gap) -> None:
+        """Mark a gap until its extent is known."""
 
-    def unmark(self, hole: Hole) -> None:
+    def unmark(self, gap: Gap) -> None:
         """Take back such a mark."""
 
 
 @dataclass(slots=True)
 class Job:
-    """What is to be fetched: a hole, or (before its extent is known) the history before ``first``.
+    """What is to be fetched: a gap, or (before its extent is known) the history before ``first``.
 
     ``is_seek``: or the newest trade of a stream that is silent.
     """
 
     stream: Fillable
-    hole: Hole | None
+    gap: Gap | None
     due: float = 0.0  # monotonic
     since: int = 0  # ms: history is wanted from here
     first: Trade = (0, 0, 0, 0)  # of the stream
     anchor: str | None = None  # the first trade's id, where ids are only unique
     known: Known | None = None  # what was known before the stream, where history does not reach back to it
-    mark: Hole | None = None  # from there to the first trade, until it is known what is missing
+    mark: Gap | None = None  # from there to the first trade, until it is known what is missing
     is_seek: bool = False
     proof: int | None = None  # the id before the first trade of history, while it is to be looked for
     refusals: int = 0  # requests in a row that the venue refused
@@ -105,18 +105,18 @@ class RepairMethod(Protocol):
 
 
 class BinanceRepair:
-    """By id: every hole is known to the last trade, and the venue keeps them for a day and more."""
+    """By id: every gap is known to the last trade, and the venue keeps them for a day and more."""
 
     def __init__(self, rest: RestClient) -> None:
         self._rest = rest
 
     def step(self, job: Job) -> bool:
         """Fetch the newest page that is missing."""
-        if job.hole is None:
+        if job.gap is None:
             return self._find_history(job)
-        if not job.hole.missing and job.proof is None:
-            return self._finish(job, job.hole)
-        first, last = job.hole.missing[-1] if job.hole.missing else (job.first[1], job.first[1] - 1)
+        if not job.gap.missing and job.proof is None:
+            return self._finish(job, job.gap)
+        first, last = job.gap.missing[-1] if job.gap.missing else (job.first[1], job.first[1] - 1)
         start = max(first, last - _PAGE + 1)
         if job.proof == start - 1:
             if last - start + 1 == _PAGE:  # the page has no room for it
@@ -126,22 +126,22 @@ class BinanceRepair:
         page = self._page(job.stream.instrument, {"fromId": start, "limit": last - start + 1})
         if start == job.proof:
             self._prove(job, page)
-        if job.hole.missing:
-            self._fill(job, job.hole, page, start, last)
-        return self._finish(job, job.hole) if not job.hole.missing else False
+        if job.gap.missing:
+            self._fill(job, job.gap, page, start, last)
+        return self._finish(job, job.gap) if not job.gap.missing else False
 
     def give_up(self, job: Job) -> None:
         """The venue refuses: what is still missing is lost."""
-        if job.hole is not None and job.hole.missing is not None:
-            for first, last in list(job.hole.missing):
-                job.hole.lose(first, last)
-            self._finish(job, job.hole)
+        if job.gap is not None and job.gap.missing is not None:
+            for first, last in list(job.gap.missing):
+                job.gap.lose(first, last)
+            self._finish(job, job.gap)
 
     @staticmethod
     def _prove(job: Job, page: TradeBatch) -> None:
         """Where the venue has the id before the first one, that one is the first of its time."""
-        if job.hole is not None and job.proof in _places(page):
-            job.hole.whole_from = job.since
+        if job.gap is not None and job.proof in _places(page):
+            job.gap.whole_from = job.since
         job.proof = None
 
     def newest(self, instrument: Instrument) -> TradeBatch:
@@ -149,7 +149,7 @@ class BinanceRepair:
         return self._page(instrument, {"limit": 1})
 
     @staticmethod
-    def _fill(job: Job, hole: Hole, page: TradeBatch, start: int, last: int) -> None:
+    def _fill(job: Job, gap: Gap, page: TradeBatch, start: int, last: int) -> None:
         """Count a page; what it should have and does not have is lost."""
         places = _places(page)
         if not places:
@@ -161,20 +161,20 @@ class BinanceRepair:
         job.stream.fill(TradeBatch(page.symbol, wanted, grid=page.grid, lost=page.lost))
         # Where the page starts after what was asked for, the venue has nothing older either.
         beyond = 0 if min(places) > last else start
-        gone = [(max(first, beyond), min(end, last)) for first, end in hole.missing or () if end >= beyond]
+        gone = [(max(first, beyond), min(end, last)) for first, end in gap.missing or () if end >= beyond]
         for first, end in gone:
             log.warning("%s: the venue no longer has ids %d to %d", page.symbol, first, end)
-            hole.lose(first, end)
+            gap.lose(first, end)
         edges = {min(places), max(places), *(first - 1 for first, _ in gone), *(end + 1 for _, end in gone)}
         job.times |= {order: places[order] for order in edges & places.keys()}
 
     @staticmethod
-    def _finish(job: Job, hole: Hole) -> bool:
+    def _finish(job: Job, gap: Gap) -> bool:
         """Mark what is lost, from the trade before to the one after, and close the rest."""
-        for first, last in _joined(hole.lost):
-            job.stream.lose(job.times.get(first - 1, hole.after), job.times.get(last + 1, hole.before))
-        hole.lost.clear()
-        job.stream.close(hole)
+        for first, last in _joined(gap.lost):
+            job.stream.lose(job.times.get(first - 1, gap.after), job.times.get(last + 1, gap.before))
+        gap.lost.clear()
+        job.stream.close(gap)
         return True
 
     def _find_history(self, job: Job) -> bool:
@@ -194,8 +194,8 @@ class BinanceRepair:
         if job.known is None or job.known.order + 1 != begin:
             # Until it is proved that the first trade is the first of its minute.
             job.proof, whole_from = begin - 1, found - found % MINUTE_MS + MINUTE_MS
-        job.hole = Hole(job.since, time_, missing, whole_from=whole_from)
-        job.stream.expect(job.hole)
+        job.gap = Gap(job.since, time_, missing, whole_from=whole_from)
+        job.stream.expect(job.gap)
         return False
 
     @staticmethod
@@ -232,7 +232,7 @@ def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 class BybitRepair:
-    """By the one page of recent trades: it closes a hole where it reaches back to a trade that is known."""
+    """By the one page of recent trades: it closes a gap where it reaches back to a trade that is known."""
 
     def __init__(self, rest: RestClient) -> None:
         self._rest = rest
@@ -241,24 +241,24 @@ class BybitRepair:
         """Fetch the page; there is no other."""
         instrument = job.stream.instrument
         batch = self._page(instrument)
-        if job.hole is not None and job.hole.resumed:
-            self._resume(job.stream, job.hole, batch)
+        if job.gap is not None and job.gap.resumed:
+            self._resume(job.stream, job.gap, batch)
             return True
-        anchor = job.anchor if job.hole is None else job.hole.anchor
+        anchor = job.anchor if job.gap is None else job.gap.anchor
         has_anchor = anchor is not None and anchor in (batch.uids or ())
-        if job.hole is None:
+        if job.gap is None:
             if has_anchor:
                 self._history(job, batch)
         elif anchor is not None and has_anchor:
-            self._fill(job.stream, job.hole, _after(batch, anchor))
-        elif batch.trades and batch.trades[0][0] > job.hole.after:
-            self._resume(job.stream, job.hole, batch)
+            self._fill(job.stream, job.gap, _after(batch, anchor))
+        elif batch.trades and batch.trades[0][0] > job.gap.after:
+            self._resume(job.stream, job.gap, batch)
         elif anchor is not None:
             log.info("%s: the recent trades do not have the last known one", instrument.symbol)
         return True
 
     def give_up(self, job: Job) -> None:
-        """The hole stays open."""
+        """The gap stays open."""
 
     def newest(self, instrument: Instrument) -> TradeBatch:
         """The last of the page: a page of one might be a block trade, which does not count."""
@@ -272,32 +272,32 @@ class BybitRepair:
         )
 
     @staticmethod
-    def _resume(stream: Fillable, hole: Hole, batch: TradeBatch) -> None:
+    def _resume(stream: Fillable, gap: Gap, batch: TradeBatch) -> None:
         """Count what the page has since the last trade that is known from before."""
         if not batch.trades:
             return
         oldest = batch.trades[0][0]
-        if oldest >= hole.after:
+        if oldest >= gap.after:
             log.info("%s: the recent trades do not reach back to what is known", stream.instrument.symbol)
-            stream.lose(hole.after, oldest)
-        BybitRepair._fill(stream, hole, batch)
+            stream.lose(gap.after, oldest)
+        BybitRepair._fill(stream, gap, batch)
 
     @staticmethod
     def _history(job: Job, batch: TradeBatch) -> None:
         """Count what the page has of the time before the first trade. Its oldest minute may be cut."""
         oldest = batch.trades[0][0]
-        job.hole = Hole(oldest, job.first[0], None, whole_from=oldest - oldest % MINUTE_MS + MINUTE_MS)
-        job.stream.expect(job.hole)
-        BybitRepair._fill(job.stream, job.hole, batch)
+        job.gap = Gap(oldest, job.first[0], None, whole_from=oldest - oldest % MINUTE_MS + MINUTE_MS)
+        job.stream.expect(job.gap)
+        BybitRepair._fill(job.stream, job.gap, batch)
 
     @staticmethod
-    def _fill(stream: Fillable, hole: Hole, batch: TradeBatch) -> None:
-        """Count what a hole lacks and close it; rows that cannot be counted mark their minutes."""
+    def _fill(stream: Fillable, gap: Gap, batch: TradeBatch) -> None:
+        """Count what a gap lacks and close it; rows that cannot be counted mark their minutes."""
         for time_, _ in batch.lost:
-            if hole.after <= time_ <= hole.before:
+            if gap.after <= time_ <= gap.before:
                 stream.lose(time_, time_)
-        hole.fetched += stream.fill(_until(batch, hole.before))
-        stream.close(hole)
+        gap.fetched += stream.fill(_until(batch, gap.before))
+        stream.close(gap)
 
 
 def _after(batch: TradeBatch, uid: str) -> TradeBatch:
@@ -315,7 +315,7 @@ def _until(batch: TradeBatch, time_ms: int) -> TradeBatch:
 
 
 def _is_closed(job: Job) -> bool:
-    return job.hole is not None and job.hole.is_closed
+    return job.gap is not None and job.gap.is_closed
 
 
 class Repairer:
@@ -343,7 +343,7 @@ class Repairer:
     def begin(self, stream: Fillable, batch: TradeBatch, known: Known | None) -> None:
         """A stream's first trades have come: fetch what came before them, as far as is wanted.
 
-        Where trades are ``known`` from before, what is missing since then is fetched like any hole. If that
+        Where trades are ``known`` from before, what is missing since then is fetched like any gap. If that
         is longer ago than is wanted, the time between is lost, up to the first trade that is fetched.
         """
         since_known = 0 if known is None else known.until
@@ -358,7 +358,7 @@ class Repairer:
             if not self._history_ms:
                 stream.lose(known.until, first[0])
                 return
-            mark = Hole(known.until, first[0], None)
+            mark = Gap(known.until, first[0], None)
             stream.mark(mark)
             self._put(Job(stream, None, 0.0, since, first, known=known, mark=mark))
         elif self._history_ms:
@@ -369,9 +369,9 @@ class Repairer:
         missing = None
         if by_ids:
             missing = [(known.order + 1, first[1] - 1)] if known.order + 1 < first[1] else []
-        hole = Hole(known.until, first[0], missing, whole_from=known.until, resumed=True)
-        stream.expect(hole)
-        self._put(Job(stream, hole))
+        gap = Gap(known.until, first[0], missing, whole_from=known.until, resumed=True)
+        stream.expect(gap)
+        self._put(Job(stream, gap))
 
     def seek(self, stream: Fillable) -> None:
         """Should a stream stay silent, begin it with the venue's newest trade: its past can be had."""
@@ -380,10 +380,10 @@ class Repairer:
             self._jobs.append(Job(stream, None, time.monotonic() + _SILENT_S, is_seek=True))
             self._wake.set()
 
-    def hole(self, stream: Fillable, hole: Hole) -> None:
-        """Trades are missing: fetch them. Where one page is all there is, too many holes stay marked."""
-        if hole.missing is not None or self._busy[id(stream)] < _MOST_JOBS:
-            self._put(Job(stream, hole, time.monotonic() + _SETTLE_S))
+    def gap(self, stream: Fillable, gap: Gap) -> None:
+        """Trades are missing: fetch them. Where one page is all there is, too many gaps stay marked."""
+        if gap.missing is not None or self._busy[id(stream)] < _MOST_JOBS:
+            self._put(Job(stream, gap, time.monotonic() + _SETTLE_S))
 
     def busy(self, stream: Fillable) -> bool:
         """Whether anything of a stream is being fetched, or waits to be."""

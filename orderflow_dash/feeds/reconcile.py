@@ -4,7 +4,7 @@ One thread per venue. It asks gently: all minutes of a symbol that wait go into 
 asked for at most once in ``every`` seconds, requests keep ``spacing`` apart, and it waits while others
 need the venue's budget. Pauses after 403, 418 and 429 hold for all who share the venue's RestClient.
 
-What it tells is never a guess. A minute with a hole is not compared; a partial one, in which the feed began,
+What it tells is never a guess. A minute with a gap is not compared; a partial one, in which the feed began,
 can turn out to be true (nothing had been traded in it before), but not false. A difference is told only
 after two requests, ``every`` seconds apart, gave the same two figures: a kline that was not final yet, or
 a trade under way, is no difference. A failed request delays and says nothing. Where a venue's ids cannot
@@ -62,13 +62,13 @@ class Minutes(Protocol):
         """The revision, and opens (ms) of what may have changed since one, old to new."""
 
     def sort_out(self, opens: Collection[int]) -> tuple[list[int], list[int]]:
-        """Of these: the ones that are not compared yet, and the ones with a hole, which cannot be."""
+        """Of these: the ones that are not compared yet, and the ones with a gap, which cannot be."""
 
     def judge(self, opens: Collection[int], rule: Callable[[Kline, bool], Verdict]) -> None:
         """Give each of these the verdict that a rule finds of it, and of whether it is whole."""
 
     def around(self, open_ts: int) -> tuple[int, int] | None:
-        """Opens of the minutes before and after one that never came; None where it did, or a hole did."""
+        """Opens of the minutes before and after one that never came; None where it did, or a gap did."""
 
     def lose(self, open_ts: int) -> None:
         """Trades of such a minute never came."""
@@ -266,7 +266,7 @@ class Reconciler:
             else:
                 self._conclude(symbol, open_ts, outcome or UNVERIFIABLE)
                 waiting.due, waiting.attempts = now + _LATER_S, 0
-            if is_done or open_ts not in comparison.seen:  # it left the window, or has a hole now
+            if is_done or open_ts not in comparison.seen:  # it left the window, or has a gap now
                 del symbol.waiting[open_ts]
         self._learn(symbol, comparison, now)
 
@@ -308,7 +308,7 @@ class _Comparison:
     """The verdicts of one request's klines."""
 
     def __init__(self, source: KlineSource, waiting: dict[int, _Waiting], klines: dict[int, Kline]) -> None:
-        self.seen: set[int] = set()  # minutes that were there, without a hole
+        self.seen: set[int] = set()  # minutes that were there, without a gap
         self.partial: set[int] = set()  # of these, what is not true and cannot be false
         self.outcomes: dict[int, str] = {}  # what is settled
         self.telling: Kline | None = None  # of a minute by which the venue's basis may be learned

@@ -1,7 +1,7 @@
 """No trade twice, none lost unnoticed: what the ids of one symbol's trades prove.
 
-Two kinds. Binance numbers a symbol's trades without gaps, so a hole shows at once and is known to the
-last id. Bybit's ids have no order: a repeat shows, a hole can only be suspected where the connection
+Two kinds. Binance numbers a symbol's trades without gaps, so a gap shows at once and is known to the
+last id. Bybit's ids have no order: a repeat shows, a gap can only be suspected where the connection
 broke.
 """
 
@@ -32,7 +32,7 @@ class Known(NamedTuple):
     is_current: bool = False
 
 
-class Hole:
+class Gap:
     """Trades that are missing between two that arrived.
 
     ``after`` and ``before`` are the trade times (ms) of those two. ``missing`` are the id ranges
@@ -58,7 +58,7 @@ class Hole:
         self.anchor = anchor
         self.whole_from = whole_from
         self.resumed = resumed
-        self.lost: list[tuple[int, int]] = []  # id ranges that will not come; marked before the hole closes
+        self.lost: list[tuple[int, int]] = []  # id ranges that will not come; marked before the gap closes
         self.is_closed = False
         self.fetched = 0  # trades that came by request
 
@@ -96,10 +96,10 @@ class TradeSink(Protocol):
     def on_fetched(self, trades: list[Trade], grid: Grid | None = None) -> None:
         """Trades that were missing and came by request, in order among themselves."""
 
-    def on_hole(self, hole: Hole) -> None:
+    def on_gap(self, gap: Gap) -> None:
         """Trades are missing; unless it tells otherwise, right before the ones that come next."""
 
-    def on_filled(self, hole: Hole) -> None:
+    def on_gap_filled(self, gap: Gap) -> None:
         """The last of them has arrived."""
 
 
@@ -116,14 +116,14 @@ class Continuity(Protocol):
     def interrupted(self) -> None:
         """The connection broke: trades may have passed unseen."""
 
-    def expect(self, hole: Hole) -> None:
-        """The trades of a hole that it did not find itself are about to come."""
+    def expect(self, gap: Gap) -> None:
+        """The trades of a gap that it did not find itself are about to come."""
 
     def fill(self, batch: TradeBatch) -> int:
         """Take trades that came by request: those that are missing count; how many did."""
 
-    def close(self, hole: Hole) -> None:
-        """Nothing is missing in a hole any more."""
+    def close(self, gap: Gap) -> None:
+        """Nothing is missing in a gap any more."""
 
 
 class _Outdated:
@@ -167,10 +167,10 @@ class ContiguousIds:
         self._last_time = 0
         self._outdated = _Outdated()
         self._doubted_at: int | None = None  # the next id, when one was last held
-        self._holes: list[Hole] = []
+        self._gaps: list[Gap] = []
 
     def receive(self, batch: TradeBatch) -> None:
-        """Pass on what is new; report holes that open and close."""
+        """Pass on what is new; report gaps that open and close."""
         trades = batch.trades
         if len(trades) == 1:
             time, order, _, quantity = trades[0]
@@ -189,25 +189,25 @@ class ContiguousIds:
         for time, name in batch.lost:  # its id is missing at once, not only when the next one shows it
             order = int(name)
             if self._next is not None and order >= self._next and latest <= time:
-                self._open_hole(time, [(self._next, order)])
+                self._open_gap(time, [(self._next, order)])
                 self._advance(order, time)
 
     def interrupted(self) -> None:
         """Nothing to do: the next id tells."""
 
-    def expect(self, hole: Hole) -> None:
+    def expect(self, gap: Gap) -> None:
         """Its ids are missing from now on."""
-        self._holes.append(hole)
-        self._sink.on_hole(hole)
+        self._gaps.append(gap)
+        self._sink.on_gap(gap)
 
     def fill(self, batch: TradeBatch) -> int:
-        """Pass on what is missing; close the holes that are filled."""
+        """Pass on what is missing; close the gaps that are filled."""
         filled = 0
         fresh: list[Trade] = []
         for trade in batch.trades:
-            hole = self._fill(trade[1])
-            if hole is not None:
-                hole.fetched += 1
+            gap = self._fill(trade[1])
+            if gap is not None:
+                gap.fetched += 1
                 filled += 1
                 if trade[3]:
                     fresh.append(trade)
@@ -215,16 +215,16 @@ class ContiguousIds:
             self._sink.on_fetched(fresh, batch.grid)
         for _, order in batch.lost:  # it exists and cannot be counted: asking again would not help
             self._fill(int(order))
-        for hole in [hole for hole in self._holes if hole.is_filled]:
-            self.close(hole)
+        for gap in [gap for gap in self._gaps if gap.is_filled]:
+            self.close(gap)
         return filled
 
-    def close(self, hole: Hole) -> None:
+    def close(self, gap: Gap) -> None:
         """Report it as filled, once."""
-        if hole in self._holes:
-            self._holes.remove(hole)
-            hole.is_closed = True
-            self._sink.on_filled(hole)
+        if gap in self._gaps:
+            self._gaps.remove(gap)
+            gap.is_closed = True
+            self._sink.on_gap_filled(gap)
 
     def _take(self, trade: Trade, grid: Grid | None) -> None:
         time, order, _, quantity = trade
@@ -235,7 +235,7 @@ class ContiguousIds:
         if self._next is None or order == self._next:
             self._advance(order, time)
         elif order > self._next:
-            self._open_hole(time, [(self._next, order - 1)])
+            self._open_gap(time, [(self._next, order - 1)])
             self._advance(order, time)
         else:
             filled = self._fill(order)
@@ -245,8 +245,8 @@ class ContiguousIds:
                     return
                 # An old id with a newer time is no repeat: the venue has begun to count anew, and
                 # the ids that were missing mean other trades now.
-                self._holes.clear()
-                self._open_hole(time, None)
+                self._gaps.clear()
+                self._open_gap(time, None)
                 self._advance(order, time)
         if quantity:
             self._sink.on_trades([trade], grid)
@@ -271,16 +271,16 @@ class ContiguousIds:
         self._next = order + 1
         self._last_time = max(self._last_time, time)
 
-    def _open_hole(self, time: int, missing: list[tuple[int, int]] | None) -> None:
-        hole = Hole(min(self._last_time, time), max(self._last_time, time), missing)
+    def _open_gap(self, time: int, missing: list[tuple[int, int]] | None) -> None:
+        gap = Gap(min(self._last_time, time), max(self._last_time, time), missing)
         if missing:
-            self._holes.append(hole)
-            if len(self._holes) > _MOST_RANGES:
-                del self._holes[0]  # stays marked; only its late trades would no longer be told from repeats
-        self._sink.on_hole(hole)
+            self._gaps.append(gap)
+            if len(self._gaps) > _MOST_RANGES:
+                del self._gaps[0]  # stays marked; only its late trades would no longer be told from repeats
+        self._sink.on_gap(gap)
 
-    def _fill(self, order: int) -> Hole | None:
-        return next((hole for hole in reversed(self._holes) if hole.fill(order)), None)
+    def _fill(self, order: int) -> Gap | None:
+        return next((gap for gap in reversed(self._gaps) if gap.fill(order)), None)
 
 
 class UniqueIds:
@@ -297,12 +297,12 @@ class UniqueIds:
         self._last_uid: str | None = None
         self._outdated = _Outdated()
         self._suspect = False
-        self._doubt: Hole | None = None  # until the next trade: a row came whose time cannot be true
+        self._doubt: Gap | None = None  # until the next trade: a row came whose time cannot be true
         self._doubt_anchor: str | None = None
-        self._awaited: dict[str, Hole] = {}  # by id, of rows that could not be counted when they came
+        self._awaited: dict[str, Gap] = {}  # by id, of rows that could not be counted when they came
 
     def receive(self, batch: TradeBatch) -> None:
-        """Pass on what is new, then report the hole that an interruption or a lost row leaves."""
+        """Pass on what is new, then report the gap that an interruption or a lost row leaves."""
         fresh, anchor, before = self._new(batch), self._last_uid, self._last_time
         self.repeats += len(batch.trades) - len(fresh)
         possible = [trade for trade in fresh if trade[0] >= self._last_time - _LATEST_MS]
@@ -322,21 +322,21 @@ class UniqueIds:
             self._outdated.clear()
             self._pass_on(fresh, grid)
         if is_doubtful and self._doubt is None:  # its time is wrong, so its minute is not known
-            self._doubt = Hole(before, before, None)
+            self._doubt = Gap(before, before, None)
             self._doubt_anchor = anchor
-            self._sink.on_hole(self._doubt)
+            self._sink.on_gap(self._doubt)
         if self._awaited:
             for uid in self._awaited.keys() & set(batch.uids or ()):
                 self.close(self._awaited.pop(uid))
         for time, name in batch.lost:
             if name not in self._seen and name not in self._awaited:
-                self._lose(str(name), Hole(min(before or time, time), time, None, anchor=anchor))
+                self._lose(str(name), Gap(min(before or time, time), time, None, anchor=anchor))
 
-    def _lose(self, uid: str, hole: Hole) -> None:
+    def _lose(self, uid: str, gap: Gap) -> None:
         """A row cannot be counted. It may still come whole, or be fetched."""
         if uid and len(self._awaited) < _MOST_RANGES:
-            self._awaited[uid] = hole
-        self._sink.on_hole(hole)
+            self._awaited[uid] = gap
+        self._sink.on_gap(gap)
 
     def _pass_on(self, fresh: list[Trade], grid: Grid | None) -> None:
         doubt, self._doubt = self._doubt, None
@@ -344,16 +344,16 @@ class UniqueIds:
             self._suspect = False
             after, anchor = (doubt.after, self._doubt_anchor) if doubt else (self._last_time, self._last_uid)
             earlier, later = sorted((after, fresh[0][0]))
-            self._sink.on_hole(Hole(earlier, later, None, anchor=anchor))
-        if doubt is not None:  # the wider hole has its mark now
+            self._sink.on_gap(Gap(earlier, later, None, anchor=anchor))
+        if doubt is not None:  # the wider gap has its mark now
             self.close(doubt)
         self._last_time = max(self._last_time, max(trade[0] for trade in fresh))
         self._last_uid = self._order[-1]
         self._sink.on_trades(fresh, grid)
 
-    def expect(self, hole: Hole) -> None:
+    def expect(self, gap: Gap) -> None:
         """Told, and no more: any unknown trade counts."""
-        self._sink.on_hole(hole)
+        self._sink.on_gap(gap)
 
     def fill(self, batch: TradeBatch) -> int:
         """Pass on what was not seen."""
@@ -362,11 +362,11 @@ class UniqueIds:
             self._sink.on_fetched(fresh, batch.grid)
         return len(fresh)
 
-    def close(self, hole: Hole) -> None:
+    def close(self, gap: Gap) -> None:
         """Pass it on, once."""
-        if not hole.is_closed:
-            hole.is_closed = True
-            self._sink.on_filled(hole)
+        if not gap.is_closed:
+            gap.is_closed = True
+            self._sink.on_gap_filled(gap)
 
     def interrupted(self) -> None:
         """From the last trade to the next one nobody knows."""

@@ -13,7 +13,7 @@ from orderflow_dash.exchanges.protocol import TradeBatch
 from orderflow_dash.feeds.backfill import Repairer
 from orderflow_dash.feeds.connection import Connection
 from orderflow_dash.feeds.latency import LagMeter, LagWindow
-from orderflow_dash.feeds.sequencing import Continuity, Hole, Known, TradeSink
+from orderflow_dash.feeds.sequencing import Continuity, Gap, Known, TradeSink
 from orderflow_dash.feeds.staleness import Rhythm
 from orderflow_dash.market import Grid, Instrument, Trade
 
@@ -48,7 +48,7 @@ class TradeStream:
         self.rhythm = Rhythm()
         self.lock = threading.RLock()  # two connections may carry it during a handover
         self.trades = 0
-        self.holes = 0
+        self.gaps = 0
         self.refused = ""
         self.outrun = False  # what is known is later than what comes: it is of another source
         self.connection: Connection | None = None
@@ -57,12 +57,12 @@ class TradeStream:
         self.recent_lag = LagWindow(lambda: lag.count()[0])
         self._sink = sink
         self._repairer = repairer
-        self._unknown: Hole | None = None  # from what is known on, until something shows what passed since
+        self._unknown: Gap | None = None  # from what is known on, until something shows what passed since
 
     def start(self) -> None:
         """Mark the time since the trades that are known: whether some passed meanwhile is not known yet."""
         if self._known is not None and not self._known.is_current:
-            self._unknown = Hole(self._known.until, self._known.until, None)
+            self._unknown = Gap(self._known.until, self._known.until, None)
             self.mark(self._unknown)
 
     def receive(self, batch: TradeBatch, now: float, received_ms: int) -> None:
@@ -115,7 +115,7 @@ class TradeStream:
         continuity = self.continuity
         return Counter(
             trades=self.trades,
-            gaps=self.holes,
+            gaps=self.gaps,
             repaired=self.repaired,
             repeats=continuity.repeats,
             impossible=continuity.impossible,
@@ -128,31 +128,31 @@ class TradeStream:
         with self.lock:
             return self.continuity.fill(batch)
 
-    def expect(self, hole: Hole) -> None:
-        """The trades of a hole that continuity did not find itself are about to come."""
+    def expect(self, gap: Gap) -> None:
+        """The trades of a gap that continuity did not find itself are about to come."""
         with self.lock:
-            self.continuity.expect(hole)
+            self.continuity.expect(gap)
 
-    def close(self, hole: Hole) -> None:
+    def close(self, gap: Gap) -> None:
         """Nothing is missing there any more."""
         with self.lock:
-            self.continuity.close(hole)
+            self.continuity.close(gap)
 
     def lose(self, after: int, before: int) -> None:
         """Trades between two times (ms) are missing, and stay so."""
         with self.lock:
-            self.holes += 1
-            self._sink.on_hole(Hole(after, before, None))
+            self.gaps += 1
+            self._sink.on_gap(Gap(after, before, None))
 
-    def mark(self, hole: Hole) -> None:
-        """Mark a hole until its extent is known."""
+    def mark(self, gap: Gap) -> None:
+        """Mark a gap until its extent is known."""
         with self.lock:
-            self._sink.on_hole(hole)
+            self._sink.on_gap(gap)
 
-    def unmark(self, hole: Hole) -> None:
+    def unmark(self, gap: Gap) -> None:
         """Take back such a mark: what is missing there has marks of its own now."""
         with self.lock:
-            self._sink.on_filled(hole)
+            self._sink.on_gap_filled(gap)
 
     # TradeSink: between continuity and the sink it counts.
 
@@ -166,18 +166,18 @@ class TradeStream:
         self.repaired += len(trades)
         self._sink.on_fetched(trades, grid)
 
-    def on_hole(self, hole: Hole) -> None:
+    def on_gap(self, gap: Gap) -> None:
         """Pass on; what came before the first trade is no gap."""
-        self._sink.on_hole(hole)
-        if hole.whole_from is not None:
+        self._sink.on_gap(gap)
+        if gap.whole_from is not None:
             return
-        self.holes += 1
+        self.gaps += 1
         if self._repairer is not None:
-            self._repairer.hole(self, hole)
-        log.debug("%s: trades are missing between %d and %d ms", self.symbol, hole.after, hole.before)
+            self._repairer.gap(self, gap)
+        log.debug("%s: trades are missing between %d and %d ms", self.symbol, gap.after, gap.before)
 
-    def on_filled(self, hole: Hole) -> None:
+    def on_gap_filled(self, gap: Gap) -> None:
         """Pass on. Where nothing was fetched it was only a matter of order: no gap after all."""
-        if hole.whole_from is None and not hole.fetched:
-            self.holes -= 1
-        self._sink.on_filled(hole)
+        if gap.whole_from is None and not gap.fetched:
+            self.gaps -= 1
+        self._sink.on_gap_filled(gap)

@@ -84,16 +84,16 @@ class Shelf:
             levels, known, known_from = NO_LEVELS, 0, max(series.known_from, open_ts)
             begin = open_ts
             for there in self.hours(open_ts, end):
-                goes_on = resumes(there, series.known_from, end, series.holes)
+                goes_on = resumes(there, series.known_from, end, series.gaps)
                 if goes_on is not None:
                     levels, known, begin = there.levels, there.known_ms, goes_on
                     known_from = min(known_from, there.known_from)
             minutes = [minute.level_array() for minute in series.minutes(begin, end)]
-            known += known_ms(max(series.known_from, begin), end, series.holes)
+            known += known_ms(max(series.known_from, begin), end, series.gaps)
             self.put(open_ts, merge_rows(np.concatenate([levels, *minutes])), known, (known_from, end))
 
 
-def resumes(hour: ShelfHour, memory_from: int, end: int, holes: Sequence[tuple[int, int]]) -> int | None:
+def resumes(hour: ShelfHour, memory_from: int, end: int, gaps: Sequence[tuple[int, int]]) -> int | None:
     """From which minute (ms) on memory counts beside an hour of the shelf; None: memory instead of it.
 
     Trades that both have must not count twice, and a ladder cannot be cut. So of the hour, up to ``end``,
@@ -103,15 +103,15 @@ def resumes(hour: ShelfHour, memory_from: int, end: int, holes: Sequence[tuple[i
     after = min(-(-hour.known_to // MINUTE_MS) * MINUTE_MS, hour.open_ts + HOUR_MS)
     if memory_from >= after:
         return after
-    alone = known_ms(max(memory_from, hour.open_ts), end, holes)
-    both = hour.known_ms + known_ms(max(memory_from, after), end, holes)
+    alone = known_ms(max(memory_from, hour.open_ts), end, gaps)
+    both = hour.known_ms + known_ms(max(memory_from, after), end, gaps)
     return after if both > alone else None
 
 
-def known_ms(start: int, end: int, holes: Sequence[tuple[int, int]]) -> int:
+def known_ms(start: int, end: int, gaps: Sequence[tuple[int, int]]) -> int:
     """Milliseconds of ``[start, end)`` that are in no hole: pairs of ms, whose own trades are known."""
     known, begin = 0, start
-    for after, before in sorted(holes):
+    for after, before in sorted(gaps):
         if before > begin:
             known += max(min(after, end) - begin, 0)
             begin = before

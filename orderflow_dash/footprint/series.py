@@ -22,7 +22,7 @@ from orderflow_dash.market import (
     Verdict,
 )
 
-_MOST_HOLES = 1_024
+_MOST_GAPS = 1_024
 _MOST_VOLUME = 1 << 56  # of a minute, units: an hour of them still sums in 64 bits
 _NO_RUN = Run(0, 0, 0)
 _NO_RUN.last_time = 1 << 62  # no trade follows it
@@ -57,7 +57,7 @@ class Series:
         self.late = 0  # trades that came out of the venue's order
         self.first_open: int | None = None  # open of the first minute known, evicted or not
         self.quote_from: int | None = None  # the same for CVD in quote, which nothing keeps over a restart
-        self.holes: list[tuple[int, int]] = []  # (time of the trade before, of the trade after)
+        self.gaps: list[tuple[int, int]] = []  # (time of the trade before, of the trade after)
         self.differences: dict[int, Difference] = {}  # by open, of minutes that are not the venue's kline
         self._minutes: dict[int, Minute] = {}
         self._opens: list[int] = []
@@ -149,7 +149,7 @@ class Series:
     def restore(
         self,
         minutes: Sequence[Minute],
-        holes: Iterable[tuple[int, int]],
+        gaps: Iterable[tuple[int, int]],
         cvd_from: int,
         grid: Grid | None = None,
     ) -> None:
@@ -165,7 +165,7 @@ class Series:
         self._minutes = {minute.open_ts: minute for minute in minutes}
         self._opens = list(self._minutes)
         self._minute, self._end = minutes[-1], minutes[-1].end_ts
-        self.holes = list(holes)[-_MOST_HOLES:]
+        self.gaps = list(gaps)[-_MOST_GAPS:]
         self.quote_from, quote = minutes[0].open_ts, 0
         for minute in minutes:
             minute.revision = self.revision
@@ -179,29 +179,29 @@ class Series:
         """What comes next need not follow what came before: a new run begins."""
         self._run = _NO_RUN
 
-    def open_hole(self, after: int, before: int, missing_to: int | None = None) -> None:
+    def open_gap(self, after: int, before: int, missing_to: int | None = None) -> None:
         """Trades are missing between two trade times (ms, both inclusive). Marks the minutes.
 
         ``missing_to`` is the highest order that is missing, where orders are ids without gaps.
         """
         self.interrupt()
         self._missing_to = -1 if missing_to is None else missing_to
-        self.holes.append((after, before))
-        if len(self.holes) > _MOST_HOLES:  # the oldest two become one: their minutes stay marked
-            first, second = self.holes[:2]
-            self.holes[:2] = [(min(first[0], second[0]), max(first[1], second[1]))]
+        self.gaps.append((after, before))
+        if len(self.gaps) > _MOST_GAPS:  # the oldest two become one: their minutes stay marked
+            first, second = self.gaps[:2]
+            self.gaps[:2] = [(min(first[0], second[0]), max(first[1], second[1]))]
         self.revision += 1
         self._unverify_between(after, before)
         self._touch_from(after - after % MINUTE_MS)
 
-    def close_hole(self, after: int, before: int, *, fetched: bool, whole_from: int | None = None) -> None:
+    def close_gap(self, after: int, before: int, *, fetched: bool, whole_from: int | None = None) -> None:
         """What was missing has arrived; ``fetched`` tells that it was not seen live.
 
         ``whole_from`` (ms): every trade from there on is known now, so no minute is partial any more.
         """
-        if (after, before) not in self.holes:
+        if (after, before) not in self.gaps:
             return  # its minutes have left the window
-        self.holes.remove((after, before))
+        self.gaps.remove((after, before))
         self.revision += 1
         self._unverify_between(after, before)
         for open_ts in self._opens[bisect_left(self._opens, after - after % MINUTE_MS) :]:
@@ -269,25 +269,25 @@ class Series:
         """Whether what is known begins after ``start`` and before ``end`` (ms)."""
         return self.first_open is not None and start < self.first_open < end
 
-    def lacks(self, start: int, end: int) -> bool:
+    def has_gap_between(self, start: int, end: int) -> bool:
         """Whether trades are missing from ``start`` on and before ``end`` (ms)."""
-        return any(after < end and before >= start for after, before in self.holes)
+        return any(after < end and before >= start for after, before in self.gaps)
 
     def quality(self, minute: Minute) -> Quality:
         """How whole a minute is, worst first: gap, partial, repaired, complete."""
         difference = self.differences.get(minute.open_ts)
-        if self.has_hole(minute) or (difference is not None and difference.trades_missing):
+        if self.has_gap(minute) or (difference is not None and difference.trades_missing):
             return Quality.GAP
         if minute.partial:
             return Quality.PARTIAL
         return Quality.REPAIRED if minute.repaired else Quality.COMPLETE
 
-    def has_hole(self, minute: Minute) -> bool:
+    def has_gap(self, minute: Minute) -> bool:
         """Whether an open hole reaches into a minute, or into the time without minutes before it.
 
         So a hole between two minutes has one that carries its mark: the first minute after it.
         """
-        return bool(self.holes) and self.lacks(self._end_before(minute.open_ts), minute.end_ts)
+        return bool(self.gaps) and self.has_gap_between(self._end_before(minute.open_ts), minute.end_ts)
 
     def around(self, open_ts: int) -> tuple[Minute, Minute] | None:
         """The minutes before and after one (ms) that is not here, though it lies between them.
@@ -297,7 +297,7 @@ class Series:
         position = bisect_left(self._opens, open_ts)
         if not 0 < position < len(self._opens) or self._opens[position] == open_ts:
             return None
-        if self.lacks(open_ts, open_ts + MINUTE_MS):
+        if self.has_gap_between(open_ts, open_ts + MINUTE_MS):
             return None
         before, after = self._opens[position - 1 : position + 1]
         return self._minutes[before], self._minutes[after]
@@ -327,7 +327,7 @@ class Series:
             lots, rest = divmod(quantity * theirs.quantity, own.quantity)
             if beside or rest or ticks >= MOST_UNITS or not -MOST_UNITS < lots < MOST_UNITS:
                 self.unplaceable += 1
-                self.open_hole(time, time)
+                self.open_gap(time, time)
             else:
                 placed.append((time, order, ticks, lots))
         return placed
@@ -460,7 +460,7 @@ class Series:
         for open_ts in self._unpacked.difference(closing):
             minute = self._minutes.get(open_ts)
             if minute is not None:
-                minute.freeze(join_runs=not self.has_hole(minute))
+                minute.freeze(join_runs=not self.has_gap(minute))
         self._unpacked = set(closing)
 
     def _evict(self) -> None:
@@ -476,7 +476,7 @@ class Series:
             for open_ts in self._opens[:count]:
                 del self._minutes[open_ts]
             del self._opens[:count]
-            self.holes = [hole for hole in self.holes if hole[1] >= self._gone_to]
+            self.gaps = [gap for gap in self.gaps if gap[1] >= self._gone_to]
             self.differences = {ts: found for ts, found in self.differences.items() if ts >= hour_end}
 
 

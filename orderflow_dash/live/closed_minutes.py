@@ -43,7 +43,7 @@ class MinuteBook:
         for few in _pieces(opens):
             with self._lock:
                 for minute in self._kept(few):
-                    if self._series.has_hole(minute):
+                    if self._series.has_gap(minute):
                         broken.append(minute.open_ts)
                     elif minute.verified is None:
                         comparable.append(minute.open_ts)
@@ -59,9 +59,9 @@ class MinuteBook:
             with self._lock:
                 verdicts: dict[int, Verdict] = {}
                 for minute in self._kept(few):
-                    has_hole = self._series.has_hole(minute)
+                    has_gap = self._series.has_gap(minute)
                     verdicts[minute.open_ts] = (
-                        None if has_hole else rule(minute.kline(self._series.grid), not minute.partial)
+                        None if has_gap else rule(minute.kline(self._series.grid), not minute.partial)
                     )
                 self._series.verify(verdicts)
 
@@ -88,7 +88,7 @@ class MinuteBook:
             around = self._series.around(open_ts)
             if around is not None:
                 before, after = around
-                self._series.open_hole(before.path().last_time, after.path().first[0])
+                self._series.open_gap(before.path().last_time, after.path().first[0])
 
     def _kept(self, opens: Iterable[int]) -> Iterator[Minute]:
         """Of these minutes the ones still in the window; called with the lock held."""

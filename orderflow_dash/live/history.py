@@ -173,13 +173,13 @@ class History:
         minutes = [restore(minute.on(grid)) for minute in inside if not minute.hollow]
         if not minutes:
             return None, []
-        holes = _holes(sound)
+        gaps = _gaps(sound)
         return Kept(
             grid=grid,
             minutes=minutes,
-            holes=[hole for hole in holes if hole[1] >= window],
+            gaps=[gap for gap in gaps if gap[1] >= window],
             cvd_from=point.cvd_from,
-            hours=_hours(before, {at: hour.on(grid).levels for at, hour in ladders.items()}, window, holes),
+            hours=_hours(before, {at: hour.on(grid).levels for at, hour in ladders.items()}, window, gaps),
             known=Known(minutes[-1].end_ts, minutes[-1].runs[-1].last_order),
         ), inside
 
@@ -261,30 +261,30 @@ def _without_recent_gaps(stored: Sequence[_Mark], refetch_ms: int) -> Sequence[_
     return stored
 
 
-def _holes(stored: Sequence[_Mark]) -> list[tuple[int, int]]:
+def _gaps(stored: Sequence[_Mark]) -> list[tuple[int, int]]:
     """Stretches (ms, both inclusive) of which trades are missing for good.
 
     Where no minute stands before one with a gap, the time between lacks them too.
     """
-    holes: list[tuple[int, int]] = []
+    gaps: list[tuple[int, int]] = []
     end = stored[0].open_ts
     for minute in stored:
         if minute.quality is Quality.GAP:
             after = end
-            if holes and holes[-1][1] == after - 1:
-                after = holes.pop()[0]
-            holes.append((after, minute.open_ts + MINUTE_MS - 1))
+            if gaps and gaps[-1][1] == after - 1:
+                after = gaps.pop()[0]
+            gaps.append((after, minute.open_ts + MINUTE_MS - 1))
         end = minute.open_ts + MINUTE_MS
-    return holes
+    return gaps
 
 
 def _hours(
-    stored: Sequence[_Mark], ladders: Mapping[int, Levels], window: int, holes: Sequence[tuple[int, int]]
+    stored: Sequence[_Mark], ladders: Mapping[int, Levels], window: int, gaps: Sequence[tuple[int, int]]
 ) -> list[ShelfHour]:
     """Ladders as hours of the shelf; ``window`` (ms) is where memory begins."""
     hours = []
     known_from = stored[0].open_ts if stored else window
     for open_ts, levels in ladders.items():
         span = max(open_ts, known_from), min(open_ts + HOUR_MS, window)
-        hours.append(ShelfHour(open_ts, levels, known_ms(*span, holes), *span))
+        hours.append(ShelfHour(open_ts, levels, known_ms(*span, gaps), *span))
     return hours

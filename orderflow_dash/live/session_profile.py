@@ -62,7 +62,7 @@ class _Extent(NamedTuple):
     newest: int  # open of the newest minute, ms
     last_time: int  # of the newest trade, ms
     memory_from: int  # first ms that the series knows
-    holes: tuple[tuple[int, int], ...]
+    gaps: tuple[tuple[int, int], ...]
     hours: tuple[ShelfHour, ...]  # of the shelf, those that count
     taken: tuple[tuple[int, int], ...]  # (start, end) ms of memory that counts on the shelf already
 
@@ -169,7 +169,7 @@ class _Ladder:
         last_time = newest.path().last_time
         hours, taken = [], []
         for hour in self._shelf.hours(start, newest.end_ts):
-            goes_on = resumes(hour, series.known_from, last_time + 1, series.holes)
+            goes_on = resumes(hour, series.known_from, last_time + 1, series.gaps)
             if goes_on is not None:
                 hours.append(hour)
                 if goes_on > series.known_from:
@@ -181,7 +181,7 @@ class _Ladder:
             newest=newest.open_ts,
             last_time=last_time,
             memory_from=series.known_from,
-            holes=tuple(series.holes),
+            gaps=tuple(series.gaps),
             hours=tuple(hours),
             taken=tuple(taken),
         )
@@ -275,7 +275,7 @@ def _profile(extent: _Extent, found: _Sum, step: int, rows: Rows) -> Profile:
         vwap=Fraction(found.turnover, bid + ask),
         known_from=min([memory_from, *(hour.known_from for hour in shelved)]),
         known_ms=sum(hour.known_ms for hour in shelved)
-        + known_ms(memory_from, end, (*extent.holes, *extent.taken)),
+        + known_ms(memory_from, end, (*extent.gaps, *extent.taken)),
         elapsed_ms=end - extent.start,
         revision=extent.revision,
     )

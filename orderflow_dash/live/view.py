@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from orderflow_dash.feeds.feed import StreamStatus, Timeliness
 from orderflow_dash.feeds.latency import LagMeter
-from orderflow_dash.feeds.sequencing import Hole, Known, TradeSink
+from orderflow_dash.feeds.sequencing import Gap, Known, TradeSink
 from orderflow_dash.footprint.candle import Candle, CandleBuilder
 from orderflow_dash.footprint.hourly import Shelf, ShelfHour
 from orderflow_dash.footprint.minute import Minute
@@ -65,7 +65,7 @@ class Kept(NamedTuple):
 
     grid: Grid  # of minutes and hours
     minutes: Sequence[Minute]
-    holes: Sequence[tuple[int, int]]
+    gaps: Sequence[tuple[int, int]]
     cvd_from: int
     hours: Sequence[ShelfHour]
     known: Known
@@ -137,7 +137,7 @@ class SeriesStream:
                 with self.lock:
                     for hour in kept.hours:
                         self.shelf.put(*hour[:3], span=hour[3:])
-                    self.series.restore(kept.minutes, kept.holes, kept.cvd_from, kept.grid)
+                    self.series.restore(kept.minutes, kept.gaps, kept.cvd_from, kept.grid)
             known = None if kept is None else kept.known
             self._trades.subscribe(self.instrument.symbol, self, known)
             self.begun = True
@@ -193,17 +193,17 @@ class SeriesStream:
                 self.series.apply(trades[start : start + _PORTION], grid)
                 self.series.late = late  # they came by request, not late
 
-    def on_hole(self, hole: Hole) -> None:
+    def on_gap(self, gap: Gap) -> None:
         """Mark the minutes."""
         with self.lock:
-            missing_to = hole.missing[-1][1] if hole.missing else None
-            self.series.open_hole(hole.after, hole.before, missing_to)
+            missing_to = gap.missing[-1][1] if gap.missing else None
+            self.series.open_gap(gap.after, gap.before, missing_to)
 
-    def on_filled(self, hole: Hole) -> None:
+    def on_gap_filled(self, gap: Gap) -> None:
         """The minutes are whole again."""
         with self.lock:
-            fetched = hole.fetched > 0
-            self.series.close_hole(hole.after, hole.before, fetched=fetched, whole_from=hole.whole_from)
+            fetched = gap.fetched > 0
+            self.series.close_gap(gap.after, gap.before, fetched=fetched, whole_from=gap.whole_from)
 
 
 class _Entry:
@@ -407,7 +407,7 @@ class View:
         with self._stream.lock:
             for candle in candles:
                 span = candle.open_ts, candle.open_ts + tf
-                if series.lacks(*span):
+                if series.has_gap_between(*span):
                     told.append(candle.no_better_than(Quality.GAP))
                 elif series.begins_within(*span):
                     told.append(candle.no_better_than(Quality.PARTIAL))

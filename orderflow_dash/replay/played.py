@@ -15,7 +15,7 @@ import numpy as np
 
 from orderflow_dash.exchanges.protocol import TradeBatch
 from orderflow_dash.feeds.backfill import Fillable, Job
-from orderflow_dash.feeds.sequencing import Hole, Known
+from orderflow_dash.feeds.sequencing import Gap, Known
 from orderflow_dash.footprint.candle import Candle, CandleBuilder
 from orderflow_dash.footprint.hourly import Shelf
 from orderflow_dash.footprint.minute import Ints
@@ -77,7 +77,7 @@ def played_minutes(played: PlayedUpTo, window: int) -> Kept | None:
     return Kept(
         grid=grid,
         minutes=series.minutes(),
-        holes=series.holes,
+        gaps=series.gaps,
         cvd_from=series.first_open or 0,
         hours=shelf.hours(0, _EVER),
         known=Known(played.time_ms, played.last_id, is_current=True),
@@ -113,13 +113,13 @@ def _apply(series: Series, columns: Columns, played: PlayedUpTo) -> None:
     start = 0
     for at, missing_to in _breaks(played.reel, time, order):
         series.apply_arrays(*(column[start:at] for column in columns))
-        series.open_hole(*_sorted(int(time[at - 1]), int(time[at])), missing_to)
+        series.open_gap(*_sorted(int(time[at - 1]), int(time[at])), missing_to)
         start = at
     series.apply_arrays(*(column[start:] for column in columns))
     for after, before in played.reel.gaps:
         is_one = after == before <= played.time_ms  # one trade of that time is missing
         if is_one or after < played.time_ms <= before:
-            series.open_hole(after, before)
+            series.open_gap(after, before)
 
 
 def _sorted(after: int, before: int) -> tuple[int, int]:
@@ -169,21 +169,21 @@ class RecordedRepair:
     def step(self, job: Job) -> bool:
         """All that the recording has of it; always true."""
         listing = self._market.find(job.stream.instrument.symbol, self._venue)
-        hole = job.hole or self._history(job, listing)
-        if hole is None:
+        gap = job.gap or self._history(job, listing)
+        if gap is None:
             return True
         if self._venue is Venue.BINANCE:
-            for first, last in list(hole.missing or ()):
+            for first, last in list(gap.missing or ()):
                 self._fill_ids(job.stream, listing, first, last)
-            lacks = bool(hole.missing)
+            lacks = bool(gap.missing)
         else:
-            self._fill_times(job.stream, listing, hole)
+            self._fill_times(job.stream, listing, gap)
             lacks = False
         for after, before in self._market.gaps(listing):
-            if hole.after <= after and before <= hole.before:
+            if gap.after <= after and before <= gap.before:
                 job.stream.lose(after, before)
         if not lacks:
-            job.stream.close(hole)
+            job.stream.close(gap)
         return True
 
     def give_up(self, job: Job) -> None:
@@ -194,7 +194,7 @@ class RecordedRepair:
         listing = self._market.find(instrument.symbol, self._venue)
         return self._batch(listing, self._market.newest(listing))
 
-    def _history(self, job: Job, listing: Listing) -> Hole | None:
+    def _history(self, job: Job, listing: Listing) -> Gap | None:
         """What was played before a stream's first trade; None where nothing was."""
         first_id = self._market.first_id(listing)
         found = [] if first_id is None else self._market.played_by_id(listing, first_id, first_id, 1)
@@ -203,23 +203,23 @@ class RecordedRepair:
             return None
         (first,) = found
         missing = [(first.id, order - 1)] if self._venue is Venue.BINANCE else None
-        hole = Hole(first.time, time_, missing, whole_from=-(-first.time // MINUTE_MS) * MINUTE_MS)
-        job.stream.expect(hole)
-        return hole
+        gap = Gap(first.time, time_, missing, whole_from=-(-first.time // MINUTE_MS) * MINUTE_MS)
+        job.stream.expect(gap)
+        return gap
 
     def _fill_ids(self, stream: Fillable, listing: Listing, first: int, last: int) -> None:
         while found := self._market.played_by_id(listing, first, last, _PORTION):
             stream.fill(self._batch(listing, found))
             first = found[-1].id + 1
 
-    def _fill_times(self, stream: Fillable, listing: Listing, hole: Hole) -> None:
+    def _fill_times(self, stream: Fillable, listing: Listing, gap: Gap) -> None:
         """A stream remembers a few thousand ids: the trades that it may have come first, then the others."""
-        found = self._market.played_between(listing, hole.after, hole.before)
-        edges = [each for each in found if each.time in (hole.after, hole.before)]
-        inner = [each for each in found if each.time not in (hole.after, hole.before)]
+        found = self._market.played_between(listing, gap.after, gap.before)
+        edges = [each for each in found if each.time in (gap.after, gap.before)]
+        inner = [each for each in found if each.time not in (gap.after, gap.before)]
         for trades in (edges, inner):
             for start in range(0, len(trades), _PORTION):
-                hole.fetched += stream.fill(self._batch(listing, trades[start : start + _PORTION]))
+                gap.fetched += stream.fill(self._batch(listing, trades[start : start + _PORTION]))
 
     def _batch(self, listing: Listing, prints: Sequence[Print]) -> TradeBatch:
         if self._venue is Venue.BINANCE:

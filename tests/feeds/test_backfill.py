@@ -13,7 +13,7 @@ import pytest
 from orderflow_dash.exchanges.protocol import TradeBatch
 from orderflow_dash.feeds.backfill import BinanceRepair, BybitRepair, Job, Repairer
 from orderflow_dash.feeds.rest import RestError
-from orderflow_dash.feeds.sequencing import ContiguousIds, Hole, Known, UniqueIds
+from orderflow_dash.feeds.sequencing import ContiguousIds, Gap, Known, UniqueIds
 from orderflow_dash.feeds.stream import TradeStream
 from orderflow_dash.live.view import SeriesStream, View, ViewKey
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Instrument, Quality, Timeframe, Venue
@@ -66,8 +66,8 @@ class Rest:
 class Inline(list[Job]):
     """Repair without a thread."""
 
-    def hole(self, stream: TradeStream, hole: Hole) -> None:
-        self.append(Job(stream, hole))
+    def gap(self, stream: TradeStream, gap: Gap) -> None:
+        self.append(Job(stream, gap))
 
     def begin(self, stream: TradeStream, batch: TradeBatch, known: Known | None) -> None:
         """History is asked for by hand."""
@@ -119,7 +119,7 @@ def bench() -> Bench:
 
 
 def test_only_the_stretch_that_is_gone_stays_a_gap(bench: Bench) -> None:
-    """A venue that has forgotten the older part of a hole: what it still has is whole."""
+    """A venue that has forgotten the older part of a gap: what it still has is whole."""
     bench.live(*range(100))
     bench.rest.first = 1_510
     bench.live(3_000)
@@ -127,8 +127,8 @@ def test_only_the_stretch_that_is_gone_stays_a_gap(bench: Bench) -> None:
     found = bench.qualities()
     assert [minute for minute, quality in found.items() if quality is Quality.GAP] == [0, 15]
     assert {found[minute] for minute in range(16, 30)} == {Quality.REPAIRED}
-    assert bench.series.lacks(START + 5 * MINUTE_MS, START + 10 * MINUTE_MS)
-    assert not bench.series.lacks(START + 16 * MINUTE_MS, START + 30 * MINUTE_MS)
+    assert bench.series.has_gap_between(START + 5 * MINUTE_MS, START + 10 * MINUTE_MS)
+    assert not bench.series.has_gap_between(START + 16 * MINUTE_MS, START + 30 * MINUTE_MS)
 
 
 def test_ids_that_a_page_lacks_mark_the_minutes_around_them(bench: Bench) -> None:
@@ -185,7 +185,7 @@ def test_nothing_is_lost_where_the_ids_go_on(bench: Bench) -> None:
     known = Known(time_of(1_000), 2_989)
     bench.live(3_000)
     bench.history(2, 3_000, known)
-    assert bench.series.holes == []
+    assert bench.series.gaps == []
 
 
 def test_a_stretch_before_history_marks_the_first_minute_after_it(bench: Bench) -> None:
@@ -220,7 +220,7 @@ def test_what_a_venue_refuses_for_good_is_marked_and_the_rest_kept() -> None:
     assert repairer._is_refused(job, RestError("HTTP 400", 400))
     found = bench.qualities()
     assert [minute for minute, quality in found.items() if quality is Quality.GAP] == [0, 20]
-    assert bench.stream.continuity._holes == []
+    assert bench.stream.continuity._gaps == []
 
 
 @pytest.fixture
@@ -234,7 +234,7 @@ def repairer() -> Iterator[tuple[Repairer, Rest]]:
 
 
 def test_one_symbols_trouble_delays_no_other(repairer: tuple[Repairer, Rest]) -> None:
-    """Refused again and again, while the hole of another closes."""
+    """Refused again and again, while the gap of another closes."""
     running, rest = repairer
     rest.errors["BADUSDT"] = RestError("HTTP 500", 500)
     streams = {}
@@ -287,8 +287,8 @@ def test_a_page_that_does_not_reach_back_fills_what_it_has() -> None:
     stream.receive(prints(3_000), 0.0, 0)
     assert method.step(jobs.pop())
     series = sink.series
-    assert [minute for minute in range(16, 30) if series.lacks(*span(minute))] == []
-    assert series.lacks(*span(15))
+    assert [minute for minute in range(16, 30) if series.has_gap_between(*span(minute))] == []
+    assert series.has_gap_between(*span(15))
     assert series.quality(series.minutes(span(20)[0])[0]) is Quality.REPAIRED
 
 

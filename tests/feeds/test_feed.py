@@ -22,7 +22,7 @@ from orderflow_dash.feeds.clock import VenueClock
 from orderflow_dash.feeds.connection import ConnectionPolicy, Link
 from orderflow_dash.feeds.feed import Feed
 from orderflow_dash.feeds.rest import RestClient
-from orderflow_dash.feeds.sequencing import ContiguousIds, Hole, UniqueIds
+from orderflow_dash.feeds.sequencing import ContiguousIds, Gap, UniqueIds
 from orderflow_dash.market import Grid, Instrument, State, Trade, Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from tests.conftest import wait_until
@@ -36,18 +36,18 @@ class Sink:
     def __init__(self) -> None:
         self.trades: list[Trade] = []
         self.grids: list[Grid | None] = []
-        self.holes: list[Hole] = []
-        self.filled: list[Hole] = []
+        self.gaps: list[Gap] = []
+        self.filled: list[Gap] = []
 
     def on_trades(self, trades: list[Trade], grid: Grid | None = None) -> None:
         self.trades += trades
         self.grids += [grid] * len(trades)
 
-    def on_hole(self, hole: Hole) -> None:
-        self.holes.append(hole)
+    def on_gap(self, gap: Gap) -> None:
+        self.gaps.append(gap)
 
-    def on_filled(self, hole: Hole) -> None:
-        self.filled.append(hole)
+    def on_gap_filled(self, gap: Gap) -> None:
+        self.filled.append(gap)
 
     @property
     def ids(self) -> list[int]:
@@ -218,7 +218,7 @@ def test_a_given_back_stream_gets_nothing_more(feeds):
 
 
 def test_a_stream_given_back_and_taken_again_at_once_begins_anew(exchange, feeds):
-    """Nothing of the old stream is left in the new one, and its trades flow without a hole."""
+    """Nothing of the old stream is left in the new one, and its trades flow without a gap."""
     feed, first, second = bybit(feeds, exchange), Sink(), Sink()
     feed.subscribe("ETHUSDT", Sink())
     feed.subscribe("BTCUSDT", first)
@@ -226,14 +226,14 @@ def test_a_stream_given_back_and_taken_again_at_once_begins_anew(exchange, feeds
     feed.unsubscribe("BTCUSDT")
     feed.subscribe("BTCUSDT", second)
     wait_until(lambda: len(second.trades) > 20)
-    assert not second.holes
+    assert not second.gaps
     assert feed.health()["connections"] == 1
     assert len(exchange.connections) == 1
 
 
 @pytest.mark.parametrize("side", [binance, bybit])
 def test_a_cut_is_told_and_survived(exchange, feeds, side):
-    """The state names the cause, the stream comes back, and the break is a hole unless ids prove better."""
+    """The state names the cause, the stream comes back, and the break is a gap unless ids prove better."""
     feed, sink = side(feeds, exchange, replace(QUICK, backoff_floor=0.3, backoff_ceiling=0.4)), Sink()
     feed.subscribe("BTCUSDT", sink)
     wait_until(lambda: len(sink.trades) > 5)
@@ -242,18 +242,18 @@ def test_a_cut_is_told_and_survived(exchange, feeds, side):
     assert "closed the connection (code 1001); next attempt in" in feed.status("BTCUSDT").detail
     seen = len(sink.trades)
     wait_until(lambda: len(sink.trades) > seen + 20 and feed.status("BTCUSDT").state is State.LIVE)
-    assert len(sink.holes) == 1
+    assert len(sink.gaps) == 1
     assert feed.health()["gaps"] == 1
     assert feed.health()["reconnects"] == 1
     if feed.venue is Venue.BINANCE:
-        ((first, last),) = sink.holes[0].missing
+        ((first, last),) = sink.gaps[0].missing
         assert sorted([*sink.ids, *range(first, last + 1)]) == list(range(sink.ids[0], sink.ids[-1] + 1))
         assert len(set(sink.ids)) == len(sink.ids)
 
 
 @pytest.mark.parametrize("side", [binance, bybit])
 def test_a_planned_renewal_loses_and_doubles_nothing(exchange, feeds, side, monkeypatch):
-    """Several successors in a row: every trade of the venue exactly once, and no hole."""
+    """Several successors in a row: every trade of the venue exactly once, and no gap."""
     monkeypatch.setattr(feed_module, "_SETTLE_S", 0.2)
     feed, sink = side(feeds, exchange, replace(QUICK, life=0.8)), Sink()
     feed.subscribe("BTCUSDT", sink)
@@ -267,7 +267,7 @@ def test_a_planned_renewal_loses_and_doubles_nothing(exchange, feeds, side, monk
     assert [t for t in counted if counted[0][0] < t[0] < counted[-1][0]] == [
         t for t in expected if counted[0][0] < t[0] < counted[-1][0]
     ]
-    assert len(sink.holes) == len(sink.filled)
+    assert len(sink.gaps) == len(sink.filled)
     assert feed.health()["gaps"] == 0
     assert feed.health()["reconnects"] == 0
 
@@ -317,7 +317,7 @@ def test_the_old_connection_stays_until_the_new_one_has_shown_its_symbols(handov
     look_again(feed)
     told(server, 1, 4)
     wait_until(lambda: 4 in sink.ids)
-    assert sink.holes
+    assert sink.gaps
     told(server, 0, 3)
     wait_until(lambda: sink.filled)
     look_again(feed)
@@ -369,7 +369,7 @@ def test_a_successor_that_breaks_has_to_show_everything_anew(handover):
         wait_until(lambda number=number: number in sink.ids)
     wait_until(lambda: feed.counters["handovers"] == 1)
     assert sink.ids == [1, 2, 3, 4, 5]
-    assert not sink.holes
+    assert not sink.gaps
 
 
 def test_streams_given_back_during_a_handover_end_both_connections(handover):
@@ -526,7 +526,7 @@ def test_trades_of_a_changed_tick_come_with_a_finer_grid(feeds):
         wait_until(lambda: 5 in before.ids)
         prices = [Decimal("100.0")] * 2 + [Decimal("100.05"), Decimal("100.20"), Decimal("100.07")]
         assert before.prices == prices
-        assert not before.holes
+        assert not before.gaps
         assert len(server.sockets) == 1
 
 

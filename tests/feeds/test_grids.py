@@ -20,7 +20,7 @@ from orderflow_dash.exchanges.binance.stream import BinanceProtocol
 from orderflow_dash.exchanges.bybit.stream import BybitProtocol
 from orderflow_dash.exchanges.protocol import FrameError, TradeBatch
 from orderflow_dash.feeds.backfill import BinanceRepair, BybitRepair, Job, RepairMethod
-from orderflow_dash.feeds.sequencing import ContiguousIds, Hole, Known, UniqueIds
+from orderflow_dash.feeds.sequencing import ContiguousIds, Gap, Known, UniqueIds
 from orderflow_dash.feeds.stream import TradeStream
 from orderflow_dash.footprint.candle import CandleBuilder
 from orderflow_dash.live.view import SeriesStream
@@ -154,8 +154,8 @@ class Inline:
     def begin(self, stream: TradeStream, batch: TradeBatch, known: Known | None) -> None:
         """History is of no interest here."""
 
-    def hole(self, stream: TradeStream, hole: Hole) -> None:
-        self.jobs.append(Job(stream, hole))
+    def gap(self, stream: TradeStream, gap: Gap) -> None:
+        self.jobs.append(Job(stream, gap))
 
     def run(self) -> None:
         """Do what is to be done."""
@@ -268,7 +268,7 @@ def test_every_candle_is_exact_or_marked(
         builder, encoder = CandleBuilder(series, timeframe, step), Encoder(instrument, timeframe, step, grid)
         opens = sorted({minute.open_ts - minute.open_ts % timeframe.ms for minute in series.minutes()})
         missed = {row.time - row.time % timeframe.ms for row in rows} - set(opens)
-        assert all(series.lacks(open_ts, open_ts + timeframe.ms) for open_ts in missed)
+        assert all(series.has_gap_between(open_ts, open_ts + timeframe.ms) for open_ts in missed)
         candles = [builder.build(open_ts) for open_ts in opens]
         stored = {each.open_ts: each for each in stored_candles(store.load(instrument), timeframe, step)}
         for candle in candles:
@@ -282,7 +282,7 @@ def test_every_candle_is_exact_or_marked(
                     wanted = expected(rows, candle.open_ts, timeframe.ms, step)
                     assert {name: read[name] for name in wanted} == wanted
     if not any(row.fault for row in rows):
-        assert not series.holes
+        assert not series.gaps
         assert series.minutes()[-1].cvd == grid.quantity.count(
             sum((row.quantity if row.is_buy else -row.quantity for row in rows), Decimal(0))
         )
@@ -327,7 +327,7 @@ def test_a_grid_too_fine_for_64_bits_marks_the_trade_and_leaves_the_rest() -> No
         Venue.BYBIT, [(Decimal(1), Decimal(1)), [rows[0]], rows[1:2], rows[2:3], rows[3:]], lambda: False
     )
     series = stream.series
-    assert series.lacks(START + 60_000, START + 60_000 + MINUTE_MS)
+    assert series.has_gap_between(START + 60_000, START + 60_000 + MINUTE_MS)
     volumes = [series.grid.quantity.decimal(minute.volume) for minute in series.minutes()]
     assert volumes[0] == huge
     assert series.quality(series.minutes()[0]) == "partial"

@@ -202,13 +202,13 @@ def test_a_minute_that_changes_is_compared_again(bench):
 def test_a_gap_is_not_compared_and_its_repair_is(bench):
     """A minute that lacks trades is unverifiable, even one that was verified; whole again it is compared."""
     bench.pass_time(5)
-    hole = open_of(2) + 1500, open_of(3) + 500
-    bench.series.open_hole(*hole)
+    gap = open_of(2) + 1500, open_of(3) + 500
+    bench.series.open_gap(*gap)
     assert bench.verified() == [None, True, None, None, True, None]
     bench.pass_time(20)
     assert bench.verified() == [None, True, None, None, True, None]
     assert bench.counts() == (2, 0, 3)
-    bench.series.close_hole(*hole, fetched=True)
+    bench.series.close_gap(*gap, fetched=True)
     bench.pass_time(20)
     assert bench.verified() == [None, True, True, True, True, None]
     assert bench.counts() == (4, 0, 1)
@@ -420,7 +420,7 @@ def test_a_minute_that_never_came_is_lost_where_only_klines_can_tell(proves_loss
     qualities = [bench.series.quality(minute) for minute in bench.series.minutes()[1:]]
     told = Quality.GAP if marked else Quality.COMPLETE
     assert qualities == [Quality.COMPLETE, told, told, Quality.COMPLETE, Quality.COMPLETE]
-    assert bench.series.holes == ([(open_of(2) + 2000, open_of(5))] if marked else [])
+    assert bench.series.gaps == ([(open_of(2) + 2000, open_of(5))] if marked else [])
 
 
 def test_a_mark_stays_while_the_minute_beside_it_is_found_to_have_never_come():
@@ -435,7 +435,7 @@ def test_a_mark_stays_while_the_minute_beside_it_is_found_to_have_never_come():
     bench.reconciler = Reconciler(Venue.BYBIT, bench.source, POLICY)
     bench.pass_time(30)
     assert lacking.verified is False
-    assert bench.series.holes == []
+    assert bench.series.gaps == []
     bench.series.apply(trades(range(4, 6)))
     klines.append(replace(klines[2], open_ts=open_of(3)))
     klines += [minute.kline(INSTRUMENT.grid) for minute in bench.series.minutes()[3:]]
@@ -444,4 +444,4 @@ def test_a_mark_stays_while_the_minute_beside_it_is_found_to_have_never_come():
         bench.pass_time(0.5)
         qualities.add(bench.series.quality(lacking))
     assert qualities == {Quality.GAP}
-    assert bench.series.holes == [(open_of(2) + 2000, open_of(4))]
+    assert bench.series.gaps == [(open_of(2) + 2000, open_of(4))]

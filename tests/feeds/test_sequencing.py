@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from orderflow_dash.exchanges.protocol import TradeBatch
 from orderflow_dash.feeds import sequencing
-from orderflow_dash.feeds.sequencing import ContiguousIds, Hole, UniqueIds
+from orderflow_dash.feeds.sequencing import ContiguousIds, Gap, UniqueIds
 from orderflow_dash.market import Grid, Trade
 
 T0 = 1_790_000_000_000
@@ -18,7 +18,7 @@ class Notes:
 
     def __init__(self) -> None:
         self.trades: list[Trade] = []
-        self.open: list[Hole] = []
+        self.open: list[Gap] = []
         self.said: list[str] = []
 
     def on_trades(self, trades: list[Trade], grid: Grid | None) -> None:
@@ -30,13 +30,13 @@ class Notes:
         self.trades += trades
         self.said.append("fetched")
 
-    def on_hole(self, hole: Hole) -> None:
-        assert hole.after <= hole.before
-        self.open.append(hole)
-        self.said.append("hole")
+    def on_gap(self, gap: Gap) -> None:
+        assert gap.after <= gap.before
+        self.open.append(gap)
+        self.said.append("gap")
 
-    def on_filled(self, hole: Hole) -> None:
-        self.open.remove(hole)
+    def on_gap_filled(self, gap: Gap) -> None:
+        self.open.remove(gap)
         self.said.append("filled")
 
     @property
@@ -45,7 +45,7 @@ class Notes:
 
     @property
     def missing(self) -> set[int]:
-        return {n for hole in self.open for first, last in hole.missing or () for n in range(first, last + 1)}
+        return {n for gap in self.open for first, last in gap.missing or () for n in range(first, last + 1)}
 
 
 def trade(number: int, quantity: int = 1) -> Trade:
@@ -61,7 +61,7 @@ def send(to: ContiguousIds, *numbers: int) -> None:
 
 @given(st.integers(1, 40), st.data())
 def test_contiguous_ids_pass_each_trade_once_and_know_what_is_missing(count, data):
-    """Under any repetition, reordering and loss: each once, and the holes are exact at every moment."""
+    """Under any repetition, reordering and loss: each once, and the gaps are exact at every moment."""
     arrivals = [0, *data.draw(st.lists(st.integers(0, count), max_size=120))]
     notes = Notes()
     ids = ContiguousIds(notes)
@@ -71,8 +71,8 @@ def test_contiguous_ids_pass_each_trade_once_and_know_what_is_missing(count, dat
         assert sorted(notes.ids) == sorted(arrived)
         assert notes.missing == set(range(max(arrived))) - arrived
     assert ids.repeats == len(arrivals) - len(set(arrivals))
-    for hole in notes.open:
-        assert hole.missing
+    for gap in notes.open:
+        assert gap.missing
 
 
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=40), st.data())
@@ -88,34 +88,34 @@ def test_batches_of_any_size_pass_the_same(numbers, data):
     assert (other.ids, other.missing, other.said) == (one.ids, one.missing, one.said)
 
 
-def test_a_hole_is_told_before_the_trade_that_shows_it_and_closed_after_the_last():
+def test_a_gap_is_told_before_the_trade_that_shows_it_and_closed_after_the_last():
     """The order of calls is what the series rests on."""
     notes = Notes()
     send(ContiguousIds(notes), 1, 4, 3, 2)
-    assert notes.said == ["trades", "hole", "trades", "trades", "trades", "filled"]
+    assert notes.said == ["trades", "gap", "trades", "trades", "trades", "filled"]
     assert notes.ids == [1, 4, 3, 2]
 
 
-def test_a_hole_spans_the_times_around_it():
+def test_a_gap_spans_the_times_around_it():
     """From the trade before to the trade after."""
     notes = Notes()
     send(ContiguousIds(notes), 1, 5)
-    (hole,) = notes.open
-    assert (hole.after, hole.before, hole.missing) == (trade(1)[0], trade(5)[0], [(2, 4)])
+    (gap,) = notes.open
+    assert (gap.after, gap.before, gap.missing) == (trade(1)[0], trade(5)[0], [(2, 4)])
 
 
 def test_ids_without_volume_prove_that_nothing_is_missing():
-    """They open and close holes and reach no footprint; the first of all may be one."""
+    """They open and close gaps and reach no footprint; the first of all may be one."""
     notes = Notes()
     ids = ContiguousIds(notes)
     for number in (1, 2, 5, 3, 4, 6):
         ids.receive(TradeBatch("X", [trade(number, quantity=0 if number in (1, 3, 5) else 1)]))
     assert notes.ids == [2, 4, 6]
-    assert notes.said == ["trades", "hole", "trades", "filled", "trades"]
+    assert notes.said == ["trades", "gap", "trades", "filled", "trades"]
     assert ids.repeats == 0
 
 
-def test_a_venue_that_counts_anew_goes_on_with_a_hole_that_stays():
+def test_a_venue_that_counts_anew_goes_on_with_a_gap_that_stays():
     """Old ids with newer times are new trades; what passed in between nobody knows."""
     notes = Notes()
     ids = ContiguousIds(notes)
@@ -123,12 +123,12 @@ def test_a_venue_that_counts_anew_goes_on_with_a_hole_that_stays():
     for number in range(1, 5):
         ids.receive(TradeBatch("X", [(T0 + 60_000 + number, number, 100, 1)]))
     assert notes.ids == [100, 101, 1, 2, 3, 4]
-    (hole,) = notes.open
-    assert (hole.missing, hole.after, hole.before) == (None, trade(101)[0], T0 + 60_001)
+    (gap,) = notes.open
+    assert (gap.missing, gap.after, gap.before) == (None, trade(101)[0], T0 + 60_001)
     assert ids.repeats == 0
 
 
-def test_holes_of_the_old_numbering_let_no_repeat_of_the_new_one_through():
+def test_gaps_of_the_old_numbering_let_no_repeat_of_the_new_one_through():
     """After a restart an id that once was missing means another trade."""
     notes = Notes()
     ids = ContiguousIds(notes)
@@ -246,16 +246,16 @@ def test_old_unique_ids_that_come_now_and_then_prove_nothing():
     assert (len(notes.trades), ids.impossible) == (10, 100)
 
 
-def test_a_row_of_the_past_is_a_doubt_at_once_and_a_hole_with_the_next_trade():
+def test_a_row_of_the_past_is_a_doubt_at_once_and_a_gap_with_the_next_trade():
     """Its minute is not known: until the next trade the newest one is marked, then all between them."""
     notes = Notes()
     ids = UniqueIds(notes)
     ids.receive(uids("a"))
     ids.receive(uids("old", at=-LATER))
-    assert [(hole.after, hole.before) for hole in notes.open] == [(T0, T0)]
+    assert [(gap.after, gap.before) for gap in notes.open] == [(T0, T0)]
     ids.receive(uids("older", at=-LATER))
     ids.receive(uids("b", at=500))
-    assert [(hole.after, hole.before, hole.anchor) for hole in notes.open] == [(T0, T0 + 500, "a")]
+    assert [(gap.after, gap.before, gap.anchor) for gap in notes.open] == [(T0, T0 + 500, "a")]
     ids.receive(uids("c", at=600))
     assert len(notes.open) == 1
     assert ids.fill(uids("old", at=300)) == 1  # the recent trades have it with its true time
@@ -282,8 +282,8 @@ def test_a_broken_connection_alone_proves_nothing_with_contiguous_ids():
     assert notes.said == ["trades", "trades"]
 
 
-def test_holes_kept_are_bounded(monkeypatch):
-    """A feed that loses every other trade for days does not eat the memory; the newest holes still close."""
+def test_gaps_kept_are_bounded(monkeypatch):
+    """A feed that loses every other trade for days does not eat the memory; the newest gaps still close."""
     monkeypatch.setattr(sequencing, "_MOST_RANGES", 5)
     notes = Notes()
     ids = ContiguousIds(notes)
@@ -314,7 +314,7 @@ def test_unique_ids_pass_each_trade_once(batches):
     assert not notes.open
 
 
-def test_after_a_break_the_next_trade_shows_a_hole():
+def test_after_a_break_the_next_trade_shows_a_gap():
     """From the last trade to the next new one nobody knows; repeats in between do not end it."""
     notes = Notes()
     ids = UniqueIds(notes)
@@ -325,13 +325,13 @@ def test_after_a_break_the_next_trade_shows_a_hole():
     assert not notes.open
     ids.receive(uids("c", "d", at=500))
     ids.receive(uids("e", at=600))
-    (hole,) = notes.open
-    assert (hole.after, hole.before, hole.missing) == (T0 + 1, T0 + 500, None)
-    assert notes.said == ["trades", "hole", "trades", "trades"]
+    (gap,) = notes.open
+    assert (gap.after, gap.before, gap.missing) == (T0 + 1, T0 + 500, None)
+    assert notes.said == ["trades", "gap", "trades", "trades"]
 
 
-def test_a_break_before_the_first_trade_is_no_hole():
-    """Nothing was known yet that could have a hole."""
+def test_a_break_before_the_first_trade_is_no_gap():
+    """Nothing was known yet that could have a gap."""
     notes = Notes()
     ids = UniqueIds(notes)
     ids.interrupted()

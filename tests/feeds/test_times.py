@@ -31,16 +31,16 @@ class Sink:
 
     def __init__(self) -> None:
         self.trades: list[Trade] = []
-        self.holes = 0
+        self.gaps = 0
 
     def on_trades(self, trades: list[Trade], grid: Grid | None = None) -> None:
         self.trades += trades
 
-    def on_hole(self, hole: object) -> None:
-        self.holes += 1
+    def on_gap(self, gap: object) -> None:
+        self.gaps += 1
 
-    def on_filled(self, hole: object) -> None:
-        self.holes -= 1
+    def on_gap_filled(self, gap: object) -> None:
+        self.gaps -= 1
 
 
 class Market:
@@ -133,7 +133,7 @@ def test_one_frame_with_a_wrong_time_harms_nothing(market, venue, answers, wrong
     assert max(trade[0] for trade in sink.trades) <= venue_market.now
     health = venue_market.feed.health()
     assert (health["malformed"], health["state"]) == (1, "live")
-    assert sink.holes == 1  # the refused trade is missing
+    assert sink.gaps == 1  # the refused trade is missing
 
 
 @pytest.mark.parametrize("venue", VENUES)

@@ -46,7 +46,7 @@ def test_a_builder_that_lives_on_equals_a_new_one(trades, step, data):
     for trade in [*trades, *late]:
         series.apply([trade])
         if data.draw(st.booleans()):
-            series.open_hole(trade[0], trade[0])
+            series.open_gap(trade[0], trade[0])
         for open_ts in {m.open_ts // HOUR_MS * HOUR_MS for m in series.minutes()}:
             lived, fresh = kept.build(open_ts), CandleBuilder(series, Timeframe.H1, step).build(open_ts)
             assert lived.levels.tolist() == fresh.levels.tolist()
@@ -73,7 +73,7 @@ def test_a_candle_is_as_good_as_its_worst_minute(qualities, expected):
         minute = series.newest
         minute.partial, minute.repaired = quality == "p", quality == "r"
         if quality == "g":
-            series.open_hole(time, time)
+            series.open_gap(time, time)
     assert CandleBuilder(series, Timeframe.M5, 1).build(START).quality is expected
 
 
@@ -97,7 +97,7 @@ def test_a_candle_that_a_hole_reaches_into_is_never_verified():
     """Also where every minute of it that is here equals its kline."""
     series = Series()
     series.apply([(START + n * MINUTE_MS + 1, n, 100, 1) for n in (0, 1, 7)])
-    series.open_hole(START + 2 * MINUTE_MS, START + 7 * MINUTE_MS + 1)
+    series.open_gap(START + 2 * MINUTE_MS, START + 7 * MINUTE_MS + 1)
     series.verify({START: True, START + MINUTE_MS: True})
     candle = CandleBuilder(series, Timeframe.M5, 1).build(START)
     assert (candle.quality, candle.verified) == (Quality.GAP, None)

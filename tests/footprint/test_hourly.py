@@ -17,10 +17,10 @@ stretches = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)).map(sorte
 
 
 @given(st.integers(0, 60), st.integers(0, 60), stretches)
-def test_known_time_is_what_no_hole_covers(start, end, holes):
+def test_known_time_is_what_no_hole_covers(start, end, gaps):
     """Holes may overlap, reach out of the stretch or be empty."""
-    covered = {ms for after, before in holes for ms in range(after, before)}
-    assert known_ms(start, end, holes) == len([ms for ms in range(start, end) if ms not in covered])
+    covered = {ms for after, before in gaps for ms in range(after, before)}
+    assert known_ms(start, end, gaps) == len([ms for ms in range(start, end) if ms not in covered])
 
 
 def test_the_newest_25_hours_stay():
@@ -97,7 +97,7 @@ def filled(*minutes: int, window: int = 1) -> tuple[Series, Shelf]:
 def test_an_hour_with_a_hole_is_known_for_less():
     """The hole's time is not counted; the first millisecond known is the first trade's."""
     series, shelf = filled(10, 20, 30)
-    series.open_hole(START + 12 * MINUTE_MS, START + 20 * MINUTE_MS)
+    series.open_gap(START + 12 * MINUTE_MS, START + 20 * MINUTE_MS)
     series.apply([(START + 61 * MINUTE_MS, 61, 100, 1)])
     (hour,) = shelf.hours(START, START + HOUR_MS)
     assert hour.known_ms == 42 * MINUTE_MS

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderflow_dash.exchanges.protocol import TradeBatch
-from orderflow_dash.feeds.sequencing import ContiguousIds, Hole
+from orderflow_dash.feeds.sequencing import ContiguousIds, Gap
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Grid, Quality, Trade
 from tests.footprint.reference import (
@@ -33,11 +33,11 @@ class SeriesSink:
     def on_trades(self, trades: list[Trade], grid: Grid | None = None) -> None:
         self.series.apply(trades)
 
-    def on_hole(self, hole: Hole) -> None:
-        self.series.open_hole(hole.after, hole.before, hole.missing[-1][1] if hole.missing else None)
+    def on_gap(self, gap: Gap) -> None:
+        self.series.open_gap(gap.after, gap.before, gap.missing[-1][1] if gap.missing else None)
 
-    def on_filled(self, hole: Hole) -> None:
-        self.series.close_hole(hole.after, hole.before, fetched=False)
+    def on_gap_filled(self, gap: Gap) -> None:
+        self.series.close_gap(gap.after, gap.before, fetched=False)
 
 
 def columns(trades: list[Trade]) -> tuple[np.ndarray, ...]:
@@ -98,7 +98,7 @@ def test_contiguous_ids_in_any_order_give_what_in_order_gives(trades, data):
         continuity.receive(TradeBatch("X", [trade]))
         assert_whole(series)
     assert states_of(series) == states_of(in_order)
-    assert not series.holes
+    assert not series.gaps
     assert {series.quality(minute) for minute in series.minutes()} <= {Quality.COMPLETE, Quality.PARTIAL}
 
 
@@ -169,7 +169,7 @@ def test_a_long_batch_is_cut_at_every_minute():
 def test_what_changed_is_a_suffix(trades, data):
     """After any operation, every minute that differs from before is at or after ``changed_since``."""
     series = Series(window=data.draw(st.sampled_from([2, 500])))
-    holes: list[tuple[int, int]] = []
+    gaps: list[tuple[int, int]] = []
 
     def told() -> dict[int, object]:
         newest = series.newest
@@ -182,11 +182,11 @@ def test_what_changed_is_a_suffix(trades, data):
         revision, before = series.revision, told()
         action = data.draw(st.sampled_from(["apply", "arrays", "hole", "close", "interrupt"]))
         if action == "hole":
-            hole = sorted(data.draw(st.tuples(*[st.sampled_from(trades).map(lambda t: t[0])] * 2)))
-            holes.append((hole[0], hole[1]))
-            series.open_hole(*hole)
-        elif action == "close" and holes:
-            series.close_hole(*holes.pop(), fetched=data.draw(st.booleans()))
+            gap = sorted(data.draw(st.tuples(*[st.sampled_from(trades).map(lambda t: t[0])] * 2)))
+            gaps.append((gap[0], gap[1]))
+            series.open_gap(*gap)
+        elif action == "close" and gaps:
+            series.close_gap(*gaps.pop(), fetched=data.draw(st.booleans()))
         elif action == "interrupt":
             series.interrupt()
         elif action == "arrays" and batch:
@@ -284,13 +284,13 @@ def test_quality_tells_the_worst():
         series.apply([(START + n * MINUTE_MS + 10, n, 100, 1)])
     first, *_ = minutes = series.minutes()
     assert series.quality(first) is Quality.PARTIAL
-    series.open_hole(START + 500, START + 2 * MINUTE_MS)
+    series.open_gap(START + 500, START + 2 * MINUTE_MS)
     assert [series.quality(m).value for m in minutes] == ["gap"] * 3 + ["complete"] * 3
-    series.open_hole(START + 3 * MINUTE_MS + 1, START + 3 * MINUTE_MS + 1)
-    series.close_hole(START + 500, START + 2 * MINUTE_MS, fetched=True)
+    series.open_gap(START + 3 * MINUTE_MS + 1, START + 3 * MINUTE_MS + 1)
+    series.close_gap(START + 500, START + 2 * MINUTE_MS, fetched=True)
     expected = ["partial", "repaired", "repaired", "gap", "complete", "complete"]
     assert [series.quality(m).value for m in minutes] == expected
-    series.close_hole(START + 3 * MINUTE_MS + 1, START + 3 * MINUTE_MS + 1, fetched=False)
+    series.close_gap(START + 3 * MINUTE_MS + 1, START + 3 * MINUTE_MS + 1, fetched=False)
     assert series.quality(minutes[3]) is Quality.COMPLETE
 
 
@@ -298,12 +298,12 @@ def test_a_hole_that_left_the_window_can_still_close():
     """What arrives after its minutes were dropped is no error."""
     series = Series(window=1)
     series.apply([(START, 1, 100, 1)])
-    series.open_hole(START, START + 5, 2)
+    series.open_gap(START, START + 5, 2)
     for n in range(1, 200):
         series.apply([(START + n * MINUTE_MS, n + 2, 100, 1)])
-    assert series.holes == []
+    assert series.gaps == []
     revision = series.revision
-    series.close_hole(START, START + 5, fetched=True)
+    series.close_gap(START, START + 5, fetched=True)
     assert series.changed_since(revision) is None
 
 

@@ -70,7 +70,7 @@ def test_a_verdict_is_a_change_that_clients_get():
     "change",
     [
         lambda series: series.apply([(open_of(2) + 9, 2, 101, 1)]),
-        lambda series: series.open_hole(open_of(2) + 5, open_of(3) + 5),
+        lambda series: series.open_gap(open_of(2) + 5, open_of(3) + 5),
         lambda series: series.apply([(open_of(2) + 1, 1, 101, -1)]),
     ],
     ids=["a late trade", "a hole", "an earlier trade"],
@@ -90,7 +90,7 @@ def test_a_minute_whose_kline_shows_missing_trades_is_a_gap():
     lacking = series.minutes()[1]
     series.verify({lacking.open_ts: Difference(lacking.open_ts, "volume", 1, 2, trades_missing=True)})
     assert [series.quality(minute) for minute in series.minutes()[1:]] == [Quality.GAP, Quality.COMPLETE]
-    assert not series.has_hole(lacking)
+    assert not series.has_gap(lacking)
     series.verify({lacking.open_ts: True})
     assert series.quality(lacking) is Quality.COMPLETE
 
@@ -98,9 +98,9 @@ def test_a_minute_whose_kline_shows_missing_trades_is_a_gap():
 def test_a_hole_that_closes_takes_verdicts_back_too():
     """A repaired minute is compared anew."""
     series = series_of(5)
-    series.open_hole(open_of(2) + 5, open_of(3) + 5)
+    series.open_gap(open_of(2) + 5, open_of(3) + 5)
     series.verify({open_of(2): Difference(open_of(2), "volume", 1, 2)})
-    series.close_hole(open_of(2) + 5, open_of(3) + 5, fetched=True)
+    series.close_gap(open_of(2) + 5, open_of(3) + 5, fetched=True)
     assert series.minutes()[2].verified is None
     assert series.differences == {}
 

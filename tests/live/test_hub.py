@@ -339,7 +339,7 @@ def test_a_client_that_follows_deltas_has_what_a_late_joiner_gets(trades, timefr
             following.update({c["open_ts"]: c for c in parsed(messages)})
         elif action == "hole":
             with stream.lock:
-                stream.series.open_hole(trade[0], trade[0])
+                stream.series.open_gap(trade[0], trade[0])
     messages, _ = view.deltas(revision, oldest)
     following.update({c["open_ts"]: c for c in parsed(messages)})
     late = View(view.key, stream)

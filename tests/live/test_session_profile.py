@@ -118,7 +118,7 @@ def test_what_is_known_begins_with_the_first_trade_and_lacks_the_holes():
     """Known since 09:00, and of the ten hours to 10:00 half an hour, less a hole of ten minutes."""
     live = Live()
     live.series.apply([at(9 * HOUR_MS + 30 * MINUTE_MS, 1), at(9 * HOUR_MS + 40 * MINUTE_MS, 2)])
-    live.series.open_hole(DAY + 9 * HOUR_MS + 40 * MINUTE_MS, DAY + 9 * HOUR_MS + 50 * MINUTE_MS)
+    live.series.open_gap(DAY + 9 * HOUR_MS + 40 * MINUTE_MS, DAY + 9 * HOUR_MS + 50 * MINUTE_MS)
     live.series.apply([at(9 * HOUR_MS + 50 * MINUTE_MS, 3), at(10 * HOUR_MS - 1, 4)])
     profile = live.profile()
     assert profile.known_from == DAY + 9 * HOUR_MS + 30 * MINUTE_MS

@@ -53,8 +53,8 @@ def test_stored_candles_are_no_better_than_the_series_knows() -> None:
     older = [minute(index, verified=True) for index in (*range(12, 35), 38)]
     live = [restore(minute(index)) for index in range(60, 75)]
     stream = SeriesStream(BTC, Nothing(), 500, Stored(older))
-    hole = START + 39 * MINUTE_MS, START + 60 * MINUTE_MS + 5
-    stream.begin(Kept(BTC.grid, live, [hole], START + 12 * MINUTE_MS, [], Known(live[-1].end_ts, 1)))
+    gap = START + 39 * MINUTE_MS, START + 60 * MINUTE_MS + 5
+    stream.begin(Kept(BTC.grid, live, [gap], START + 12 * MINUTE_MS, [], Known(live[-1].end_ts, 1)))
     view = View(ViewKey(Venue.BINANCE, "BTCUSDT", Timeframe.M15, BTC.tick), stream)
     view.reach(5)
     told = [

@@ -570,15 +570,15 @@ def test_hours_without_a_trade_are_skipped(
     tmp_path: Path, replayed: Callable[..., Served], speed: float, lost: int
 ) -> None:
     """At the speed of the day as well the next trade comes at once; ids that are missing mark both ends."""
-    hole = 275 * MINUTE
+    gap = 275 * MINUTE
     before = [(START + i * 100, "100.55", "1", False) for i in range(20)]
-    after = [(START + hole + i * 100, "100.55", "1", True) for i in range(20)]
+    after = [(START + gap + i * 100, "100.55", "1", True) for i in range(20)]
     served = replayed(
         binance_csv(tmp_path, "BTCUSDT-aggTrades-a.csv", before),
         binance_csv(tmp_path, "BTCUSDT-aggTrades-b.csv", after, first_id=5020 + lost),
         speed=speed,
     )
-    assert loaded(served)["silences"] == [{"from_ms": START + 1_900, "to_ms": START + hole}]
+    assert loaded(served)["silences"] == [{"from_ms": START + 1_900, "to_ms": START + gap}]
     candles = whole(served, "binance")
     assert sum(candle["n"] for candle in candles.values()) == 40
     assert {candle["quality"] == "gap" for candle in candles.values()} == {bool(lost)}
