@@ -14,7 +14,7 @@ from benchmarks.idle import idle_mb
 from benchmarks.timing import best, measure, median
 from orderflow_dash.exchanges.binance.stream import BinanceProtocol
 from orderflow_dash.exchanges.protocol import TradeBatch
-from orderflow_dash.feeds.sequencing import ContiguousIds, Gap
+from orderflow_dash.feeds.sequencing import Gap, SequenceTracker
 from orderflow_dash.footprint.candle import CandleBuilder
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import Grid, Timeframe, Trade
@@ -67,7 +67,7 @@ def throughput() -> list[tuple[str, str, str, str, str]]:
                 count(event.trades, event.grid)
 
     def live() -> None:
-        take = ContiguousIds(Apply()).receive
+        take = SequenceTracker(Apply()).receive
         for frame in frames:
             event = receive(frame, NOW_MS)
             if isinstance(event, TradeBatch):

@@ -13,23 +13,23 @@ from flask import Flask
 from orderflow_dash import __version__
 from orderflow_dash.exchanges.binance.stream import BinanceProtocol, market_stream_url
 from orderflow_dash.exchanges.bybit.stream import BybitProtocol
-from orderflow_dash.feeds.backfill import BinanceRepair, BybitRepair, Repairer, RepairMethod
+from orderflow_dash.feeds.backfill import Backfiller, BackfillMethod, BinanceBackfill, BybitBackfill
 from orderflow_dash.feeds.clock import VenueClock
 from orderflow_dash.feeds.connection import ConnectionPolicy
 from orderflow_dash.feeds.feed import Feed
 from orderflow_dash.feeds.klines import BinanceKlines, BybitKlines
-from orderflow_dash.feeds.listing_sources import BinanceListing, BybitListing, VenueListing
-from orderflow_dash.feeds.listings import Directory
+from orderflow_dash.feeds.listing_sources import BinanceListing, BybitListing, ListingSource
+from orderflow_dash.feeds.listings import InstrumentProvider
 from orderflow_dash.feeds.reconcile import SETTLE_S, ReconcilePolicy, Reconciler
 from orderflow_dash.feeds.rest import RestClient
-from orderflow_dash.feeds.sequencing import ContiguousIds, UniqueIds
-from orderflow_dash.feeds.sparklines import DayLines
-from orderflow_dash.feeds.tickers import TickerBoard
+from orderflow_dash.feeds.sequencing import Deduplicator, SequenceTracker
+from orderflow_dash.feeds.sparklines import Sparklines
+from orderflow_dash.feeds.tickers import TickerCache
 from orderflow_dash.live.history import History
 from orderflow_dash.live.hub import Hub, VenueLink
 from orderflow_dash.live.watch_limits import WatchLimits
 from orderflow_dash.market import MINUTE_MS, Instrument, Venue
-from orderflow_dash.replay.played import ALL_HISTORY_MS, RecordedHistory, RecordedRepair
+from orderflow_dash.replay.played import ALL_HISTORY_MS, RecordedBackfill, RecordedHistory
 from orderflow_dash.replay.replay import Replay, replay_files
 from orderflow_dash.runtime.backoff import Backoff
 from orderflow_dash.runtime.client_limits import part_of
@@ -61,10 +61,10 @@ class Application:
         # A replay that is paused is silent for as long as it pleases.
         stall = settings.stall if self.replay is None else math.inf
         self._policy = ConnectionPolicy(stall=stall, life=settings.connection_life)
-        self._board = TickerBoard()
-        self._directories: list[Directory] = []
+        self._tickers = TickerCache()
+        self._providers: list[InstrumentProvider] = []
         self._feeds: list[Feed] = []
-        self._repairers: list[Repairer] = []
+        self._backfillers: list[Backfiller] = []
         self._history_ms = ALL_HISTORY_MS if self.replay is not None else settings.history * MINUTE_MS
         self._settings = settings
         store = open_history(
@@ -75,7 +75,7 @@ class Application:
             if self.replay is None
             else RecordedHistory(self.replay.market, settings.window)
         )
-        self._days = DayLines()
+        self._days = Sparklines()
         self._reconcilers: list[Reconciler] = []
         self._reconcile_s = settings.reconcile
         self.exchange: SimulatedExchange | None = None
@@ -96,7 +96,7 @@ class Application:
             self._feeds[-1].is_timely = settings.demo_speed == 1
         self.hub = Hub(
             links,
-            self._board,
+            self._tickers,
             history=self.history,
             window=settings.window,
             grace_s=settings.grace,
@@ -110,10 +110,10 @@ class Application:
         """Open the store, begin to reach the venues and to release what nobody watches."""
         self._log_start()
         self.history.start()
-        for directory in self._directories:
-            directory.start()
-        for repairer in self._repairers:
-            repairer.start()
+        for provider in self._providers:
+            provider.start()
+        for backfiller in self._backfillers:
+            backfiller.start()
         for reconciler in self._reconcilers:
             reconciler.start(partial(self.hub.books, reconciler.venue))
         self._days.start()
@@ -125,10 +125,10 @@ class Application:
         """Say goodbye to clients, keep what has closed, end every thread: within 1.5 s, whoever answers."""
         begun = time.monotonic()
         self.hub.stop()
-        for repairer in self._repairers:
-            repairer.stop()
-        asking: list[Reconciler | DayLines | Directory | Feed] = [
-            *self._reconcilers, self._days, *self._directories, *self._feeds
+        for backfiller in self._backfillers:
+            backfiller.stop()
+        asking: list[Reconciler | Sparklines | InstrumentProvider | Feed] = [
+            *self._reconcilers, self._days, *self._providers, *self._feeds
         ]  # fmt: skip
         for part in asking:
             part.stop(wait=0)
@@ -172,64 +172,64 @@ class Application:
     def _binance(self, venue: Venue, ws_root: str, rest_root: str) -> VenueLink:
         instruments: dict[str, Instrument] = {}
         rest, clock = RestClient(rest_root), VenueClock()
-        url, repairer = market_stream_url(ws_root), self._repairer(BinanceRepair(rest), venue)
+        url, backfiller = market_stream_url(ws_root), self._backfiller(BinanceBackfill(rest), venue)
         feed = self._feed(
-            venue, url, BinanceProtocol, ContiguousIds, instruments, self._policy, repairer, clock
+            venue, url, BinanceProtocol, SequenceTracker, instruments, self._policy, backfiller, clock
         )
         listing = BinanceListing(venue, rest, ws_root, self._policy, instruments)
-        directory = self._directory(venue, listing, instruments, clock)
-        return self._link(feed, directory, BinanceKlines(rest), clock, refetches=True)
+        provider = self._provider(venue, listing, instruments, clock)
+        return self._link(feed, provider, BinanceKlines(rest), clock, refetches=True)
 
     def _bybit(self, ws_url: str, rest_root: str) -> VenueLink:
         instruments: dict[str, Instrument] = {}
         rest, clock = RestClient(rest_root), VenueClock()
-        repairer = self._repairer(BybitRepair(rest), Venue.BYBIT)
+        backfiller = self._backfiller(BybitBackfill(rest), Venue.BYBIT)
         feed = self._feed(
-            Venue.BYBIT, ws_url, BybitProtocol, UniqueIds, instruments, self._policy, repairer, clock
+            Venue.BYBIT, ws_url, BybitProtocol, Deduplicator, instruments, self._policy, backfiller, clock
         )
-        directory = self._directory(Venue.BYBIT, BybitListing(Venue.BYBIT, rest), instruments, clock)
-        return self._link(feed, directory, BybitKlines(rest), clock, refetches=False)
+        provider = self._provider(Venue.BYBIT, BybitListing(Venue.BYBIT, rest), instruments, clock)
+        return self._link(feed, provider, BybitKlines(rest), clock, refetches=False)
 
-    def _directory(
-        self, venue: Venue, listing: VenueListing, instruments: dict[str, Instrument], clock: VenueClock
-    ) -> Directory:
+    def _provider(
+        self, venue: Venue, listing: ListingSource, instruments: dict[str, Instrument], clock: VenueClock
+    ) -> InstrumentProvider:
         backoff = Backoff(*_LISTING_BACKOFF)
         if self.replay is not None:
             listing, backoff = self.replay.listing(venue, listing), Backoff(*_LOADING_BACKOFF)
-        return Directory(venue, listing, self._board, instruments, backoff, clock)
+        return InstrumentProvider(venue, listing, self._tickers, instruments, backoff, clock)
 
-    def _repairer(self, method: RepairMethod, venue: Venue) -> Repairer:
+    def _backfiller(self, method: BackfillMethod, venue: Venue) -> Backfiller:
         if self.replay is not None:  # the recording gives more than a venue's REST
-            method = RecordedRepair(self.replay.market, venue)
-        repairer = Repairer(method, str(venue), self._history_ms)
-        self._repairers.append(repairer)
-        return repairer
+            method = RecordedBackfill(self.replay.market, venue)
+        backfiller = Backfiller(method, str(venue), self._history_ms)
+        self._backfillers.append(backfiller)
+        return backfiller
 
     def _link(
         self,
         feed: Feed,
-        directory: Directory,
+        provider: InstrumentProvider,
         klines: BinanceKlines | BybitKlines,
         clock: VenueClock,
         *,
         refetches: bool,
     ) -> VenueLink:
-        feed.listing = directory
+        feed.listing = provider
         self._feeds.append(feed)
-        self._directories.append(directory)
+        self._providers.append(provider)
         if self.replay is None:  # a line of a day would show what is still to be played
-            self._days.add(feed.venue, klines, directory.instruments)
+            self._days.add(feed.venue, klines, provider.instruments)
         kept = feed.venue is not Venue.DEMO  # a simulated market is another one after each start
         refetch_ms = self._history_ms if refetches else 0
         every = self._reconcile_s
         if not every:
-            return VenueLink(directory, feed, None, kept, refetch_ms)
+            return VenueLink(provider, feed, None, kept, refetch_ms)
         if feed.venue is Venue.DEMO:
             every = min(every, _DEMO_RECONCILE_S)
         policy = ReconcilePolicy(every=every, settle=min(every, SETTLE_S), learn_every=4 * every)
         reconciler = Reconciler(feed.venue, klines, policy, clock)
         self._reconcilers.append(reconciler)
-        return VenueLink(directory, feed, reconciler, kept, refetch_ms)
+        return VenueLink(provider, feed, reconciler, kept, refetch_ms)
 
 
 def _watch_limits(settings: Settings) -> WatchLimits:

@@ -37,7 +37,7 @@ _MOST_REFUSALS = 4
 _MOST_JOBS = 100  # of one stream at a time
 
 
-class Fillable(Protocol):
+class BackfillTarget(Protocol):
     """A stream as repair sees it."""
 
     instrument: Instrument
@@ -68,13 +68,13 @@ class Fillable(Protocol):
 
 
 @dataclass(slots=True)
-class Job:
+class BackfillJob:
     """What is to be fetched: a gap, or (before its extent is known) the history before ``first``.
 
-    ``is_seek``: or the newest trade of a stream that is silent.
+    ``is_silent_start``: or the newest trade of a stream that is silent.
     """
 
-    stream: Fillable
+    stream: BackfillTarget
     gap: Gap | None
     due: float = 0.0  # monotonic
     since: int = 0  # ms: history is wanted from here
@@ -82,7 +82,7 @@ class Job:
     anchor: str | None = None  # the first trade's id, where ids are only unique
     known: Known | None = None  # what was known before the stream, where history does not reach back to it
     mark: Gap | None = None  # from there to the first trade, until it is known what is missing
-    is_seek: bool = False
+    is_silent_start: bool = False
     proof: int | None = None  # the id before the first trade of history, while it is to be looked for
     refusals: int = 0  # requests in a row that the venue refused
     times: dict[int, int] = field(
@@ -91,26 +91,26 @@ class Job:
     backoff: Backoff = field(default_factory=lambda: Backoff(*_BACKOFF_S))
 
 
-class RepairMethod(Protocol):
+class BackfillMethod(Protocol):
     """How one venue serves past trades."""
 
-    def step(self, job: Job) -> bool:
+    def step(self, job: BackfillJob) -> bool:
         """One request. True once nothing more can be done. Raises RestError or ValueError."""
 
-    def give_up(self, job: Job) -> None:
+    def give_up(self, job: BackfillJob) -> None:
         """The venue refuses what is still to be fetched: mark it."""
 
     def newest(self, instrument: Instrument) -> TradeBatch:
         """The newest trade; none where there never was one. One request. Raises RestError or ValueError."""
 
 
-class BinanceRepair:
+class BinanceBackfill:
     """By id: every gap is known to the last trade, and the venue keeps them for a day and more."""
 
     def __init__(self, rest: RestClient) -> None:
         self._rest = rest
 
-    def step(self, job: Job) -> bool:
+    def step(self, job: BackfillJob) -> bool:
         """Fetch the newest page that is missing."""
         if job.gap is None:
             return self._find_history(job)
@@ -130,7 +130,7 @@ class BinanceRepair:
             self._fill(job, job.gap, page, start, last)
         return self._finish(job, job.gap) if not job.gap.missing else False
 
-    def give_up(self, job: Job) -> None:
+    def give_up(self, job: BackfillJob) -> None:
         """The venue refuses: what is still missing is lost."""
         if job.gap is not None and job.gap.missing is not None:
             for first, last in list(job.gap.missing):
@@ -138,7 +138,7 @@ class BinanceRepair:
             self._finish(job, job.gap)
 
     @staticmethod
-    def _prove(job: Job, page: TradeBatch) -> None:
+    def _prove(job: BackfillJob, page: TradeBatch) -> None:
         """Where the venue has the id before the first one, that one is the first of its time."""
         if job.gap is not None and job.proof in _places(page):
             job.gap.whole_from = job.since
@@ -149,7 +149,7 @@ class BinanceRepair:
         return self._page(instrument, {"limit": 1})
 
     @staticmethod
-    def _fill(job: Job, gap: Gap, page: TradeBatch, start: int, last: int) -> None:
+    def _fill(job: BackfillJob, gap: Gap, page: TradeBatch, start: int, last: int) -> None:
         """Count a page; what it should have and does not have is lost."""
         places = _places(page)
         if not places:
@@ -169,7 +169,7 @@ class BinanceRepair:
         job.times |= {order: places[order] for order in edges & places.keys()}
 
     @staticmethod
-    def _finish(job: Job, gap: Gap) -> bool:
+    def _finish(job: BackfillJob, gap: Gap) -> bool:
         """Mark what is lost, from the trade before to the one after, and close the rest."""
         for first, last in _joined(gap.lost):
             job.stream.lose(job.times.get(first - 1, gap.after), job.times.get(last + 1, gap.before))
@@ -177,7 +177,7 @@ class BinanceRepair:
         job.stream.close(gap)
         return True
 
-    def _find_history(self, job: Job) -> bool:
+    def _find_history(self, job: BackfillJob) -> bool:
         """Find the first id that is wanted; an hour at a time."""
         time_, order, *_ = job.first
         end = min(job.since + _WINDOW_MS, time_)
@@ -199,7 +199,7 @@ class BinanceRepair:
         return False
 
     @staticmethod
-    def _mark_between(job: Job, found: int, begin: int) -> None:
+    def _mark_between(job: BackfillJob, found: int, begin: int) -> None:
         """Mark what is missing between what is known from before and the first trade that can be had."""
         if job.known is not None and begin > job.known.order + 1:
             job.stream.lose(job.known.until, found)
@@ -231,13 +231,13 @@ def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-class BybitRepair:
+class BybitBackfill:
     """By the one page of recent trades: it closes a gap where it reaches back to a trade that is known."""
 
     def __init__(self, rest: RestClient) -> None:
         self._rest = rest
 
-    def step(self, job: Job) -> bool:
+    def step(self, job: BackfillJob) -> bool:
         """Fetch the page; there is no other."""
         instrument = job.stream.instrument
         batch = self._page(instrument)
@@ -257,7 +257,7 @@ class BybitRepair:
             log.info("%s: the recent trades do not have the last known one", instrument.symbol)
         return True
 
-    def give_up(self, job: Job) -> None:
+    def give_up(self, job: BackfillJob) -> None:
         """The gap stays open."""
 
     def newest(self, instrument: Instrument) -> TradeBatch:
@@ -272,7 +272,7 @@ class BybitRepair:
         )
 
     @staticmethod
-    def _resume(stream: Fillable, gap: Gap, batch: TradeBatch) -> None:
+    def _resume(stream: BackfillTarget, gap: Gap, batch: TradeBatch) -> None:
         """Count what the page has since the last trade that is known from before."""
         if not batch.trades:
             return
@@ -280,18 +280,18 @@ class BybitRepair:
         if oldest >= gap.after:
             log.info("%s: the recent trades do not reach back to what is known", stream.instrument.symbol)
             stream.lose(gap.after, oldest)
-        BybitRepair._fill(stream, gap, batch)
+        BybitBackfill._fill(stream, gap, batch)
 
     @staticmethod
-    def _history(job: Job, batch: TradeBatch) -> None:
+    def _history(job: BackfillJob, batch: TradeBatch) -> None:
         """Count what the page has of the time before the first trade. Its oldest minute may be cut."""
         oldest = batch.trades[0][0]
         job.gap = Gap(oldest, job.first[0], None, whole_from=oldest - oldest % MINUTE_MS + MINUTE_MS)
         job.stream.expect(job.gap)
-        BybitRepair._fill(job.stream, job.gap, batch)
+        BybitBackfill._fill(job.stream, job.gap, batch)
 
     @staticmethod
-    def _fill(stream: Fillable, gap: Gap, batch: TradeBatch) -> None:
+    def _fill(stream: BackfillTarget, gap: Gap, batch: TradeBatch) -> None:
         """Count what a gap lacks and close it; rows that cannot be counted mark their minutes."""
         for time_, _ in batch.lost:
             if gap.after <= time_ <= gap.before:
@@ -314,17 +314,17 @@ def _until(batch: TradeBatch, time_ms: int) -> TradeBatch:
     return TradeBatch(batch.symbol, trades, uids, batch.grid)
 
 
-def _is_closed(job: Job) -> bool:
+def _is_closed(job: BackfillJob) -> bool:
     return job.gap is not None and job.gap.is_closed
 
 
-class Repairer:
+class Backfiller:
     """Does the jobs of one venue, one request at a time, in turn."""
 
-    def __init__(self, method: RepairMethod, name: str, history_ms: int) -> None:
+    def __init__(self, method: BackfillMethod, name: str, history_ms: int) -> None:
         self._method = method
         self._history_ms = history_ms
-        self._jobs: deque[Job] = deque()
+        self._jobs: deque[BackfillJob] = deque()
         self._busy: Counter[int] = Counter()  # jobs by stream
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -340,7 +340,7 @@ class Repairer:
         self._stop.set()
         self._wake.set()
 
-    def begin(self, stream: Fillable, batch: TradeBatch, known: Known | None) -> None:
+    def begin(self, stream: BackfillTarget, batch: TradeBatch, known: Known | None) -> None:
         """A stream's first trades have come: fetch what came before them, as far as is wanted.
 
         Where trades are ``known`` from before, what is missing since then is fetched like any gap. If that
@@ -360,43 +360,43 @@ class Repairer:
                 return
             mark = Gap(known.until, first[0], None)
             stream.mark(mark)
-            self._put(Job(stream, None, 0.0, since, first, known=known, mark=mark))
+            self._put(BackfillJob(stream, None, 0.0, since, first, known=known, mark=mark))
         elif self._history_ms:
             anchor = batch.uids[index] if batch.uids else None
-            self._put(Job(stream, None, 0.0, since, first, anchor))
+            self._put(BackfillJob(stream, None, 0.0, since, first, anchor))
 
-    def _resume(self, stream: Fillable, known: Known, first: Trade, *, by_ids: bool) -> None:
+    def _resume(self, stream: BackfillTarget, known: Known, first: Trade, *, by_ids: bool) -> None:
         missing = None
         if by_ids:
             missing = [(known.order + 1, first[1] - 1)] if known.order + 1 < first[1] else []
         gap = Gap(known.until, first[0], missing, whole_from=known.until, resumed=True)
         stream.expect(gap)
-        self._put(Job(stream, gap))
+        self._put(BackfillJob(stream, gap))
 
-    def seek(self, stream: Fillable) -> None:
+    def start_silent(self, stream: BackfillTarget) -> None:
         """Should a stream stay silent, begin it with the venue's newest trade: its past can be had."""
         if self._history_ms:
             stream.past_known = False
-            self._jobs.append(Job(stream, None, time.monotonic() + _SILENT_S, is_seek=True))
+            self._jobs.append(BackfillJob(stream, None, time.monotonic() + _SILENT_S, is_silent_start=True))
             self._wake.set()
 
-    def gap(self, stream: Fillable, gap: Gap) -> None:
+    def gap(self, stream: BackfillTarget, gap: Gap) -> None:
         """Trades are missing: fetch them. Where one page is all there is, too many gaps stay marked."""
         if gap.missing is not None or self._busy[id(stream)] < _MOST_JOBS:
-            self._put(Job(stream, gap, time.monotonic() + _SETTLE_S))
+            self._put(BackfillJob(stream, gap, time.monotonic() + _SETTLE_S))
 
-    def busy(self, stream: Fillable) -> bool:
+    def busy(self, stream: BackfillTarget) -> bool:
         """Whether anything of a stream is being fetched, or waits to be."""
         return self._busy[id(stream)] > 0
 
-    def _put(self, job: Job) -> None:
+    def _put(self, job: BackfillJob) -> None:
         with self._lock:
             self._busy[id(job.stream)] += 1
         self._jobs.append(job)
         self._wake.set()
 
-    def _done(self, job: Job) -> None:
-        if job.is_seek:
+    def _done(self, job: BackfillJob) -> None:
+        if job.is_silent_start:
             return  # nobody waits for it
         with self._lock:
             self._busy[id(job.stream)] -= 1
@@ -426,25 +426,25 @@ class Repairer:
             else:
                 self._jobs.append(job)
 
-    def _is_refused(self, job: Job, error: RestError | ValueError) -> bool:
+    def _is_refused(self, job: BackfillJob, error: RestError | ValueError) -> bool:
         """Whether the venue refuses a job for good: then it ends."""
         is_refusal = isinstance(error, RestError) and error.status == httpx.codes.BAD_REQUEST
         job.refusals = job.refusals + 1 if is_refusal else 0
-        if job.is_seek or job.refusals < _MOST_REFUSALS:
+        if job.is_silent_start or job.refusals < _MOST_REFUSALS:
             return False
         self._method.give_up(job)
         return True
 
-    def _advanced(self, job: Job) -> bool:
+    def _advanced(self, job: BackfillJob) -> bool:
         """One request; whether it was the last one of the job. Raises as the method does."""
-        if job.is_seek:
+        if job.is_silent_start:
             return self._sought(job)
         finished = self._method.step(job)
         job.backoff.reset()
         job.refusals = 0
         return finished
 
-    def _sought(self, job: Job) -> bool:
+    def _sought(self, job: BackfillJob) -> bool:
         """Begin the stream if it is still silent. What fails is tried again, and keeps no repair waiting."""
         if job.stream.trades:
             return True
@@ -458,7 +458,7 @@ class Repairer:
         job.stream.past_known = True
         return True
 
-    def _next(self) -> Job | None:
+    def _next(self) -> BackfillJob | None:
         """The job that is due and has waited longest."""
         now = time.monotonic()
         for _ in range(len(self._jobs)):

@@ -198,8 +198,8 @@ class Connection:
         self._fruitless = 0
 
     def _stall_after(self) -> float:
-        patience = min(self._policy.stall * 2.0**self._fruitless, _SLOWEST_STALL_S)
-        return max(self._policy.stall, patience)
+        threshold_s = min(self._policy.stall * 2.0**self._fruitless, _SLOWEST_STALL_S)
+        return max(self._policy.stall, threshold_s)
 
     def _stalled(self, silence: float) -> None:
         self._fruitless += 1

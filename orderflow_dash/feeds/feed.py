@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from orderflow_dash.exchanges.protocol import Event, ReconnectAsked, Rejected, StreamProtocol, TradeBatch
-from orderflow_dash.feeds.backfill import Repairer
+from orderflow_dash.feeds.backfill import Backfiller
 from orderflow_dash.feeds.clock import ClockReading, VenueClock
 from orderflow_dash.feeds.connection import Connection, ConnectionPolicy, Link
 from orderflow_dash.feeds.latency import LagMeter, LagReading, LagWindow
 from orderflow_dash.feeds.listing_sources import ListingState
-from orderflow_dash.feeds.sequencing import Continuity, Known, TradeSink
+from orderflow_dash.feeds.sequencing import Known, Sequencer, TradeSink
 from orderflow_dash.feeds.stream import TradeStream
 from orderflow_dash.market import Instrument, State, Venue
 
@@ -61,10 +61,10 @@ class Feed:
         venue: Venue,
         url: str,
         protocol: Callable[[Mapping[str, Instrument]], StreamProtocol],
-        continuity: Callable[[TradeSink], Continuity],
+        sequencer: Callable[[TradeSink], Sequencer],
         instruments: dict[str, Instrument],
         policy: ConnectionPolicy,
-        repairer: Repairer | None = None,
+        backfiller: Backfiller | None = None,
         clock: VenueClock | None = None,
     ) -> None:
         self.venue = venue
@@ -72,7 +72,7 @@ class Feed:
         self.is_timely = True  # its trades are of now: neither recorded ones nor of a market that runs faster
         self._ended_lags = LagMeter()  # of streams that were released
         self._clock = clock or VenueClock()
-        self._repairer = repairer
+        self._backfiller = backfiller
         self.counters: Counter[str] = Counter()
         self.url = url
         self._listed = instruments
@@ -82,7 +82,7 @@ class Feed:
         sample = self._protocol()
         self._topic = sample.trade_topic
         self._limits = sample.limits
-        self._continuity = continuity
+        self._sequencer = sequencer
         self._policy = policy
         self._lock = threading.Lock()
         self._streams: dict[str, TradeStream] = {}
@@ -100,7 +100,7 @@ class Feed:
     def subscribe(self, symbol: str, sink: TradeSink, known: Known | None = None) -> None:
         """Begin a symbol's stream; it must be listed and not running. ``known`` trades do not come again."""
         instrument = self._listed[symbol]
-        stream = TradeStream(instrument, self._topic(symbol), sink, self._continuity, self._repairer, known)
+        stream = TradeStream(instrument, self._topic(symbol), sink, self._sequencer, self._backfiller, known)
         with self._lock:
             if symbol in self._streams:
                 raise ValueError(f"{symbol} is streaming already")
@@ -113,8 +113,8 @@ class Feed:
                 raise
             stream.start()
             stream.connection.add([stream.topic])
-        if self._repairer is not None:
-            self._repairer.seek(stream)
+        if self._backfiller is not None:
+            self._backfiller.start_silent(stream)
 
     def unsubscribe(self, symbol: str) -> None:
         """End a symbol's stream; the last one on a connection ends that too. Waits for nothing."""
@@ -160,10 +160,10 @@ class Feed:
         if stream is None or stream.connection is None:
             return StreamStatus(State.DISCONNECTED, "not streaming", None)
         link, detail = stream.connection.link, stream.connection.detail
-        last, now = stream.rhythm.last, time.monotonic()
+        last, now = stream.stale.last, time.monotonic()
         age_ms = None if last is None else int((now - last) * 1000)
         absence = "" if self.listing is None else self.listing.absence(symbol)
-        is_silent = last is None or now - last > stream.rhythm.patience
+        is_silent = last is None or now - last > stream.stale.threshold_s
         if absence and (stream.refused or (is_silent and link is Link.CONNECTED)):
             return StreamStatus(State.STALE, absence, age_ms)
         if self.listing is not None and (stream.refused or (is_silent and last is not None)):
@@ -183,12 +183,12 @@ class Feed:
         still = now - stream.connection.turned_at
         if still > _STANDS_STILL_S:
             return StreamStatus(State.STALE, f"its thread stands still for {still:.0f} s", age_ms)
-        if self._repairer is not None and self._repairer.busy(stream):
+        if self._backfiller is not None and self._backfiller.busy(stream):
             return StreamStatus(State.REPAIRING, "fetching trades that are missing", age_ms)
         if last is None or age_ms is None:
             return StreamStatus(State.CONNECTING, "connected, waiting for a trade", None, stream.past_known)
         if is_silent:
-            usual = f"more than {stream.rhythm.patience:.0f} s is unusual for {symbol}"
+            usual = f"more than {stream.stale.threshold_s:.0f} s is unusual for {symbol}"
             return StreamStatus(State.STALE, f"no trade for {now - last:.0f} s; {usual}", age_ms)
         return StreamStatus(State.LIVE, absence, age_ms)
 
@@ -348,11 +348,11 @@ class Feed:
         """Ask again for topics that are silent out of rhythm while their connection is alive."""
         for stream in list(self._streams.values()):
             stream.lag.count()  # or what was noted would pile up where nobody asks
-            silent_since = stream.rhythm.last or stream.asked_at
-            patience = max(_ASK_AGAIN_S, 2 * stream.rhythm.patience)
+            silent_since = stream.stale.last or stream.asked_at
+            threshold_s = max(_ASK_AGAIN_S, 2 * stream.stale.threshold_s)
             if stream.connection is None or stream.connection.link is not Link.CONNECTED:
                 continue  # it is asked for with the connection
-            if now - max(silent_since, stream.asked_at) > patience:
+            if now - max(silent_since, stream.asked_at) > threshold_s:
                 stream.asked_at = now
                 stream.connection.renew(stream.topic)
 

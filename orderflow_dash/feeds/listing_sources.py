@@ -32,7 +32,7 @@ class ListingState(Protocol):
         """A symbol is silent out of its rhythm, or refused."""
 
 
-class VenueListing(Protocol):
+class ListingSource(Protocol):
     """How one venue tells instruments and tickers. Its requests raise RestError or ValueError.
 
     ``absent``: of the last load, perpetuals that are not to be traded now, with the venue's status.

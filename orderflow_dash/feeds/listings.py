@@ -7,9 +7,9 @@ import threading
 import time
 
 from orderflow_dash.feeds.clock import VenueClock
-from orderflow_dash.feeds.listing_sources import VenueListing
+from orderflow_dash.feeds.listing_sources import ListingSource
 from orderflow_dash.feeds.rest import RestError
-from orderflow_dash.feeds.tickers import TickerBoard
+from orderflow_dash.feeds.tickers import TickerCache
 from orderflow_dash.market import Instrument, Ticker, Venue
 from orderflow_dash.runtime.backoff import Backoff
 from orderflow_dash.runtime.threads import SupervisedThread
@@ -27,7 +27,7 @@ _INTEREST_S = 30.0  # tickers are kept live this long after somebody looked at t
 _CLOCK_S = 60.0
 
 
-class Directory:
+class InstrumentProvider:
     """One venue's instruments, reachability and tickers, kept fresh by its own thread.
 
     ``instruments`` is one dict for life: it is filled in place, so whoever holds it sees new listings, and
@@ -37,8 +37,8 @@ class Directory:
     def __init__(
         self,
         venue: Venue,
-        listing: VenueListing,
-        board: TickerBoard,
+        listing: ListingSource,
+        tickers: TickerCache,
         instruments: dict[str, Instrument],
         backoff: Backoff,
         clock: VenueClock | None = None,
@@ -49,7 +49,7 @@ class Directory:
         self.detail = "not asked yet"
         self.answered = threading.Event()  # set after the first attempt, whatever it gave
         self._listing = listing
-        self._board = board
+        self._tickers = tickers
         self._backoff = backoff
         self._clock = clock
         if clock is not None:
@@ -250,7 +250,7 @@ class Directory:
             log.debug("%s: no time: %s", self.venue, error)
 
     def _report(self, tickers: list[Ticker]) -> None:
-        self._board.update(self.venue, tickers, self.instruments)
+        self._tickers.update(self.venue, tickers, self.instruments)
 
     def _note_failure(self, reason: str) -> None:
         if reason != self.detail:

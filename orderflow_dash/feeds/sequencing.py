@@ -103,7 +103,7 @@ class TradeSink(Protocol):
         """The last of them has arrived."""
 
 
-class Continuity(Protocol):
+class Sequencer(Protocol):
     """Passes each trade of a symbol on exactly once."""
 
     repeats: int
@@ -155,7 +155,7 @@ class _Outdated:
         self.trades, self.grid, self._batches = [], None, 0
 
 
-class ContiguousIds:
+class SequenceTracker:
     """Continuity by ids that rise by one per trade (``Trade.order``)."""
 
     def __init__(self, sink: TradeSink) -> None:
@@ -283,7 +283,7 @@ class ContiguousIds:
         return next((gap for gap in reversed(self._gaps) if gap.fill(order)), None)
 
 
-class UniqueIds:
+class Deduplicator:
     """Continuity by ids that are unique and nothing else (``TradeBatch.uids``)."""
 
     def __init__(self, sink: TradeSink) -> None:

@@ -42,7 +42,7 @@ class HourSource(Protocol):
         """The newest hours, old to new; the last is under way."""
 
 
-def day_line(hours: Sequence[Kline]) -> str | None:
+def sparkline(hours: Sequence[Kline]) -> str | None:
     """Heights of the closes of the 24 hours that end with the last: 0 to 100, "-" for an hour not told.
 
     None where there are fewer than two: a point is no line.
@@ -61,7 +61,7 @@ def day_line(hours: Sequence[Kline]) -> str | None:
     return " ".join(str(heights.get(at, "-")) for at in range(HOURS))
 
 
-class DayLines:
+class Sparklines:
     """The lines of all venues' symbols. Thread-safe; ``rows`` is replaced, never changed in place."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, spacing: float = _SPACING_S) -> None:
@@ -114,7 +114,7 @@ class DayLines:
         if instrument is None or source.is_busy():
             return False
         try:
-            line = day_line(source.hours(instrument, HOURS))
+            line = sparkline(source.hours(instrument, HOURS))
         except (RestError, ValueError) as error:
             if isinstance(error, RestError) and error.status != _BAD_REQUEST:
                 raise  # the venue, and not this symbol

@@ -10,7 +10,7 @@ _LONGEST_S = 1_800.0
 _LEARNED = 5  # gaps until the rhythm is believed
 
 
-class Rhythm:
+class StaleDetector:
     """Running rhythm of one symbol's trades on the local clock (seconds, monotonic)."""
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class Rhythm:
         self._longest = 0.0
         self._gaps = 0
 
-    def beat(self, now: float) -> None:
+    def record(self, now: float) -> None:
         """Trades came."""
         if self.last is not None:
             gap = now - self.last
@@ -30,12 +30,12 @@ class Rhythm:
         self.last = now
 
     @property
-    def patience(self) -> float:
+    def threshold_s(self) -> float:
         """Seconds of silence that are still normal."""
         if self._gaps < _LEARNED:
             return min(max(_UNKNOWN_S, 3 * self._longest), _LONGEST_S)
         return min(max(_SHORTEST_S, _FACTOR * self._mean, 2 * self._longest), _LONGEST_S)
 
-    def rest(self) -> None:
+    def reset(self) -> None:
         """The connection broke: the next gap says nothing about the market."""
         self.last = None

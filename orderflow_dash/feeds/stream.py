@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Callable
 
 from orderflow_dash.exchanges.protocol import TradeBatch
-from orderflow_dash.feeds.backfill import Repairer
+from orderflow_dash.feeds.backfill import Backfiller
 from orderflow_dash.feeds.connection import Connection
 from orderflow_dash.feeds.latency import LagMeter, LagWindow
-from orderflow_dash.feeds.sequencing import Continuity, Gap, Known, TradeSink
-from orderflow_dash.feeds.staleness import Rhythm
+from orderflow_dash.feeds.sequencing import Gap, Known, Sequencer, TradeSink
+from orderflow_dash.feeds.staleness import StaleDetector
 from orderflow_dash.market import Grid, Instrument, Trade
 
 log = logging.getLogger(__name__)
@@ -30,8 +30,8 @@ class TradeStream:
         instrument: Instrument,
         topic: str,
         sink: TradeSink,
-        continuity: Callable[[TradeSink], Continuity],
-        repairer: Repairer | None,
+        sequencer: Callable[[TradeSink], Sequencer],
+        backfiller: Backfiller | None,
         known: Known | None = None,
     ) -> None:
         self.instrument = instrument
@@ -41,11 +41,11 @@ class TradeStream:
         self.past_known: bool | None = None  # of a silent stream; None while it is not asked for
         self.repaired = 0  # trades that came by request
         # No cycle: what an ended symbol held would stay until the collector has gone through everything.
-        self.continuity = continuity(weakref.proxy(self))
+        self.sequencer = sequencer(weakref.proxy(self))
         self._known = known
         if known is not None:
-            self.continuity.known_until = known.until
-        self.rhythm = Rhythm()
+            self.sequencer.known_until = known.until
+        self.stale = StaleDetector()
         self.lock = threading.RLock()  # two connections may carry it during a handover
         self.trades = 0
         self.gaps = 0
@@ -56,7 +56,7 @@ class TradeStream:
         self.lag = lag = LagMeter()
         self.recent_lag = LagWindow(lambda: lag.count()[0])
         self._sink = sink
-        self._repairer = repairer
+        self._backfiller = backfiller
         self._unknown: Gap | None = None  # from what is known on, until something shows what passed since
 
     def start(self) -> None:
@@ -72,12 +72,12 @@ class TradeStream:
             before = self.trades
             newest = batch.trades[-1][0] if batch.trades else 0
             self.outrun = self._known is not None and 0 < newest < self._known.until - _LATE_MS
-            self.continuity.receive(batch)
+            self.sequencer.receive(batch)
             if self.trades != before:  # repeats are no sign of life
-                self.rhythm.beat(now)
+                self.stale.record(now)
                 self.lag.note(received_ms - newest)
-                if not before and self._repairer is not None:
-                    self._repairer.begin(self, batch, self._known)
+                if not before and self._backfiller is not None:
+                    self._backfiller.begin(self, batch, self._known)
                     self._settle_past()
 
     def begin_with(self, batch: TradeBatch) -> None:
@@ -87,15 +87,15 @@ class TradeStream:
         first to come is still to be proved, as after a break of the connection.
         """
         with self.lock:
-            if self.trades or not batch.trades or self._repairer is None:
+            if self.trades or not batch.trades or self._backfiller is None:
                 return
             if self._known is not None and batch.trades[-1][0] < self._known.until:
                 self._settle_past()  # nothing passed since
                 return
-            self.continuity.receive(batch)
+            self.sequencer.receive(batch)
             if self.trades:
-                self.continuity.interrupted()
-                self._repairer.begin(self, batch, self._known)
+                self.sequencer.interrupted()
+                self._backfiller.begin(self, batch, self._known)
                 self._settle_past()
 
     def _settle_past(self) -> None:
@@ -107,18 +107,18 @@ class TradeStream:
     def interrupted(self) -> None:
         """Its connection broke."""
         with self.lock:
-            self.rhythm.rest()
-            self.continuity.interrupted()
+            self.stale.reset()
+            self.sequencer.interrupted()
 
     def counts(self) -> Counter[str]:
         """What it has counted, by name."""
-        continuity = self.continuity
+        sequencer = self.sequencer
         return Counter(
             trades=self.trades,
             gaps=self.gaps,
             repaired=self.repaired,
-            repeats=continuity.repeats,
-            impossible=continuity.impossible,
+            repeats=sequencer.repeats,
+            impossible=sequencer.impossible,
         )
 
     # Fillable: what repair does to it.
@@ -126,17 +126,17 @@ class TradeStream:
     def fill(self, batch: TradeBatch) -> int:
         """Count trades that were fetched, where they were missing; how many were."""
         with self.lock:
-            return self.continuity.fill(batch)
+            return self.sequencer.fill(batch)
 
     def expect(self, gap: Gap) -> None:
         """The trades of a gap that continuity did not find itself are about to come."""
         with self.lock:
-            self.continuity.expect(gap)
+            self.sequencer.expect(gap)
 
     def close(self, gap: Gap) -> None:
         """Nothing is missing there any more."""
         with self.lock:
-            self.continuity.close(gap)
+            self.sequencer.close(gap)
 
     def lose(self, after: int, before: int) -> None:
         """Trades between two times (ms) are missing, and stay so."""
@@ -172,8 +172,8 @@ class TradeStream:
         if gap.whole_from is not None:
             return
         self.gaps += 1
-        if self._repairer is not None:
-            self._repairer.gap(self, gap)
+        if self._backfiller is not None:
+            self._backfiller.gap(self, gap)
         log.debug("%s: trades are missing between %d and %d ms", self.symbol, gap.after, gap.before)
 
     def on_gap_filled(self, gap: Gap) -> None:

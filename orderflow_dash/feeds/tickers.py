@@ -11,7 +11,7 @@ from orderflow_dash.market import Ticker, Venue
 _FIELDS = tuple(field.name for field in fields(Ticker) if field.name != "symbol")
 
 
-class TickerBoard:
+class TickerCache:
     """The newest ticker of every listed symbol, merged from partial updates. Thread-safe."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from orderflow_dash.feeds.latency import LagMeter
-from orderflow_dash.feeds.tickers import TickerBoard
+from orderflow_dash.feeds.tickers import TickerCache
 from orderflow_dash.live.closed_minutes import MinuteBook
 from orderflow_dash.live.memory import held_memory
 from orderflow_dash.live.view import Past, SeriesStream, TradeSource, View, ViewKey
@@ -114,7 +114,7 @@ class Hub:
     def __init__(
         self,
         links: Mapping[Venue, VenueLink],
-        board: TickerBoard,
+        board: TickerCache,
         *,
         history: History | None = None,
         window: int = 500,
@@ -235,7 +235,7 @@ class Hub:
         ticker = self._board.rows.get((instrument.venue, instrument.symbol))
         return None if ticker is None or not ticker.last or ticker.last < 0 else ticker.last
 
-    def tickers(self) -> TickerBoard:
+    def tickers(self) -> TickerCache:
         """The tickers of all venues; keeps them live for a while."""
         for link in self._links.values():
             link.listing.look()

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from orderflow_dash.exchanges.protocol import TradeBatch
-from orderflow_dash.feeds.backfill import Fillable, Job
+from orderflow_dash.feeds.backfill import BackfillJob, BackfillTarget
 from orderflow_dash.feeds.sequencing import Gap, Known
 from orderflow_dash.footprint.candle import Candle, CandleBuilder
 from orderflow_dash.footprint.hourly import Shelf
@@ -159,14 +159,14 @@ def _up_to(reel: Reel, row: int) -> Iterator[tuple[Print, int]]:
         yield each, stop
 
 
-class RecordedRepair:
+class RecordedBackfill:
     """Fetches what a stream lacks out of what was played of the recording."""
 
     def __init__(self, market: RecordedMarket, venue: Venue) -> None:
         self._market = market
         self._venue = venue
 
-    def step(self, job: Job) -> bool:
+    def step(self, job: BackfillJob) -> bool:
         """All that the recording has of it; always true."""
         listing = self._market.find(job.stream.instrument.symbol, self._venue)
         gap = job.gap or self._history(job, listing)
@@ -186,7 +186,7 @@ class RecordedRepair:
             job.stream.close(gap)
         return True
 
-    def give_up(self, job: Job) -> None:
+    def give_up(self, job: BackfillJob) -> None:
         """A recording refuses nothing."""
 
     def newest(self, instrument: Instrument) -> TradeBatch:
@@ -194,7 +194,7 @@ class RecordedRepair:
         listing = self._market.find(instrument.symbol, self._venue)
         return self._batch(listing, self._market.newest(listing))
 
-    def _history(self, job: Job, listing: Listing) -> Gap | None:
+    def _history(self, job: BackfillJob, listing: Listing) -> Gap | None:
         """What was played before a stream's first trade; None where nothing was."""
         first_id = self._market.first_id(listing)
         found = [] if first_id is None else self._market.played_by_id(listing, first_id, first_id, 1)
@@ -207,12 +207,12 @@ class RecordedRepair:
         job.stream.expect(gap)
         return gap
 
-    def _fill_ids(self, stream: Fillable, listing: Listing, first: int, last: int) -> None:
+    def _fill_ids(self, stream: BackfillTarget, listing: Listing, first: int, last: int) -> None:
         while found := self._market.played_by_id(listing, first, last, _PORTION):
             stream.fill(self._batch(listing, found))
             first = found[-1].id + 1
 
-    def _fill_times(self, stream: Fillable, listing: Listing, gap: Gap) -> None:
+    def _fill_times(self, stream: BackfillTarget, listing: Listing, gap: Gap) -> None:
         """A stream remembers a few thousand ids: the trades that it may have come first, then the others."""
         found = self._market.played_between(listing, gap.after, gap.before)
         edges = [each for each in found if each.time in (gap.after, gap.before)]

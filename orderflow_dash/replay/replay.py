@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 from orderflow_dash.exchanges.protocol import Event, TradeBatch
 from orderflow_dash.feeds.connection import Connection
 from orderflow_dash.feeds.feed import Feed, StreamStatus
-from orderflow_dash.feeds.listing_sources import Report, VenueListing
+from orderflow_dash.feeds.listing_sources import ListingSource, Report
 from orderflow_dash.feeds.stream import TradeStream
 from orderflow_dash.market import Instrument, State, Ticker, Venue
 from orderflow_dash.runtime.threads import CRASHES
@@ -253,7 +253,7 @@ class Replay:
         feed.is_timely = False
         return feed
 
-    def listing(self, venue: Venue, listing: VenueListing) -> VenueListing:
+    def listing(self, venue: Venue, listing: ListingSource) -> ListingSource:
         """A listing that tells why it is empty, and no figure that was not recorded."""
         return _ReplayListing(self, venue, listing)
 
@@ -313,7 +313,7 @@ def _split(batch: TradeBatch, time_ms: int) -> tuple[TradeBatch, TradeBatch]:
 class _ReplayListing:
     reload_s = 1_800.0  # a recording lists what it lists
 
-    def __init__(self, replaying: Replay, venue: Venue, listing: VenueListing) -> None:
+    def __init__(self, replaying: Replay, venue: Venue, listing: ListingSource) -> None:
         self.poll_s = listing.poll_s
         self.absent: dict[str, str] = {}
         self._replay = replaying

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from orderflow_dash.feeds.sparklines import DayLines
+from orderflow_dash.feeds.sparklines import Sparklines
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
 from orderflow_dash.settings import Settings
@@ -26,7 +26,7 @@ from orderflow_dash.web.pages.help import register_help
 
 
 def create_server(
-    hub: Hub, settings: Settings, replay: Replay | None = None, days: DayLines | None = None
+    hub: Hub, settings: Settings, replay: Replay | None = None, days: Sparklines | None = None
 ) -> Flask:
     """The whole web side as one WSGI application."""
     prefix = settings.prefix

@@ -11,9 +11,9 @@ import orjson
 import pytest
 
 from orderflow_dash.exchanges.protocol import TradeBatch
-from orderflow_dash.feeds.backfill import BinanceRepair, BybitRepair, Job, Repairer
+from orderflow_dash.feeds.backfill import Backfiller, BackfillJob, BinanceBackfill, BybitBackfill
 from orderflow_dash.feeds.rest import RestError
-from orderflow_dash.feeds.sequencing import ContiguousIds, Gap, Known, UniqueIds
+from orderflow_dash.feeds.sequencing import Deduplicator, Gap, Known, SequenceTracker
 from orderflow_dash.feeds.stream import TradeStream
 from orderflow_dash.live.view import SeriesStream, View, ViewKey
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Instrument, Quality, Timeframe, Venue
@@ -63,11 +63,11 @@ class Rest:
         return {"a": number, "T": time_of(number), "p": price, "q": "1", "m": False}
 
 
-class Inline(list[Job]):
+class Inline(list[BackfillJob]):
     """Repair without a thread."""
 
     def gap(self, stream: TradeStream, gap: Gap) -> None:
-        self.append(Job(stream, gap))
+        self.append(BackfillJob(stream, gap))
 
     def begin(self, stream: TradeStream, batch: TradeBatch, known: Known | None) -> None:
         """History is asked for by hand."""
@@ -78,11 +78,11 @@ class Bench:
 
     def __init__(self) -> None:
         self.rest = Rest()
-        self.method = BinanceRepair(self.rest)  # type: ignore[arg-type]
+        self.method = BinanceBackfill(self.rest)  # type: ignore[arg-type]
         self.sink = SeriesStream(instrument(), None, 500)  # type: ignore[arg-type]
         self.series = self.sink.series
         self.jobs = Inline()
-        self.stream = TradeStream(instrument(), "", self.sink, ContiguousIds, self.jobs)  # type: ignore[arg-type]
+        self.stream = TradeStream(instrument(), "", self.sink, SequenceTracker, self.jobs)  # type: ignore[arg-type]
 
     def live(self, *numbers: int) -> None:
         """Trades come."""
@@ -92,10 +92,10 @@ class Bench:
 
     def history(self, minutes: int, number: int, known: Known | None = None) -> None:
         """Fetch what came before a first trade."""
-        repairer = Repairer(self.method, "test", minutes * MINUTE_MS)
+        backfiller = Backfiller(self.method, "test", minutes * MINUTE_MS)
         batch = TradeBatch("BTCUSDT", [(time_of(number), number, 1_000, 1)])
-        repairer.begin(self.stream, batch, known)
-        self.jobs += repairer._jobs
+        backfiller.begin(self.stream, batch, known)
+        self.jobs += backfiller._jobs
         self.run()
 
     def run(self) -> None:
@@ -150,7 +150,7 @@ def test_a_row_that_cannot_be_counted_costs_its_minute_and_not_the_page(bench: B
     found = bench.qualities()
     assert [minute for minute, quality in found.items() if quality is Quality.GAP] == [12]
     assert bench.series.minutes(START + 12 * MINUTE_MS)[0].volume == A_MINUTE - 1
-    assert bench.stream.continuity.repeats == 0
+    assert bench.stream.sequencer.repeats == 0
 
 
 @pytest.mark.parametrize(("first", "quality"), [(0, Quality.REPAIRED), (1_500, Quality.PARTIAL)])
@@ -174,7 +174,9 @@ def test_a_symbol_that_has_not_traded_since_is_whole(bench: Bench) -> None:
     bench.rest.gone = set()
     bench.rest.first = 2_999
     bench.history(0, 3_000)
-    bench.jobs.append(Job(bench.stream, None, since=time_of(3_000), first=(time_of(3_000), 3_000, 1_000, 1)))
+    bench.jobs.append(
+        BackfillJob(bench.stream, None, since=time_of(3_000), first=(time_of(3_000), 3_000, 1_000, 1))
+    )
     bench.run()
     assert bench.qualities() == {30: Quality.COMPLETE}
 
@@ -210,37 +212,37 @@ def test_a_stretch_before_history_marks_the_first_minute_after_it(bench: Bench) 
 def test_what_a_venue_refuses_for_good_is_marked_and_the_rest_kept() -> None:
     """After some refusals in a row the job ends; what it had fetched is whole."""
     bench = Bench()
-    repairer = Repairer(bench.method, "test", HOUR_MS)
+    backfiller = Backfiller(bench.method, "test", HOUR_MS)
     bench.live(*range(100))
     bench.live(3_000)
     (job,) = bench.jobs
     bench.method.step(job)
     for _ in range(3):
-        assert not repairer._is_refused(job, RestError("HTTP 400", 400))
-    assert repairer._is_refused(job, RestError("HTTP 400", 400))
+        assert not backfiller._is_refused(job, RestError("HTTP 400", 400))
+    assert backfiller._is_refused(job, RestError("HTTP 400", 400))
     found = bench.qualities()
     assert [minute for minute, quality in found.items() if quality is Quality.GAP] == [0, 20]
-    assert bench.stream.continuity._gaps == []
+    assert bench.stream.sequencer._gaps == []
 
 
 @pytest.fixture
-def repairer() -> Iterator[tuple[Repairer, Rest]]:
+def backfiller() -> Iterator[tuple[Backfiller, Rest]]:
     """A repairer that runs, and the REST that it asks."""
     rest = Rest()
-    running = Repairer(BinanceRepair(rest), "test", HOUR_MS)  # type: ignore[arg-type]
+    running = Backfiller(BinanceBackfill(rest), "test", HOUR_MS)  # type: ignore[arg-type]
     running.start()
     yield running, rest
     running.stop()
 
 
-def test_one_symbols_trouble_delays_no_other(repairer: tuple[Repairer, Rest]) -> None:
+def test_one_symbols_trouble_delays_no_other(backfiller: tuple[Backfiller, Rest]) -> None:
     """Refused again and again, while the gap of another closes."""
-    running, rest = repairer
+    running, rest = backfiller
     rest.errors["BADUSDT"] = RestError("HTTP 500", 500)
     streams = {}
     for symbol in ("BADUSDT", "BTCUSDT"):
         sink = SeriesStream(instrument(symbol), None, 500)  # type: ignore[arg-type]
-        streams[symbol] = TradeStream(instrument(symbol), "", sink, ContiguousIds, running)
+        streams[symbol] = TradeStream(instrument(symbol), "", sink, SequenceTracker, running)
         for number in (0, 5_000):
             streams[symbol].receive(TradeBatch(symbol, [(time_of(number), number, 1_000, 1)]), 0.0, 0)
     wait_until(lambda: sum(asked["symbol"] == "BADUSDT" for asked in rest.asked) > 1)
@@ -265,12 +267,12 @@ class Page:
         return self._body
 
 
-def bybit(page: Page) -> tuple[TradeStream, SeriesStream, BybitRepair, Inline]:
+def bybit(page: Page) -> tuple[TradeStream, SeriesStream, BybitBackfill, Inline]:
     """A stream whose venue has one page."""
     listed = instrument(venue=Venue.BYBIT)
     sink, jobs = SeriesStream(listed, None, 500), Inline()  # type: ignore[arg-type]
-    stream = TradeStream(listed, "", sink, UniqueIds, jobs)  # type: ignore[arg-type]
-    return stream, sink, BybitRepair(page), jobs  # type: ignore[arg-type]
+    stream = TradeStream(listed, "", sink, Deduplicator, jobs)  # type: ignore[arg-type]
+    return stream, sink, BybitBackfill(page), jobs  # type: ignore[arg-type]
 
 
 def prints(*numbers: int, **fields: Any) -> TradeBatch:

@@ -22,7 +22,7 @@ from orderflow_dash.feeds.clock import VenueClock
 from orderflow_dash.feeds.connection import ConnectionPolicy, Link
 from orderflow_dash.feeds.feed import Feed
 from orderflow_dash.feeds.rest import RestClient
-from orderflow_dash.feeds.sequencing import ContiguousIds, Gap, UniqueIds
+from orderflow_dash.feeds.sequencing import Deduplicator, Gap, SequenceTracker
 from orderflow_dash.market import Grid, Instrument, State, Trade, Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from tests.conftest import wait_until
@@ -67,9 +67,9 @@ def feeds() -> Iterator[Callable[..., Feed]]:
     before = set(threading.enumerate())
     made: list[Feed] = []
 
-    def make(url, listed, policy=QUICK, protocol=BinanceProtocol, continuity=ContiguousIds, clock=None):
+    def make(url, listed, policy=QUICK, protocol=BinanceProtocol, sequencer=SequenceTracker, clock=None):
         venue = Venue.BYBIT if issubclass(protocol, BybitProtocol) else Venue.BINANCE
-        made.append(Feed(venue, url, protocol, continuity, dict(listed), policy, clock=clock))
+        made.append(Feed(venue, url, protocol, sequencer, dict(listed), policy, clock=clock))
         return made[-1]
 
     yield make
@@ -115,7 +115,7 @@ def binance(feeds, exchange, policy: ConnectionPolicy = QUICK) -> Feed:
 def bybit(feeds, exchange, policy: ConnectionPolicy = QUICK) -> Feed:
     """A feed of the exchange's Bybit side."""
     listed, clock = listed_on(exchange, Venue.BYBIT), clock_of(exchange)
-    return feeds(exchange.bybit_ws, listed, policy, BybitProtocol, UniqueIds, clock)
+    return feeds(exchange.bybit_ws, listed, policy, BybitProtocol, Deduplicator, clock)
 
 
 def obey(server: VenueServer, socket) -> None:
@@ -452,7 +452,7 @@ def test_silence_out_of_rhythm_is_stale_and_asked_about(feeds, monkeypatch):
         wait_until(lambda: sink.trades)
         assert feed.status("ETHUSDT").detail == "connected, waiting for a trade"
         stream = feed._streams["BTCUSDT"]
-        stream.rhythm.last -= 500
+        stream.stale.last -= 500
         stream.asked_at -= 500
         status = feed.status("BTCUSDT")
         assert status.state is State.STALE
@@ -503,7 +503,7 @@ def test_a_frame_without_a_readable_trade_is_no_sign_of_life(feeds):
         feed.subscribe("BTCUSDT", sink := Sink())
         (connection,) = feed._connections
         feed.on_event(connection, TradeBatch("BTCUSDT", [], [], malformed=1))
-        assert feed._streams["BTCUSDT"].rhythm.last is None
+        assert feed._streams["BTCUSDT"].stale.last is None
         assert not sink.trades
 
 

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from orderflow_dash.exchanges.binance.stream import BinanceProtocol
 from orderflow_dash.exchanges.bybit.stream import BybitProtocol
 from orderflow_dash.exchanges.protocol import FrameError, TradeBatch
-from orderflow_dash.feeds.backfill import BinanceRepair, BybitRepair, Job, RepairMethod
-from orderflow_dash.feeds.sequencing import ContiguousIds, Gap, Known, UniqueIds
+from orderflow_dash.feeds.backfill import BackfillJob, BackfillMethod, BinanceBackfill, BybitBackfill
+from orderflow_dash.feeds.sequencing import Deduplicator, Gap, Known, SequenceTracker
 from orderflow_dash.feeds.stream import TradeStream
 from orderflow_dash.footprint.candle import CandleBuilder
 from orderflow_dash.live.view import SeriesStream
@@ -148,14 +148,14 @@ class Venues:
 class Inline:
     """Repair without a thread: jobs run when the test says so."""
 
-    method: RepairMethod
-    jobs: list[Job] = field(default_factory=list)
+    method: BackfillMethod
+    jobs: list[BackfillJob] = field(default_factory=list)
 
     def begin(self, stream: TradeStream, batch: TradeBatch, known: Known | None) -> None:
         """History is of no interest here."""
 
     def gap(self, stream: TradeStream, gap: Gap) -> None:
-        self.jobs.append(Job(stream, gap))
+        self.jobs.append(BackfillJob(stream, gap))
 
     def run(self) -> None:
         """Do what is to be done."""
@@ -173,7 +173,7 @@ def played(
     symbol = f"X{next(NUMBERS)}USDT"
     listed: dict[str, Instrument] = {}
     served = Venues(venue, rows)
-    repair = Inline(BinanceRepair(served) if venue is Venue.BINANCE else BybitRepair(served))  # type: ignore[arg-type]
+    repair = Inline(BinanceBackfill(served) if venue is Venue.BINANCE else BybitBackfill(served))  # type: ignore[arg-type]
     protocol_of = BinanceProtocol if venue is Venue.BINANCE else BybitProtocol
     stream: TradeStream | None = None
     protocol = protocol_of(listed)
@@ -182,7 +182,7 @@ def played(
             listed[symbol] = Instrument(venue, symbol, "X", "USDT", *part)
         elif stream is None:
             sink = SeriesStream(listed[symbol], None, 500)  # type: ignore[arg-type]
-            ids = ContiguousIds if venue is Venue.BINANCE else UniqueIds
+            ids = SequenceTracker if venue is Venue.BINANCE else Deduplicator
             stream = TradeStream(listed[symbol], "", sink, ids, repair)  # type: ignore[arg-type]
             for row in part:  # what a stream lacks before its first trade is a matter of history
                 row.fault = ""

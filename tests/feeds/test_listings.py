@@ -15,9 +15,9 @@ import pytest
 from orderflow_dash.feeds import listings as directory_module
 from orderflow_dash.feeds.clock import VenueClock
 from orderflow_dash.feeds.listing_sources import BinanceListing, BybitListing
-from orderflow_dash.feeds.listings import Directory
+from orderflow_dash.feeds.listings import InstrumentProvider
 from orderflow_dash.feeds.rest import RestClient, RestError
-from orderflow_dash.feeds.tickers import TickerBoard
+from orderflow_dash.feeds.tickers import TickerCache
 from orderflow_dash.market import Instrument, Ticker, Venue
 from orderflow_dash.runtime.backoff import Backoff
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
@@ -86,32 +86,32 @@ class ListingByHand:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., Directory]]:
+def start() -> Iterator[Callable[..., InstrumentProvider]]:
     """Starts directories, and stops them after the test."""
-    made: list[Directory] = []
+    made: list[InstrumentProvider] = []
 
-    def begin(listing, board=None, venue=Venue.BINANCE, instruments=None, clock=None) -> Directory:
+    def begin(listing, tickers=None, venue=Venue.BINANCE, instruments=None, clock=None) -> InstrumentProvider:
         instruments = {} if instruments is None else instruments
         backoff = Backoff(0.01, 0.02)
-        made.append(Directory(venue, listing, board or TickerBoard(), instruments, backoff, clock))
+        made.append(InstrumentProvider(venue, listing, tickers or TickerCache(), instruments, backoff, clock))
         made[-1].start()
         return made[-1]
 
     yield begin
-    for directory in made:
-        directory.stop()
-        directory._thread.join(5)
-        assert not directory._thread.is_alive()
+    for provider in made:
+        provider.stop()
+        provider._thread.join(5)
+        assert not provider._thread.is_alive()
 
 
 def test_a_venue_that_answers_is_reachable(start):
     """Its instruments and first tickers are there with the first answer."""
-    listing, board = ListingByHand(), TickerBoard()
-    directory = start(listing, board)
-    assert directory.answered.wait(5)
-    assert (directory.reachable, directory.detail) == (True, "")
-    assert directory.instruments == {"BTCUSDT": BTC}
-    assert set(board.rows) == {(Venue.BINANCE, "BTCUSDT")}
+    listing, tickers = ListingByHand(), TickerCache()
+    provider = start(listing, tickers)
+    assert provider.answered.wait(5)
+    assert (provider.reachable, provider.detail) == (True, "")
+    assert provider.instruments == {"BTCUSDT": BTC}
+    assert set(tickers.rows) == {(Venue.BINANCE, "BTCUSDT")}
     assert listing.watched == []
 
 
@@ -127,24 +127,24 @@ def test_a_venue_that_fails_says_why_and_is_tried_again(start, failure, detail):
     """Whatever went wrong is told, answers the wait, and ends with the first success."""
     listing = ListingByHand()
     listing.failure = failure
-    directory = start(listing)
-    assert directory.answered.wait(5)
-    assert (directory.reachable, directory.detail, directory.instruments) == (False, detail, {})
+    provider = start(listing)
+    assert provider.answered.wait(5)
+    assert (provider.reachable, provider.detail, provider.instruments) == (False, detail, {})
     listing.failure = None
-    wait_until(lambda: directory.reachable)
-    assert directory.detail == ""
+    wait_until(lambda: provider.reachable)
+    assert provider.detail == ""
     listing.failure = RestError("gone")
-    directory.look()
-    wait_until(lambda: not directory.reachable)
-    assert directory.instruments == {"BTCUSDT": BTC}  # what was listed still counts
+    provider.look()
+    wait_until(lambda: not provider.reachable)
+    assert provider.instruments == {"BTCUSDT": BTC}  # what was listed still counts
 
 
 def test_a_stop_closes_the_listing(start):
     """What it holds is released by its own thread, after the last request."""
     listing = ListingByHand()
-    directory = start(listing)
-    assert directory.answered.wait(5)
-    directory.stop()
+    provider = start(listing)
+    assert provider.answered.wait(5)
+    provider.stop()
     wait_until(lambda: listing.closed)
 
 
@@ -152,34 +152,34 @@ def test_a_venue_that_lists_nothing_counts_as_failed(start):
     """An empty list is no answer."""
     listing = ListingByHand()
     listing.listed = {}
-    directory = start(listing)
-    assert directory.answered.wait(5)
-    assert directory.detail == "the venue lists no tradable perpetual"
+    provider = start(listing)
+    assert provider.answered.wait(5)
+    assert provider.detail == "the venue lists no tradable perpetual"
 
 
 def test_new_listings_arrive_in_the_same_dict(start, monkeypatch):
     """Whoever holds the instruments sees what is listed and what is gone."""
     monkeypatch.setattr(ListingByHand, "reload_s", 0.0)
     listing, held = ListingByHand(), {}
-    directory = start(listing, instruments=held)
-    wait_until(lambda: directory.reachable)
+    provider = start(listing, instruments=held)
+    wait_until(lambda: provider.reachable)
     listing.listed = {"ETHUSDT": ETH}
     wait_until(lambda: held == {"ETHUSDT": ETH})
-    assert directory.instruments is held
+    assert provider.instruments is held
 
 
 def test_tickers_are_live_only_while_somebody_looks(start, monkeypatch):
     """A look keeps them live for a while; after that the venue is left in peace."""
     monkeypatch.setattr(directory_module, "_INTEREST_S", 0.1)
     listing = ListingByHand()
-    directory = start(listing)
-    wait_until(lambda: directory.reachable)
+    provider = start(listing)
+    wait_until(lambda: provider.reachable)
     assert listing.polls == 1
-    directory.look()
+    provider.look()
     wait_until(lambda: listing.watched == [True, False])
     polls = listing.polls
     assert polls > 1
-    directory.look()
+    provider.look()
     wait_until(lambda: listing.polls > polls)
 
 
@@ -200,22 +200,22 @@ def rest(exchange) -> Iterator[RestClient]:
 def test_binance_listing_on_a_real_server(exchange, rest, start, monkeypatch):
     """Instruments, 24 h figures, funding and open interest by REST, prices by the array streams."""
     monkeypatch.setattr(BinanceListing, "poll_s", 0.01)
-    instruments, board = {}, TickerBoard()
+    instruments, tickers = {}, TickerCache()
     listing = BinanceListing(Venue.BINANCE, rest, exchange.ws_root, QUICK, instruments)
-    directory = start(listing, board, instruments=instruments)
-    wait_until(lambda: directory.reachable)
-    first = board.rows[Venue.BINANCE, "BTCUSDT"]
+    provider = start(listing, tickers, instruments=instruments)
+    wait_until(lambda: provider.reachable)
+    first = tickers.rows[Venue.BINANCE, "BTCUSDT"]
     assert None not in (first.last, first.change_24h, first.volume_24h, first.funding)
-    directory.look()
+    provider.look()
     wait_until(lambda: exchange.connections)
-    wait_until(lambda: all(row.open_interest for row in list(board.rows.values())), 20)
-    assert len(board.rows) == len(instruments) > 5
+    wait_until(lambda: all(row.open_interest for row in list(tickers.rows.values())), 20)
+    assert len(tickers.rows) == len(instruments) > 5
     wait_until(lambda: "!ticker@arr" in exchange.connections[0].subscriptions)
-    moved = board.rows[Venue.BINANCE, "BTCUSDT"].time
-    wait_until(lambda: board.rows[Venue.BINANCE, "BTCUSDT"].time > moved)
-    directory._interest_until = 0.0
+    moved = tickers.rows[Venue.BINANCE, "BTCUSDT"].time
+    wait_until(lambda: tickers.rows[Venue.BINANCE, "BTCUSDT"].time > moved)
+    provider._interest_until = 0.0
     wait_until(lambda: exchange.connections[0].subscriptions == ("!contractInfo", "btcusdt@markPrice@1s"))
-    directory.stop()
+    provider.stop()
     wait_until(lambda: not exchange.connections)
 
 
@@ -269,13 +269,13 @@ def test_frames_without_tickers_do_no_harm(exchange, rest):
 def test_bybit_listing_on_a_real_server(rest, start, monkeypatch):
     """Instruments page by page; one request tells every ticker."""
     monkeypatch.setattr(BybitListing, "poll_s", 0.01)
-    board = TickerBoard()
-    directory = start(BybitListing(Venue.BYBIT, rest), board, Venue.BYBIT)
-    wait_until(lambda: directory.reachable)
-    directory.look()
-    revision = board.revision
-    wait_until(lambda: board.revision > revision + 2)
-    row = board.rows[Venue.BYBIT, "BTCUSDT"]
+    tickers = TickerCache()
+    provider = start(BybitListing(Venue.BYBIT, rest), tickers, Venue.BYBIT)
+    wait_until(lambda: provider.reachable)
+    provider.look()
+    revision = tickers.revision
+    wait_until(lambda: tickers.revision > revision + 2)
+    row = tickers.rows[Venue.BYBIT, "BTCUSDT"]
     assert None not in (row.last, row.change_24h, row.volume_24h, row.funding, row.open_interest)
 
 
@@ -341,11 +341,11 @@ def test_a_venue_without_a_clock_is_reachable_even_so(start):
     """What cannot be told is not known, and that is all."""
     listing, clock = ListingByHand(), VenueClock()
     listing.clock_ahead = None
-    directory = start(listing, clock=clock)
+    provider = start(listing, clock=clock)
     wait_until(lambda: listing.times)
-    directory.look()
+    provider.look()
     wait_until(lambda: listing.polls > 3)
-    assert directory.reachable
+    assert provider.reachable
     assert clock.reading() is None
 
 
@@ -355,32 +355,32 @@ def test_a_venue_without_a_clock_is_reachable_even_so(start):
 def test_a_listing_is_loaded_again_on_demand(start):
     """Whoever waits sees what the venue lists now."""
     listing = ListingByHand()
-    directory = start(listing)
-    wait_until(lambda: directory.reachable)
+    provider = start(listing)
+    wait_until(lambda: provider.reachable)
     listing.listed["ETHUSDT"] = ETH
-    directory.refresh(5.0)
-    assert directory.instruments["ETHUSDT"] == ETH
+    provider.refresh(5.0)
+    assert provider.instruments["ETHUSDT"] == ETH
 
 
 def test_a_tick_that_changes_is_there_with_the_next_load(start):
     """The dict holds the venue's present tick and lot."""
     listing = ListingByHand()
-    directory = start(listing)
-    wait_until(lambda: directory.reachable)
+    provider = start(listing)
+    wait_until(lambda: provider.reachable)
     listing.listed["BTCUSDT"] = finer = replace(BTC, tick=Decimal("0.01"))
-    directory.refresh(5.0)
-    assert directory.instruments["BTCUSDT"] == finer
+    provider.refresh(5.0)
+    assert provider.instruments["BTCUSDT"] == finer
 
 
 def test_loads_on_demand_are_limited(start, monkeypatch):
     """A few at once, then one by one; who comes too soon does not wait, and its load comes later."""
     monkeypatch.setattr(directory_module, "_SPACING_S", 0.5)
     listing = ListingByHand()
-    directory = start(listing)
-    wait_until(lambda: directory.reachable)
+    provider = start(listing)
+    wait_until(lambda: provider.reachable)
     begun = time.monotonic()
     for _ in range(50):
-        directory.refresh(0.3)
+        provider.refresh(0.3)
     assert listing.loads <= 2 + directory_module._AT_ONCE + (time.monotonic() - begun) / 0.5
     loads = listing.loads
     wait_until(lambda: listing.loads > loads)
@@ -389,15 +389,15 @@ def test_loads_on_demand_are_limited(start, monkeypatch):
 def test_waiting_for_a_load_is_bounded(start):
     """In time and in how many wait: a venue that hangs keeps no page's threads."""
     listing = ListingByHand()
-    directory = start(listing)
-    wait_until(lambda: directory.reachable)
+    provider = start(listing)
+    wait_until(lambda: provider.reachable)
     listing.slow.set()
-    waiting = [threading.Thread(target=directory.refresh, args=(1.0,)) for _ in range(4)]
+    waiting = [threading.Thread(target=provider.refresh, args=(1.0,)) for _ in range(4)]
     for thread in waiting:
         thread.start()
-    wait_until(lambda: directory._waiting._value == 0)
+    wait_until(lambda: provider._waiting._value == 0)
     begun = time.monotonic()
-    directory.refresh(1.0)
+    provider.refresh(1.0)
     assert time.monotonic() - begun < 0.5
     for thread in waiting:
         thread.join(5)
@@ -408,38 +408,38 @@ def test_waiting_for_a_load_is_bounded(start):
 def test_a_load_that_fails_keeps_what_was_listed(start):
     """Whoever waits for it goes on."""
     listing = ListingByHand()
-    directory = start(listing)
-    wait_until(lambda: directory.reachable)
+    provider = start(listing)
+    wait_until(lambda: provider.reachable)
     listing.failure = ValueError("half a body")
     begun = time.monotonic()
-    directory.refresh(5.0)
+    provider.refresh(5.0)
     assert time.monotonic() - begun < 4
-    assert directory.instruments == {"BTCUSDT": BTC}
-    directory.refresh(5.0)  # out of reach: left to its own retries
+    assert provider.instruments == {"BTCUSDT": BTC}
+    provider.refresh(5.0)  # out of reach: left to its own retries
     assert time.monotonic() - begun < 4
 
 
 def test_an_announced_change_makes_it_load(start):
     """Where the venue announces one."""
     listing = ListingByHand()
-    directory = start(listing)
+    provider = start(listing)
     wait_until(lambda: listing.changed)
     listing.listed["ETHUSDT"] = ETH
     listing.changed()
-    wait_until(lambda: "ETHUSDT" in directory.instruments)
+    wait_until(lambda: "ETHUSDT" in provider.instruments)
 
 
 def test_what_is_announced_is_loaded_once_more(start, monkeypatch):
     """The venue's REST side may be behind its announcement."""
     monkeypatch.setattr(directory_module, "_ANNOUNCED_S", 0.3)
     listing = ListingByHand()
-    directory = start(listing)
+    provider = start(listing)
     wait_until(lambda: listing.changed)
     loads = listing.loads
     listing.changed()
     wait_until(lambda: listing.loads > loads)
     listing.listed["ETHUSDT"] = ETH
-    wait_until(lambda: "ETHUSDT" in directory.instruments)
+    wait_until(lambda: "ETHUSDT" in provider.instruments)
 
 
 @pytest.mark.parametrize(("status", "told"), [("SETTLING", ": SETTLING"), ("", "")])
@@ -447,41 +447,41 @@ def test_a_symbol_that_is_no_longer_listed_says_so(start, status, told):
     """With the venue's status where there is one; listed again it says nothing."""
     listing = ListingByHand()
     listing.listed["ETHUSDT"] = ETH
-    directory = start(listing)
-    wait_until(lambda: directory.reachable)
-    assert directory.absence("ETHUSDT") == directory.absence("NEVER") == ""
+    provider = start(listing)
+    wait_until(lambda: provider.reachable)
+    assert provider.absence("ETHUSDT") == provider.absence("NEVER") == ""
     del listing.listed["ETHUSDT"]
     listing.statuses["ETHUSDT"] = status
-    directory.refresh(5.0)
-    assert directory.absence("ETHUSDT") == f"Binance no longer lists ETHUSDT{told}"
-    assert directory.status_of("ETHUSDT") == status
+    provider.refresh(5.0)
+    assert provider.absence("ETHUSDT") == f"Binance no longer lists ETHUSDT{told}"
+    assert provider.status_of("ETHUSDT") == status
     listing.listed["ETHUSDT"] = ETH
-    directory.refresh(5.0)
-    assert directory.absence("ETHUSDT") == directory.status_of("ETHUSDT") == ""
+    provider.refresh(5.0)
+    assert provider.absence("ETHUSDT") == provider.status_of("ETHUSDT") == ""
 
 
 def test_the_status_of_a_symbol_that_was_never_listed_is_asked_for(start):
     """Of the one that somebody asks for; a request that fails costs nothing else."""
     listing = ListingByHand()
     listing.statuses["OLDUSDT"] = "Closed"
-    directory = start(listing)
-    wait_until(lambda: directory.reachable)
-    directory.refresh(5.0, "OLDUSDT")
-    assert directory.status_of("OLDUSDT") == "Closed"
-    directory.refresh(5.0, "BROKEN")
-    assert directory.status_of("BROKEN") == ""
-    assert directory.reachable
+    provider = start(listing)
+    wait_until(lambda: provider.reachable)
+    provider.refresh(5.0, "OLDUSDT")
+    assert provider.status_of("OLDUSDT") == "Closed"
+    provider.refresh(5.0, "BROKEN")
+    assert provider.status_of("BROKEN") == ""
+    assert provider.reachable
 
 
 def test_doubts_are_limited(start):
     """A silent symbol makes it load once, however often its state is asked for."""
     listing = ListingByHand()
-    directory = start(listing)
-    wait_until(lambda: directory.reachable)
+    provider = start(listing)
+    wait_until(lambda: provider.reachable)
     loads = listing.loads
     for _ in range(100):
-        directory.doubt("BTCUSDT")
-        directory.doubt("ETHUSDT")
+        provider.doubt("BTCUSDT")
+        provider.doubt("ETHUSDT")
     wait_until(lambda: listing.loads > loads)
     wait_until(lambda: listing.loads == loads + 1)
 

@@ -8,7 +8,7 @@ import pytest
 
 from orderflow_dash.feeds.klines import BinanceKlines, BybitKlines
 from orderflow_dash.feeds.rest import RestClient, RestError
-from orderflow_dash.feeds.sparklines import FRESH_S, HOURS, DayLines, day_line
+from orderflow_dash.feeds.sparklines import FRESH_S, HOURS, Sparklines, sparkline
 from orderflow_dash.market import HOUR_MS, Instrument, Kline, Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from tests.conftest import wait_until
@@ -42,7 +42,7 @@ class Venues:
         self.busy = False
         self.fault: Exception | None = None
         self.instruments = listed(*symbols)
-        self.days = DayLines(lambda: self.now)
+        self.days = Sparklines(lambda: self.now)
         self.days.add(DEMO, self, self.instruments)
 
     def is_busy(self) -> bool:
@@ -63,28 +63,28 @@ class Venues:
 
 def test_a_line_goes_from_the_lowest_close_to_the_highest() -> None:
     """0 is the lowest close of the day, 100 the highest."""
-    assert day_line(hours(*range(1000, 1024))).split() == [str(at * 100 // 23) for at in range(24)]
+    assert sparkline(hours(*range(1000, 1024))).split() == [str(at * 100 // 23) for at in range(24)]
 
 
 def test_hours_that_were_not_told_are_left_open() -> None:
     """A symbol listed five hours ago has five points at the right, and a gap stays a gap."""
-    assert day_line(hours(5, 10, None, 20)) == " ".join(["-"] * 20 + ["0", "33", "-", "100"])
+    assert sparkline(hours(5, 10, None, 20)) == " ".join(["-"] * 20 + ["0", "33", "-", "100"])
 
 
 def test_only_the_last_24_hours_count() -> None:
     """An older hour moves neither the ends nor the scale."""
-    assert day_line(hours(9_999, *range(1000, 1024))) == day_line(hours(*range(1000, 1024)))
+    assert sparkline(hours(9_999, *range(1000, 1024))) == sparkline(hours(*range(1000, 1024)))
 
 
 def test_a_quiet_day_is_a_level_line() -> None:
     """No division by nothing."""
-    assert set(day_line(hours(*[7] * 24)).split()) == {"50"}
+    assert set(sparkline(hours(*[7] * 24)).split()) == {"50"}
 
 
 @pytest.mark.parametrize("closes", [(), (5,)])
 def test_less_than_two_hours_are_no_line(closes: tuple[int, ...]) -> None:
     """A point is not drawn as a day."""
-    assert day_line(hours(*closes)) is None
+    assert sparkline(hours(*closes)) is None
 
 
 def test_only_symbols_in_view_are_asked_for() -> None:
@@ -168,7 +168,7 @@ def test_both_venues_tell_a_day_for_one_request(source: type[BinanceKlines] | ty
     """Through the venue's own protocol: 24 hours in a row, one of them under way, at Binance for weight 1."""
     with SimulatedExchange(SyntheticMarket(3)) as exchange:
         rest = RestClient(exchange.rest_root)
-        days, instruments = DayLines(spacing=0.01), listed("BTCUSDT")
+        days, instruments = Sparklines(spacing=0.01), listed("BTCUSDT")
         venue_hours = source(rest).hours(instruments["BTCUSDT"], HOURS)
         assert rest.used_weight() == (1 if source is BinanceKlines else 0)
         opens = [hour.open_ts for hour in venue_hours]

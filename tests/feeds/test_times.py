@@ -16,7 +16,7 @@ from orderflow_dash.exchanges.bybit.stream import BybitProtocol
 from orderflow_dash.feeds.clock import VenueClock
 from orderflow_dash.feeds.feed import Feed
 from orderflow_dash.feeds.rest import RestError
-from orderflow_dash.feeds.sequencing import ContiguousIds, UniqueIds
+from orderflow_dash.feeds.sequencing import Deduplicator, SequenceTracker
 from orderflow_dash.market import Grid, State, Trade, Venue
 from tests.conftest import wait_until
 from tests.exchanges.frames import LISTED, aggregate, combined, print_row, public_trade
@@ -61,7 +61,7 @@ class Market:
             venue,
             server.url,
             BinanceProtocol if binance else BybitProtocol,
-            ContiguousIds if binance else UniqueIds,
+            SequenceTracker if binance else Deduplicator,
             dict(LISTED),
             QUICK,
             clock=self.clock,

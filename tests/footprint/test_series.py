@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderflow_dash.exchanges.protocol import TradeBatch
-from orderflow_dash.feeds.sequencing import ContiguousIds, Gap
+from orderflow_dash.feeds.sequencing import Gap, SequenceTracker
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Grid, Quality, Trade
 from tests.footprint.reference import (
@@ -93,7 +93,7 @@ def test_contiguous_ids_in_any_order_give_what_in_order_gives(trades, data):
     rest = data.draw(st.permutations(sent[1:]))
     rest += data.draw(st.lists(st.sampled_from(sent), max_size=5))
     series = Series()
-    continuity = ContiguousIds(SeriesSink(series))
+    continuity = SequenceTracker(SeriesSink(series))
     for trade in [sent[0], *rest]:
         continuity.receive(TradeBatch("X", [trade]))
         assert_whole(series)
@@ -108,7 +108,7 @@ def test_missing_trades_leave_a_gap_and_nothing_else(trades, data):
     lost = set(data.draw(st.lists(st.sampled_from(trades[1:-1]), max_size=8))) if len(trades) > 2 else set()
     series, in_order = Series(), Series()
     in_order.apply(trades)
-    continuity = ContiguousIds(SeriesSink(series))
+    continuity = SequenceTracker(SeriesSink(series))
     for trade in trades:
         if trade not in lost:
             continuity.receive(TradeBatch("X", [trade]))

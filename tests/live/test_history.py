@@ -11,7 +11,7 @@ import pytest
 
 from orderflow_dash.feeds.feed import StreamStatus
 from orderflow_dash.feeds.sequencing import Known, TradeSink
-from orderflow_dash.feeds.tickers import TickerBoard
+from orderflow_dash.feeds.tickers import TickerCache
 from orderflow_dash.live.history import History
 from orderflow_dash.live.hub import Hub, VenueLink
 from orderflow_dash.live.session_profile import ProfileKind
@@ -110,7 +110,7 @@ class Setting:
         self.history = History(store, window=500)
         self.history.start()
         link = VenueLink(Listed(), self.source, refetch_ms=refetch_ms)
-        self.hub = Hub({Venue.BINANCE: link}, TickerBoard(), history=self.history, grace_s=0)
+        self.hub = Hub({Venue.BINANCE: link}, TickerCache(), history=self.history, grace_s=0)
 
     def view(self) -> View:
         view = self.hub.lease("holder", KEY)

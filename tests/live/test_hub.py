@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from orderflow_dash.exchanges.binance.stream import BinanceProtocol, market_stream_url
 from orderflow_dash.exchanges.protocol import TradeBatch
 from orderflow_dash.feeds.feed import Feed, StreamStatus
-from orderflow_dash.feeds.sequencing import ContiguousIds, Known, TradeSink
-from orderflow_dash.feeds.tickers import TickerBoard
+from orderflow_dash.feeds.sequencing import Known, SequenceTracker, TradeSink
+from orderflow_dash.feeds.tickers import TickerCache
 from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol, VenueLink
 from orderflow_dash.live.view import SeriesStream, View, ViewKey
 from orderflow_dash.live.watch_limits import WatchLimits
@@ -38,7 +38,7 @@ class Source:
 
     def __init__(self) -> None:
         self.sinks: dict[str, TradeSink] = {}
-        self.continuities: dict[str, ContiguousIds] = {}
+        self.continuities: dict[str, SequenceTracker] = {}
         self.begun: list[str] = []
         self.ended: list[str] = []
 
@@ -46,7 +46,7 @@ class Source:
         assert known is None
         assert symbol not in self.sinks
         self.sinks[symbol] = sink
-        self.continuities[symbol] = ContiguousIds(sink)
+        self.continuities[symbol] = SequenceTracker(sink)
         self.begun.append(symbol)
 
     def unsubscribe(self, symbol: str) -> None:
@@ -94,7 +94,7 @@ class Setting:
 
     def __init__(self, **options) -> None:
         self.now = 1_000.0
-        self.source, self.listed, self.board = Source(), Listed(BTC, ETH), TickerBoard()
+        self.source, self.listed, self.board = Source(), Listed(BTC, ETH), TickerCache()
         links = {
             Venue.BINANCE: VenueLink(self.listed, self.source),
             Venue.BYBIT: VenueLink(Listed(), Source()),
@@ -556,7 +556,7 @@ def test_health_tells_each_venue(setting):
 def test_the_sweeper_releases_by_itself_and_survives_a_defect(caplog):
     """With a real clock, in its own thread; an exception is logged and the next round comes."""
     source, listed = Source(), Listed(BTC)
-    hub = Hub({Venue.BINANCE: VenueLink(listed, source)}, TickerBoard(), grace_s=0, lease_s=0)
+    hub = Hub({Venue.BINANCE: VenueLink(listed, source)}, TickerCache(), grace_s=0, lease_s=0)
     sweep, rounds = hub.sweep, []
 
     def failing() -> None:
@@ -586,8 +586,8 @@ def test_threads_that_watch_lease_and_release_while_trades_flow():
             )
         )
         url = market_stream_url(exchange.ws_root)
-        feed = Feed(Venue.BINANCE, url, BinanceProtocol, ContiguousIds, listed.instruments, QUICK)
-        hub = Hub({Venue.BINANCE: VenueLink(listed, feed)}, TickerBoard(), grace_s=0.0, lease_s=60)
+        feed = Feed(Venue.BINANCE, url, BinanceProtocol, SequenceTracker, listed.instruments, QUICK)
+        hub = Hub({Venue.BINANCE: VenueLink(listed, feed)}, TickerCache(), grace_s=0.0, lease_s=60)
         symbols = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
         failures: list[BaseException] = []
         seen: list[int] = []
@@ -639,8 +639,8 @@ def test_two_watchers_of_a_real_feed_see_the_same_and_the_connection_goes_with_t
     with SimulatedExchange(SyntheticMarket(3, 50.0)) as exchange:
         listed = Listed(BTC)
         url = market_stream_url(exchange.ws_root)
-        feed = Feed(Venue.BINANCE, url, BinanceProtocol, ContiguousIds, listed.instruments, QUICK)
-        hub = Hub({Venue.BINANCE: VenueLink(listed, feed)}, TickerBoard(), grace_s=0.0)
+        feed = Feed(Venue.BINANCE, url, BinanceProtocol, SequenceTracker, listed.instruments, QUICK)
+        hub = Hub({Venue.BINANCE: VenueLink(listed, feed)}, TickerCache(), grace_s=0.0)
         with hub.watch(key()) as one, hub.watch(key()) as two:
             wait_until(lambda: len(one.candles(9)) > 1)
             closed = one.candles(9)[0]

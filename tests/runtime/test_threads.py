@@ -186,9 +186,9 @@ def demo(app: Served, parts: str) -> object:
 
 INJECTIONS = {
     "demo-trades": lambda app: (demo(app, "_feeds"), "on_event"),
-    "demo-tickers": lambda app: (demo(app, "_directories")._listing, "on_event"),
-    "demo-directory": lambda app: (demo(app, "_directories")._listing, "watch"),
-    "demo-repair": lambda app: (demo(app, "_repairers"), "_next"),
+    "demo-tickers": lambda app: (demo(app, "_providers")._listing, "on_event"),
+    "demo-directory": lambda app: (demo(app, "_providers")._listing, "watch"),
+    "demo-repair": lambda app: (demo(app, "_backfillers"), "_next"),
     "demo-reconcile": lambda app: (demo(app, "_reconcilers"), "turn"),
     "demo-days": lambda app: (app.application._days, "_next"),
     "hub-sweeper": lambda app: (app.hub, "sweep"),
@@ -197,8 +197,8 @@ INJECTIONS = {
     "simulated-exchange": lambda app: (app.application.exchange, "_turn"),
 }
 WAKES = {
-    "demo-directory": lambda app: setattr(demo(app, "_directories"), "_interest_until", 0),
-    "demo-repair": lambda app: demo(app, "_repairers")._wake.set(),
+    "demo-directory": lambda app: setattr(demo(app, "_providers"), "_interest_until", 0),
+    "demo-repair": lambda app: demo(app, "_backfillers")._wake.set(),
     "store-writer": lambda app: app.application.history._store._wake.set(),
 }
 
@@ -246,7 +246,7 @@ def test_a_reader_of_the_store_survives_a_defect(app: Served) -> None:
 
 def test_a_repair_that_fails_ends_so_that_its_symbol_is_not_repairing_for_ever(app: Served) -> None:
     """The job is given up; the thread takes the next one."""
-    repairer = demo(app, "_repairers")
+    repairer = demo(app, "_backfillers")
     before = CRASHES.health()["threads"].get("demo-repair", 0)
     once = Once(repairer._method, "step", "demo-repair")
     try:

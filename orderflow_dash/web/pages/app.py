@@ -9,7 +9,7 @@ from dash.development.base_component import ComponentRegistry
 from dash.resources import Scripts
 from flask import Flask
 
-from orderflow_dash.feeds.sparklines import DayLines
+from orderflow_dash.feeds.sparklines import Sparklines
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
 from orderflow_dash.settings import Settings
@@ -72,14 +72,14 @@ class _PanelScripts(Scripts):
 
 
 def create_dash(
-    hub: Hub, settings: Settings, replay: Replay | None = None, days: DayLines | None = None
+    hub: Hub, settings: Settings, replay: Replay | None = None, days: Sparklines | None = None
 ) -> Dash:
     """The Dash app over a hub, with its other pages on the same server.
 
     Starts nothing: streams begin when a page asks for them. Each page is an application of its own with its
     own layout, so that none carries the callbacks or waits for the layout of another.
     """
-    days = days or DayLines()
+    days = days or Sparklines()
     app = _new_dash(settings.prefix)
     app.server.secret_key = settings.secret_key.get_secret_value()
     journal = TickerJournal()

@@ -13,7 +13,7 @@ import dash_bootstrap_components as dbc
 from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
-from orderflow_dash.feeds.sparklines import DayLines
+from orderflow_dash.feeds.sparklines import Sparklines
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
 from orderflow_dash.web.client import current_client
@@ -34,7 +34,7 @@ _VENUES: Final[dict[str, Any]] = {"aria-label": "Venues"}
 _PANEL_VIEWS: Final = {"type": "panel-view", "panel": ALL}
 
 
-def front_page(hub: Hub, journal: TickerJournal, days: DayLines, replay: Replay | None = None) -> Component:
+def front_page(hub: Hub, journal: TickerJournal, days: Sparklines, replay: Replay | None = None) -> Component:
     """The layout, built anew for each page that is loaded."""
     _read_tickers(hub, journal, days)
     cursor, rows = journal.all_rows()
@@ -89,13 +89,13 @@ def front_page(hub: Hub, journal: TickerJournal, days: DayLines, replay: Replay 
     )
 
 
-def register_front_page(app: Dash, hub: Hub, journal: TickerJournal, days: DayLines) -> None:
+def register_front_page(app: Dash, hub: Hub, journal: TickerJournal, days: Sparklines) -> None:
     """Register the callbacks of the page ``/``."""
     _register_tick(app, hub, journal, days)
     _register_address(app, hub)
 
 
-def _register_tick(app: Dash, hub: Hub, journal: TickerJournal, days: DayLines) -> None:
+def _register_tick(app: Dash, hub: Hub, journal: TickerJournal, days: Sparklines) -> None:
     @app.callback(
         Output(TABLE_ID, "rowData"),
         Output(TABLE_ID, "rowTransaction"),
@@ -196,6 +196,6 @@ def _notice(message: str) -> Component:
     return alert
 
 
-def _read_tickers(hub: Hub, journal: TickerJournal, days: DayLines) -> None:
+def _read_tickers(hub: Hub, journal: TickerJournal, days: Sparklines) -> None:
     board = hub.tickers()
     journal.update(hub.instruments(), board.revision, board.rows, hub.streamed(), days.rows)
