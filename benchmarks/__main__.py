@@ -14,7 +14,7 @@ from benchmarks.idle import idle_mb
 from benchmarks.timing import best, measure, median
 from orderflow_dash.exchanges.binance.stream import BinanceProtocol
 from orderflow_dash.exchanges.protocol import TradeBatch
-from orderflow_dash.feeds.sequencing import Gap, SequenceTracker
+from orderflow_dash.feeds.sequencing import NewTrades, SequenceTracker
 from orderflow_dash.footprint.candle import CandleBuilder
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import Grid, Timeframe, Trade
@@ -24,20 +24,6 @@ from orderflow_dash.wire import Encoder
 FRAMES = 60_000
 BATCH = 1_000_000
 NOW_MS = tape.START_MS + 86_400_000
-
-
-class Apply:
-    """The end of the live path: what passes continuity goes into a series."""
-
-    def __init__(self) -> None:
-        self.series = Series(grid=tape.INSTRUMENT.grid)
-        self.on_trades = self.series.apply
-
-    def on_gap(self, gap: Gap) -> None:
-        """There is none in the tape."""
-        raise AssertionError(gap)
-
-    on_gap_filled = on_gap
 
 
 def throughput() -> list[tuple[str, str, str, str, str]]:
@@ -67,11 +53,19 @@ def throughput() -> list[tuple[str, str, str, str, str]]:
                 count(event.trades, event.grid)
 
     def live() -> None:
-        take = SequenceTracker(Apply()).receive
+        track = SequenceTracker().receive
+        count = Series(grid=tape.INSTRUMENT.grid).apply
         for frame in frames:
             event = receive(frame, NOW_MS)
-            if isinstance(event, TradeBatch):
-                take(event)
+            if not isinstance(event, TradeBatch):
+                continue
+            changes = track(event)
+            if changes is None:
+                count(event.trades, event.grid)
+                continue
+            for change in changes:  # the tape has no gap
+                assert isinstance(change, NewTrades)  # noqa: S101
+                count(change.trades, change.grid)
 
     def plain_decode() -> None:
         for frame in frames:

@@ -16,8 +16,8 @@ from orderflow_dash.feeds.clock import ClockReading, VenueClock
 from orderflow_dash.feeds.connection import Connection, ConnectionPolicy, Link
 from orderflow_dash.feeds.latency import LagMeter, LagReading, LagWindow
 from orderflow_dash.feeds.listing_sources import ListingState
-from orderflow_dash.feeds.sequencing import Known, Sequencer, TradeSink
-from orderflow_dash.feeds.stream import TradeStream
+from orderflow_dash.feeds.sequencing import Known, Sequencer
+from orderflow_dash.feeds.stream import TradeSink, TradeStream
 from orderflow_dash.market import Instrument, State, Venue
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Feed:
         venue: Venue,
         url: str,
         protocol: Callable[[Mapping[str, Instrument]], StreamProtocol],
-        sequencer: Callable[[TradeSink], Sequencer],
+        sequencer: Callable[[], Sequencer],
         instruments: dict[str, Instrument],
         policy: ConnectionPolicy,
         backfiller: Backfiller | None = None,

@@ -5,21 +5,37 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import weakref
 from collections import Counter
 from collections.abc import Callable
+from typing import Protocol
 
 from orderflow_dash.exchanges.protocol import TradeBatch
 from orderflow_dash.feeds.backfill import Backfiller
 from orderflow_dash.feeds.connection import Connection
 from orderflow_dash.feeds.latency import LagMeter, LagWindow
-from orderflow_dash.feeds.sequencing import Gap, Known, Sequencer, TradeSink
+from orderflow_dash.feeds.sequencing import Change, Gap, GapFilled, GapOpened, Known, NewTrades, Sequencer
 from orderflow_dash.feeds.staleness import StaleDetector
 from orderflow_dash.market import Grid, Instrument, Trade
 
 log = logging.getLogger(__name__)
 
 _LATE_MS = 60_000  # no venue sends a trade so long after it was made
+
+
+class TradeSink(Protocol):
+    """Where a symbol's trades go. Called by one thread at a time."""
+
+    def on_trades(self, trades: list[Trade], grid: Grid | None = None) -> None:
+        """Trades that were not seen before, usually but not always in order, and the grid of their units."""
+
+    def on_fetched(self, trades: list[Trade], grid: Grid | None = None) -> None:
+        """Backfilled trades that were missing, in order among themselves."""
+
+    def on_gap(self, gap: Gap) -> None:
+        """Trades are missing: right before the next new ones, unless the gap's times differ."""
+
+    def on_gap_filled(self, gap: Gap) -> None:
+        """The last missing trade has arrived."""
 
 
 class TradeStream:
@@ -30,7 +46,7 @@ class TradeStream:
         instrument: Instrument,
         topic: str,
         sink: TradeSink,
-        sequencer: Callable[[TradeSink], Sequencer],
+        sequencer: Callable[[], Sequencer],
         backfiller: Backfiller | None,
         known: Known | None = None,
     ) -> None:
@@ -40,8 +56,7 @@ class TradeStream:
         self.ended = False
         self.past_known: bool | None = None  # of a silent stream; None while it is not asked for
         self.repaired = 0  # trades that came by request
-        # No cycle: what an ended symbol held would stay until the collector has gone through everything.
-        self.sequencer = sequencer(weakref.proxy(self))
+        self.sequencer = sequencer()
         self._known = known
         if known is not None:
             self.sequencer.known_until = known.until
@@ -72,7 +87,12 @@ class TradeStream:
             before = self.trades
             newest = batch.trades[-1][0] if batch.trades else 0
             self.outrun = self._known is not None and 0 < newest < self._known.until - _LATE_MS
-            self.sequencer.receive(batch)
+            changes = self.sequencer.receive(batch)
+            if changes is None:
+                self.trades += len(batch.trades)
+                self._sink.on_trades(batch.trades, batch.grid)
+            else:
+                self._apply(changes)
             if self.trades != before:  # repeats are no sign of life
                 self.stale.record(now)
                 self.lag.note(received_ms - newest)
@@ -92,9 +112,9 @@ class TradeStream:
             if self._known is not None and batch.trades[-1][0] < self._known.until:
                 self._settle_past()  # nothing passed since
                 return
-            self.sequencer.receive(batch)
+            self._apply(self.sequencer.receive(batch) or [])
             if self.trades:
-                self.sequencer.interrupted()
+                self.sequencer.on_disconnect()
                 self._backfiller.begin(self, batch, self._known)
                 self._settle_past()
 
@@ -108,7 +128,7 @@ class TradeStream:
         """Its connection broke."""
         with self.lock:
             self.stale.reset()
-            self.sequencer.interrupted()
+            self.sequencer.on_disconnect()
 
     def counts(self) -> Counter[str]:
         """What it has counted, by name."""
@@ -124,19 +144,29 @@ class TradeStream:
     # Fillable: what repair does to it.
 
     def fill(self, batch: TradeBatch) -> int:
-        """Count trades that were fetched, where they were missing; how many were."""
+        """Count backfilled trades where they were missing; returns how many were."""
+        filled = 0
         with self.lock:
-            return self.sequencer.fill(batch)
+            for change in self.sequencer.fill(batch):
+                if isinstance(change, NewTrades):
+                    filled += len(change.trades)
+                    self._sink.on_fetched(*change)
+                elif isinstance(change, GapFilled):
+                    self._fill_gap(change.gap)
+            self.repaired += filled
+        return filled
 
     def expect(self, gap: Gap) -> None:
         """The trades of a gap that continuity did not find itself are about to come."""
         with self.lock:
             self.sequencer.expect(gap)
+            self._open_gap(gap)
 
     def close(self, gap: Gap) -> None:
         """Nothing is missing there any more."""
         with self.lock:
-            self.sequencer.close(gap)
+            if self.sequencer.close(gap):
+                self._fill_gap(gap)
 
     def lose(self, after: int, before: int) -> None:
         """Trades between two times (ms) are missing, and stay so."""
@@ -154,30 +184,26 @@ class TradeStream:
         with self.lock:
             self._sink.on_gap_filled(gap)
 
-    # TradeSink: between continuity and the sink it counts.
+    def _apply(self, changes: list[Change]) -> None:
+        for change in changes:
+            if isinstance(change, NewTrades):
+                self.trades += len(change.trades)
+                self._sink.on_trades(*change)
+            elif isinstance(change, GapOpened):
+                self._open_gap(change.gap)
+            else:
+                self._fill_gap(change.gap)
 
-    def on_trades(self, trades: list[Trade], grid: Grid | None) -> None:
-        """Pass on."""
-        self.trades += len(trades)
-        self._sink.on_trades(trades, grid)
-
-    def on_fetched(self, trades: list[Trade], grid: Grid | None) -> None:
-        """Pass on."""
-        self.repaired += len(trades)
-        self._sink.on_fetched(trades, grid)
-
-    def on_gap(self, gap: Gap) -> None:
-        """Pass on; what came before the first trade is no gap."""
+    def _open_gap(self, gap: Gap) -> None:
         self._sink.on_gap(gap)
-        if gap.whole_from is not None:
+        if gap.whole_from is not None:  # the time before the first trade is no gap
             return
         self.gaps += 1
         if self._backfiller is not None:
             self._backfiller.gap(self, gap)
         log.debug("%s: trades are missing between %d and %d ms", self.symbol, gap.after, gap.before)
 
-    def on_gap_filled(self, gap: Gap) -> None:
-        """Pass on. Where nothing was fetched it was only a matter of order: no gap after all."""
-        if gap.whole_from is None and not gap.fetched:
+    def _fill_gap(self, gap: Gap) -> None:
+        if gap.whole_from is None and not gap.fetched:  # the trades only came out of order
             self.gaps -= 1
         self._sink.on_gap_filled(gap)

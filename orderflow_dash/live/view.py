@@ -12,7 +12,8 @@ from typing import NamedTuple, Protocol
 
 from orderflow_dash.feeds.feed import StreamStatus, Timeliness
 from orderflow_dash.feeds.latency import LagMeter
-from orderflow_dash.feeds.sequencing import Gap, Known, TradeSink
+from orderflow_dash.feeds.sequencing import Gap, Known
+from orderflow_dash.feeds.stream import TradeSink
 from orderflow_dash.footprint.candle import Candle, CandleBuilder
 from orderflow_dash.footprint.hourly import Shelf, ShelfHour
 from orderflow_dash.footprint.minute import Minute
@@ -196,8 +197,7 @@ class SeriesStream:
     def on_gap(self, gap: Gap) -> None:
         """Mark the minutes."""
         with self.lock:
-            missing_to = gap.missing[-1][1] if gap.missing else None
-            self.series.open_gap(gap.after, gap.before, missing_to)
+            self.series.open_gap(gap.after, gap.before, gap.missing_to)
 
     def on_gap_filled(self, gap: Gap) -> None:
         """The minutes are whole again."""

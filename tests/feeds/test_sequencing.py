@@ -9,6 +9,7 @@ from orderflow_dash.exchanges.protocol import TradeBatch
 from orderflow_dash.feeds import sequencing
 from orderflow_dash.feeds.sequencing import Deduplicator, Gap, SequenceTracker
 from orderflow_dash.market import Grid, Trade
+from tests.feeds.driver import Driver
 
 T0 = 1_790_000_000_000
 
@@ -25,10 +26,6 @@ class Notes:
         assert trades
         self.trades += trades
         self.said.append("trades")
-
-    def on_fetched(self, trades: list[Trade], grid: Grid | None) -> None:
-        self.trades += trades
-        self.said.append("fetched")
 
     def on_gap(self, gap: Gap) -> None:
         assert gap.after <= gap.before
@@ -53,7 +50,7 @@ def trade(number: int, quantity: int = 1) -> Trade:
     return (T0 + 10 * number, number, 100, quantity)
 
 
-def send(to: SequenceTracker, *numbers: int) -> None:
+def send(to: Driver, *numbers: int) -> None:
     """One frame per trade, as Binance sends them."""
     for number in numbers:
         to.receive(TradeBatch("X", [trade(number)]))
@@ -64,7 +61,7 @@ def test_contiguous_ids_pass_each_trade_once_and_know_what_is_missing(count, dat
     """Under any repetition, reordering and loss: each once, and the gaps are exact at every moment."""
     arrivals = [0, *data.draw(st.lists(st.integers(0, count), max_size=120))]
     notes = Notes()
-    ids = SequenceTracker(notes)
+    ids = Driver(SequenceTracker(), notes)
     for position in range(len(arrivals)):
         send(ids, arrivals[position])
         arrived = set(arrivals[: position + 1])
@@ -79,8 +76,8 @@ def test_contiguous_ids_pass_each_trade_once_and_know_what_is_missing(count, dat
 def test_batches_of_any_size_pass_the_same(numbers, data):
     """Several trades in one frame are taken one by one."""
     one, other = Notes(), Notes()
-    send(SequenceTracker(one), *numbers)
-    batched = SequenceTracker(other)
+    send(Driver(SequenceTracker(), one), *numbers)
+    batched = Driver(SequenceTracker(), other)
     while numbers:
         size = data.draw(st.integers(1, len(numbers)))
         batched.receive(TradeBatch("X", [trade(n) for n in numbers[:size]]))
@@ -91,7 +88,7 @@ def test_batches_of_any_size_pass_the_same(numbers, data):
 def test_a_gap_is_told_before_the_trade_that_shows_it_and_closed_after_the_last():
     """The order of calls is what the series rests on."""
     notes = Notes()
-    send(SequenceTracker(notes), 1, 4, 3, 2)
+    send(Driver(SequenceTracker(), notes), 1, 4, 3, 2)
     assert notes.said == ["trades", "gap", "trades", "trades", "trades", "filled"]
     assert notes.ids == [1, 4, 3, 2]
 
@@ -99,7 +96,7 @@ def test_a_gap_is_told_before_the_trade_that_shows_it_and_closed_after_the_last(
 def test_a_gap_spans_the_times_around_it():
     """From the trade before to the trade after."""
     notes = Notes()
-    send(SequenceTracker(notes), 1, 5)
+    send(Driver(SequenceTracker(), notes), 1, 5)
     (gap,) = notes.open
     assert (gap.after, gap.before, gap.missing) == (trade(1)[0], trade(5)[0], [(2, 4)])
 
@@ -107,7 +104,7 @@ def test_a_gap_spans_the_times_around_it():
 def test_ids_without_volume_prove_that_nothing_is_missing():
     """They open and close gaps and reach no footprint; the first of all may be one."""
     notes = Notes()
-    ids = SequenceTracker(notes)
+    ids = Driver(SequenceTracker(), notes)
     for number in (1, 2, 5, 3, 4, 6):
         ids.receive(TradeBatch("X", [trade(number, quantity=0 if number in (1, 3, 5) else 1)]))
     assert notes.ids == [2, 4, 6]
@@ -118,7 +115,7 @@ def test_ids_without_volume_prove_that_nothing_is_missing():
 def test_a_venue_that_counts_anew_goes_on_with_a_gap_that_stays():
     """Old ids with newer times are new trades; what passed in between nobody knows."""
     notes = Notes()
-    ids = SequenceTracker(notes)
+    ids = Driver(SequenceTracker(), notes)
     send(ids, 100, 101)
     for number in range(1, 5):
         ids.receive(TradeBatch("X", [(T0 + 60_000 + number, number, 100, 1)]))
@@ -131,7 +128,7 @@ def test_a_venue_that_counts_anew_goes_on_with_a_gap_that_stays():
 def test_gaps_of_the_old_numbering_let_no_repeat_of_the_new_one_through():
     """After a restart an id that once was missing means another trade."""
     notes = Notes()
-    ids = SequenceTracker(notes)
+    ids = Driver(SequenceTracker(), notes)
     send(ids, 1, 5)  # 2 to 4 stay missing
     again = [(T0 + 60_000 + number, number, 100, 1) for number in range(1, 7)]
     for new in [*again, again[2]]:
@@ -144,7 +141,7 @@ def test_gaps_of_the_old_numbering_let_no_repeat_of_the_new_one_through():
 def test_a_time_that_goes_back_makes_no_repeat_a_restart():
     """One trade in sequence with an old time does not turn later repeats into news."""
     notes = Notes()
-    ids = SequenceTracker(notes)
+    ids = Driver(SequenceTracker(), notes)
     send(ids, 1, 2, 3)
     ids.receive(TradeBatch("X", [(T0 - 1_800_000, 4, 100, 1)]))
     send(ids, 3)
@@ -155,7 +152,7 @@ def test_a_time_that_goes_back_makes_no_repeat_a_restart():
 def test_a_trade_from_long_ago_is_not_believed():
     """It is counted as impossible, reaches nobody, and its id stays missing."""
     notes = Notes()
-    ids = SequenceTracker(notes)
+    ids = Driver(SequenceTracker(), notes)
     send(ids, 1)
     ids.receive(TradeBatch("X", [(T0 - 10**11, 2, 100, 1)]))
     send(ids, 3)
@@ -167,7 +164,7 @@ def test_a_trade_from_long_ago_is_not_believed():
 def test_a_unique_id_from_long_ago_is_not_believed():
     """Nor is one among ids without order."""
     notes = Notes()
-    ids = Deduplicator(notes)
+    ids = Driver(Deduplicator(), notes)
     ids.receive(uids("a"))
     ids.receive(uids("b", at=-(10**11)))
     assert len(notes.trades) == 1
@@ -180,7 +177,7 @@ LATER = 23 * 3_600_000  # ms: the wrong time of one trade
 def test_trades_go_on_after_one_whose_time_was_wrong():
     """Five in a row that are far older prove that the newest one was wrong; none of them is lost."""
     notes = Notes()
-    ids = SequenceTracker(notes)
+    ids = Driver(SequenceTracker(), notes)
     send(ids, 1)
     ids.receive(TradeBatch("X", [(T0 + LATER, 2, 100, 1)]))
     send(ids, 3, 4, 5, 6)
@@ -193,7 +190,7 @@ def test_trades_go_on_after_one_whose_time_was_wrong():
 def test_what_is_missing_after_a_wrong_time_shows():
     """The ids tell it, as ever."""
     notes = Notes()
-    ids = SequenceTracker(notes)
+    ids = Driver(SequenceTracker(), notes)
     send(ids, 1)
     ids.receive(TradeBatch("X", [(T0 + LATER, 2, 100, 1)]))
     send(ids, 3, 4, 6, 7, 8, 9)
@@ -204,7 +201,7 @@ def test_what_is_missing_after_a_wrong_time_shows():
 def test_old_trades_that_come_now_and_then_prove_nothing():
     """Others are believed between them."""
     notes = Notes()
-    ids = SequenceTracker(notes)
+    ids = Driver(SequenceTracker(), notes)
     for number in range(1, 20, 2):
         send(ids, number)
         ids.receive(TradeBatch("X", [(T0 - LATER, number + 1, 100, 1)]))
@@ -215,7 +212,7 @@ def test_old_trades_that_come_now_and_then_prove_nothing():
 def test_old_trades_of_one_frame_prove_nothing():
     """However many they are; nor do frames whose times do not agree."""
     notes = Notes()
-    ids = SequenceTracker(notes)
+    ids = Driver(SequenceTracker(), notes)
     send(ids, 1)
     ids.receive(TradeBatch("X", [(T0 - LATER, number, 100, 1) for number in range(2, 40)]))
     for number in range(40, 60):
@@ -226,7 +223,7 @@ def test_old_trades_of_one_frame_prove_nothing():
 def test_unique_ids_go_on_after_a_wrong_time():
     """Nothing of the proof is lost, and what was seen still counts once."""
     notes = Notes()
-    ids = Deduplicator(notes)
+    ids = Driver(Deduplicator(), notes)
     ids.receive(uids("a", at=LATER))
     for uid in "bcde":
         ids.receive(uids(uid))
@@ -239,7 +236,7 @@ def test_unique_ids_go_on_after_a_wrong_time():
 def test_old_unique_ids_that_come_now_and_then_prove_nothing():
     """Nor do those of one frame."""
     notes = Notes()
-    ids = Deduplicator(notes)
+    ids = Driver(Deduplicator(), notes)
     for number in range(10):
         ids.receive(uids(f"new{number}"))
         ids.receive(uids(*(f"old{number}-{row}" for row in range(10)), at=-LATER))
@@ -249,7 +246,7 @@ def test_old_unique_ids_that_come_now_and_then_prove_nothing():
 def test_a_row_of_the_past_is_a_doubt_at_once_and_a_gap_with_the_next_trade():
     """Its minute is not known: until the next trade the newest one is marked, then all between them."""
     notes = Notes()
-    ids = Deduplicator(notes)
+    ids = Driver(Deduplicator(), notes)
     ids.receive(uids("a"))
     ids.receive(uids("old", at=-LATER))
     assert [(gap.after, gap.before) for gap in notes.open] == [(T0, T0)]
@@ -264,7 +261,7 @@ def test_a_row_of_the_past_is_a_doubt_at_once_and_a_gap_with_the_next_trade():
 def test_a_unique_id_with_a_newer_time_is_another_trade():
     """A venue that begins to count anew loses nothing; the same trade again is still a repeat."""
     notes = Notes()
-    ids = Deduplicator(notes)
+    ids = Driver(Deduplicator(), notes)
     ids.receive(uids("a"))
     ids.receive(uids("a", at=60_000))
     ids.receive(uids("a", at=60_000))
@@ -275,18 +272,18 @@ def test_a_unique_id_with_a_newer_time_is_another_trade():
 def test_a_broken_connection_alone_proves_nothing_with_contiguous_ids():
     """The next id tells whether something passed."""
     notes = Notes()
-    ids = SequenceTracker(notes)
+    ids = Driver(SequenceTracker(), notes)
     send(ids, 1)
-    ids.interrupted()
+    ids.on_disconnect()
     send(ids, 2)
     assert notes.said == ["trades", "trades"]
 
 
 def test_gaps_kept_are_bounded(monkeypatch):
     """A feed that loses every other trade for days does not eat the memory; the newest gaps still close."""
-    monkeypatch.setattr(sequencing, "_MOST_RANGES", 5)
+    monkeypatch.setattr(sequencing, "_MAX_RANGES", 5)
     notes = Notes()
-    ids = SequenceTracker(notes)
+    ids = Driver(SequenceTracker(), notes)
     send(ids, *range(0, 40, 2))
     send(ids, 1, 37)
     assert 37 in notes.ids
@@ -304,7 +301,7 @@ def uids(*names: str, at: int = 0) -> TradeBatch:
 def test_unique_ids_pass_each_trade_once(batches):
     """Under any repetition, within a batch and between batches."""
     notes = Notes()
-    ids = Deduplicator(notes)
+    ids = Driver(Deduplicator(), notes)
     sent = []
     for batch in batches:
         ids.receive(uids(*batch))
@@ -317,10 +314,10 @@ def test_unique_ids_pass_each_trade_once(batches):
 def test_after_a_break_the_next_trade_shows_a_gap():
     """From the last trade to the next new one nobody knows; repeats in between do not end it."""
     notes = Notes()
-    ids = Deduplicator(notes)
+    ids = Driver(Deduplicator(), notes)
     ids.receive(uids("a", "b"))
-    ids.interrupted()
-    ids.interrupted()
+    ids.on_disconnect()
+    ids.on_disconnect()
     ids.receive(uids("b", at=1))
     assert not notes.open
     ids.receive(uids("c", "d", at=500))
@@ -333,18 +330,18 @@ def test_after_a_break_the_next_trade_shows_a_gap():
 def test_a_break_before_the_first_trade_is_no_gap():
     """Nothing was known yet that could have a gap."""
     notes = Notes()
-    ids = Deduplicator(notes)
-    ids.interrupted()
+    ids = Driver(Deduplicator(), notes)
+    ids.on_disconnect()
     ids.receive(uids("a"))
     assert notes.said == ["trades"]
 
 
 def test_uuids_kept_are_bounded(monkeypatch):
     """Only as many as a venue repeats."""
-    monkeypatch.setattr(sequencing, "_REMEMBERED_UIDS", 3)
-    ids = Deduplicator(Notes())
+    monkeypatch.setattr(sequencing, "_MAX_UIDS", 3)
+    ids = Driver(Deduplicator(), Notes())
     for name in "abcdefgh":
         ids.receive(uids(name))
-    assert len(ids._seen) == len(ids._order) == 3
+    assert len(ids.sequencer._seen) == len(ids.sequencer._order) == 3
     ids.receive(uids("h", "g"))
     assert ids.repeats == 2

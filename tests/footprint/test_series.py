@@ -11,6 +11,7 @@ from orderflow_dash.exchanges.protocol import TradeBatch
 from orderflow_dash.feeds.sequencing import Gap, SequenceTracker
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Grid, Quality, Trade
+from tests.feeds.driver import Driver
 from tests.footprint.reference import (
     START,
     assert_whole,
@@ -34,7 +35,7 @@ class SeriesSink:
         self.series.apply(trades)
 
     def on_gap(self, gap: Gap) -> None:
-        self.series.open_gap(gap.after, gap.before, gap.missing[-1][1] if gap.missing else None)
+        self.series.open_gap(gap.after, gap.before, gap.missing_to)
 
     def on_gap_filled(self, gap: Gap) -> None:
         self.series.close_gap(gap.after, gap.before, fetched=False)
@@ -93,9 +94,9 @@ def test_contiguous_ids_in_any_order_give_what_in_order_gives(trades, data):
     rest = data.draw(st.permutations(sent[1:]))
     rest += data.draw(st.lists(st.sampled_from(sent), max_size=5))
     series = Series()
-    continuity = SequenceTracker(SeriesSink(series))
+    driver = Driver(SequenceTracker(), SeriesSink(series))
     for trade in [sent[0], *rest]:
-        continuity.receive(TradeBatch("X", [trade]))
+        driver.receive(TradeBatch("X", [trade]))
         assert_whole(series)
     assert states_of(series) == states_of(in_order)
     assert not series.gaps
@@ -108,10 +109,10 @@ def test_missing_trades_leave_a_gap_and_nothing_else(trades, data):
     lost = set(data.draw(st.lists(st.sampled_from(trades[1:-1]), max_size=8))) if len(trades) > 2 else set()
     series, in_order = Series(), Series()
     in_order.apply(trades)
-    continuity = SequenceTracker(SeriesSink(series))
+    driver = Driver(SequenceTracker(), SeriesSink(series))
     for trade in trades:
         if trade not in lost:
-            continuity.receive(TradeBatch("X", [trade]))
+            driver.receive(TradeBatch("X", [trade]))
     assert_whole(series)
     touched = {trade[0] - trade[0] % MINUTE_MS for trade in lost}
     whole = {minute.open_ts: state_of(minute) for minute in in_order.minutes()}

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from orderflow_dash.feeds.feed import StreamStatus
-from orderflow_dash.feeds.sequencing import Known, TradeSink
+from orderflow_dash.feeds.sequencing import Known
+from orderflow_dash.feeds.stream import TradeSink
 from orderflow_dash.feeds.tickers import TickerCache
 from orderflow_dash.live.history import History
 from orderflow_dash.live.hub import Hub, VenueLink

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from orderflow_dash.exchanges.binance.stream import BinanceProtocol, market_stream_url
 from orderflow_dash.exchanges.protocol import TradeBatch
 from orderflow_dash.feeds.feed import Feed, StreamStatus
-from orderflow_dash.feeds.sequencing import Known, SequenceTracker, TradeSink
+from orderflow_dash.feeds.sequencing import Known, SequenceTracker
+from orderflow_dash.feeds.stream import TradeSink
 from orderflow_dash.feeds.tickers import TickerCache
 from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol, VenueLink
 from orderflow_dash.live.view import SeriesStream, View, ViewKey
@@ -26,6 +27,7 @@ from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from orderflow_dash.web.query import QueryError, parse_view_query
 from tests.conftest import wait_until
 from tests.exchanges.frames import instrument
+from tests.feeds.driver import Driver
 from tests.feeds.venue_server import QUICK
 from tests.footprint.reference import START, ordered_trades, plain_candles, poc_of, wild_trades
 
@@ -38,7 +40,7 @@ class Source:
 
     def __init__(self) -> None:
         self.sinks: dict[str, TradeSink] = {}
-        self.continuities: dict[str, SequenceTracker] = {}
+        self.drivers: dict[str, Driver] = {}
         self.begun: list[str] = []
         self.ended: list[str] = []
 
@@ -46,11 +48,11 @@ class Source:
         assert known is None
         assert symbol not in self.sinks
         self.sinks[symbol] = sink
-        self.continuities[symbol] = SequenceTracker(sink)
+        self.drivers[symbol] = Driver(SequenceTracker(), sink)
         self.begun.append(symbol)
 
     def unsubscribe(self, symbol: str) -> None:
-        del self.sinks[symbol], self.continuities[symbol]
+        del self.sinks[symbol], self.drivers[symbol]
         self.ended.append(symbol)
 
     def status(self, symbol: str) -> StreamStatus:
@@ -61,7 +63,7 @@ class Source:
 
     def give(self, *trades: Trade, symbol: str = "BTCUSDT") -> None:
         for trade in trades:
-            self.continuities[symbol].receive(TradeBatch(symbol, [trade]))
+            self.drivers[symbol].receive(TradeBatch(symbol, [trade]))
 
 
 class Listed:
