@@ -18,7 +18,8 @@ from orderflow_dash.feeds.feed import Feed, StreamStatus
 from orderflow_dash.feeds.sequencing import ContiguousIds, Known, TradeSink
 from orderflow_dash.feeds.tickers import TickerBoard
 from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol, VenueLink
-from orderflow_dash.live.view import SeriesStream, View, ViewKey
+from orderflow_dash.live.stream import SeriesStream
+from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.live.watch_limits import WatchLimits
 from orderflow_dash.market import MINUTE_MS, Instrument, State, Ticker, Timeframe, Trade, Venue
 from orderflow_dash.runtime.client_limits import Client
@@ -314,7 +315,7 @@ def test_a_view_built_so_often_and_no_more_loses_nothing():
         assert [c["n"] for c in parsed(messages)] == [2]
         setting.source.give(at(3), at(4, 1))
         assert view.deltas(revision, oldest) == ([], revision)
-        view._next_build = 0.0
+        view._next_refresh = 0.0
         messages, _ = view.deltas(revision, oldest)
         assert [(c["n"], c["closed"]) for c in parsed(messages)] == [(3, True), (1, False)]
 
@@ -395,7 +396,7 @@ def test_old_candles_leave_view_and_window_together():
             setting.source.give(at(n, n))
             view.candles(1)
             hours.candles(1)
-        assert len(view.candles(500)) == len(view._entries) == 60
+        assert len(view.candles(500)) == len(view._candles) == 60
         assert [c.open_ts for c in hours.candles(500)] == [START + 240 * MINUTE_MS]
         assert view.cvd_from == START
         assert view.candles(1)[0].cvd == 300 * 5
