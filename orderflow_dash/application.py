@@ -119,7 +119,7 @@ class Application:
         self._days.start()
         self.hub.start()
         if self.replay is not None:
-            self.replay.start(self.hub.begin_anew)
+            self.replay.start(self.hub.reset_series)
 
     def stop(self) -> None:
         """Say goodbye to clients, keep what has closed, end every thread: within 1.5 s, whoever answers."""

@@ -38,7 +38,7 @@ class MinuteBook:
             return self._series.revision, [minute.open_ts for minute in minutes]
 
     def sort_out(self, opens: Collection[int]) -> tuple[list[int], list[int]]:
-        """Of these minutes: those that are not compared yet, and those with a hole, which cannot be."""
+        """Of these minutes: those that are not compared yet, and those with a gap, which cannot be."""
         comparable, broken = [], []
         for few in _pieces(opens):
             with self._lock:
@@ -53,7 +53,7 @@ class MinuteBook:
         """Give each of these minutes, where it is kept, the verdict that a rule finds of it.
 
         The rule is told whether the minute is whole: a partial one may only turn out to be true. One
-        with a hole gets None.
+        with a gap gets None.
         """
         for few in _pieces(opens):
             with self._lock:
@@ -77,7 +77,7 @@ class MinuteBook:
         return found
 
     def around(self, open_ts: int) -> tuple[int, int] | None:
-        """Opens of the minutes before and after one that never came; None where it did, or a hole did."""
+        """Opens of the minutes before and after one that never came; None where it did, or a gap did."""
         with self._lock:
             around = self._series.around(open_ts)
         return None if around is None else (around[0].open_ts, around[1].open_ts)

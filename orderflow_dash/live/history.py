@@ -19,7 +19,7 @@ from orderflow_dash.feeds.sequencing import Known
 from orderflow_dash.footprint.candle import Candle
 from orderflow_dash.footprint.hourly import SHELF_HOURS, ShelfHour, known_ms
 from orderflow_dash.footprint.minute import Levels
-from orderflow_dash.live.view import Kept, SeriesStream
+from orderflow_dash.live.stream import SeriesStream, StoredSeries
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Instrument, Quality, Timeframe
 from orderflow_dash.runtime.threads import CRASHES, SupervisedThread
 from orderflow_dash.store.candles import stored_candles
@@ -148,8 +148,8 @@ class History:
     def _begin_without(self, stream: SeriesStream) -> None:
         self._start(stream, None, [])
 
-    def _start(self, stream: SeriesStream, kept: Kept | None, stored: Sequence[StoredMinute]) -> None:
-        has_begun = stream.begin(kept)
+    def _start(self, stream: SeriesStream, kept: StoredSeries | None, stored: Sequence[StoredMinute]) -> None:
+        has_begun = stream.start(kept)
         with self._lock:
             self._beginning.pop(stream, None)
             if not has_begun:
@@ -158,7 +158,9 @@ class History:
         if stream.ended:  # meanwhile
             self.end(stream)
 
-    def _kept(self, instrument: Instrument, refetch_ms: int) -> tuple[Kept | None, Sequence[StoredMinute]]:
+    def _kept(
+        self, instrument: Instrument, refetch_ms: int
+    ) -> tuple[StoredSeries | None, Sequence[StoredMinute]]:
         """What a stream begins with, and the same as it is stored."""
         point = self._store.resume(instrument)
         if point is None:
@@ -174,7 +176,7 @@ class History:
         if not minutes:
             return None, []
         gaps = _gaps(sound)
-        return Kept(
+        return StoredSeries(
             grid=grid,
             minutes=minutes,
             gaps=[gap for gap in gaps if gap[1] >= window],

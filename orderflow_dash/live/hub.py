@@ -13,13 +13,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from orderflow_dash.feeds.feed import Feed
 from orderflow_dash.feeds.latency import LagMeter
+from orderflow_dash.feeds.listings import InstrumentProvider
+from orderflow_dash.feeds.reconcile import Reconciler
 from orderflow_dash.feeds.tickers import TickerCache
 from orderflow_dash.live.closed_minutes import MinuteBook
+from orderflow_dash.live.history import History
 from orderflow_dash.live.memory import held_memory
-from orderflow_dash.live.view import Past, SeriesStream, TradeSource, View, ViewKey
+from orderflow_dash.live.stream import SeriesStream
+from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.live.watch_limits import COUNTED_IDLE_S, WatchLimits, WatchPlaces
 from orderflow_dash.market import Instrument, Venue
 from orderflow_dash.runtime.client_limits import ANYONE, Client, NoPlace
@@ -50,44 +55,6 @@ class VenueStatus:
     detail: str
 
 
-class Listing(Protocol):
-    """What a venue lists."""
-
-    instruments: dict[str, Instrument]
-    reachable: bool
-    detail: str
-    answered: threading.Event
-
-    def refresh(self, wait_s: float = 0.0, symbol: str = "") -> None:
-        """Ask the venue again, because it does not list a symbol; waits so many seconds at most."""
-
-    def status_of(self, symbol: str) -> str:
-        """The venue's word for a symbol that it does not list; empty where it has none."""
-
-    def look(self) -> None:
-        """Somebody looks at its tickers."""
-
-
-class KlineCheck(Protocol):
-    """What compares minutes with the venue's klines."""
-
-    def health(self) -> dict[str, object]:
-        """Counters for ``/health``."""
-
-
-class History(Past, Protocol):
-    """What was before, and what keeps what comes."""
-
-    def begin(self, stream: SeriesStream, refetch_ms: int) -> None:
-        """Begin a stream after what is stored of it, and keep what it closes; returns at once."""
-
-    def end(self, stream: SeriesStream) -> None:
-        """Keep the last of a stream that has ended."""
-
-    def health(self) -> dict[str, object]:
-        """Figures for ``/health``; ``detail`` is a sentence where it does not store."""
-
-
 @dataclass(frozen=True, slots=True)
 class VenueLink:
     """One venue as the hub sees it.
@@ -96,9 +63,9 @@ class VenueLink:
     a gap again.
     """
 
-    listing: Listing
-    trades: TradeSource
-    klines: KlineCheck | None = None
+    listing: InstrumentProvider
+    trades: Feed
+    klines: Reconciler | None = None
     is_kept: bool = True
     refetch_ms: int = 0
 
@@ -136,6 +103,7 @@ class Hub:
         self._clock = clock
         self._lock = threading.Lock()
         self._streams: dict[tuple[Venue, str], SeriesStream] = {}
+        self._views: dict[ViewKey, View] = {}
         self._leases: dict[tuple[Client, str], _Lease] = {}
         self._places = WatchPlaces(limits)
         self.stopping = threading.Event()
@@ -222,8 +190,9 @@ class Hub:
     def has_step(self, instrument: Instrument, step: Decimal) -> bool:
         """Whether a view of a step is open: it stays, whatever tick the venue lists by then."""
         with self._lock:
-            stream = self._streams.get((instrument.venue, instrument.symbol))
-            return stream is not None and any(each == step for _, each in stream.views)
+            return any(
+                key[:2] == (instrument.venue, instrument.symbol) and key.step == step for key in self._views
+            )
 
     def relisted(self, instrument: Instrument) -> Instrument:
         """An instrument as the venue lists it now; waits some seconds for that. Raises as ``instrument``."""
@@ -300,28 +269,31 @@ class Hub:
             if held is None or held.key != key:
                 return None
             self._leases[client, holder] = _Lease(key, self._clock() + self._lease_s)
-            return self._streams[key.venue, key.symbol].views[key.timeframe, key.step]
+            return self._views[key]
 
     def release(self, holder: str, client: Client = ANYONE) -> None:
         """Give the lease of a client's holder back; one that is not there is no error."""
         with self._lock:
             self._end_lease((client, holder))
 
-    def begin_anew(self, move: Callable[[], None]) -> None:
-        """Begin every series anew at another time: ``move`` changes what the venues serve meanwhile.
+    def reset_series(self, move: Callable[[], None]) -> None:
+        """Restart every series with no trades, after ``move`` has changed what the venues serve.
 
-        Views of before are over: sockets that follow them close, pages get the new ones with their lease.
+        Existing views close: their sockets end, and pages get the new views when they renew their lease.
         """
-        # Under the lock: nobody must meet a stream that is between two times.
+        # Hold the lock so that no caller sees a half-reset stream.
         with self._lock:
             for stream in self._streams.values():
                 stream.end()
             try:
                 move()
             finally:
-                for place, old in list(self._streams.items()):
-                    self._streams[place] = stream = old.begun_anew(self._window, self._coalesce_s)
-                    self._begin(stream)
+                for symbol, old in list(self._streams.items()):
+                    self._streams[symbol] = stream = old.reset()
+                    self._start_stream(stream)
+                for key, view in list(self._views.items()):
+                    view.is_closed = True
+                    self._views[key] = self._new_view(key)
 
     def lags(self) -> dict[Venue, LagMeter | None]:
         """How late the trades of each venue have come; None where that cannot be told."""
@@ -330,10 +302,10 @@ class Hub:
     def health(self) -> dict[str, object]:
         """What is watched, and each venue's feed, for ``/health``."""
         with self._lock:
-            streams = dict(self._streams)
+            streams, views = dict(self._streams), dict(self._views)
             watched = {
                 "series": len(self._streams),
-                "views": sum(len(stream.views) for stream in self._streams.values()),
+                "views": len(self._views),
                 "leases": len(self._leases),
             }
             late = dict.fromkeys(self._links, 0)
@@ -351,7 +323,7 @@ class Hub:
             for venue, link in self._links.items()
         }
         store = None if self._history is None else self._history.health()
-        return {**watched, "memory": held_memory(streams), "feeds": feeds, "store": store}
+        return {**watched, "memory": held_memory(streams, views), "feeds": feeds, "store": store}
 
     # -- inside ------------------------------------------------------------------------------
 
@@ -365,14 +337,13 @@ class Hub:
             stream = self._streams.get(symbol)
             if stream is None:
                 self._make_room()
-                stream = self._streams[symbol] = self._begun(instrument)
+                stream = self._streams[symbol] = self._new_stream(instrument)
             self._places.hold(client, key)
             stream.references += 1
             stream.idle_since = None
-            place = key.timeframe, key.step
-            view = stream.views.get(place)
+            view = self._views.get(key)
             if view is None:
-                view = stream.views[place] = View(key, stream, self._coalesce_s)
+                view = self._views[key] = self._new_view(key)
             return view
 
     def _make_room(self) -> None:
@@ -382,26 +353,32 @@ class Hub:
         idle = [symbol for symbol in self._streams if symbol not in self._places.symbols]
         self._end(min(idle, key=lambda symbol: self._streams[symbol].idle_since or 0.0))
 
-    def _begun(self, instrument: Instrument) -> SeriesStream:
+    def _new_stream(self, instrument: Instrument) -> SeriesStream:
         link = self._links[instrument.venue]
-        history = self._history if link.is_kept else None
-        stream = SeriesStream(instrument, link.trades, self._window, history, link.listing.refresh)
-        self._begin(stream)
+        stream = SeriesStream(instrument, link.trades, self._window, link.listing.refresh)
+        self._start_stream(stream)
         return stream
 
-    def _begin(self, stream: SeriesStream) -> None:
-        link = self._links[stream.instrument.venue]
-        if self._history is not None and link.is_kept:
-            self._history.begin(stream, link.refetch_ms)
+    def _start_stream(self, stream: SeriesStream) -> None:
+        history = self._history_of(stream.instrument.venue)
+        if history is not None:
+            history.begin(stream, self._links[stream.instrument.venue].refetch_ms)
         else:
-            stream.begin()
+            stream.start()
+
+    def _new_view(self, key: ViewKey) -> View:
+        stream = self._streams[key.venue, key.symbol]
+        return View(key, stream, self._history_of(key.venue), self._coalesce_s)
+
+    def _history_of(self, venue: Venue) -> History | None:
+        return self._history if self._links[venue].is_kept else None
 
     def _drop_reference(self, key: ViewKey, client: Client) -> None:
         stream = self._streams[key.venue, key.symbol]
         stream.references -= 1
         self._places.give_back(client, key, is_last=not stream.references)
         if key not in self._places.views:
-            del stream.views[key.timeframe, key.step]
+            del self._views[key]
         if not stream.references:
             stream.idle_since = self._clock()
 

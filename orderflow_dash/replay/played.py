@@ -21,7 +21,7 @@ from orderflow_dash.footprint.hourly import Shelf
 from orderflow_dash.footprint.minute import Ints
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.live.history import History
-from orderflow_dash.live.view import Kept, SeriesStream
+from orderflow_dash.live.stream import SeriesStream, StoredSeries
 from orderflow_dash.market import MINUTE_MS, Grid, Instrument, Timeframe, Trade, Venue
 from orderflow_dash.simulator import Listing, PlayedUpTo, RecordedMarket
 from orderflow_dash.simulator.market.tape import Print
@@ -47,7 +47,7 @@ class RecordedHistory(History):
         self._read(lambda: self._begin_played(stream), lambda: self._begin_without(stream))
 
     def _begin_without(self, stream: SeriesStream) -> None:
-        stream.begin()
+        stream.start()
 
     def end(self, stream: SeriesStream) -> None:
         """Nothing of it is kept."""
@@ -62,10 +62,10 @@ class RecordedHistory(History):
     def _begin_played(self, stream: SeriesStream) -> None:
         instrument = stream.instrument
         played = self._market.played_up_to(self._market.find(instrument.symbol, instrument.venue))
-        stream.begin(None if played is None else played_minutes(played, self._window))
+        stream.start(None if played is None else played_minutes(played, self._window))
 
 
-def played_minutes(played: PlayedUpTo, window: int) -> Kept | None:
+def played_minutes(played: PlayedUpTo, window: int) -> StoredSeries | None:
     """The minutes that the series makes of everything recorded up to a time; None where nothing trades."""
     shelf = Shelf()
     grid = _grid(played.reel)
@@ -74,7 +74,7 @@ def played_minutes(played: PlayedUpTo, window: int) -> Kept | None:
     if not len(columns[0]):
         return None
     _apply(series, columns, played)
-    return Kept(
+    return StoredSeries(
         grid=grid,
         minutes=series.minutes(),
         gaps=series.gaps,

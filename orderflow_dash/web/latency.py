@@ -46,7 +46,7 @@ def latency_told(view: View) -> LatencyTold | None:
         "series": f"{key.venue} {key.symbol} {key.timeframe.ms}",
         "received": None if lag is None else [lag.p50_ms, lag.p99_ms],
         "clock": None if clock is None else list(clock),
-        "sent": [list(each) for each in view.sent(int(time.time() * 1000) - _SENT_MS)],
+        "sent": [list(each) for each in view.sent_since(int(time.time() * 1000) - _SENT_MS)],
     }
 
 

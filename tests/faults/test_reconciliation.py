@@ -13,7 +13,7 @@ import pytest
 
 from orderflow_dash.exchanges.bybit.rest import parse_klines
 from orderflow_dash.feeds.kline_rules import differs_on_bybit
-from orderflow_dash.live.view import SeriesStream
+from orderflow_dash.live.stream import SeriesStream
 from orderflow_dash.market import Instrument, Kline, Quality, Venue
 from orderflow_dash.simulator import RecordedMarket, SimulatedExchange, SyntheticMarket
 from orderflow_dash.simulator.rest import Request

@@ -15,7 +15,8 @@ from orderflow_dash.feeds.backfill import Backfiller, BackfillJob, BinanceBackfi
 from orderflow_dash.feeds.rest import RestError
 from orderflow_dash.feeds.sequencing import Deduplicator, Gap, Known, SequenceTracker
 from orderflow_dash.feeds.stream import TradeStream
-from orderflow_dash.live.view import SeriesStream, View, ViewKey
+from orderflow_dash.live.stream import SeriesStream
+from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Instrument, Quality, Timeframe, Venue
 from tests.conftest import wait_until
 

@@ -23,7 +23,7 @@ from orderflow_dash.feeds.backfill import BackfillJob, BackfillMethod, BinanceBa
 from orderflow_dash.feeds.sequencing import Deduplicator, Gap, Known, SequenceTracker
 from orderflow_dash.feeds.stream import TradeStream
 from orderflow_dash.footprint.candle import CandleBuilder
-from orderflow_dash.live.view import SeriesStream
+from orderflow_dash.live.stream import SeriesStream
 from orderflow_dash.market import MINUTE_MS, Instrument, Timeframe, Venue
 from orderflow_dash.store.candles import stored_candles
 from orderflow_dash.store.minutes import to_stored

@@ -215,7 +215,7 @@ def test_the_session_profile_knows_what_is_stored(setting: Callable[..., Setting
     assert profile is not None
     volume = sum(int(each.levels[:, 1:3].sum()) for each in kept)
     assert (profile.volume, profile.known_from) == (volume, START)
-    # All but two minutes, and the newest one up to its last trade; a hole's own edges count as known.
+    # All but two minutes, and the newest one up to its last trade; a gap's own edges count as known.
     rest_ms = kept[-1].open_ts + MINUTE_MS - kept[-1].last[0]
     assert profile.known_ms == pytest.approx((15 * 60 - 2) * MINUTE_MS - rest_ms, abs=10)
 

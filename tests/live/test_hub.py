@@ -19,7 +19,8 @@ from orderflow_dash.feeds.sequencing import Known, SequenceTracker
 from orderflow_dash.feeds.stream import TradeSink
 from orderflow_dash.feeds.tickers import TickerCache
 from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol, VenueLink
-from orderflow_dash.live.view import SeriesStream, View, ViewKey
+from orderflow_dash.live.stream import SeriesStream
+from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.live.watch_limits import WatchLimits
 from orderflow_dash.market import MINUTE_MS, Instrument, State, Ticker, Timeframe, Trade, Venue
 from orderflow_dash.runtime.client_limits import Client
@@ -316,7 +317,7 @@ def test_a_view_built_so_often_and_no_more_loses_nothing():
         assert [c["n"] for c in parsed(messages)] == [2]
         setting.source.give(at(3), at(4, 1))
         assert view.deltas(revision, oldest) == ([], revision)
-        view._next_build = 0.0
+        view._next_refresh = 0.0
         messages, _ = view.deltas(revision, oldest)
         assert [(c["n"], c["closed"]) for c in parsed(messages)] == [(3, True), (1, False)]
 
@@ -331,7 +332,7 @@ def test_a_client_that_follows_deltas_has_what_a_late_joiner_gets(trades, timefr
     revision, oldest, joined = 0, 0, False
     for trade in trades:
         stream.on_trades([trade])
-        action = data.draw(st.sampled_from(["nothing", "deltas", "deltas", "hole"]))
+        action = data.draw(st.sampled_from(["nothing", "deltas", "deltas", "gap"]))
         if not joined and data.draw(st.booleans()):
             text, revision, _ = view.snapshot(500)
             following = {c["open_ts"]: c for c in json.loads(text, parse_float=Decimal)["candles"]}
@@ -339,7 +340,7 @@ def test_a_client_that_follows_deltas_has_what_a_late_joiner_gets(trades, timefr
         elif joined and action == "deltas":
             messages, revision = view.deltas(revision, oldest)
             following.update({c["open_ts"]: c for c in parsed(messages)})
-        elif action == "hole":
+        elif action == "gap":
             with stream.lock:
                 stream.series.open_gap(trade[0], trade[0])
     messages, _ = view.deltas(revision, oldest)
@@ -397,7 +398,7 @@ def test_old_candles_leave_view_and_window_together():
             setting.source.give(at(n, n))
             view.candles(1)
             hours.candles(1)
-        assert len(view.candles(500)) == len(view._entries) == 60
+        assert len(view.candles(500)) == len(view._candles) == 60
         assert [c.open_ts for c in hours.candles(500)] == [START + 240 * MINUTE_MS]
         assert view.cvd_from == START
         assert view.candles(1)[0].cvd == 300 * 5

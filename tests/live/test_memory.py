@@ -13,7 +13,8 @@ import pytest
 
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.live.memory import held_memory
-from orderflow_dash.live.view import SeriesStream, View, ViewKey
+from orderflow_dash.live.stream import SeriesStream
+from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import MINUTE_MS, Timeframe, Trade, Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from tests.conftest import Served, venues_at, wait_until
@@ -89,7 +90,7 @@ def test_the_symbols_that_take_most_are_named() -> None:
         for trades in minutes(3, levels):
             stream.on_trades(trades)
         streams[Venue.BINANCE, f"S{number}"] = stream
-    held = held_memory(streams)
+    held = held_memory(streams, {})
     assert [each["symbol"] for each in held["largest"]] == ["S1", "S2", "S0"]
     assert held["minutes"] == 12
     assert held["series_bytes"] == sum(stream.series.held_bytes() for stream in streams.values())

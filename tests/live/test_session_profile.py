@@ -15,7 +15,8 @@ from orderflow_dash.footprint.hourly import Shelf
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.indicators.profile import Profile, value_area
 from orderflow_dash.live.session_profile import ProfileKind, SessionProfiles
-from orderflow_dash.live.view import SeriesStream, View, ViewKey
+from orderflow_dash.live.stream import SeriesStream
+from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import DAY_MS, HOUR_MS, MINUTE_MS, Timeframe, Trade
 from tests.footprint.reference import START, nearest_level, ordered_trades, poc_of, rows
 from tests.live.test_hub import BTC, Source
@@ -115,7 +116,7 @@ def test_a_session_is_the_utc_day_of_the_newest_trade():
 
 
 def test_what_is_known_begins_with_the_first_trade_and_lacks_the_holes():
-    """Known since 09:00, and of the ten hours to 10:00 half an hour, less a hole of ten minutes."""
+    """Known since 09:00, and of the ten hours to 10:00 half an hour, less a gap of ten minutes."""
     live = Live()
     live.series.apply([at(9 * HOUR_MS + 30 * MINUTE_MS, 1), at(9 * HOUR_MS + 40 * MINUTE_MS, 2)])
     live.series.open_gap(DAY + 9 * HOUR_MS + 40 * MINUTE_MS, DAY + 9 * HOUR_MS + 50 * MINUTE_MS)
@@ -280,17 +281,17 @@ def test_a_market_that_outruns_the_look_does_not_hold_it(pace):
     assert rested.known_share == 1.0
 
 
-def test_a_stream_s_dropped_hours_are_on_its_shelf_and_a_stream_begun_anew_has_none():
+def test_dropped_hours_are_on_the_shelf_until_a_reset():
     """Through the hub's own stream: the view's profile reaches back over what the window dropped."""
     source = Source()
     key = ViewKey(BTC.venue, BTC.symbol, Timeframe.M1, BTC.tick)
     stream = SeriesStream(BTC, source, 60)
-    view = stream.views[key.timeframe, key.step] = View(key, stream)
+    view = View(key, stream)
     stream.on_trades([at(minute * MINUTE_MS, minute) for minute in range(200)])
     assert len(stream.series) < 200
     assert [hour.open_ts for hour in stream.shelf.hours(DAY, DAY + DAY_MS)] == [DAY, DAY + HOUR_MS]
     profile = view.profiles.profile(ProfileKind.SESSION)
     assert (profile.volume, profile.known_from, profile.known_share) == (200, DAY, 1.0)
-    anew = stream.begun_anew(60, 0.0)
-    assert anew.shelf.hours(0, 1 << 62) == []
-    assert anew.views[key.timeframe, key.step].profiles.profile(ProfileKind.SESSION) is None
+    reset = stream.reset()
+    assert reset.shelf.hours(0, 1 << 62) == []
+    assert View(key, reset).profiles.profile(ProfileKind.SESSION) is None

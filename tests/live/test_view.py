@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from orderflow_dash.feeds.feed import StreamStatus
-from orderflow_dash.feeds.sequencing import Known
-from orderflow_dash.feeds.stream import TradeSink
+from orderflow_dash.feeds.sequencing import Known, TradeSink
 from orderflow_dash.footprint.candle import Candle
-from orderflow_dash.live.view import Kept, SeriesStream, View, ViewKey
+from orderflow_dash.live.stream import SeriesStream, StoredSeries
+from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import MINUTE_MS, Instrument, Quality, State, Timeframe, Venue
 from orderflow_dash.store.candles import stored_candles
 from orderflow_dash.store.minutes import StoredMinute, restore
@@ -50,14 +50,15 @@ class Stored:
 
 
 def test_stored_candles_are_no_better_than_the_series_knows() -> None:
-    """Where it begins inside one, that is partial; where a hole reaches back to one, that is a gap."""
+    """Where it begins inside one, that is partial; where a gap reaches back to one, that is a gap."""
     older = [minute(index, verified=True) for index in (*range(12, 35), 38)]
     live = [restore(minute(index)) for index in range(60, 75)]
-    stream = SeriesStream(BTC, Nothing(), 500, Stored(older))
+    stream = SeriesStream(BTC, Nothing(), 500)
     gap = START + 39 * MINUTE_MS, START + 60 * MINUTE_MS + 5
-    stream.begin(Kept(BTC.grid, live, [gap], START + 12 * MINUTE_MS, [], Known(live[-1].end_ts, 1)))
-    view = View(ViewKey(Venue.BINANCE, "BTCUSDT", Timeframe.M15, BTC.tick), stream)
-    view.reach(5)
+    known = Known(live[-1].end_ts, 1)
+    stream.start(StoredSeries(BTC.grid, live, [gap], START + 12 * MINUTE_MS, [], known))
+    view = View(ViewKey(Venue.BINANCE, "BTCUSDT", Timeframe.M15, BTC.tick), stream, Stored(older))
+    view.request_older(5)
     told = [
         ((candle.open_ts - START) // MINUTE_MS, candle.quality, candle.verified) for candle in view.candles(5)
     ]

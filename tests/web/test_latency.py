@@ -9,7 +9,8 @@ from decimal import Decimal
 from orderflow_dash.feeds.clock import ClockReading
 from orderflow_dash.feeds.feed import Timeliness
 from orderflow_dash.feeds.latency import LagMeter, LagReading
-from orderflow_dash.live.view import SeriesStream, View, ViewKey
+from orderflow_dash.live.stream import SeriesStream
+from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import MINUTE_MS, Timeframe, Venue
 from orderflow_dash.web.latency import latency_told
 from tests.conftest import Served, wait_until
@@ -57,10 +58,10 @@ def test_each_delta_with_a_new_trade_tells_how_old_it_was() -> None:
         bench.trade(age)
         bench.emit()
     now = int(time.time() * 1000)
-    sent = bench.view.sent(0)
+    sent = bench.view.sent_since(0)
     assert [each.age_ms // 100 for each in sent] == [5, 2]
     assert all(now - 1_000 < each.server_ts <= now for each in sent)
-    assert bench.view.sent(now + 1) == []
+    assert bench.view.sent_since(now + 1) == []
 
 
 def test_a_change_without_a_new_trade_is_no_age() -> None:
@@ -73,7 +74,7 @@ def test_a_change_without_a_new_trade_is_no_age() -> None:
     bench.emit()
     bench.stream.series.verify({bench.stream.series.oldest_open: True})
     bench.emit()
-    assert len(bench.view.sent(0)) == 1
+    assert len(bench.view.sent_since(0)) == 1
 
 
 def test_clients_of_one_view_add_nothing() -> None:
@@ -83,7 +84,7 @@ def test_clients_of_one_view_add_nothing() -> None:
         bench.trade(age)
         for _ in range(5):
             bench.view.deltas(-1, 0)
-    assert len(bench.view.sent(0)) == 1
+    assert len(bench.view.sent_since(0)) == 1
 
 
 def test_only_the_newest_are_kept() -> None:
@@ -92,7 +93,7 @@ def test_only_the_newest_are_kept() -> None:
     for age in range(MINUTE_MS, MINUTE_MS - 100, -1):
         bench.trade(age - 50_000)
         bench.emit()
-    assert len(bench.view.sent(0)) <= 32
+    assert len(bench.view.sent_since(0)) <= 32
 
 
 def test_a_panel_is_told_lag_clock_and_what_was_sent() -> None:

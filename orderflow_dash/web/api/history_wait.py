@@ -31,7 +31,7 @@ def await_history(
     """
     started = time.monotonic()
     while not stopping.is_set():
-        view.reach(lookback)
+        view.request_older(lookback)
         status = view.status()
         if not view.is_reading and not is_pending(view):
             return
@@ -39,7 +39,7 @@ def await_history(
         if time.monotonic() - started > (_LONGEST_FETCHING_S if is_fetching else _LONGEST_S):
             break
         pause(_PAUSE_S)
-    view.reach(lookback)
+    view.request_older(lookback)
 
 
 def is_pending(view: View) -> bool:

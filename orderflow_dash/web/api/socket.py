@@ -119,7 +119,7 @@ def _serve(websocket: Server, hub: Hub) -> None:
             if grant.is_over():
                 websocket.close(_POLICY_VIOLATION, "the access has expired")
                 return
-            reason = "the replay was moved" if view.is_over else "the server is going down"
+            reason = "the replay was moved" if view.is_closed else "the server is going down"
     except Unavailable as error:
         _refuse(websocket, QueryError("unavailable", None, str(error)))
         return
@@ -144,7 +144,7 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
         hub.stopping,
         lambda seconds: _wait(websocket, hub, time.monotonic() + seconds),
     )
-    begun = view.cvd_from, view.depth
+    begun = view.cvd_from, view.history_version
     snapshot, revision, oldest = view.snapshot(query.lookback)
     websocket.send(snapshot)
     SNAPSHOTS_SENT.inc()
@@ -152,13 +152,13 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
     tell_again = 0.0
     period = query.emit_ms / 1000
     next_emit = time.monotonic()
-    while not hub.stopping.is_set() and not view.is_over and not grant.is_over():
+    while not hub.stopping.is_set() and not view.is_closed and not grant.is_over():
         status = view.status()
         now = time.monotonic()
         if told is None or status.state is not told[0] or (status.detail != told[1] and now >= tell_again):
             websocket.send(view.status_message(status))
             told, tell_again = (status.state, status.detail), now + _DETAIL_EVERY_S
-        begins = view.cvd_from, view.depth
+        begins = view.cvd_from, view.history_version
         if begins != begun and status.state is not State.REPAIRING:
             # Older candles have come, or what CVD counts from is another: only a snapshot tells it.
             snapshot, revision, oldest = view.snapshot(query.lookback)

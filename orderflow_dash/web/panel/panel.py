@@ -73,7 +73,7 @@ class PanelContent(NamedTuple):
 def panel_content(view: View, theme: str, options: PanelOptions) -> PanelContent:
     """Build what a panel shows of a view now."""
     wanted = max(options.lookback, options.rows)
-    view.reach(wanted)
+    view.request_older(wanted)
     cursor = panel_cursor(view, theme, options)
     candles = view.candles(wanted)
     instrument, timeframe = view.instrument, view.key.timeframe
@@ -110,7 +110,7 @@ def panel_cursor(view: View, theme: str, options: PanelOptions) -> list[Any]:
         str(view.key.step),
         view.revision(),
         view.cvd_from,
-        view.depth,
+        view.history_version,
         theme,
         *_chosen(options),
     ]

@@ -267,6 +267,6 @@ def test_a_slow_client_is_counted_where_it_makes_emissions_late(demo: Served) ->
         served = threading.Thread(target=socket_module._stream, args=(client, demo.hub, view, query))
         served.start()
         wait_until(lambda: growth()[0] >= 2)
-        view.is_over = True
+        view.is_closed = True
         served.join(5)
     assert client.deltas >= 2
