@@ -223,7 +223,11 @@ def _app(exchange: SimulatedExchange) -> Iterator[str]:
     with tcp.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "orderflow_dash", "serve", "--no-demo", "--port", str(port)]
-    settings = {**environment(exchange), "ORDERFLOW_HISTORY": "0", "ORDERFLOW_RECONCILE": "1"}
+    settings = {
+        **environment(exchange),
+        "ORDERFLOW_BACKFILL_MINUTES": "0",
+        "ORDERFLOW_VERIFY_INTERVAL_S": "1",
+    }
     process = subprocess.Popen(  # noqa: S603
         command, env={**os.environ, **settings}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

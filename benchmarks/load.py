@@ -76,7 +76,7 @@ def running(count: int, every_ms: int, **settings: str) -> Iterator[App]:
             "BYBIT_WS_LINEAR": f"ws://{at}",  # no venue: nobody asks for it
             "BYBIT_REST": f"http://{at}",
             "DATABASE_URL": f"sqlite:///{folder}/history.sqlite3",
-            "ORDERFLOW_HISTORY": "0",
+            "ORDERFLOW_BACKFILL_MINUTES": "0",
             "ORDERFLOW_MAX_SOCKETS": str(SOCKETS),
             "ORDERFLOW_MAX_SOCKETS_PER_CLIENT": str(SOCKETS),  # all of them come from here
             "ORDERFLOW_SOCKET_RATE": "100000",
@@ -243,7 +243,7 @@ def _differing(app: App) -> float:
 def viewers() -> list[Row]:
     """1,000 open panels of 10 symbols that trade 2,000 times a second in all."""
     count, every_ms = 10, 5
-    settings = {"ORDERFLOW_MAX_PANELS_PER_CLIENT": str(VIEWERS), "ORDERFLOW_CALLBACK_RATE": str(2 * VIEWERS)}
+    settings = {"ORDERFLOW_MAX_PANELS_PER_CLIENT": str(VIEWERS), "ORDERFLOW_UPDATE_RATE": str(2 * VIEWERS)}
     with running(count, every_ms, **settings) as app:
         place = (app.root, str(VIEWERS), str(count), str(_WATCH_S))
         with _process("benchmarks.load_viewers", *place) as clients:

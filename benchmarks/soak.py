@@ -49,11 +49,11 @@ _REST_S = 25.0  # until what nobody watches any more is let go
 _MOST = 1.05
 _VIEWS = ("tf=1m&lookback=60", "tf=5m&lookback=60", "tf=1h&lookback=24")  # there is a day from the begin
 _SETTINGS = {
-    "ORDERFLOW_STALL": "3",
-    "ORDERFLOW_RECONCILE": "1",
-    "ORDERFLOW_HISTORY": "10",
-    "ORDERFLOW_WINDOW": "60",
-    "ORDERFLOW_GRACE": "2",
+    "ORDERFLOW_STALL_TIMEOUT_S": "3",
+    "ORDERFLOW_VERIFY_INTERVAL_S": "1",
+    "ORDERFLOW_BACKFILL_MINUTES": "10",
+    "ORDERFLOW_MEMORY_MINUTES": "60",
+    "ORDERFLOW_STREAM_IDLE_S": "2",
     "ORDERFLOW_MAX_SOCKETS": str(SOCKETS),
     "ORDERFLOW_MAX_SOCKETS_PER_CLIENT": str(SOCKETS),
     "ORDERFLOW_KEEP_MB": "50",

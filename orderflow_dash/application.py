@@ -59,25 +59,27 @@ class Application:
         files = replay_files(settings.replay)
         self.replay = Replay(files, settings.replay_speed) if files else None
         # A replay that is paused is silent for as long as it pleases.
-        stall = settings.stall if self.replay is None else math.inf
-        self._policy = ConnectionPolicy(stall=stall, life=settings.connection_life)
+        stall = settings.stall_timeout_s if self.replay is None else math.inf
+        self._policy = ConnectionPolicy(stall=stall, life=settings.connection_life_s)
         self._tickers = TickerCache()
         self._providers: list[InstrumentProvider] = []
         self._feeds: list[Feed] = []
         self._backfillers: list[Backfiller] = []
-        self._history_ms = ALL_HISTORY_MS if self.replay is not None else settings.history * MINUTE_MS
+        self._history_ms = (
+            ALL_HISTORY_MS if self.replay is not None else settings.backfill_minutes * MINUTE_MS
+        )
         self._settings = settings
         store = open_history(
             self._store_place(settings), Retention(days=settings.keep_days, megabytes=settings.keep_mb)
         )
         self.history = (
-            History(store, settings.window)
+            History(store, settings.memory_minutes)
             if self.replay is None
-            else RecordedHistory(self.replay.market, settings.window)
+            else RecordedHistory(self.replay.market, settings.memory_minutes)
         )
         self._days = Sparklines()
         self._reconcilers: list[Reconciler] = []
-        self._reconcile_s = settings.reconcile
+        self._reconcile_s = settings.verify_interval_s
         self.exchange: SimulatedExchange | None = None
         self._feed: Callable[..., Feed] = Feed if self.replay is None else self.replay.feed
         if self.replay is not None:
@@ -88,7 +90,7 @@ class Application:
                 Venue.BYBIT: self._bybit(settings.bybit_ws, settings.bybit_rest),
             }
         if settings.demo and self.replay is None:
-            before = min(settings.history, _DEMO_HISTORY) * MINUTE_MS
+            before = min(settings.backfill_minutes, _DEMO_HISTORY) * MINUTE_MS
             market = SyntheticMarket(seed=settings.demo_seed, speed=settings.demo_speed, history_ms=before)
             self.exchange = SimulatedExchange(market)
             self.exchange.start()  # its port is known only then
@@ -98,9 +100,9 @@ class Application:
             links,
             self._tickers,
             history=self.history,
-            window=settings.window,
-            grace_s=settings.grace,
-            lease_s=settings.lease,
+            window=settings.memory_minutes,
+            grace_s=settings.stream_idle_s,
+            lease_s=settings.panel_timeout_s,
             coalesce_s=_COALESCE_S,
             limits=_watch_limits(settings),
         )
@@ -143,7 +145,15 @@ class Application:
 
     def _log_start(self) -> None:
         settings = self._settings
-        names = "max_sockets", "max_panels", "max_series", "window", "history", "keep_days", "keep_mb"
+        names = (
+            "max_sockets",
+            "max_panels",
+            "max_series",
+            "memory_minutes",
+            "backfill_minutes",
+            "keep_days",
+            "keep_mb",
+        )
         limits = {name: getattr(settings, name) for name in names}
         place = history_place(self._store_place(settings))
         log.info("starting", extra=fields(version=__version__, port=settings.port, store=place, **limits))

@@ -115,7 +115,14 @@ def serve() -> Iterator[Callable[..., Served]]:
 
     def start(**settings: Any) -> Served:
         served = Served(
-            **{**UNREACHABLE, "demo": False, "database_url": "off", "grace": 0.5, "lease": 3, **settings}
+            **{
+                **UNREACHABLE,
+                "demo": False,
+                "database_url": "off",
+                "stream_idle_s": 0.5,
+                "panel_timeout_s": 3,
+                **settings,
+            }
         )
         running.append(served)
         return served

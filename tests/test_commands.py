@@ -145,7 +145,7 @@ def test_a_bad_setting_stops_the_start_with_one_line(command: list[str]) -> None
     environment = {**os.environ, "PATH": path, "PORT": "eighty"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=20)
     assert done.returncode != 0
-    assert "PORT='eighty' is not accepted" in done.stderr
+    assert "Invalid PORT='eighty': " in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 

@@ -107,7 +107,7 @@ def test_without_a_key_no_token_is_printed(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_server_that_strangers_reach_without_access_control_says_so_once(tmp_path: Path) -> None:
     """However it was started; one on loopback, or with a password, says nothing."""
     user = {
-        "ORDERFLOW_ACCESS": "basic",
+        "ORDERFLOW_AUTH": "basic",
         "ORDERFLOW_USERS": run("hash-password", "a", typed="x\n").stdout.strip(),
     }
     starts = {
@@ -137,7 +137,7 @@ def test_gunicorn_logs_neither_tokens_nor_logins(tmp_path: Path) -> None:
         "GUNICORN_CMD_ARGS": "--access-logfile - --bind 127.0.0.1:0",
         "ORDERFLOW_SECRET_KEY": KEY,
         "ORDERFLOW_DEMO": "on",
-        "ORDERFLOW_ACCESS": "basic",
+        "ORDERFLOW_AUTH": "basic",
         "ORDERFLOW_USERS": run("hash-password", "alice", typed="correct horse\n").stdout.strip(),
         "ORDERFLOW_LOG_LEVEL": "DEBUG",
     }
@@ -165,7 +165,7 @@ def test_a_proxy_on_a_unix_socket_is_trusted_by_its_word(tmp_path: Path) -> None
         path = tmp_path / f"{status}.sock"
         environment = {
             "GUNICORN_CMD_ARGS": f"--bind unix:{path}",
-            "ORDERFLOW_ACCESS": "proxy",
+            "ORDERFLOW_AUTH": "proxy",
             "ORDERFLOW_TRUSTED_PROXIES": word,
         }
         with running(procfile_command(), tmp_path / "log", **environment) as program:

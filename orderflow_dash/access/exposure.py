@@ -21,7 +21,7 @@ def open_to_strangers(addresses: Iterable[object], access: str) -> str | None:
         return None
     return (
         f"NO ACCESS CONTROL: whoever reaches {', '.join(public)} sees everything and steers replays."
-        " Set ORDERFLOW_ACCESS to basic or proxy, or let only your own proxy reach it (docs/secure.md)"
+        " Set ORDERFLOW_AUTH to basic or proxy, or let only your own proxy reach it (docs/secure.md)"
     )
 
 

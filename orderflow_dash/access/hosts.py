@@ -39,7 +39,9 @@ def check_allowed_hosts(value: str) -> str:
     """Names by spaces. Raises ValueError, which says what is accepted."""
     for each in value.split():
         if not _NAME.fullmatch(each.lower()):
-            raise ValueError("host names such as flow.example.com, without scheme and port, by spaces")
+            raise ValueError(
+                "must be host names such as flow.example.com, without scheme and port, separated by spaces"
+            )
     return value
 
 

@@ -48,13 +48,16 @@ def _normal(origin: str) -> str:
     """An origin in the form that browsers send: lower case, without the scheme's own port."""
     if origin == OPAQUE:
         return origin
-    accepted = f"origins such as https://portal.example, or {OPAQUE}, by spaces"
+    accepted = f"must be origins such as https://portal.example, or {OPAQUE}, separated by spaces"
     parts = urlsplit(origin)
     is_bare = origin.isascii() and origin.count("/") == 2 and not parts.username and not parts.password
     if parts.scheme not in _PORTS or not parts.hostname or not is_bare or set(origin) & set("?#@ ,*"):
         raise ValueError(accepted)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    port = parts.port  # raises ValueError where it is none
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError(accepted) from None
     own = port is None or port == _PORTS[parts.scheme]
     return f"{parts.scheme}://{host}" if own else f"{parts.scheme}://{host}:{port}"
 

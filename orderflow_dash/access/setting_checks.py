@@ -19,15 +19,15 @@ _SHORTEST_KEY: Final = 16
 def check_user_header(value: str) -> str:
     """The name of a header that only a proxy sets."""
     if not _HEADER.fullmatch(value) or value.lower() in _NO_HEADERS:
-        raise ValueError("the name of a header that your proxy sets, letters, digits and hyphens")
+        raise ValueError("must be the name of a header that your proxy sets, of letters, digits and hyphens")
     return value
 
 
 def check_users(value: SecretStr, info: ValidationInfo) -> SecretStr:
     """Users; some, where they alone may come in."""
-    if not parse_users(value.get_secret_value()) and info.data.get("access") == "basic":
+    if not parse_users(value.get_secret_value()) and info.data.get("auth") == "basic":
         raise ValueError(
-            "ORDERFLOW_ACCESS=basic needs users, as `orderflow-dash hash-password NAME` prints them"
+            "ORDERFLOW_AUTH=basic requires users, as printed by `orderflow-dash hash-password NAME`"
         )
     return value
 
@@ -35,8 +35,8 @@ def check_users(value: SecretStr, info: ValidationInfo) -> SecretStr:
 def check_trusted_proxies(value: str, info: ValidationInfo) -> str:
     """Networks; some, where their word alone lets anybody in."""
     parse_proxies(value)
-    if not value.strip() and info.data.get("access") == "proxy":
-        raise ValueError("ORDERFLOW_ACCESS=proxy needs the networks of your proxies, such as 10.1.2.0/24")
+    if not value.strip() and info.data.get("auth") == "proxy":
+        raise ValueError("ORDERFLOW_AUTH=proxy requires the networks of your proxies, such as 10.1.2.0/24")
     return value
 
 
@@ -50,5 +50,5 @@ def check_secret_key(value: SecretStr) -> SecretStr:
     """One key or several, each too long to be guessed."""
     keys = value.get_secret_value().split()
     if not keys or min(map(len, keys)) < _SHORTEST_KEY:
-        raise ValueError(f"a random text of {_SHORTEST_KEY} characters or more, without spaces")
+        raise ValueError(f"must be random text of at least {_SHORTEST_KEY} characters, without spaces")
     return value

@@ -37,10 +37,12 @@ def parse_proxies(text: str) -> TrustedProxies:
         networks = tuple(ipaddress.ip_network(word) for word in words if word != UNIX)
     except ValueError as error:
         raise ValueError(
-            f"networks such as 10.1.2.0/24 or fd00::/64, addresses, and {UNIX}, by spaces: {error}"
+            f"must be networks such as 10.1.2.0/24, addresses, or {UNIX}, separated by spaces: {error}"
         ) from error
     if any(not each.prefixlen for each in networks):
-        raise ValueError("networks of your own proxies: one of all addresses would trust everybody")
+        raise ValueError(
+            "must be the networks of your proxies: a network of all addresses trusts every client"
+        )
     return TrustedProxies(networks, UNIX in words)
 
 

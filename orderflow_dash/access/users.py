@@ -28,8 +28,8 @@ def parse_users(text: str) -> Mapping[str, str]:
         found = _HASH.fullmatch(written)
         if found is None or not _NAME.fullmatch(name) or name in users:
             raise ValueError(
-                f"a list of NAME:HASH by spaces, each name once; entry {place} is none."
-                " `orderflow-dash hash-password NAME` prints one"
+                f"must be NAME:HASH entries separated by spaces, each name once; entry {place} is invalid."
+                " `orderflow-dash hash-password NAME` prints a valid entry"
             )
         users[name] = f"{METHOD}${found['salt']}${found['digest']}"
     return users

@@ -101,7 +101,7 @@ def when_ready(server: Arbiter) -> None:
     told = " ".join(str(listener) for listener in server.LISTENERS)
     log.info("serving", extra=fields(version=__version__, address=told))
     addresses = [listener.sock.getsockname() for listener in server.LISTENERS]
-    if warning := open_to_strangers(addresses, _settings.access):
+    if warning := open_to_strangers(addresses, _settings.auth):
         log.warning("%s", warning)
 
 

@@ -32,7 +32,7 @@ def create_server(
     prefix = settings.prefix
     app = create_dash(hub, settings, replay, days)
     server: Flask = app.server
-    is_guarded = settings.access != "none"
+    is_guarded = settings.auth != "none"
     believe_proxies(server, settings.proxy_hops, settings.trusted_proxies)
     may_update = limit_rates(server, settings)
     spare_bytes(server)

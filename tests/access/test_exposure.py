@@ -33,5 +33,5 @@ def test_the_warning_says_where_and_what_to_do() -> None:
     warning = open_to_strangers([("0.0.0.0", 8050), ("127.0.0.1", 1)], "none")  # noqa: S104
     assert warning is not None
     assert "0.0.0.0:8050" in warning
-    assert "ORDERFLOW_ACCESS" in warning
+    assert "ORDERFLOW_AUTH" in warning
     assert "127.0.0.1" not in warning

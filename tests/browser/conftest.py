@@ -149,7 +149,9 @@ def driver() -> Iterator[Chrome]:
 @pytest.fixture(scope="session")
 def market() -> Iterator[Served]:
     """The application with a fast simulated market and both real venues out of reach."""
-    served = Served(**UNREACHABLE, demo=True, demo_speed=SPEED, lease=3, grace=1, history=0)
+    served = Served(
+        **UNREACHABLE, demo=True, demo_speed=SPEED, panel_timeout_s=3, stream_idle_s=1, backfill_minutes=0
+    )
     yield served
     served.stop()
 

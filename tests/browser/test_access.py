@@ -78,7 +78,7 @@ def guarded(portal: Portal) -> Iterator[Served]:
         **BASIC,
         demo=True,
         demo_speed=SPEED,
-        history=0,
+        backfill_minutes=0,
         database_url="off",
         frame_ancestors=portal.url,
     )

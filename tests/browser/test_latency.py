@@ -22,7 +22,9 @@ PLACE = ".feed-latency .latency-button"
 @pytest.fixture(scope="module")
 def calm() -> Iterator[Served]:
     """A market at the pace of life: its trades have an age."""
-    served = Served(**UNREACHABLE, demo=True, lease=10, grace=1, history=0, database_url="off")
+    served = Served(
+        **UNREACHABLE, demo=True, panel_timeout_s=10, stream_idle_s=1, backfill_minutes=0, database_url="off"
+    )
     yield served
     served.stop()
 
@@ -91,7 +93,7 @@ def test_an_exchange_whose_clock_is_off_is_named(page: Page, serve) -> None:
     """The lag has it in it, the details say by how much, and the figure is marked."""
     behind = SyntheticMarket(seed=3, start_ms=int(time.time() * 1000) - 5_000)
     with SimulatedExchange(behind) as exchange:
-        page.root = serve(**venues_at(exchange), history=0).url
+        page.root = serve(**venues_at(exchange), backfill_minutes=0).url
         page.open("exchange=binance&symbol=BTCUSDT&tf=1m&step=10")
         assert 4_500 < shown(page) < 15_000
         page.wait(lambda: page.count(".feed-latency[data-skewed]"), "the mark")

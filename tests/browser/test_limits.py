@@ -19,7 +19,7 @@ def limited(serve: Callable[..., Served]) -> Callable[..., str]:
     """Starts an app with limits of its own; where it is. Named before ``page``, it outlives the tab."""
 
     def start(**limits: Any) -> str:
-        return serve(demo=True, demo_speed=SPEED, history=0, lease=3, **limits).url
+        return serve(demo=True, demo_speed=SPEED, backfill_minutes=0, panel_timeout_s=3, **limits).url
 
     return start
 
@@ -32,7 +32,7 @@ def complaints(page: Page) -> list[str]:
 
 def test_a_page_that_asks_too_often_says_so_and_goes_on(limited: Callable[..., str], page: Page) -> None:
     """It does not look live meanwhile, and nobody has to reload it."""
-    page.open(QUERY, limited(callback_rate=1))
+    page.open(QUERY, limited(update_rate=1))
     page.wait(lambda: "asks this server more often than it may" in page.text("#server-lost"), "the notice")
     content = "return getComputedStyle(document.querySelector('.feed-word'), '::before').content"
     assert page.js(content) == '"Paused"'
@@ -46,7 +46,7 @@ def test_a_page_that_asks_too_often_says_so_and_goes_on(limited: Callable[..., s
 
 def test_what_a_person_does_meanwhile_is_done_later(limited: Callable[..., str], page: Page) -> None:
     """A panel that is opened while the page is refused opens when it may."""
-    page.open("", limited(callback_rate=1))
+    page.open("", limited(update_rate=1))
     page.wait(lambda: page.count(page.row("demo:BTCUSDT", "last")), "rows")
     page.js(
         "for (let n = 0; n < 12; n += 1) dash_clientside.set_props('page-interval', {n_intervals: 900 + n})"

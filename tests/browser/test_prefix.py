@@ -16,7 +16,9 @@ QUERY = "exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5"
 @pytest.fixture(scope="module")
 def root() -> Iterator[str]:
     """Where the app is, under ``/flow``."""
-    served = Served(**UNREACHABLE, prefix="/flow/", demo=True, demo_speed=SPEED, lease=3, history=0)
+    served = Served(
+        **UNREACHABLE, prefix="/flow/", demo=True, demo_speed=SPEED, panel_timeout_s=3, backfill_minutes=0
+    )
     yield f"{served.url}/flow"
     served.stop()
 

@@ -61,7 +61,7 @@ def counted(candles: list[dict[str, Any]]) -> list[Decimal]:
 
 def test_the_profile_s_figures_are_those_of_the_socket_s_levels(serve, page: Page) -> None:
     """POC, value area, VWAP, volume and delta of the day, computed anew from what the socket says."""
-    market = serve(demo=True, demo_speed=SPEED, history=0)
+    market = serve(demo=True, demo_speed=SPEED, backfill_minutes=0)
     page.open("exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5", market.url)
     page.wait(lambda: len(page.footprint()) >= 5, "five minutes")
     market.application.exchange.stop()  # the figures rest

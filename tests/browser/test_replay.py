@@ -25,7 +25,7 @@ def odd(page: Page, tmp_path: Path, serve: Callable[..., Served]) -> Iterator[Se
     rows += [f"{i},100.5,1,{i},{i},{START + 275 * MINUTE + i * 50},true" for i in range(40, 80)]
     path = tmp_path / "BTCUSDT-aggTrades-2026-09-15.csv"
     path.write_text("\n".join(rows) + "\n")
-    served = serve(replay=json.dumps([str(path)]), replay_speed=1, lease=30)
+    served = serve(replay=json.dumps([str(path)]), replay_speed=1, panel_timeout_s=30)
     loaded(served)
     yield served
     page.driver.get("about:blank")  # its questions end before its server
@@ -44,7 +44,7 @@ def test_what_is_odd_about_a_recording_is_on_the_page(page: Page, odd: Served) -
 def replayed(page: Page, tmp_path: Path, serve: Callable[..., Served]) -> Iterator[Served]:
     """The app on a small day file, at the speed of its day."""
     path = binance_file(tmp_path, invented_rows(), "8000,1,2,3")
-    served = serve(replay=json.dumps([str(path)]), replay_speed=1, lease=30)
+    served = serve(replay=json.dumps([str(path)]), replay_speed=1, panel_timeout_s=30)
     loaded(served)
     yield served
     page.driver.get("about:blank")  # its questions end before its server

@@ -26,7 +26,7 @@ def exchange() -> Iterator[SimulatedExchange]:
 @pytest.fixture(scope="session")
 def application(exchange: SimulatedExchange) -> Iterator[Application]:
     """The whole app, both venues led to the exchange."""
-    running = Application(demo=False, database_url="off", grace=30, **venues_at(exchange))
+    running = Application(demo=False, database_url="off", stream_idle_s=30, **venues_at(exchange))
     yield running
     running.stop()
 

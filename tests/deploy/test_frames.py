@@ -68,7 +68,7 @@ def test_a_portal_that_is_named_shows_the_panel(
 ) -> None:
     """It lives in the frame, and tells the portal its state and height."""
     allowed = f"'self' {portal.origin}"
-    root = serve(demo=True, demo_speed=SPEED, history=0, frame_ancestors=allowed).url
+    root = serve(demo=True, demo_speed=SPEED, backfill_minutes=0, frame_ancestors=allowed).url
     page = Page(driver, root)
     shown_in_a_frame(page, portal, root)
     for kind in ("state", "size"):

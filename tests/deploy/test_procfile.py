@@ -33,7 +33,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 def venues() -> Iterator[dict[str, str]]:
     """The environment that leads both venues to a simulated exchange."""
     with SimulatedExchange(SyntheticMarket(seed=3)) as exchange:
-        names = {field: str(info.alias) for field, info in Settings.model_fields.items()}
+        names = {field: Settings.variable(field) for field in Settings.model_fields}
         yield {names[field]: address for field, address in venues_at(exchange).items()}
 
 
@@ -134,7 +134,7 @@ def test_every_recipe_starts_the_same_server() -> None:
 
 def test_the_recipes_name_settings_that_there_are() -> None:
     """Names of variables in the document, the unit and the container, and the container is not root's."""
-    known = {str(field.alias) for field in Settings.model_fields.values()}
+    known = set(Settings.variables())
     named = set(re.findall(r"\b(?:ORDERFLOW|WS|DATABASE)_[A-Z_]+\b", DEPLOY + DOCKERFILE + WEB))
     assert named <= known
     assert Unit().environment.keys() <= known

@@ -41,8 +41,12 @@ class Watcher:
     def __init__(self, start: Callable[..., Served], exchange: SimulatedExchange, store: str) -> None:
         self._start = start
         self._settings = {
-            **venues_at(exchange), "database_url": store, "history": 2, "grace": 0.1, "reconcile": 0.3
-        }  # fmt: skip
+            **venues_at(exchange),
+            "database_url": store,
+            "backfill_minutes": 2,
+            "stream_idle_s": 0.1,
+            "verify_interval_s": 0.3,
+        }
         self._exchange = exchange
         self.app = start(**self._settings)
         self.looked = 0

@@ -36,7 +36,13 @@ def test_after_every_fault_the_minutes_are_the_markets_own(
 ) -> None:
     """Binance: every minute equals the market's and is verified. Bybit: each is equal or marked ``gap``."""
     with SimulatedExchange(market(seed, speed)) as exchange:
-        app = serve(**venues_at(exchange), stall=1, history=2, reconcile=1, window=1_000)
+        app = serve(
+            **venues_at(exchange),
+            stall_timeout_s=1,
+            backfill_minutes=2,
+            verify_interval_s=1,
+            memory_minutes=1_000,
+        )
         query = {"symbol": SYMBOL, "step": exchange.source.listings[0].price.text(1), "lookback": 500}
         sockets = {venue: app.socket(**query, exchange=venue, emit_ms=200) for venue in STREAMS}
         with sockets["binance"], sockets["bybit"]:

@@ -28,7 +28,7 @@ def exchange() -> Iterator[SimulatedExchange]:
 @pytest.fixture
 def app(exchange: SimulatedExchange, serve: Callable[..., Served]) -> Served:
     """The app on that market, with both venues."""
-    return serve(**venues_at(exchange), stall=1)
+    return serve(**venues_at(exchange), stall_timeout_s=1)
 
 
 def query(exchange: SimulatedExchange, venue: str) -> dict[str, Any]:
@@ -221,7 +221,7 @@ def test_a_planned_renewal_loses_and_doubles_nothing(
     exchange: SimulatedExchange, serve: Callable[..., Served]
 ) -> None:
     """The successor of an old connection takes over without a gap, on both venues."""
-    app = serve(**venues_at(exchange), connection_life=2)
+    app = serve(**venues_at(exchange), connection_life_s=2)
     with app.socket(**query(exchange, "binance")) as one, app.socket(**query(exchange, "bybit")) as two:
         readers = {"binance": CandleReader(one), "bybit": CandleReader(two)}
         wait_until(

@@ -34,7 +34,7 @@ def test_the_first_watcher_gets_history_in_the_first_snapshot(
     exchange: SimulatedExchange, serve: Callable[..., Served], symbol: str
 ) -> None:
     """Ten minutes are there at once, whole, equal to the market's own, and CVD counts from their begin."""
-    app = serve(**venues_at(exchange), history=10)
+    app = serve(**venues_at(exchange), backfill_minutes=10)
     query = {"exchange": "binance", "symbol": symbol, "step": tick(exchange, symbol), "lookback": 500}
     with app.socket(**query, emit_ms=50) as socket:
         reader = CandleReader(socket)
@@ -58,7 +58,7 @@ def test_a_second_watcher_joins_what_is_there(
     exchange: SimulatedExchange, serve: Callable[..., Served]
 ) -> None:
     """Its first message holds the whole history, with the candles that the first watcher has."""
-    app = serve(**venues_at(exchange), history=10)
+    app = serve(**venues_at(exchange), backfill_minutes=10)
     query = {"exchange": "binance", "symbol": "BTCUSDT", "step": "0.5", "lookback": 500, "emit_ms": 50}
     with app.socket(**query) as one:
         reader = CandleReader(one)
@@ -104,7 +104,7 @@ def test_a_silent_symbol_shows_its_past_before_it_trades(
         is_binance = venue is Venue.BINANCE
         exchange.faults.http(503, path=AGG_TRADES_PATH if is_binance else RECENT_TRADES_PATH)
         exchange.faults.drop(1, "yfiusdt@aggTrade" if is_binance else "publicTrade.YFIUSDT")
-        app = serve(**venues_at(exchange), history=10)
+        app = serve(**venues_at(exchange), backfill_minutes=10)
         query = {"exchange": venue.value, "symbol": "YFIUSDT", "step": tick(exchange, "YFIUSDT")}
         with app.socket(**query, lookback=500, emit_ms=50) as socket:
             reader = CandleReader(socket)
@@ -131,7 +131,7 @@ def test_without_history_a_stream_begins_where_it_begins(
     exchange: SimulatedExchange, serve: Callable[..., Served]
 ) -> None:
     """Where none is wanted the first candle is partial, and no request is made."""
-    app = serve(**venues_at(exchange), history=0)
+    app = serve(**venues_at(exchange), backfill_minutes=0)
     with app.socket(exchange="binance", emit_ms=50) as socket:
         reader = CandleReader(socket)
         wait_until(lambda: (reader.read(), reader.candles)[1], 20)

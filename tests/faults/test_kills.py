@@ -24,7 +24,11 @@ from tests.test_commands import Program, running
 MINUTE = 60_000
 SPEED = 20  # a minute in three seconds
 SERVE = [sys.executable, "-m", "orderflow_dash", "serve", "--port", "0", "--no-demo"]
-SETTINGS = {"ORDERFLOW_HISTORY": "2", "ORDERFLOW_RECONCILE": "1", "ORDERFLOW_WINDOW": "1000"}
+SETTINGS = {
+    "ORDERFLOW_BACKFILL_MINUTES": "2",
+    "ORDERFLOW_VERIFY_INTERVAL_S": "1",
+    "ORDERFLOW_MEMORY_MINUTES": "1000",
+}
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def exchange() -> Iterator[SimulatedExchange]:
 @pytest.fixture
 def app(exchange: SimulatedExchange, serve: Callable[..., Served]) -> Served:
     """The app on that market, with both venues, in a hurry to compare."""
-    return serve(**venues_at(exchange), reconcile=0.3)
+    return serve(**venues_at(exchange), verify_interval_s=0.3)
 
 
 def query(exchange: SimulatedExchange, venue: str, timeframe: str = "1m") -> dict[str, Any]:
@@ -233,7 +233,7 @@ def test_every_oracle_minute_comes_out_verified(
             exchange._binance_rest._routes[PATHS["binance"]] = answer
         # No history: the recording's market claims to have none before its first trade, and its first
         # minute is cut.
-        served = serve(**venues_at(exchange), reconcile=0.5, history=0)
+        served = serve(**venues_at(exchange), verify_interval_s=0.5, backfill_minutes=0)
         asked = {"exchange": "binance", "symbol": symbol, "step": tick(exchange, symbol), "lookback": 500}
         with served.socket(**asked, emit_ms=50) as socket:
             reader = CandleReader(socket)
@@ -255,7 +255,7 @@ def test_a_captured_kline_of_bybit_equals_the_captured_trades(
 ) -> None:
     """The live venue opens a kline at the close before it; by its rule the captured minute is true."""
     with SimulatedExchange(RecordedMarket([recorded_data / CAPTURE], speed=0)) as exchange:
-        served = serve(**venues_at(exchange), reconcile=0)
+        served = serve(**venues_at(exchange), verify_interval_s=0)
         asked = {"exchange": "bybit", "symbol": symbol, "step": tick(exchange, symbol), "emit_ms": 50}
         with served.socket(**asked) as socket:
             reader = CandleReader(socket)

@@ -103,7 +103,11 @@ def test_what_nobody_watches_any_more_is_gone_without_the_collector(
 ) -> None:
     """A symbol's minutes and hours go with its last watcher: cycles would keep them until a full round."""
     with SimulatedExchange(SyntheticMarket(seed=7, speed=40, history_ms=10 * MINUTE_MS)) as exchange:
-        settings = {"database_url": f"sqlite:///{tmp_path}/history.sqlite3", "reconcile": 1, "grace": 0}
+        settings = {
+            "database_url": f"sqlite:///{tmp_path}/history.sqlite3",
+            "verify_interval_s": 1,
+            "stream_idle_s": 0,
+        }
         app = serve(**venues_at(exchange), **settings)
         app.hub.instrument(venue, "BTCUSDT")  # waits for the venue's list
         gc.collect()

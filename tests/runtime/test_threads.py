@@ -163,7 +163,12 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The whole application on its simulated market, with a store."""
     place = tmp_path_factory.mktemp("store") / "store.sqlite3"
     served = Served(
-        **UNREACHABLE, demo=True, demo_speed=10, reconcile=1, lease=300, database_url=f"sqlite:///{place}"
+        **UNREACHABLE,
+        demo=True,
+        demo_speed=10,
+        verify_interval_s=1,
+        panel_timeout_s=300,
+        database_url=f"sqlite:///{place}",
     )
     yield served
     served.stop()

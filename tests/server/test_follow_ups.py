@@ -26,7 +26,9 @@ RATE = 40  # updates a second
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Served]:
     """A guarded app with the simulated market."""
-    served = Served(**UNREACHABLE, **BASIC, demo=True, database_url="off", history=0, callback_rate=RATE)
+    served = Served(
+        **UNREACHABLE, **BASIC, demo=True, database_url="off", backfill_minutes=0, update_rate=RATE
+    )
     wait_until(served.hub.instruments)
     yield served
     served.stop()

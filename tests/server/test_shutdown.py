@@ -140,7 +140,11 @@ def test_what_has_closed_is_stored_at_the_end(tmp_path: Path) -> None:
     """Every minute that a client was told is closed is in the file after SIGTERM."""
     path, closed = tmp_path / "store.sqlite3", set()
     with SimulatedExchange(SyntheticMarket(seed=5, speed=60)) as exchange:
-        settings = {**environment(exchange), "ORDERFLOW_HISTORY": "0", "DATABASE_URL": f"sqlite:///{path}"}
+        settings = {
+            **environment(exchange),
+            "ORDERFLOW_BACKFILL_MINUTES": "0",
+            "DATABASE_URL": f"sqlite:///{path}",
+        }
         with (
             serving(tmp_path, "--no-demo", **settings) as program,
             listening(program, "exchange=binance&symbol=BTCUSDT&emit_ms=50") as websocket,
@@ -158,7 +162,11 @@ def test_a_store_that_is_busy_does_not_hold_up_the_end(tmp_path: Path) -> None:
     """Another process holds the database: the end comes in time, and says that minutes were lost."""
     path = tmp_path / "store.sqlite3"
     with SimulatedExchange(SyntheticMarket(seed=5, speed=60)) as exchange:
-        settings = {**environment(exchange), "ORDERFLOW_HISTORY": "0", "DATABASE_URL": f"sqlite:///{path}"}
+        settings = {
+            **environment(exchange),
+            "ORDERFLOW_BACKFILL_MINUTES": "0",
+            "DATABASE_URL": f"sqlite:///{path}",
+        }
         with (
             serving(tmp_path, "--no-demo", **settings) as program,
             listening(program, "exchange=binance&symbol=BTCUSDT&emit_ms=50") as websocket,

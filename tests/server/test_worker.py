@@ -139,7 +139,7 @@ def test_what_tells_requests_apart_makes_no_other_of_them(program: Program) -> N
 
 def test_what_was_not_let_in_before_is_left_to_a_thread(tmp_path: Path) -> None:
     """The check of a password takes its time: only who is known is answered by the loop."""
-    users = {"ORDERFLOW_ACCESS": "basic", "ORDERFLOW_USERS": f"ada:{hash_password('secret')}"}
+    users = {"ORDERFLOW_AUTH": "basic", "ORDERFLOW_USERS": f"ada:{hash_password('secret')}"}
     with (
         running(SERVE, tmp_path / "log", ORDERFLOW_MAX_SOCKETS=str(SOCKETS), **users) as program,
         ExitStack() as stack,

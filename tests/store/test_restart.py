@@ -75,7 +75,7 @@ def test_a_restart_shows_the_same_history_and_counts_on(
     exchange: SimulatedExchange, serve: Callable[..., Served], url: str, venue: str
 ) -> None:
     """What had closed is there with the first snapshot; what was missed is fetched; CVD never jumps."""
-    settings = {**venues_at(exchange), "database_url": url, "history": 2, "reconcile": 0.5}
+    settings = {**venues_at(exchange), "database_url": url, "backfill_minutes": 2, "verify_interval_s": 0.5}
     first = serve(**settings)
     before = follow(
         first,
@@ -104,7 +104,7 @@ def test_a_long_absence_is_a_gap_and_not_a_bridge(
     exchange: SimulatedExchange, serve: Callable[..., Served], url: str
 ) -> None:
     """What was missed longer ago than is fetched stays missing, and the first candle after it says so."""
-    settings = {**venues_at(exchange), "database_url": url, "history": 1}
+    settings = {**venues_at(exchange), "database_url": url, "backfill_minutes": 1}
     first = serve(**settings)
     before = follow(first, query(exchange, "binance"), lambda reader: len(set(reader.finals)) >= 1)
     first.stop()
@@ -131,7 +131,7 @@ def test_longer_candles_reach_further_back_than_memory(
     store = open_store(url)
     store.save([Batch(instrument, before)])
     store.close()
-    app = serve(**venues_at(exchange), database_url=url, history=5, window=60)
+    app = serve(**venues_at(exchange), database_url=url, backfill_minutes=5, memory_minutes=60)
     for timeframe, length in (("1h", 3_600_000), ("15m", 900_000)):
         reader = follow(
             app,

@@ -33,7 +33,7 @@ def guard_access(server: Flask, settings: Settings) -> None:
     """Guard a server whose routes are all there, and give its embeddable panel routes for tokens."""
     gate = gate_of(settings)
     names = ServerNames(settings.allowed_hosts, settings.allowed_origins)
-    is_open = settings.access == "none"
+    is_open = settings.auth == "none"
     origins = Origins(settings.allowed_origins)
     is_key_set = "secret_key" in settings.model_fields_set
     tokens = EmbedTokens(settings.secret_key.get_secret_value())

@@ -87,9 +87,9 @@ class ProxyGate:
 
 def gate_of(settings: Settings) -> Gate:
     """The gate that the settings choose."""
-    if settings.access == "basic":
+    if settings.auth == "basic":
         return PasswordGate(Logins(parse_users(settings.users.get_secret_value())))
-    if settings.access == "proxy":
+    if settings.auth == "proxy":
         return ProxyGate(settings.user_header, settings.trusted_proxies)
     return OpenGate()
 

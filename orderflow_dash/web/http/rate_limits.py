@@ -40,7 +40,7 @@ class _Kinds:
     """Which kind a request is."""
 
     def __init__(self, settings: Settings) -> None:
-        root, updates = settings.prefix, settings.callback_rate
+        root, updates = settings.prefix, settings.update_rate
         window = RateLimitItemPerSecond(updates * _UPDATE_WINDOW_S, _UPDATE_WINDOW_S)
         self.updates = _Kind("updates of pages", window, f"{updates} a second")
         # A page that is let in must not be left without its parts, in whichever window those fall.

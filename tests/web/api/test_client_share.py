@@ -25,7 +25,13 @@ VIEWS = 300  # the default
 def app() -> Iterator[Served]:
     """The simulated market with the limits that are the default; leases live as long as a test."""
     served = Served(
-        **UNREACHABLE, demo=True, database_url="off", history=0, lease=60, grace=0, secret_key=KEY
+        **UNREACHABLE,
+        demo=True,
+        database_url="off",
+        backfill_minutes=0,
+        panel_timeout_s=60,
+        stream_idle_s=0,
+        secret_key=KEY,
     )
     wait_until(served.hub.instruments)
     yield served
@@ -153,7 +159,7 @@ def test_one_address_takes_a_quarter_of_the_sockets(app: Served) -> None:
 
 def test_one_address_takes_a_quarter_of_the_symbols(serve: Callable[..., Served]) -> None:
     """Open or just left, they are two of eight; another address streams further ones."""
-    app = serve(demo=True, history=0, max_series=8, grace=30)
+    app = serve(demo=True, backfill_minutes=0, max_series=8, stream_idle_s=30)
     wait_until(app.hub.instruments)
     with socket(app, NEAR, symbol="ETHUSDT") as one:
         assert first(one)["type"] == "snapshot"

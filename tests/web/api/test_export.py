@@ -90,7 +90,7 @@ def asked(client: FlaskClient, **query: str) -> tuple[dict[str, str], list[dict[
 def test_the_table_equals_the_socket_s_snapshot_to_the_last_digit(serve: Callable[..., Served]) -> None:
     """Same view, same moment: every field and every level is the same text in both."""
     with SimulatedExchange(SyntheticMarket(seed=3, speed=20, history_ms=40 * MINUTE_MS)) as exchange:
-        served = serve(**venues_at(exchange), reconcile=0)
+        served = serve(**venues_at(exchange), verify_interval_s=0)
         view = {**QUERY, "step": "0.5", "lookback": "60"}
         wait_until(lambda: httpx.get(f"{served.url}/ready", trust_env=False).status_code == 200)
         with served.socket(**view, emit_ms=50) as watcher:
@@ -370,7 +370,7 @@ def test_a_reader_that_drips_is_given_up() -> None:
 def test_the_first_export_of_a_silent_symbol_has_its_past(serve: Callable[..., Served], venue: str) -> None:
     """It is not watched, and the market brings no trade of it meanwhile."""
     with SimulatedExchange(SyntheticMarket(seed=27, speed=0.5, history_ms=20 * MINUTE_MS)) as exchange:
-        app = serve(**venues_at(exchange), history=10)
+        app = serve(**venues_at(exchange), backfill_minutes=10)
         wait_until(lambda: app.hub.instruments())
         url = f"{app.url}{URL}?exchange={venue}&symbol=YFIUSDT&tf=1m"
         answer = httpx.get(url, timeout=30, trust_env=False)
@@ -388,7 +388,7 @@ def test_an_export_before_the_past_is_known_says_so(
     monkeypatch.setattr(history_wait, "_LONGEST_FETCHING_S", 2.5)
     with SimulatedExchange(SyntheticMarket(seed=27, speed=0.5, history_ms=20 * MINUTE_MS)) as exchange:
         exchange.faults.http(503, path=AGG_TRADES_PATH)
-        app = serve(**venues_at(exchange), history=10)
+        app = serve(**venues_at(exchange), backfill_minutes=10)
         wait_until(lambda: app.hub.instruments())
         url = f"{app.url}{URL}?exchange=binance&symbol=YFIUSDT&tf=1m"
         answer = httpx.get(url, timeout=30, trust_env=False)

@@ -43,7 +43,7 @@ def test_health_tells_of_each_feed(serve: Callable[..., Served]) -> None:
 
 def test_ready_says_no_while_the_server_goes_down(serve: Callable[..., Served]) -> None:
     """A balancer sends nobody there any more; the process still lives."""
-    served = serve(demo=True, history=0)
+    served = serve(demo=True, backfill_minutes=0)
     wait_until(lambda: httpx.get(f"{served.url}/ready", trust_env=False).status_code == 200)
     served.hub.stop()
     ready = httpx.get(f"{served.url}/ready", trust_env=False)
@@ -54,7 +54,7 @@ def test_ready_says_no_while_the_server_goes_down(serve: Callable[..., Served]) 
 
 def test_health_tells_of_process_and_memory(serve: Callable[..., Served]) -> None:
     """What the process takes, what of it is held for symbols, and which of them take most."""
-    served = serve(demo=True, history=0)
+    served = serve(demo=True, backfill_minutes=0)
     with served.socket(exchange="demo", symbol="BTCUSDT", emit_ms=50) as socket:
         while json.loads(socket.recv(timeout=10))["type"] != "delta":
             pass

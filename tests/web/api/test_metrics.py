@@ -38,7 +38,7 @@ def scraped(app: Served) -> dict[tuple[str, ...], float]:
 
 def test_names_have_base_units_alone(serve: Callable[..., Served], tmp_path: Path) -> None:
     """As promtool wants it: seconds and bytes, and no name that reads as another unit."""
-    app = serve(demo=True, history=0, database_url=f"sqlite:///{tmp_path}/minutes.sqlite3")
+    app = serve(demo=True, backfill_minutes=0, database_url=f"sqlite:///{tmp_path}/minutes.sqlite3")
     text = httpx.get(f"{app.url}/metrics", trust_env=False).raise_for_status().text
     names = {family.name for family in text_string_to_metric_families(text)}
     assert "orderflow_store_lag_seconds" in names
@@ -49,7 +49,7 @@ def test_names_have_base_units_alone(serve: Callable[..., Served], tmp_path: Pat
 def test_metrics_tell_what_health_tells(serve: Callable[..., Served]) -> None:
     """Trades, repaired and verified minutes of each venue, and how the store stands."""
     with SimulatedExchange(SyntheticMarket(seed=3, speed=20, history_ms=180_000)) as exchange:
-        app = serve(**venues_at(exchange), history=2, reconcile=0.3)
+        app = serve(**venues_at(exchange), backfill_minutes=2, verify_interval_s=0.3)
         with app.socket(exchange="binance", symbol="BTCUSDT", emit_ms=50):
             wait_until(lambda: scraped(app)["orderflow_compared_candles", "verified", "binance"] > 0, 40)
             found, health = scraped(app), app.health("binance")
@@ -77,7 +77,8 @@ def demo() -> Iterator[Served]:
     """The simulated market at the pace of life, so that lags are lags."""
     served = Served(
         binance_rest="http://127.0.0.1:9", binance_ws="ws://127.0.0.1:9", bybit_rest="http://127.0.0.1:9",
-        bybit_ws="ws://127.0.0.1:9/v5/public/linear", demo=True, history=0, database_url="off", lease=60,
+        bybit_ws="ws://127.0.0.1:9/v5/public/linear", demo=True, backfill_minutes=0, database_url="off",
+        panel_timeout_s=60,
     )  # fmt: skip
     wait_until(lambda: httpx.get(f"{served.url}/ready", trust_env=False).status_code == 200)
     yield served
@@ -115,7 +116,7 @@ def test_the_lag_of_trades_and_the_clocks_are_told_apart(demo: Served) -> None:
 
 def test_a_market_that_runs_faster_has_no_lag(serve: Callable[..., Served]) -> None:
     """The times of its trades are not of now: nothing is told rather than nonsense."""
-    app = serve(demo=True, demo_speed=20, history=0)
+    app = serve(demo=True, demo_speed=20, backfill_minutes=0)
     with app.socket(exchange="demo", symbol="BTCUSDT", emit_ms=50) as socket:
         while json.loads(socket.recv(timeout=10))["type"] != "delta":
             pass

@@ -24,7 +24,7 @@ TICK = "0.1"
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Served]:
     """The app on the simulated market, which is listed."""
-    served = Served(**UNREACHABLE, demo=True, database_url="off", lease=3)
+    served = Served(**UNREACHABLE, demo=True, database_url="off", panel_timeout_s=3)
     wait_until(served.hub.instruments)
     yield served
     served.stop()

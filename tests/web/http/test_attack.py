@@ -33,7 +33,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWar
 
 FEW, MANY = 10, 10_000
 MOST_CPU_S: Final = 2.0  # of one request; a pattern that runs away takes minutes
-UNLIMITED: Final = dict.fromkeys(("callback_rate", "page_rate", "socket_rate", "export_rate"), 1_000_000)
+UNLIMITED: Final = dict.fromkeys(("update_rate", "page_rate", "socket_rate", "export_rate"), 1_000_000)
 TOKEN: Final = EmbedTokens(KEY).sign(Venue.DEMO, ["BTCUSDT"], 24 * 3600)
 
 SHAPES: Final = (

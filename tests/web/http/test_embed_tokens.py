@@ -29,7 +29,7 @@ TOKENS: Final = EmbedTokens(KEY)
 @pytest.fixture(scope="module")
 def market() -> Iterator[Served]:
     """A guarded app with the simulated market."""
-    served = Served(**UNREACHABLE, **BASIC, demo=True, demo_speed=20, database_url="off", history=0)
+    served = Served(**UNREACHABLE, **BASIC, demo=True, demo_speed=20, database_url="off", backfill_minutes=0)
     with client(served) as asking:
         wait_until(lambda: asking.get("/ready").status_code == 200)
     yield served

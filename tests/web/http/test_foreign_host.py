@@ -26,7 +26,7 @@ def app() -> Iterator[Served]:
         **UNREACHABLE,
         demo=True,
         database_url="off",
-        history=0,
+        backfill_minutes=0,
         proxy_hops=1,
         allowed_hosts="flow.lan",
         allowed_origins="https://portal.example",

@@ -29,11 +29,11 @@ from tests.conftest import UNREACHABLE, Served
 RIGHT: Final = "correct horse: ünïcode"
 KEY: Final = "a-key-for-tests-and-nothing-else"
 BASIC: Final = {
-    "access": "basic",
+    "auth": "basic",
     "users": written_entry("alice", hash_password(RIGHT)),
     "secret_key": KEY,
 }
-PROXY: Final = {"access": "proxy", "trusted_proxies": "127.0.0.1", "secret_key": KEY}
+PROXY: Final = {"auth": "proxy", "trusted_proxies": "127.0.0.1", "secret_key": KEY}
 UPGRADE: Final = {
     "Connection": "Upgrade",
     "Upgrade": "websocket",
@@ -79,7 +79,7 @@ def test_every_route_is_closed_without_access(serve: Callable[..., Served]) -> N
         assert len(statuses) > 70
         for (method, path), status in statuses.items():
             expected = 403 if path.startswith(("/embed/t/", "/embed/f/")) else 401
-            assert status == expected, (access["access"], method, path)
+            assert status == expected, (access["auth"], method, path)
 
 
 def test_a_wrong_login_opens_no_route_either(serve: Callable[..., Served]) -> None:

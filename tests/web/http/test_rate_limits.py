@@ -17,7 +17,7 @@ from orderflow_dash.web.http.rate_limits import limit_rates
 from tests.conftest import Served
 
 NEAR, FAR = "192.0.2.1", "192.0.2.2"
-TIGHT = {"callback_rate": 1, "page_rate": 2, "socket_rate": 3, "export_rate": 4}
+TIGHT = {"update_rate": 1, "page_rate": 2, "socket_rate": 3, "export_rate": 4}
 TICK = json.dumps(
     {
         "output": "page-interval.disabled",
