@@ -55,9 +55,10 @@ def load(path: Path) -> int:
     from orderflow_dash.footprint.series import Series
     from orderflow_dash.simulator import Loading
 
-    (reel,) = Loading([path]).run(strict=True)
+    (recording,) = Loading([path]).run(strict=True)
     series = Series(1_500)
-    series.apply_arrays(reel.times, reel.ids, reel.prices, reel.quantities)
+    rows = recording.rows
+    series.apply_arrays(rows.times, rows.ids, rows.prices, rows.quantities)
     return len(series)
 
 

@@ -25,7 +25,7 @@ from orderflow_dash.live.stream import SeriesStream, StoredSeries
 from orderflow_dash.market import MINUTE_MS, Grid, Instrument, Timeframe, Trade, Venue
 from orderflow_dash.simulator import Listing, PlayedUpTo, RecordedMarket
 from orderflow_dash.simulator.market.tape import Print
-from orderflow_dash.simulator.recordings.reel import Reel
+from orderflow_dash.simulator.recordings.recording import Recording
 from orderflow_dash.store.null import NullStore
 
 ALL_HISTORY_MS: Final = 1 << 50  # a replay's past is wanted as far back as it goes
@@ -68,9 +68,9 @@ class RecordedHistory(History):
 def played_minutes(played: PlayedUpTo, window: int) -> StoredSeries | None:
     """The minutes that the series makes of everything recorded up to a time; None where nothing trades."""
     shelf = Shelf()
-    grid = _grid(played.reel)
+    grid = _grid(played.recording)
     series = Series(window, on_evict=shelf.take_over, grid=grid)
-    columns = _trades(played.reel, played.row)
+    columns = _trades(played.recording, played.row)
     if not len(columns[0]):
         return None
     _apply(series, columns, played)
@@ -88,13 +88,13 @@ def played_candles(
     played: PlayedUpTo, timeframe: Timeframe, step: Decimal, since: int, until: int
 ) -> list[Candle]:
     """The candles of what was played that open from ``since`` and before ``until`` (ms), old to new."""
-    time, order, price, quantity = _trades(played.reel, played.row)
+    time, order, price, quantity = _trades(played.recording, played.row)
     # One candle more, so that the first that counts does not begin where the series does.
     begin = int(np.searchsorted(np.maximum.accumulate(time), since - timeframe.ms))
     end = int(np.searchsorted(np.maximum.accumulate(time), until))
     if begin == end:
         return []
-    series = Series(_EVER, grid=_grid(played.reel))
+    series = Series(_EVER, grid=_grid(played.recording))
     _apply(series, (time[begin:end], order[begin:end], price[begin:end], quantity[begin:end]), played)
     before = int(quantity[:begin].sum())
     builder = CandleBuilder(series, timeframe, step)
@@ -103,7 +103,7 @@ def played_candles(
     return [replace(candle, cvd=candle.cvd + before, closed=True, rev=0) for candle in found]
 
 
-def _grid(units: Reel | Listing) -> Grid:
+def _grid(units: Recording | Listing) -> Grid:
     return Grid.of(units.price.value, units.quantity.value)
 
 
@@ -111,12 +111,12 @@ def _apply(series: Series, columns: Columns, played: PlayedUpTo) -> None:
     """Count trades, with a hole wherever some are missing."""
     time, order = columns[:2]
     start = 0
-    for at, missing_to in _breaks(played.reel, time, order):
+    for at, missing_to in _breaks(played.recording, time, order):
         series.apply_arrays(*(column[start:at] for column in columns))
         series.open_gap(*_sorted(int(time[at - 1]), int(time[at])), missing_to)
         start = at
     series.apply_arrays(*(column[start:] for column in columns))
-    for after, before in played.reel.gaps:
+    for after, before in played.recording.gaps:
         is_one = after == before <= played.time_ms  # one trade of that time is missing
         if is_one or after < played.time_ms <= before:
             series.open_gap(after, before)
@@ -126,34 +126,35 @@ def _sorted(after: int, before: int) -> tuple[int, int]:
     return min(after, before), max(after, before)
 
 
-def _breaks(reel: Reel, time: Ints, order: Ints) -> Iterator[tuple[int, int | None]]:
+def _breaks(recording: Recording, time: Ints, order: Ints) -> Iterator[tuple[int, int | None]]:
     """Where trades are missing: the number of the first one after, and the highest order that is missing."""
     found: dict[int, int | None] = {}
-    for after, before in reel.gaps:
+    for after, before in recording.gaps:
         at = int(np.searchsorted(time, before))
         if after != before and 0 < at < len(time):
             found[at] = None
-    if reel.aggregates:
+    if recording.aggregates:
         for at in (np.flatnonzero(np.diff(order) > 1) + 1).tolist():
             found[at] = int(order[at]) - 1
     yield from sorted(found.items())
 
 
-def _trades(reel: Reel, row: int) -> Columns:
+def _trades(recording: Recording, row: int) -> Columns:
     """Time, order, price and quantity of every print that the rows before one make, shape (n,) each."""
-    if reel.aggregates:
-        return reel.times[:row], reel.ids[:row], reel.prices[:row], reel.quantities[:row]
-    if reel.venue is Venue.BINANCE:
-        prints = [each for each, stop in _up_to(reel, row)]
+    rows = recording.rows
+    if recording.aggregates:
+        return rows.times[:row], rows.ids[:row], rows.prices[:row], rows.quantities[:row]
+    if recording.venue is Venue.BINANCE:
+        prints = [each for each, stop in _up_to(recording, row)]
         table = np.array([(t.time, t.id, t.price, t.quantity) for t in prints], np.int64).reshape(-1, 4)
         return table[:, 0], table[:, 1], table[:, 2], table[:, 3]
-    counts = reel.counting(row)
-    orders = np.where(reel.seqs[:row] > 0, reel.seqs[:row], np.arange(1, row + 1))
-    return reel.times[:row][counts], orders[counts], reel.prices[:row][counts], reel.quantities[:row][counts]
+    counts = recording.counting(row)
+    orders = np.where(rows.seqs[:row] > 0, rows.seqs[:row], np.arange(1, row + 1))
+    return rows.times[:row][counts], orders[counts], rows.prices[:row][counts], rows.quantities[:row][counts]
 
 
-def _up_to(reel: Reel, row: int) -> Iterator[tuple[Print, int]]:
-    for each, stop in reel.prints():
+def _up_to(recording: Recording, row: int) -> Iterator[tuple[Print, int]]:
+    for each, stop in recording.prints():
         if stop > row:
             return
         yield each, stop

@@ -131,9 +131,9 @@ class Replay:
 
     def _load(self) -> None:
         try:
-            reels = self._loading.run(strict=False)
-            if reels:
-                self.market.adopt(reels)
+            recordings = self._loading.run(strict=False)
+            if recordings:
+                self.market.adopt(recordings)
         except Exception as error:  # a defect of ours must not leave the page at "loading"
             CRASHES.note(self._thread.name, error)
             log.exception("loading the replay failed on a defect")

@@ -7,9 +7,9 @@ from orderflow_dash.simulator.recordings.capture import DamagedFile
 from orderflow_dash.simulator.recordings.loading import LoadedFile, Loading, probe
 from orderflow_dash.simulator.recordings.market import RecordedMarket
 from orderflow_dash.simulator.recordings.playback import PlayedUpTo, Playing
+from orderflow_dash.simulator.server.client_queue import ConnectionInfo
 from orderflow_dash.simulator.server.exchange import SimulatedExchange
 from orderflow_dash.simulator.server.faults import Faults
-from orderflow_dash.simulator.server.outlet import ConnectionInfo
 
 __all__ = [
     "ConnectionInfo",

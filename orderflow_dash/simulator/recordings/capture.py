@@ -27,7 +27,7 @@ class Kind(IntEnum):
     BLOCK = 5  # Bybit, off the book
 
 
-class Row(NamedTuple):
+class CapturedTrade(NamedTuple):
     """One recorded trade, its numbers still as text."""
 
     venue: Venue
@@ -48,7 +48,7 @@ class DamagedFile(ValueError):
     """A file that cannot be read as recorded trades; the message names file and line."""
 
 
-LineReader = Callable[[bytes], Iterator[Row]]
+LineReader = Callable[[bytes], Iterator[CapturedTrade]]
 
 _FRAME_LINE = re.compile(rb"[0-9.]+:? \{")
 _REWRITTEN_HEADER = "TimestampOfReceive,Stream,EventType,"
@@ -66,10 +66,12 @@ def line_reader(first: bytes) -> LineReader:
     raise ValueError(f"not a recording of trades that is known here: {text[:60]!r}")
 
 
-def _table(names: list[str], convert: Callable[[dict[str, str]], Row]) -> Callable[[bytes], Iterator[Row]]:
+def _table(
+    names: list[str], convert: Callable[[dict[str, str]], CapturedTrade]
+) -> Callable[[bytes], Iterator[CapturedTrade]]:
     """A reader of comma separated lines; a line that repeats the names is a header."""
 
-    def parse(line: bytes) -> Iterator[Row]:
+    def parse(line: bytes) -> Iterator[CapturedTrade]:
         cells = next(csv.reader([line.decode("utf-8-sig")]))
         if cells[0] == names[0]:
             return
@@ -88,8 +90,8 @@ def _flag(text: str) -> bool:
         raise ValueError(f"neither true nor false: {text!r}") from None
 
 
-def _rewritten_row(row: dict[str, str]) -> Row:
-    return Row(
+def _rewritten_row(row: dict[str, str]) -> CapturedTrade:
+    return CapturedTrade(
         Venue.BINANCE,
         row["Symbol"],
         int(row["TradeId"]),
@@ -108,7 +110,7 @@ def _bybit_side(text: str) -> bool:
     return text == "Sell"
 
 
-def _frame_line(line: bytes) -> Iterator[Row]:
+def _frame_line(line: bytes) -> Iterator[CapturedTrade]:
     """``<receive time> <combined frame>``; what is no trade is passed over."""
     frame = orjson.loads(line[line.index(b"{") :])
     if "data" in frame:
@@ -121,7 +123,7 @@ def _kind(text: str) -> Kind:
     return Kind[text]
 
 
-def _binance_frame(data: object) -> Iterator[Row]:
+def _binance_frame(data: object) -> Iterator[CapturedTrade]:
     if not isinstance(data, dict):
         return
     event = data.get("e")
@@ -129,12 +131,12 @@ def _binance_frame(data: object) -> Iterator[Row]:
         raise ValueError("a trade of the spot market, which is not served here")
     if event == "trade":
         kind = _kind(data.get("X", "MARKET"))
-        yield Row(
+        yield CapturedTrade(
             Venue.BINANCE, data["s"], int(data["t"]), int(data["T"]), data["p"], data["q"], data["m"], kind
         )
     elif event == "aggTrade":
         matches = int(data["f"]), int(data["l"])
-        yield Row(
+        yield CapturedTrade(
             Venue.BINANCE,
             data["s"],
             int(data["a"]),
@@ -157,7 +159,7 @@ class _Cryptofeed:
     def __init__(self) -> None:
         self._venues: dict[str, Venue] = {}
 
-    def __call__(self, line: bytes) -> Iterator[Row]:
+    def __call__(self, line: bytes) -> Iterator[CapturedTrade]:
         entry = orjson.loads(line)
         if entry["t"] == "connect":
             address = entry["addr"]
@@ -173,12 +175,12 @@ class _Cryptofeed:
                 yield from _bybit_frame(orjson.loads(entry["data"]))
 
 
-def _bybit_frame(frame: dict[str, Any]) -> Iterator[Row]:
+def _bybit_frame(frame: dict[str, Any]) -> Iterator[CapturedTrade]:
     if not str(frame.get("topic", "")).startswith("publicTrade."):
         return
     for row in frame["data"]:
         kind = Kind.BLOCK if row["BT"] else Kind.RPI if row.get("RPI") else Kind.MARKET
-        yield Row(
+        yield CapturedTrade(
             Venue.BYBIT,
             row["s"],
             0,

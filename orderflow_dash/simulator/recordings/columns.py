@@ -38,7 +38,7 @@ _BLOCK = 1 << 22  # bytes that are parsed at once
 LONGEST_LINE = 1 << 20  # bytes
 _COMMA, _NEWLINE, _RETURN = b",\n\r"
 
-_NO_INTS: Ints = np.zeros(0, np.int64)
+NO_INTS: Ints = np.zeros(0, np.int64)
 _NO_TEXTS: Texts = np.zeros(0, "S1")
 
 
@@ -54,12 +54,12 @@ class Columns(NamedTuple):
     quantities: Ints  # 10**-8, negative where the aggressor sold
     sells: Bytes
     kinds: Bytes  # ``capture.Kind``
-    firsts: Ints = _NO_INTS  # ids of the first and last match of an aggregate
-    lasts: Ints = _NO_INTS
-    rpi: Ints = _NO_INTS  # 10**-8, RPI volume inside an aggregate
-    seqs: Ints = _NO_INTS
+    firsts: Ints = NO_INTS  # ids of the first and last match of an aggregate
+    lasts: Ints = NO_INTS
+    rpi: Ints = NO_INTS  # 10**-8, RPI volume inside an aggregate
+    seqs: Ints = NO_INTS
     uuids: Texts = _NO_TEXTS
-    lines: Ints = _NO_INTS  # where in its file a row stands, from 1; 0 where that is unknown
+    lines: Ints = NO_INTS  # where in its file a row stands, from 1; 0 where that is unknown
 
     def taken(self, rows: Ints | Truths | slice) -> Columns:
         """Some of the rows, in the order in which they are named."""
@@ -94,14 +94,14 @@ class BadLine(ValueError):
         self.line = line
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """Where bytes come from."""
 
     def read1(self, size: int, /) -> bytes:
         """Some bytes; none at the end."""
 
 
-def blocks(source: Source, start: bytes = b"") -> Iterator[bytes]:
+def blocks(source: ByteSource, start: bytes = b"") -> Iterator[bytes]:
     """The bytes of a source in pieces that end with a line; what it raises comes after its last piece."""
     held, size = [start], len(start)
     trouble: Exception | None = None
@@ -245,7 +245,7 @@ def _columns(data: Bytes, starts: Ints, ends: Ints, form: DayFormat) -> tuple[Co
 
     prices, quantities = number("price", PRICE_DECIMALS), number("quantity", QUANTITY_DECIMALS)
     kinds: Bytes = np.full(count, MARKET, np.uint8)
-    firsts = lasts = seqs = _NO_INTS
+    firsts = lasts = seqs = NO_INTS
     uuids = _NO_TEXTS
     if form.venue is Venue.BYBIT:
         times = number("time", TIME_DECIMALS) // 10 ** (TIME_DECIMALS - 3)

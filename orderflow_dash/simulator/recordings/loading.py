@@ -16,18 +16,19 @@ import numpy as np
 import zstandard
 
 from orderflow_dash.market import Venue
+from orderflow_dash.simulator.recordings.builder import Finding, RecordingBuilder
 from orderflow_dash.simulator.recordings.capture import DamagedFile, Kind, line_reader
 from orderflow_dash.simulator.recordings.columns import BadLine, Columns, blocks, parse
 from orderflow_dash.simulator.recordings.dayfile import DayFormat, day_format
-from orderflow_dash.simulator.recordings.reel import Finding, Reel
+from orderflow_dash.simulator.recordings.recording import Recording
 from orderflow_dash.simulator.recordings.unpacking import NoFile, Opened, opened, printable
 
 _HEAD = 1 << 16  # bytes that show the format
 _MOST_LEADING = 20  # bad lines before the first good one
 _NOTED = 10  # rows of a file that notes name one by one
-_GONE = (FileNotFoundError, PermissionError, IsADirectoryError)
-_TORN = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, zstandard.ZstdError, OSError)
-_SENSELESS = (
+_UNREADABLE = (FileNotFoundError, PermissionError, IsADirectoryError)
+_TRUNCATED = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, zstandard.ZstdError, OSError)
+_INVALID = (
     ValueError,
     KeyError,
     IndexError,
@@ -62,10 +63,11 @@ class LoadedFile:
 
     @property
     def all_damage(self) -> str:
-        """What ends its loading, and the rows left out before; empty where it is whole."""
-        place = printable(str(self.path))
-        ended = [self.error] if self.error else []
-        return "; ".join([*ended, *([f"{place}, {self.damage[0]}", *self.damage[1:]] if self.damage else [])])
+        """The error that ended its loading, and the rows left out before; empty for an intact file."""
+        parts = [self.error] if self.error else []
+        if self.damage:
+            parts += [f"{printable(str(self.path))}, {self.damage[0]}", *self.damage[1:]]
+        return "; ".join(parts)
 
     def leave_out(self, line: int, reason: str) -> None:
         """Count a damaged row that is skipped."""
@@ -75,41 +77,45 @@ class LoadedFile:
 
 
 class Loading:
-    """Loads files into reels, one for each venue and symbol."""
+    """Loads files into recordings, one per venue and symbol."""
 
     def __init__(self, files: list[Path]) -> None:
         self.files = [LoadedFile(path) for path in files]
         for file in self.files:
             if file.path.is_file():
                 file.bytes = file.path.stat().st_size
-        self._reels: dict[tuple[Venue, str], Reel] = {}
+        self._builders: dict[tuple[Venue, str], RecordingBuilder] = {}
 
-    def run(self, *, strict: bool) -> list[Reel]:
+    def run(self, *, strict: bool) -> list[Recording]:
         """Loads everything. Raises DamagedFile and OSError where ``strict``, else keeps them by file."""
         for file in self.files:
             try:
                 self._load(file)
                 if not file.rows:
                     raise DamagedFile(f"{file.path}: no trade in it")
-            except (DamagedFile, *_GONE) as error:
+            except (DamagedFile, *_UNREADABLE) as error:
                 if strict:
                     raise
                 file.error = printable(str(error))
             file.loaded_bytes = file.bytes
-        reels = [reel for reel in self._reels.values() if len(reel)]
         broken = {source for source, file in enumerate(self.files) if file.error}
-        for reel in reels:
-            for finding in reel.close(broken):
-                self._note(reel, finding)
+        recordings = []
+        for builder in self._builders.values():
+            if not len(builder):
+                continue
+            recording, findings = builder.build(broken)
+            recordings.append(recording)
+            for finding in findings:
+                self._note(recording, finding)
         for file in self.files:
             _summarize(file)
             if strict and file.error:
                 raise DamagedFile(file.error)
-        self._reels.clear()
-        return [reel for reel in reels if next(reel.prints(), None) is not None]
+        self._builders.clear()
+        return [recording for recording in recordings if next(recording.prints(), None) is not None]
 
-    def _note(self, reel: Reel, finding: Finding) -> None:
-        """Count what closing a reel found out about a row of a file."""
+    def _note(self, recording: Recording, finding: Finding) -> None:
+        """Counts a finding about a row of a file."""
         file = self.files[finding.source]
         if finding.kind == "misplaced":
             file.leave_out(finding.line, "its time is far from that of its neighbors")
@@ -122,52 +128,52 @@ class Loading:
             other = self.files[finding.other_source]
             where = f"line {finding.other_line}" + ("" if other is file else f" of {other.name}")
             file.notes.append(
-                f"line {finding.line}: id {finding.id} of {reel.symbol} is another trade in {where};"
+                f"line {finding.line}: id {finding.id} of {recording.symbol} is another trade in {where};"
                 " left out, its candle is marked as a gap"
             )
 
     def _load(self, file: LoadedFile) -> None:
-        with _content(file.path) as (source, place), ExitStack() as stack:
+        with _content(file.path) as (source, position), ExitStack() as stack:
             head, rest = _head(source.stream)
             lines = head.split(b"\n")
             form = day_format(lines, *source.names)
             if form is None:
-                self._load_rows(file, head, rest, source.raw, place)
+                self._load_rows(file, head, rest, source.raw, position)
                 return
-            place.exact = False
+            position.exact = False
             parts: list[Columns] = []
             # Also where it is damaged: what stands before the damage counts.
             stack.callback(self._keep, file, parts)
-            self._load_columns(file, form, (head, rest, source.raw), place, parts)
+            self._load_columns(file, form, (head, rest, source.raw), position, parts)
 
     def _load_columns(
         self,
         file: LoadedFile,
         form: DayFormat,
         source: tuple[bytes, Any, BinaryIO],
-        place: _Place,
+        position: _ReadPosition,
         parts: list[Columns],
     ) -> None:
         head, rest, raw = source
         for block in blocks(rest, head):
-            columns, bad, skipped = _from_first_good(block, form, place.line + 1, is_first=not file.rows)
+            columns, bad, skipped = _from_first_good(block, form, position.line + 1, is_first=not file.rows)
             for each in skipped:
-                file.leave_out(place.line + each.line + 1, str(each))
+                file.leave_out(position.line + each.line + 1, str(each))
             parts.append(columns)
             zeros = len(columns.quantities) - int(np.count_nonzero(columns.quantities))
             file.rows += len(columns.times)
             file.zero_quantities += zeros
             file.loaded_bytes = min(raw.tell(), file.bytes)
             if bad is not None:
-                place.line += bad.line + 1
-                place.exact = True
+                position.line += bad.line + 1
+                position.exact = True
                 raise bad
-            place.line += block.count(b"\n")
+            position.line += block.count(b"\n")
 
     def _keep(self, file: LoadedFile, parts: list[Columns]) -> None:
         whole = [part for part in parts if len(part.times)]
         for part in whole:
-            self._reel(file, part.venue, part.symbol).extend(part)
+            self._builder(file, part.venue, part.symbol).extend(part)
 
     def _load_rows(
         self,
@@ -175,32 +181,32 @@ class Loading:
         head: bytes,
         rest: Any,  # noqa: ANN401
         raw: BinaryIO,
-        place: _Place,
+        position: _ReadPosition,
     ) -> None:
         read = line_reader(head.partition(b"\n")[0])
         for block in blocks(rest, head):
-            place.exact = True
+            position.exact = True
             for line in block.split(b"\n"):
-                place.line += 1
+                position.line += 1
                 if not line.strip():
                     continue
                 for row in read(line):
-                    self._reel(file, row.venue, row.symbol).add(row, place.line)
+                    self._builder(file, row.venue, row.symbol).add(row, position.line)
                     file.rows += 1
                     if row.kind <= Kind.RPI and not row.quantity.strip("0."):
                         file.zero_quantities += 1
-            place.line -= block.endswith(b"\n")
-            place.exact = False
+            position.line -= block.endswith(b"\n")
+            position.exact = False
             file.loaded_bytes = min(raw.tell(), file.bytes)
 
-    def _reel(self, file: LoadedFile, venue: Venue, symbol: str) -> Reel:
+    def _builder(self, file: LoadedFile, venue: Venue, symbol: str) -> RecordingBuilder:
         key = venue, symbol
         file.series[key] = None
-        reel = self._reels.get(key)
-        if reel is None:
-            reel = self._reels[key] = Reel(venue, symbol)
-        reel.take_from(self.files.index(file))
-        return reel
+        builder = self._builders.get(key)
+        if builder is None:
+            builder = self._builders[key] = RecordingBuilder(venue, symbol)
+        builder.set_source(self.files.index(file))
+        return builder
 
 
 def _from_first_good(
@@ -245,7 +251,7 @@ def probe(path: Path) -> frozenset[Venue]:
 
     Raises DamagedFile or OSError where those already show that it gives no trade.
     """
-    with _content(path) as (source, place):
+    with _content(path) as (source, position):
         head, rest = _head(source.stream)
         form = day_format(head.split(b"\n"), *source.names)
         if form is None:
@@ -258,7 +264,7 @@ def probe(path: Path) -> frozenset[Venue]:
         if len(columns.times):
             return frozenset((form.venue,))
         if bad is not None:
-            place.line = bad.line + 1
+            position.line = bad.line + 1
             raise bad
         rest.raise_trouble()
         if is_whole:
@@ -267,7 +273,7 @@ def probe(path: Path) -> frozenset[Venue]:
 
 
 @dataclass
-class _Place:
+class _ReadPosition:
     """How far a file was read."""
 
     line: int = 0
@@ -275,20 +281,20 @@ class _Place:
 
 
 @contextmanager
-def _content(path: Path) -> Iterator[tuple[Opened, _Place]]:
+def _content(path: Path) -> Iterator[tuple[Opened, _ReadPosition]]:
     """The unpacked content of a file; what goes wrong with it becomes DamagedFile with file and line."""
-    place = _Place()
+    position = _ReadPosition()
     try:
         with ExitStack() as stack:
-            yield opened(path, stack), place
+            yield opened(path, stack), position
     except NoFile as error:
         raise DamagedFile(str(error)) from error
-    except (*_GONE, DamagedFile):
+    except (*_UNREADABLE, DamagedFile):
         raise
-    except _TORN as error:
-        raise DamagedFile(f"{path}, after line {place.line}: {error}") from error
-    except _SENSELESS as error:
-        where = f"line {max(1, place.line)}" if place.exact else f"after line {place.line}"
+    except _TRUNCATED as error:
+        raise DamagedFile(f"{path}, after line {position.line}: {error}") from error
+    except _INVALID as error:
+        where = f"line {max(1, position.line)}" if position.exact else f"after line {position.line}"
         raise DamagedFile(f"{path}, {where}: {_reason(error)}") from error
 
 
@@ -326,7 +332,7 @@ def _head(stream: Any) -> tuple[bytes, _Rest]:  # noqa: ANN401
     while size < _HEAD:
         try:
             part = stream.read1(_HEAD)
-        except _TORN as error:
+        except _TRUNCATED as error:
             if not parts:
                 raise
             trouble = error

@@ -24,7 +24,7 @@ from orderflow_dash.simulator.recordings.playback import (
     listing_of,
     playback_from,
 )
-from orderflow_dash.simulator.recordings.reel import Reel
+from orderflow_dash.simulator.recordings.recording import Recording
 from orderflow_dash.simulator.recordings.splicing import LONG_MS, silences
 
 _BATCH = 512  # prints of one symbol between two looks at how the clients keep up
@@ -71,31 +71,31 @@ class RecordedMarket:
         self._now = 0
         if files is not None:
             loading = Loading([Path(file) for file in files])
-            reels = loading.run(strict=True)
+            recordings = loading.run(strict=True)
             self.notes = [
                 f"{file.name}: {note}" for file in loading.files for note in [*file.damage, *file.notes]
             ]
-            if not reels:
+            if not recordings:
                 raise ValueError("the files hold no trade")
-            self.adopt(reels)
+            self.adopt(recordings)
 
-    def adopt(self, reels: Sequence[Reel]) -> None:
+    def adopt(self, recordings: Sequence[Recording]) -> None:
         """Takes in what was loaded; what was there before is gone."""
         clock = Clock(0)
         with self._lock:
             self._playbacks = {
-                listing_of(reel): playback_from(reel, 0, clock if self.together else Clock(0))
-                for reel in reels
+                listing_of(recording): playback_from(recording, 0, clock if self.together else Clock(0))
+                for recording in recordings
             }
             self.listings = tuple(self._playbacks)
             for playback in self._playbacks.values():
                 playback.clock.at = min(playback.clock.at or math.inf, first_ms(playback))
             self._now = int(min((p.clock.at for p in self._playbacks.values()), default=0))
-            self.silences = silences([reel.times for reel in reels])
-            if reels:
+            self.silences = silences([recording.rows.times for recording in recordings])
+            if recordings:
                 self._span = (
-                    min(int(reel.times.min()) for reel in reels),
-                    max(int(reel.times.max()) for reel in reels),
+                    min(int(recording.rows.times.min()) for recording in recordings),
+                    max(int(recording.rows.times.max()) for recording in recordings),
                 )
             self.session += 1
 
@@ -150,9 +150,9 @@ class RecordedMarket:
                 raise ValueError(f"nothing is recorded at {time_ms}")
             clock = Clock(target)
             for listing, playback in self._playbacks.items():
-                row = playback.reel.row_at(target)
+                row = playback.recording.row_at(target)
                 self._playbacks[listing] = playback_from(
-                    playback.reel, row, clock if self.together else Clock(target)
+                    playback.recording, row, clock if self.together else Clock(target)
                 )
             self._now = target
             self.session += 1
@@ -240,13 +240,13 @@ class RecordedMarket:
         until, share = position, max(1, _BURST // len(self._playbacks))
         for playback in left:
             row = playback.row + share
-            if row < len(playback.reel):
-                until = min(until, int(playback.reel.times[row]))
+            if row < len(playback.recording):
+                until = min(until, int(playback.recording.rows.times[row]))
         until = min(position, max(until, min(p.next[0].time for p in left if p.next is not None)))
         for listing, playback in self._playbacks.items():
             self._play(listing, playback, until, 1 << 60, emitted)
         if self.finished:
-            end = max(int(playback.reel.times[-1]) for playback in self._playbacks.values())
+            end = max(int(playback.recording.rows.times[-1]) for playback in self._playbacks.values())
             clock.set(max(end, self._now), None)
         elif until < position:
             clock.set(until, wall)
@@ -304,13 +304,13 @@ class RecordedMarket:
         """
         with self._lock:
             playback, now = self._playbacks[listing], self.now()
-            reel = playback.reel
+            recording = playback.recording
             until = now - now % MINUTE_MS + (MINUTE_MS if self.finished else 0)
             for until_ms in range(until, until - _TRIED_MINUTES * MINUTE_MS, -MINUTE_MS):
-                row = reel.row_at(until_ms)
+                row = recording.row_at(until_ms)
                 # Rows may lag: none that follows may be of before.
-                if row and bool((reel.times[row:] >= until_ms).all()):
-                    return PlayedUpTo(reel, row, until_ms, playback.last_id_before(row))
+                if row and bool((recording.rows.times[row:] >= until_ms).all()):
+                    return PlayedUpTo(recording, row, until_ms, playback.last_id_before(row))
             return None
 
     def first_id(self, listing: Listing) -> int | None:
@@ -338,7 +338,7 @@ class RecordedMarket:
     def gaps(self, listing: Listing) -> Sequence[tuple[int, int]]:
         """Stretches that lack trades without a jump of ids: the times (ms) of the trades before and after."""
         with self._lock:
-            return self._playbacks[listing].reel.gaps
+            return self._playbacks[listing].recording.gaps
 
     def _rows(self, listing: Listing, trade: Print) -> range:
         """The recorded rows that a print takes up, with the off-book ones that came with it."""
@@ -352,40 +352,41 @@ class RecordedMarket:
 
     def fills(self, listing: Listing, trade: Print) -> Sequence[Fill]:
         """The recorded matches; none where only aggregates were recorded."""
-        reel = self._playbacks[listing].reel
-        if reel.aggregates or reel.venue is not Venue.BINANCE:
+        recording = self._playbacks[listing].recording
+        if recording.aggregates or recording.venue is not Venue.BINANCE:
             return ()
-        made = []
+        rows, made = recording.rows, []
         for i in self._rows(listing, trade):
-            kind = Kind(int(reel.kinds[i]))
+            kind = Kind(int(rows.kinds[i]))
             empty = kind is Kind.NA
             made.append(
                 Fill(
-                    int(reel.ids[i]),
-                    int(reel.times[i]),
-                    "0" if empty else listing.price.text(int(reel.prices[i])),
-                    "0" if empty else listing.quantity.text(abs(int(reel.quantities[i]))),
+                    int(rows.ids[i]),
+                    int(rows.times[i]),
+                    "0" if empty else listing.price.text(int(rows.prices[i])),
+                    "0" if empty else listing.quantity.text(abs(int(rows.quantities[i]))),
                     kind.name,
-                    bool(reel.sells[i]),
+                    bool(rows.sells[i]),
                 )
             )
         return made
 
     def bybit_trades(self, listing: Listing, trade: Print) -> Sequence[BybitTrade]:
         """The recorded trade, and the block trades recorded around it."""
-        reel = self._playbacks[listing].reel
-        if reel.venue is not Venue.BYBIT:
+        recording = self._playbacks[listing].recording
+        if recording.venue is not Venue.BYBIT:
             return ()
+        rows = recording.rows
         return [
             BybitTrade(
-                reel.uuids[i].decode() if len(reel.uuids) else "",
-                int(reel.seqs[i]) or i + 1,
-                int(reel.times[i]),
-                listing.price.text(int(reel.prices[i])),
-                listing.quantity.text(abs(int(reel.quantities[i]))),
-                bool(reel.sells[i]),
-                bool(reel.kinds[i] == Kind.BLOCK),
-                bool(reel.kinds[i] == Kind.RPI),
+                rows.uuids[i].decode() if len(rows.uuids) else "",
+                int(rows.seqs[i]) or i + 1,
+                int(rows.times[i]),
+                listing.price.text(int(rows.prices[i])),
+                listing.quantity.text(abs(int(rows.quantities[i]))),
+                bool(rows.sells[i]),
+                bool(rows.kinds[i] == Kind.BLOCK),
+                bool(rows.kinds[i] == Kind.RPI),
             )
             for i in self._rows(listing, trade)
         ]

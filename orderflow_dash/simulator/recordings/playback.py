@@ -12,7 +12,7 @@ from typing import NamedTuple
 from orderflow_dash.simulator.market.contract import Before
 from orderflow_dash.simulator.market.source import Listing
 from orderflow_dash.simulator.market.tape import Print, Tape
-from orderflow_dash.simulator.recordings.reel import Reel
+from orderflow_dash.simulator.recordings.recording import Recording
 
 _KEEP_MINUTES = 50_000  # a month
 _QUOTES = ("USDT", "USDC", "BUSD", "USD")
@@ -39,7 +39,7 @@ class Clock:
 class Playback:
     """Where the playing of one symbol stands."""
 
-    reel: Reel
+    recording: Recording
     clock: Clock
     tape: Tape
     coming: Iterator[tuple[Print, int]]
@@ -57,8 +57,8 @@ class Playback:
 
     def last_id_before(self, row: int) -> int:
         """The id of the last print that was made of rows before one (not the first)."""
-        if self.reel.aggregates:
-            return int(self.reel.ids[row - 1])
+        if self.recording.aggregates:
+            return int(self.recording.rows.ids[row - 1])
         at = bisect_right(self.stops, row)
         if at:
             return self.numbers[at - 1]
@@ -69,7 +69,7 @@ class Playback:
         low, high = max(0, low), min(high, len(self.numbers))
         row = self.stops[low - 1] if low else self.start_row
         numbers = self.numbers[low:high]
-        made = zip(numbers, self.reel.prints(row), strict=False)
+        made = zip(numbers, self.recording.prints(row), strict=False)
         return [trade._replace(id=number) for number, (trade, _) in made]
 
     def by_id(self, first: int, last: int, limit: int) -> list[Print]:
@@ -79,8 +79,8 @@ class Playback:
 
     def between(self, after: int, before: int) -> list[Print]:
         """The prints served that are of rows from one time up to another (ms), both included."""
-        low = bisect_right(self.stops, self.reel.row_at(after))
-        return self.served(low, bisect_right(self.stops, self.reel.row_at(before + 1)))
+        low = bisect_right(self.stops, self.recording.row_at(after))
+        return self.served(low, bisect_right(self.stops, self.recording.row_at(before + 1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,28 +99,30 @@ class Playing:
 class PlayedUpTo(NamedTuple):
     """A time up to which a symbol was played, as the recording shows it."""
 
-    reel: Reel
+    recording: Recording
     row: int  # the rows before it are of before that time, all others are not
     time_ms: int  # the begin of a minute
     last_id: int  # of the last print that is of before
 
 
-def listing_of(reel: Reel) -> Listing:
-    quote = next((quote for quote in _QUOTES if reel.symbol.endswith(quote)), "")
-    base = reel.symbol.removesuffix(quote)
-    return Listing(reel.symbol, base, quote, reel.price, reel.quantity, frozenset((reel.venue,)))
+def listing_of(recording: Recording) -> Listing:
+    quote = next((quote for quote in _QUOTES if recording.symbol.endswith(quote)), "")
+    base = recording.symbol.removesuffix(quote)
+    return Listing(
+        recording.symbol, base, quote, recording.price, recording.quantity, frozenset((recording.venue,))
+    )
 
 
-def playback_from(reel: Reel, row: int, clock: Clock) -> Playback:
-    coming = reel.prints(row)
+def playback_from(recording: Recording, row: int, clock: Clock) -> Playback:
+    coming = recording.prints(row)
     first = next(coming, None)
     start = first[0] if first else None
     tape = Tape(start.id if start else 1, keep=200_000, keep_minutes=_KEEP_MINUTES)
     if start is None:
-        return Playback(reel, clock, tape, coming, None, row, None)
+        return Playback(recording, clock, tape, coming, None, row, None)
     price = start.price
     nothing = Before(start.time, price, price, price, price, 0, 0, 0, 0)
-    return Playback(reel, clock, tape, coming, first, row, nothing)
+    return Playback(recording, clock, tape, coming, first, row, nothing)
 
 
 def first_ms(playback: Playback) -> float:

@@ -26,10 +26,10 @@ from orderflow_dash.simulator.bybit import protocol as bybit_protocol
 from orderflow_dash.simulator.bybit.rest import BybitRest
 from orderflow_dash.simulator.market.source import Market
 from orderflow_dash.simulator.rest import Reply, Request
+from orderflow_dash.simulator.server.client_queue import ConnectionInfo
+from orderflow_dash.simulator.server.connections import Connections
 from orderflow_dash.simulator.server.faults import Cut, Faults
-from orderflow_dash.simulator.server.outlet import ConnectionInfo
-from orderflow_dash.simulator.server.publisher import Audience, Publisher
-from orderflow_dash.simulator.server.reception import Reception
+from orderflow_dash.simulator.server.publisher import Publisher, Subscribers
 from orderflow_dash.simulator.server.refusals import refusal
 from orderflow_dash.simulator.server.schedule import Schedule
 
@@ -85,12 +85,12 @@ class SimulatedExchange:
         self._host = host
         self._port = port
         self._ping_interval = ping_interval
-        self._audience = Audience()
+        self._subscribers = Subscribers()
         self._compose()
-        self._reception = Reception(
+        self._connections = Connections(
             source,
             self.faults,
-            self._audience,
+            self._subscribers,
             self._schedule,
             queue_limit=queue_limit,
             pump=self._pump,
@@ -107,8 +107,8 @@ class SimulatedExchange:
     def _compose(self) -> None:
         """Makes what depends on the market's listings and remembers what was told of them."""
         self._session = self.source.session
-        self._publisher = Publisher(self.source, self.faults, self._audience)
-        self._schedule = Schedule(self.source, self._publisher, self._audience)
+        self._publisher = Publisher(self.source, self.faults, self._subscribers)
+        self._schedule = Schedule(self.source, self._publisher, self._subscribers)
         self._binance_rest = BinanceRest(self.source)
         self._bybit_rest = BybitRest(self.source)
 
@@ -135,7 +135,7 @@ class SimulatedExchange:
     @property
     def connections(self) -> list[ConnectionInfo]:
         """The open connections."""
-        return [outlet.info for outlet in list(self._reception.outlets)]
+        return [client.info for client in list(self._connections.clients)]
 
     def start(self) -> Self:
         """Returns when it listens; OSError where it cannot."""
@@ -198,7 +198,7 @@ class SimulatedExchange:
         self._wake = asyncio.Event()
         self.faults.wake = self._rouse
         server = await serve(
-            self._reception.receive,
+            self._connections.receive,
             self._host,
             self._port,
             process_request=self._answer,
@@ -245,21 +245,21 @@ class SimulatedExchange:
         self._pump()
         self._publisher.release_late(now)
         self._schedule.run(now)
-        for outlet in list(self._reception.outlets):
+        for client in list(self._connections.clients):
             limit, since = (
-                (_BYBIT_IDLE, outlet.heard) if outlet.venue is Venue.BYBIT else (_LIFE, outlet.opened)
+                (_BYBIT_IDLE, client.heard) if client.venue is Venue.BYBIT else (_LIFE, client.opened)
             )
             if now - since > limit:
-                outlet.cut(1000)
+                client.cut(1000)
 
     def _pump(self) -> None:
         """Publishes what the market made public by now."""
         if self._session != self.source.session:
             self._compose()
-            self._reception.adopt(self._schedule)
+            self._connections.adopt(self._schedule)
             # Who listened before the market moved would take the first trades after it for a jump.
-            for outlet in self._audience.dismiss_traders():
-                outlet.cut(1012, "the market was moved")
+            for client in self._subscribers.remove_trade_subscribers():
+                client.cut(1012, "the market was moved")
         if self.source.together and self._publisher.crowded():
             return
         emissions = self.source.poll(self._publisher.ready())
@@ -285,18 +285,18 @@ class SimulatedExchange:
         self._wake.clear()
 
     def _cut(self, command: Cut) -> None:
-        for outlet in list(self._reception.outlets):
-            if command.venue in (None, outlet.venue):
+        for client in list(self._connections.clients):
+            if command.venue in (None, client.venue):
                 self.faults.count("close")
-                outlet.cut(command.code, command.reason)
+                client.cut(command.code, command.reason)
 
     def _announce_shutdown(self) -> None:
         payload = binance_frames.server_shutdown(self.source.now())
-        for outlet in list(self._reception.outlets):
-            if isinstance(outlet.session, BinanceSession):
+        for client in list(self._connections.clients):
+            if isinstance(client.session, BinanceSession):
                 self.faults.count("shutdown")
-                combined = outlet.session.combined
-                outlet.send(binance_frames.combined("!serverShutdown", payload) if combined else payload)
+                combined = client.session.combined
+                client.send(binance_frames.combined("!serverShutdown", payload) if combined else payload)
 
     async def _answer(self, socket: ServerConnection, handshake: HandshakeRequest) -> Response | None:
         """A plain GET is answered as REST; a WebSocket handshake goes on, or is refused."""

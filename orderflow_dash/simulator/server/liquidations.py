@@ -10,7 +10,7 @@ from orderflow_dash.simulator.bybit import frames as bybit_frames
 from orderflow_dash.simulator.market.forced import bankruptcy_price
 from orderflow_dash.simulator.market.source import Emission, Listing, Market
 from orderflow_dash.simulator.market.tape import Print
-from orderflow_dash.simulator.server.publisher import Audience, Publisher
+from orderflow_dash.simulator.server.publisher import Publisher, Subscribers
 
 _SECOND_MS = 1_000
 _ARRAY = "!forceOrder@arr"
@@ -23,10 +23,10 @@ class Liquidations:
     in batches.
     """
 
-    def __init__(self, market: Market, publisher: Publisher, audience: Audience) -> None:
+    def __init__(self, market: Market, publisher: Publisher, subscribers: Subscribers) -> None:
         self._market = market
         self._publisher = publisher
-        self._audience = audience
+        self._subscribers = subscribers
         self._largest: dict[tuple[Listing, int], Print] = {}  # by listing and second
         self._batches: dict[Listing, list[Print]] = {}
 
@@ -48,7 +48,7 @@ class Liquidations:
         now = self._market.now()
         for listing, trades in self._batches.items():
             topic = f"allLiquidation.{listing.symbol}"
-            if topic in self._audience:
+            if topic in self._subscribers:
                 closed = [(trade, bankruptcy_price(listing, trade)) for trade in trades]
                 self._publisher.publish(topic, bybit_frames.liquidations(listing, closed, now))
         self._batches.clear()
@@ -59,7 +59,7 @@ class Liquidations:
 
     def _sample(self, listing: Listing, trade: Print, now: int) -> None:
         own = f"{listing.symbol.lower()}@forceOrder"
-        if own in self._audience or _ARRAY in self._audience:
+        if own in self._subscribers or _ARRAY in self._subscribers:
             payload = binance_frames.force_order(listing, trade, bankruptcy_price(listing, trade), now)
             self._publisher.publish(own, payload)
             self._publisher.publish(_ARRAY, payload)

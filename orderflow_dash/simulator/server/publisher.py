@@ -13,8 +13,8 @@ from orderflow_dash.simulator.binance.protocol import BinanceSession
 from orderflow_dash.simulator.bybit import frames as bybit_frames
 from orderflow_dash.simulator.market.source import Emission, Listing, Market, VenueListings
 from orderflow_dash.simulator.server import garbage
+from orderflow_dash.simulator.server.client_queue import ClientQueue
 from orderflow_dash.simulator.server.faults import Faults
-from orderflow_dash.simulator.server.outlet import Outlet
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class _Message:
     trades: int
 
 
-class Audience:
+class Subscribers:
     """Who listens to what."""
 
     def __init__(self) -> None:
-        self._streams: dict[str, dict[Outlet, None]] = {}
+        self._streams: dict[str, dict[ClientQueue, None]] = {}
 
     def __contains__(self, stream: str) -> bool:
         return stream in self._streams
@@ -38,27 +38,27 @@ class Audience:
         """Every stream that has a listener."""
         return list(self._streams)
 
-    def of(self, stream: str) -> Iterable[Outlet]:
+    def of(self, stream: str) -> Iterable[ClientQueue]:
         """The listeners of a stream."""
         return tuple(self._streams.get(stream, ()))
 
-    def join(self, stream: str, outlet: Outlet) -> None:
+    def join(self, stream: str, client: ClientQueue) -> None:
         """Adds a listener."""
-        self._streams.setdefault(stream, {})[outlet] = None
+        self._streams.setdefault(stream, {})[client] = None
 
-    def dismiss_traders(self) -> set[Outlet]:
+    def remove_trade_subscribers(self) -> set[ClientQueue]:
         """Removes everyone who listens to trades, from all that they listen to; returns them."""
-        gone = {outlet for name in self.names() if trade_symbol(name) for outlet in self._streams[name]}
+        gone = {client for name in self.names() if trade_symbol(name) for client in self._streams[name]}
         for name in self.names():
-            for outlet in gone:
-                self.leave(name, outlet)
+            for client in gone:
+                self.leave(name, client)
         return gone
 
-    def leave(self, stream: str, outlet: Outlet) -> None:
+    def leave(self, stream: str, client: ClientQueue) -> None:
         """Removes a listener."""
         listeners = self._streams.get(stream)
         if listeners is not None:
-            listeners.pop(outlet, None)
+            listeners.pop(client, None)
             if not listeners:
                 del self._streams[stream]
 
@@ -66,10 +66,10 @@ class Audience:
 class Publisher:
     """Sends prints to their listeners, and applies the faults that concern messages."""
 
-    def __init__(self, market: Market, faults: Faults, audience: Audience) -> None:
+    def __init__(self, market: Market, faults: Faults, subscribers: Subscribers) -> None:
         self._market = market
         self._faults = faults
-        self._audience = audience
+        self._subscribers = subscribers
         self._listings = {venue: VenueListings(market, venue) for venue in Venue}
         self._held: dict[str, _Message] = {}  # by stream: the first of a pair that swaps places
         self._late: list[tuple[float, int, str, _Message]] = []  # a heap of delayed messages
@@ -79,22 +79,22 @@ class Publisher:
     def ready(self) -> set[Listing]:
         """Listings that have a listener of trades, all of whom have room."""
         ready, full = set(), set()
-        for stream in self._audience.names():
+        for stream in self._subscribers.names():
             key = trade_symbol(stream)
             listing = self._listings[key[0]].get(key[1]) if key else None
             if listing is not None:
                 ready.add(listing)
-                if not all(outlet.room for outlet in self._audience.of(stream)):
+                if not all(client.room for client in self._subscribers.of(stream)):
                     full.add(listing)
         return ready if self._market.paced else ready - full
 
     def crowded(self) -> bool:
         """Whether a listener of trades cannot take more just now."""
         return any(
-            not outlet.room
-            for stream in self._audience.names()
+            not client.room
+            for stream in self._subscribers.names()
             if trade_symbol(stream)
-            for outlet in self._audience.of(stream)
+            for client in self._subscribers.of(stream)
         )
 
     def emit(self, emissions: Sequence[Emission], now: float) -> None:
@@ -106,13 +106,13 @@ class Publisher:
         for listing, batch in batches.items():
             lower = listing.symbol.lower()
             if Venue.BINANCE in listing.venues:
-                if (stream := f"{lower}@aggTrade") in self._audience:
+                if (stream := f"{lower}@aggTrade") in self._subscribers:
                     self._deliver(stream, self._aggregates(listing, self._kept(stream, batch)), now)
-                if (stream := f"{lower}@trade") in self._audience:
+                if (stream := f"{lower}@trade") in self._subscribers:
                     self._deliver(stream, self._fills(listing, self._kept(stream, batch)), now)
             if (
                 Venue.BYBIT in listing.venues
-                and (stream := f"publicTrade.{listing.symbol}") in self._audience
+                and (stream := f"publicTrade.{listing.symbol}") in self._subscribers
             ):
                 self._deliver(stream, self._public_trades(listing, self._kept(stream, batch)), now)
 
@@ -207,23 +207,23 @@ class Publisher:
             self._faults.count("stall")
             return
         wrapped: bytes | None = None
-        for outlet in self._audience.of(stream):
-            if isinstance(outlet.session, BinanceSession) and outlet.session.combined:
+        for client in self._subscribers.of(stream):
+            if isinstance(client.session, BinanceSession) and client.session.combined:
                 if wrapped is None:
                     wrapped = binance_frames.combined(stream, payload)
-                outlet.send(wrapped)
+                client.send(wrapped)
             else:
-                outlet.send(payload)
+                client.send(payload)
 
     def _send_raw(self, stream: str, frame: garbage.Frame) -> None:
         text = isinstance(frame, str)
         data = frame.encode() if isinstance(frame, str) else frame
-        for outlet in self._audience.of(stream):
-            wrap = text and data.startswith(b'{"e"') and isinstance(outlet.session, BinanceSession)
-            if wrap and isinstance(outlet.session, BinanceSession) and outlet.session.combined:
-                outlet.send(binance_frames.combined(stream, data))
+        for client in self._subscribers.of(stream):
+            wrap = text and data.startswith(b'{"e"') and isinstance(client.session, BinanceSession)
+            if wrap and isinstance(client.session, BinanceSession) and client.session.combined:
+                client.send(binance_frames.combined(stream, data))
             else:
-                outlet.send(data, text=text)
+                client.send(data, text=text)
 
 
 def trade_symbol(stream: str) -> tuple[Venue, str] | None:

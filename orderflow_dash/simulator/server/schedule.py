@@ -14,10 +14,10 @@ from orderflow_dash.simulator.binance.instruments import contract_info
 from orderflow_dash.simulator.bybit import frames as bybit_frames
 from orderflow_dash.simulator.market.day import Day
 from orderflow_dash.simulator.market.source import Emission, Listing, Market, VenueListings
+from orderflow_dash.simulator.server.client_queue import ClientQueue
 from orderflow_dash.simulator.server.kline_streams import KlineStreams
 from orderflow_dash.simulator.server.liquidations import Liquidations
-from orderflow_dash.simulator.server.outlet import Outlet
-from orderflow_dash.simulator.server.publisher import Audience, Publisher
+from orderflow_dash.simulator.server.publisher import Publisher, Subscribers
 
 _CONTRACTS = "!contractInfo"
 
@@ -25,14 +25,14 @@ _CONTRACTS = "!contractInfo"
 class Schedule:
     """Sends what is due by the clock, to whoever listens, and nothing that has not changed."""
 
-    def __init__(self, market: Market, publisher: Publisher, audience: Audience) -> None:
+    def __init__(self, market: Market, publisher: Publisher, subscribers: Subscribers) -> None:
         self._market = market
         self._publisher = publisher
-        self._audience = audience
+        self._subscribers = subscribers
         self._binance = VenueListings(market, Venue.BINANCE)
         self._bybit = VenueListings(market, Venue.BYBIT)
         self._klines = KlineStreams(market, publisher)
-        self._liquidations = Liquidations(market, publisher, audience)
+        self._liquidations = Liquidations(market, publisher, subscribers)
         self._jobs: list[tuple[float, Callable[[list[str]], None]]] = [
             (0.1, self._bybit_tickers),
             (0.25, self._klines.run),
@@ -57,14 +57,14 @@ class Schedule:
             if now >= self._due[i]:
                 self._due[i] = now + interval
                 if names is None:
-                    names = self._audience.names()
+                    names = self._subscribers.names()
                 job(names)
 
     def note(self, emissions: Sequence[Emission]) -> None:
         """Takes in what became public."""
         self._liquidations.note(emissions)
 
-    def begin_stream(self, name: str) -> None:
+    def restart_stream(self, name: str) -> None:
         """A stream gets its first listener: what earlier listeners received no longer counts."""
         self._klines.forget(name)
 
@@ -81,7 +81,7 @@ class Schedule:
 
     def due_in(self, now: float) -> float:
         """Seconds until something may be due to a present listener."""
-        names = self._audience.names()
+        names = self._subscribers.names()
         if any(name.startswith("tickers.") for name in names):
             return max(0.0, self._due[0] - now)
         if any("kline" in name or "Kline" in name for name in names):
@@ -111,7 +111,7 @@ class Schedule:
     def _array(
         self, stream: str, row: Callable[[Listing, Day, int], dict[str, Any]], *, always: bool = False
     ) -> None:
-        if stream in self._audience:
+        if stream in self._subscribers:
             rows = self._rows(stream, row, always=always)
             # Since the venue merged its markets, coin-margined rows come in the same array.
             rows += [binance_frames.coin_margined(r) for r in rows if r["s"] in ("BTCUSDT", "ETHUSDT")]
@@ -165,9 +165,9 @@ class Schedule:
         message = bybit_frames.ticker_message(changed, kind, next_id, self._market.now())
         self._publisher.publish(topic, message)
 
-    def bybit_snapshot(self, topic: str, outlet: Outlet) -> None:
+    def bybit_snapshot(self, topic: str, client: ClientQueue) -> None:
         """Tells one new listener what all the others already know."""
         told = self._tickers_told.get(topic)
         if told is not None:
             message = bybit_frames.ticker_message(told[1], "snapshot", told[0], self._market.now())
-            outlet.send(message)
+            client.send(message)

@@ -31,8 +31,8 @@ def zipped(path, files, *, method=zipfile.ZIP_DEFLATED):
 
 def loaded(path):
     loading = Loading([path])
-    reels = loading.run(strict=False)
-    return (reels[0] if reels else None), loading.files[0]
+    recordings = loading.run(strict=False)
+    return (recordings[0] if recordings else None), loading.files[0]
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, zipfile.ZIP_BZIP2])
@@ -47,8 +47,8 @@ def test_folders_and_what_systems_add_do_not_count(tmp_path, method):
     ]
     path = zipped(tmp_path / "some day.zip", files, method=method)
     probe(path)
-    reel, file = loaded(path)
-    assert (reel.symbol, len(reel), file.error) == ("ETHUSDT", 50, "")
+    recording, file = loaded(path)
+    assert (recording.symbol, len(recording), file.error) == ("ETHUSDT", 50, "")
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_folders_and_what_systems_add_do_not_count(tmp_path, method):
 )
 def test_either_name_gives_the_symbol(tmp_path, outer, inner):
     """Of any script, with anything before and after it, of the table or else of the archive."""
-    reel, file = loaded(zipped(tmp_path / outer, [(inner, text(5))]))
+    recording, file = loaded(zipped(tmp_path / outer, [(inner, text(5))]))
     wanted = re.search(r"([^\W_]+)-(aggTrades|trades)", f"{inner} {outer}")[1]
-    assert (reel.symbol, file.error) == (wanted, "")
+    assert (recording.symbol, file.error) == (wanted, "")
 
 
 def test_a_name_that_was_not_marked_as_utf8_is_read_all_the_same(tmp_path):
@@ -86,8 +86,8 @@ def test_a_name_whose_bytes_are_no_text_can_be_shown(tmp_path):
     path = os.fsencode(tmp_path) + b"/ETHUSDT-aggTrades-\xff.csv"
     with open(path, "wb") as file:
         file.write(text(5))
-    reel, file = loaded(type(tmp_path)(os.fsdecode(path)))
-    assert reel.symbol == "ETHUSDT"
+    recording, file = loaded(type(tmp_path)(os.fsdecode(path)))
+    assert recording.symbol == "ETHUSDT"
     assert file.name == "ETHUSDT-aggTrades-\ufffd.csv"
 
 
@@ -111,10 +111,10 @@ def test_a_cut_zip_is_played_up_to_the_cut(tmp_path, share, count, method):
     data = path.read_bytes()
     path.write_bytes(data[: max(200, int(len(data) * share))])
     probe(path)
-    reel, file = loaded(path)
-    assert 0 < len(reel) <= count
-    assert reel.ids.tolist() == list(range(len(reel)))
-    assert f"{path}, after line {len(reel)}: " in file.error
+    recording, file = loaded(path)
+    assert 0 < len(recording) <= count
+    assert recording.rows.ids.tolist() == list(range(len(recording)))
+    assert f"{path}, after line {len(recording)}: " in file.error
 
 
 @pytest.mark.parametrize("pack", ["zip", "gz"])
@@ -131,10 +131,10 @@ def test_damage_inside_an_archive_is_played_up_to_the_damage(tmp_path, pack, cou
     data[at : at + 40] = bytes(40)
     path.write_bytes(data)
     probe(path)
-    reel, file = loaded(path)
-    assert len(reel) > count // 3
+    recording, file = loaded(path)
+    assert len(recording) > count // 3
     good = text(count).decode().splitlines()
-    assert good[: len(reel) // 2] == rows(len(reel) // 2)
+    assert good[: len(recording) // 2] == rows(len(recording) // 2)
     assert str(path) in file.error
 
 
@@ -142,8 +142,8 @@ def test_a_checksum_that_does_not_match_is_named_and_the_rows_are_played(tmp_pat
     """All rows can be read, one of them differs from the packed one, unknown which."""
     path = zipped(tmp_path / "day.zip", [(NAME, text(50))], method=zipfile.ZIP_STORED)
     path.write_bytes(path.read_bytes().replace(b"7,250.1,", b"7,350.1,"))
-    reel, file = loaded(path)
-    assert len(reel) == 50
+    recording, file = loaded(path)
+    assert len(recording) == 50
     assert f"{path}, after line 50: its checksum does not match" in file.error
 
 
@@ -152,8 +152,8 @@ def test_gzip_pieces_one_after_the_other_are_one_file(tmp_path):
     path = tmp_path / f"{NAME}.gz"
     parts = [gzip.compress(("\n".join(rows(40, first)) + "\n").encode()) for first in (0, 40)]
     path.write_bytes(b"".join(parts) + bytes(100))
-    reel, file = loaded(path)
-    assert (len(reel), file.error) == (80, "")
+    recording, file = loaded(path)
+    assert (len(recording), file.error) == (80, "")
 
 
 @pytest.mark.parametrize("pack", ["zip", "gz", "csv"])
@@ -170,13 +170,13 @@ def test_a_line_that_never_ends_is_refused_in_bounded_memory(tmp_path, pack, hea
         zipped(path, [(NAME, header + zeros * 64)])
     else:
         path.write_bytes(header + zeros * 64)
-    reel, file = loaded(path)
+    recording, file = loaded(path)
     if header:
-        assert len(reel) == 1
+        assert len(recording) == 1
         assert "after line 1: a line of more than 1048576 bytes" in file.error
         assert file.loaded_bytes == file.bytes
     else:
-        assert reel is None
+        assert recording is None
         with pytest.raises(DamagedFile, match="not a recording of trades"):
             probe(path)
 

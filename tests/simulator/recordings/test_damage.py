@@ -47,8 +47,8 @@ def written(folder, kind, lines, tail=b"\n"):
 
 def loaded(*paths):
     loading = Loading(list(paths))
-    reels = loading.run(strict=False)
-    return (reels[0] if reels else None), loading.files
+    recordings = loading.run(strict=False)
+    return (recordings[0] if recordings else None), loading.files
 
 
 SPOILED = {
@@ -70,8 +70,8 @@ def test_damage_anywhere_is_played_up_to_it(tmp_path, kind, spoil, at):
     lines[at] = SPOILED[spoil](line(kind, 0))
     path = written(tmp_path, kind, [HEADER[kind], *lines])
     probe(path)
-    reel, (file,) = loaded(path)
-    assert len(reel) == at
+    recording, (file,) = loaded(path)
+    assert len(recording) == at
     assert file.error.startswith(f"{path}, line {at + 2}: ")
     assert "\n" not in file.error
 
@@ -84,8 +84,8 @@ def test_damage_before_the_first_row_is_passed_over(tmp_path, kind, spoil, heade
     lines = [SPOILED[spoil](line(kind, 0))] * 2 + [line(kind, i) for i in range(2, 50)]
     path = written(tmp_path, kind, [HEADER[kind]] * header + lines)
     probe(path)
-    reel, (file,) = loaded(path)
-    assert (len(reel), file.left_out, file.error) == (48, 2, "")
+    recording, (file,) = loaded(path)
+    assert (len(recording), file.left_out, file.error) == (48, 2, "")
     assert file.damage[0].startswith(f"line {1 + header}: ")
     assert file.all_damage.startswith(f"{path}, line {1 + header}: ")
 
@@ -106,8 +106,8 @@ def test_a_missing_header_and_a_file_that_ends_inside_a_row(tmp_path, kind):
         tmp_path, kind, [line(kind, i) for i in range(50)], tail=b"\n" + line(kind, 50)[:9].encode()
     )
     probe(path)
-    reel, (file,) = loaded(path)
-    assert len(reel) == 50
+    recording, (file,) = loaded(path)
+    assert len(recording) == 50
     assert f"{path}, line 51: " in file.error
 
 
@@ -120,12 +120,12 @@ def test_one_wrong_time_is_damage_of_its_row(tmp_path, kind, years, at):
     lines = [line(kind, i) for i in range(50)]
     lines[at] = line(kind, at, time)
     path = written(tmp_path, kind, [HEADER[kind], *lines])
-    reel, (file,) = loaded(path)
-    assert (len(reel), file.left_out, file.error) == (49, 1, "")
+    recording, (file,) = loaded(path)
+    assert (len(recording), file.left_out, file.error) == (49, 1, "")
     assert file.all_damage == f"{path}, line {at + 2}: its time is far from that of its neighbors (left out)"
-    assert int(reel.times.max() - reel.times.min()) < 5_000
+    assert int(recording.rows.times.max() - recording.rows.times.min()) < 5_000
     if kind != "aggregates" and 0 < at < 49:  # of aggregates the ids show it
-        assert reel.gaps == [(START + (at - 1) * 100, START + (at + 1) * 100)]
+        assert list(recording.gaps) == [(START + (at - 1) * 100, START + (at + 1) * 100)]
 
 
 def test_wrong_times_in_a_file_that_runs_backwards(tmp_path):
@@ -133,10 +133,10 @@ def test_wrong_times_in_a_file_that_runs_backwards(tmp_path):
     lines = [line("bybit", i) for i in range(99, -1, -1)]
     lines[0] = line("bybit", 99, START + 3650 * DAY)
     lines[60] = line("bybit", 39, START - 3650 * DAY)
-    reel, (file,) = loaded(written(tmp_path, "bybit", [BYBIT, *lines]))
-    assert (len(reel), file.left_out) == (98, 2)
+    recording, (file,) = loaded(written(tmp_path, "bybit", [BYBIT, *lines]))
+    assert (len(recording), file.left_out) == (98, 2)
     assert [note.partition(":")[0] for note in file.damage] == ["line 2", "line 62"]
-    assert bool((np.diff(reel.times) >= 0).all())
+    assert bool((np.diff(recording.rows.times) >= 0).all())
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -145,8 +145,8 @@ def test_a_hole_of_hours_is_no_damage(tmp_path, kind):
     lines = [
         line(kind, i, START + i * 100 + (i >= 40) * 7_200_000 + (i >= 48) * 80_000_000) for i in range(50)
     ]
-    reel, (file,) = loaded(written(tmp_path, kind, [HEADER[kind], *lines]))
-    assert (len(reel), file.left_out, file.error) == (50, 0, "")
+    recording, (file,) = loaded(written(tmp_path, kind, [HEADER[kind], *lines]))
+    assert (len(recording), file.left_out, file.error) == (50, 0, "")
 
 
 def test_only_ten_rows_are_named_one_by_one(tmp_path):

@@ -52,12 +52,11 @@ def written(tmp_path, rows, *, ending="\n", tail="\n", name="ETHUSDT-aggTrades-2
 def loaded(path):
     """The file's rows as exact decimals, and the loading."""
     loading = Loading([path])
-    (reel,) = loading.run(strict=True)
-    columns = zip(reel.ids, reel.times, reel.prices, reel.quantities, strict=True)
-    rows = [
-        (int(i), int(t), int(p) * reel.price.value, int(q) * reel.quantity.value) for i, t, p, q in columns
-    ]
-    return rows, loading.files[0], reel
+    (recording,) = loading.run(strict=True)
+    stored, price, quantity = recording.rows, recording.price.value, recording.quantity.value
+    columns = zip(stored.ids, stored.times, stored.prices, stored.quantities, strict=True)
+    rows = [(int(i), int(t), int(p) * price, int(q) * quantity) for i, t, p, q in columns]
+    return rows, loading.files[0], recording
 
 
 @pytest.mark.parametrize("pack", ["csv", "zip", "gz"])
@@ -66,9 +65,9 @@ def loaded(path):
 def test_a_binance_day_file_is_read_in_every_dress(tmp_path, pack, header, ending, tail):
     """Header or not, packed or not, either line ending, empty lines at the end, lost trailing zeros."""
     path = written(tmp_path, header + AGG_ROWS, ending=ending, tail=tail, pack=pack)
-    rows, file, reel = loaded(path)
+    rows, file, recording = loaded(path)
     assert rows == EXPECTED
-    assert (reel.price.value, reel.quantity.value) == (Decimal("0.1"), Decimal("0.01"))
+    assert (recording.price.value, recording.quantity.value) == (Decimal("0.1"), Decimal("0.01"))
     assert (file.rows, file.zero_quantities, file.error) == (3, 0, "")
     assert file.loaded_bytes == file.bytes == path.stat().st_size
     assert probe(path) == {Venue.BINANCE}
@@ -92,12 +91,12 @@ def test_zero_quantities_are_counted_and_leave_no_hole(tmp_path, shuffled):
         "108,251,0,905,905,1790000000005,false",
         "109,251,1,905,905,1790000000006,false",
     ]
-    _, file, reel = loaded(written(tmp_path, rows[::-1] if shuffled else rows))
+    _, file, recording = loaded(written(tmp_path, rows[::-1] if shuffled else rows))
     assert (file.rows, file.zero_quantities) == (7, 3)
-    assert [(trade.id, trade.quantity) for trade, _ in reel.prints()] == [
+    assert [(trade.id, trade.quantity) for trade, _ in recording.prints()] == [
         (100, -15), (101, 30), (105, 20), (106, 10),
     ]  # fmt: skip
-    assert reel.times.tolist() == [1790000000000 + i for i in (0, 3, 4, 6)]
+    assert recording.rows.times.tolist() == [1790000000000 + i for i in (0, 3, 4, 6)]
 
 
 def test_interleaved_and_repeated_rows_are_put_in_order(tmp_path):
@@ -121,22 +120,22 @@ def test_a_bybit_day_file_is_read_in_either_order(tmp_path, backwards):
         name="ETHUSDT2026-09-15.csv",
         pack="gz",
     )
-    found, _, reel = loaded(path)
+    found, _, recording = loaded(path)
     assert [row[1:] for row in found] == [
         (1790000000100, Decimal("3000.1"), -2),
         (1790000000123, Decimal("3000.1"), Decimal("0.5")),
         (1790000000123, Decimal("3000.1"), -1),
         (1790000001000, Decimal("3000"), Decimal("-0.001")),
     ]
-    assert [uuid[-2:] for uuid in reel.uuids.tolist()] == [b"03", b"01", b"02", b"04"]
+    assert [uuid[-2:] for uuid in recording.rows.uuids.tolist()] == [b"03", b"01", b"02", b"04"]
     assert probe(path) == {Venue.BYBIT}
 
 
 def test_the_rpi_column_is_kept(tmp_path):
     """Since 2025 a column tells retail price improvement."""
     rows = [bybit_row(1, "1790000000.1") + ",0", bybit_row(2, "1790000000.2") + ",1"]
-    _, _, reel = loaded(written(tmp_path, [BYBIT_HEADER + ",RPI", *rows], name="x.csv"))
-    assert reel.kinds.tolist() == [0, 1]
+    _, _, recording = loaded(written(tmp_path, [BYBIT_HEADER + ",RPI", *rows], name="x.csv"))
+    assert recording.rows.kinds.tolist() == [0, 1]
 
 
 BAD = {
@@ -168,8 +167,8 @@ def test_a_bad_line_is_named_and_what_stands_before_it_counts(tmp_path, line, re
     assert f"{path}, line 4: " in str(error.value)
     assert probe(path) == {Venue.BINANCE}  # what stands before it is worth a start
     loading = Loading([path])
-    (reel,) = loading.run(strict=False)
-    assert reel.ids.tolist() == [100, 101]
+    (recording,) = loading.run(strict=False)
+    assert recording.rows.ids.tolist() == [100, 101]
     assert loading.files[0].error == str(error.value)
 
 
@@ -178,9 +177,9 @@ def test_a_bad_line_far_into_a_file_is_named(tmp_path):
     rows = [f"{i},250.1,1.5,{i},{i},{1790000000000 + i},true" for i in range(200_000)]
     rows[150_000] = "what,is,this"
     loading = Loading([written(tmp_path, rows, pack="zip")])
-    (reel,) = loading.run(strict=False)
+    (recording,) = loading.run(strict=False)
     assert "line 150001: 3 columns instead of 7" in loading.files[0].error
-    assert len(reel) == 150_000
+    assert len(recording) == 150_000
 
 
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.999])
@@ -191,9 +190,9 @@ def test_what_a_cut_gzip_file_still_holds_is_served(tmp_path, share):
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     loading = Loading([path])
-    (reel,) = loading.run(strict=False)
-    assert 0 < len(reel) < 30_000 or share > 0.99
-    assert f"{path}, after line {len(reel) + 1}: " in loading.files[0].error
+    (recording,) = loading.run(strict=False)
+    assert 0 < len(recording) < 30_000 or share > 0.99
+    assert f"{path}, after line {len(recording) + 1}: " in loading.files[0].error
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from orderflow_dash.market import Venue
 from orderflow_dash.simulator import DamagedFile, RecordedMarket
-from orderflow_dash.simulator.recordings.capture import Kind, Row
-from orderflow_dash.simulator.recordings.reel import Reel
+from orderflow_dash.simulator.recordings.builder import RecordingBuilder
+from orderflow_dash.simulator.recordings.capture import CapturedTrade, Kind
 
 AGG_LINES = [
     "100,250.10,1.500,900,902,1790000000000,true",
@@ -132,19 +132,21 @@ def test_matches_are_joined_as_the_exchange_joins_them(tmp_path):
 )
 def test_joining_keeps_every_sum(rows):
     """However matches are joined, each minute keeps its volume by side, and ids ascend without a hole."""
-    reel, time, minutes = Reel(Venue.BINANCE, "BTCUSDT"), 59_000, {}
+    builder, time, minutes = RecordingBuilder(Venue.BINANCE, "BTCUSDT"), 59_000, {}
     for number, (later, price, quantity, sell, kind) in enumerate(rows, start=1):
         time += later
-        reel.add(Row(Venue.BINANCE, "BTCUSDT", number, time, str(price), str(quantity), sell, kind))
+        builder.add(
+            CapturedTrade(Venue.BINANCE, "BTCUSDT", number, time, str(price), str(quantity), sell, kind)
+        )
         if kind in (Kind.MARKET, Kind.RPI):
             key = time // 60_000, sell
             minutes[key] = minutes.get(key, 0) + quantity
-    reel.close()
-    made = [trade for trade, _ in reel.prints()]
+    recording, _ = builder.build()
+    made = [trade for trade, _ in recording.prints()]
     sums = {}
     for trade in made:
         key = trade.time // 60_000, trade.quantity < 0
-        sums[key] = sums.get(key, 0) + abs(trade.quantity) * reel.quantity.value
+        sums[key] = sums.get(key, 0) + abs(trade.quantity) * recording.quantity.value
     assert sums == minutes
     assert [trade.id for trade in made] == list(range(1, len(made) + 1))
 

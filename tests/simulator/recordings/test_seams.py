@@ -42,8 +42,8 @@ MAKERS = pytest.mark.parametrize("make", [aggregates, matches, bybit])
 
 def loaded(*paths):
     loading = Loading(list(paths))
-    (reel,) = loading.run(strict=False)
-    return reel, loading.files
+    (recording,) = loading.run(strict=False)
+    return recording, loading.files
 
 
 @MAKERS
@@ -51,11 +51,11 @@ def loaded(*paths):
 def test_files_that_overlap_count_each_row_once(tmp_path, make, turned):
     """In either order; how many rows stand in both is reported, and nothing is a gap."""
     paths = [make(tmp_path, "a", range(100)), make(tmp_path, "b", range(60, 160))]
-    reel, files = loaded(*(paths[::-1] if turned else paths))
-    assert len(reel) == 160
+    recording, files = loaded(*(paths[::-1] if turned else paths))
+    assert len(recording) == 160
     assert [(file.repeats, file.conflicts) for file in files] == [(0, 0), (40, 0)]
     assert files[1].notes == ["40 rows stand in the recording twice; each counts once"]
-    assert reel.gaps == []
+    assert recording.gaps == ()
 
 
 @MAKERS
@@ -63,9 +63,9 @@ def test_other_trades_with_known_ids_are_left_out_and_named(tmp_path, make):
     """Each with its line and that of the trade that counts; where one is missing there is a gap."""
     one, two = make(tmp_path, "a", range(100)), make(tmp_path, "b", [98, 99], price="260.5")
     three = make(tmp_path, "c", range(100, 160))
-    reel, files = loaded(one, two, three)
+    recording, files = loaded(one, two, three)
     first = 0 if make is not bybit else 1  # the header's line
-    assert len(reel) == 160
+    assert len(recording) == 160
     assert [file.conflicts for file in files] == [0, 2, 0]
     assert [note.split(" of ETHUSDT is ")[1] for note in files[1].notes] == [
         f"another trade in line {row + first} of {one.name}; left out, its candle is marked as a gap"
@@ -73,20 +73,20 @@ def test_other_trades_with_known_ids_are_left_out_and_named(tmp_path, make):
     ]
     assert [note.partition(":")[0] for note in files[1].notes] == [f"line {1 + first}", f"line {2 + first}"]
     at = [START + i * 100 for i in (98, 99)]
-    assert [gap for gap in reel.gaps if gap[0] == gap[1]] == [(time, time) for time in at]
+    assert [gap for gap in recording.gaps if gap[0] == gap[1]] == [(time, time) for time in at]
 
 
 def test_a_repeat_inside_a_file_is_reported(tmp_path):
     """The same as between two."""
-    reel, (file,) = loaded(aggregates(tmp_path, "a", [*range(50), 20, 21]))
-    assert (len(reel), file.repeats, file.conflicts) == (50, 2, 0)
+    recording, (file,) = loaded(aggregates(tmp_path, "a", [*range(50), 20, 21]))
+    assert (len(recording), file.repeats, file.conflicts) == (50, 2, 0)
 
 
 def test_ids_that_a_file_of_matches_lacks_are_gaps(tmp_path):
     """But not a few at once: matches off the book take ids, and day files leave them out."""
     ids = [*range(50), *range(53, 100), *range(160, 200)]
-    reel, _ = loaded(matches(tmp_path, "a", ids))
-    assert reel.gaps == [(START + 9_900, START + 16_000)]
+    recording, _ = loaded(matches(tmp_path, "a", ids))
+    assert list(recording.gaps) == [(START + 9_900, START + 16_000)]
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_between_bybit_files(tmp_path, first_end, second_begin, damaged, is_gap)
     two = bybit(tmp_path, "b", range(100, 200), start=START + second_begin - 10_000)
     if damaged:
         one.write_bytes(gzip.compress(gzip.decompress(one.read_bytes()) + b"\nbroken"))
-    reel, _ = loaded(one, two)
+    recording, _ = loaded(one, two)
     last, first = START + first_end - 100, START + second_begin
     ends = [(last, last)] if damaged else []
-    assert reel.gaps == [*ends, *([(last, first)] if is_gap else [])]
+    assert list(recording.gaps) == [*ends, *([(last, first)] if is_gap else [])]
 
 
 def test_a_quiet_symbol_may_be_quiet_at_midnight(tmp_path):
@@ -120,18 +120,18 @@ def test_a_quiet_symbol_may_be_quiet_at_midnight(tmp_path):
         rows = [f"{at // 1000},ETHUSDT,Buy,1,250.5,PlusTick,u{i},1,1,1" for at, i in part]
         paths.append(tmp_path / f"ETHUSDT{name}.csv")
         paths[-1].write_text("\n".join([BYBIT, *rows]))
-    reel, _ = loaded(*paths)
-    assert reel.gaps == []
-    assert len(silences([reel.times])) == 15
+    recording, _ = loaded(*paths)
+    assert recording.gaps == ()
+    assert len(silences([recording.rows.times])) == 15
 
 
 def test_a_silence_is_one_of_all_symbols(tmp_path):
     """Where one trades, time goes on."""
     one, _ = loaded(aggregates(tmp_path, "a", [0, 10, 6_000, 12_000]))
     two, _ = loaded(bybit(tmp_path, "b", [5, 6_005]))
-    assert silences([one.times, two.times]) == [
+    assert silences([one.rows.times, two.rows.times]) == [
         (START + 1_000, START + 600_000),
         (START + 600_500, START + 1_200_000),
     ]
-    assert silences([two.times]) == [(START + 500, START + 600_500)]
+    assert silences([two.rows.times]) == [(START + 500, START + 600_500)]
     assert silences([]) == []

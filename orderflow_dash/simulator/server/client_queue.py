@@ -29,7 +29,7 @@ class ConnectionInfo:
     remote: tuple[str, int]
 
 
-class Outlet:
+class ClientQueue:
     """A connection with its session.
 
     A client that does not read fills its queue; at ``limit`` messages it is closed, as exchanges do,

@@ -1,4 +1,4 @@
-"""The life of one client's connection: its control messages in, its place in the audience."""
+"""The life of one client's connection: its control messages in, its place in the subscribers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from orderflow_dash.market import Venue
 from orderflow_dash.simulator.binance.protocol import BinanceSession, TooManyRequests, address
 from orderflow_dash.simulator.bybit.protocol import BybitSession, topic_symbol
 from orderflow_dash.simulator.market.source import Market, Status, VenueListings
+from orderflow_dash.simulator.server.client_queue import ClientQueue
 from orderflow_dash.simulator.server.faults import Faults
-from orderflow_dash.simulator.server.outlet import Outlet
-from orderflow_dash.simulator.server.publisher import Audience
+from orderflow_dash.simulator.server.publisher import Subscribers
 from orderflow_dash.simulator.server.schedule import Schedule
 
 
-class Reception:
-    """Receives clients, and keeps the audience in agreement with what they are subscribed to.
+class Connections:
+    """Receives clients, and keeps the subscribers in agreement with what they are subscribed to.
 
     ``pump`` publishes what is due, so that a newcomer hears nothing from before it came; ``wake``
     tells the exchange's loop that what it waits for may have changed.
@@ -31,16 +31,16 @@ class Reception:
         self,
         market: Market,
         faults: Faults,
-        audience: Audience,
+        subscribers: Subscribers,
         schedule: Schedule,
         *,
         queue_limit: int,
         pump: Callable[[], None],
         wake: Callable[[], None],
     ) -> None:
-        self.outlets: dict[Outlet, None] = {}  # a set that keeps its order
+        self.clients: dict[ClientQueue, None] = {}  # a set that keeps its order
         self._faults = faults
-        self._audience = audience
+        self._subscribers = subscribers
         self._schedule = schedule
         self._queue_limit = queue_limit
         self._pump = pump
@@ -60,65 +60,67 @@ class Reception:
             session = BybitSession(f"sim{next(self._serials):08d}", self._has_handler)
         else:
             session = BinanceSession(where.route, where.combined, dict.fromkeys(where.streams))
-        outlet = Outlet(socket, session, self._queue_limit, self._wake)
-        self.outlets[outlet] = None
+        client = ClientQueue(socket, session, self._queue_limit, self._wake)
+        self.clients[client] = None
         joined: set[str] = set()
         try:
             if isinstance(session, BinanceSession):
-                self._follow(outlet, session, joined)
+                self._follow(client, session, joined)
             async for message in socket:
-                outlet.heard = time.monotonic()
+                client.heard = time.monotonic()
                 if isinstance(session, BinanceSession):
-                    outlet.send(session.receive(message, outlet.heard).encode())
-                    self._follow(outlet, session, joined)
+                    client.send(session.receive(message, client.heard).encode())
+                    self._follow(client, session, joined)
                 else:
-                    self._operate(outlet, session, message, joined)
+                    self._operate(client, session, message, joined)
         except TooManyRequests:
-            outlet.cut(1008, "Too many requests")
+            client.cut(1008, "Too many requests")
         except ConnectionClosed:
             pass
         finally:
             for stream in joined:
-                self._audience.leave(stream, outlet)
-            await asyncio.shield(outlet.finish())
-            self.outlets.pop(outlet, None)
+                self._subscribers.leave(stream, client)
+            await asyncio.shield(client.finish())
+            self.clients.pop(client, None)
             self._wake()
 
-    def _follow(self, outlet: Outlet, session: BinanceSession, joined: set[str]) -> None:
+    def _follow(self, client: ClientQueue, session: BinanceSession, joined: set[str]) -> None:
         """Joins and leaves Binance streams; what the route does not deliver is joined by nobody."""
         wanted = {name for name in session.streams if session.route.delivers(name)}
         if wanted - joined:
             self._pump()
         for stream in joined - wanted:
-            self._audience.leave(stream, outlet)
+            self._subscribers.leave(stream, client)
         for stream in wanted - joined:
-            self._join(stream, outlet)
+            self._join(stream, client)
         joined.clear()
         joined.update(wanted)
         self._wake()
 
-    def _operate(self, outlet: Outlet, session: BybitSession, message: str | bytes, joined: set[str]) -> None:
+    def _operate(
+        self, client: ClientQueue, session: BybitSession, message: str | bytes, joined: set[str]
+    ) -> None:
         """Carries out a Bybit operation and replies."""
         reply = session.receive(message).encode()
         for topic in joined - session.topics.keys():
-            self._audience.leave(topic, outlet)
+            self._subscribers.leave(topic, client)
         if session.fresh:
             self._pump()
         for topic in session.fresh:
             if topic.startswith("tickers."):
                 # As on the venue, the first data may arrive before the acknowledgement.
                 self._schedule.bybit_ticker(topic)
-                self._schedule.bybit_snapshot(topic, outlet)
-            self._join(topic, outlet)
+                self._schedule.bybit_snapshot(topic, client)
+            self._join(topic, client)
         joined.clear()
         joined.update(session.topics)
-        outlet.send(reply)
+        client.send(reply)
         self._wake()
 
-    def _join(self, stream: str, outlet: Outlet) -> None:
-        if stream not in self._audience:
-            self._schedule.begin_stream(stream)
-        self._audience.join(stream, outlet)
+    def _join(self, stream: str, client: ClientQueue) -> None:
+        if stream not in self._subscribers:
+            self._schedule.restart_stream(stream)
+        self._subscribers.join(stream, client)
 
     def _has_handler(self, topic: str) -> bool:
         parts = topic_symbol(topic)
