@@ -1,4 +1,4 @@
-"""Settings: one table in the code, the same one in the README, and errors a person can act on."""
+"""Settings: the code, the table of ``docs/settings.md`` and the error messages agree."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 
 from orderflow_dash.settings import Settings, SettingsError, load_settings
 
-README = Path(__file__).parents[1] / "README.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "settings.md"
 
 
 def documented() -> dict[str, tuple[str, str]]:
-    """The README's table: default and meaning by name."""
-    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|$", README.read_text(), re.MULTILINE)
+    """The document's table: default and meaning by name."""
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|$", DOCUMENT.read_text(), re.MULTILINE)
     return {name: (default, meaning) for name, default, meaning in rows}
 
 
@@ -25,8 +25,8 @@ def shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def test_the_readme_tells_every_setting_with_its_default() -> None:
-    """Names, defaults and meanings of the table are those of the code, no more and no fewer."""
+def test_every_setting_is_documented_with_its_default() -> None:
+    """Names, defaults and meanings of the table equal those of the code."""
     table = documented()
     assert table.keys() == {field.alias for field in Settings.model_fields.values()}
     for field in Settings.model_fields.values():
