@@ -1,68 +1,69 @@
 PYTHON ?= python3
 BIN := .venv/bin
+APT := apt-get install --quiet=2 --yes --no-install-recommends
 
-.PHONY: run test lint coverage faults audit attack bench bench-browser load soak screenshots lock browser postgres nginx clean
+.PHONY: help run check test lint coverage faults audit attack bench bench-browser load soak screenshots lock \
+  browser postgres nginx clean
 
-# The app on http://127.0.0.1:8050 (PORT overrides), from a bare clone.
-run: .venv/run
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: .venv/run ## serve the app on http://127.0.0.1:8050 (PORT overrides)
 	@$(BIN)/orderflow-dash serve
 
-# Every check and every test, browser tests included, from a bare clone.
-# Two at a time, for most tests wait for sockets, clocks and pages; those that measure time or race an accelerated
-# market wait most of all, and come after the browsers, which would take the processor from them.
+check: .venv/test ## run lint and the tests named by T, for example T=tests/feeds; needs no browser
+	@test -n "$(T)" || { echo "Name the tests: make check T=tests/feeds"; exit 1; }
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest $(T) --numprocesses=2
+
+# Tests that measure time or race an accelerated market run last: browsers would take the processor from them.
 CLOCKED := tests/clients tests/faults tests/feeds tests/test_commands.py tests/replay/test_replay.py tests/server/test_shutdown.py
 TWO := --numprocesses=2 --dist=worksteal
-test: .venv/test browser postgres nginx lint
+test: .venv/test browser postgres nginx lint ## run every check and test, browser tests included
 	$(BIN)/pytest $(TWO) $(CLOCKED:%=--ignore=%)
 	$(BIN)/pytest $(TWO) $(CLOCKED)
 
-# Branch coverage of the core, without the browser: tracing halves the speed, so it is no part of `make test`.
-coverage: .venv/test
-	$(BIN)/pytest tests/exchanges tests/feeds tests/footprint tests/live/test_hub.py tests/test_market.py \
-	  tests/test_wire.py tests/faults/test_history.py --cov=orderflow_dash.exchanges --cov=orderflow_dash.feeds \
-	  --cov=orderflow_dash.footprint --cov=orderflow_dash.live.hub --cov-report=term:skip-covered --cov-fail-under=90
-
-# The fault runs in their long form: twenty faults of every kind in ten minutes, with a report at the end.
-faults: .venv/test
-	$(BIN)/pytest tests/faults -m long -s
-
-# Contrast, names, focus and what might be cut, of every page in both themes and widths.
-audit: .venv/test browser
-	$(BIN)/pytest tests/browser -m long
-
-# Ten thousand hostile queries on every route, without access, with a token, and where everybody may come in.
-attack: .venv/test
-	$(BIN)/pytest tests/web/http/test_attack.py -m long --numprocesses=2
-
-lint: .venv/test
+lint: .venv/test ## check style, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-bench: .venv/run
+# Not part of `make test`: tracing halves the speed.
+coverage: .venv/test ## measure branch coverage of the core, without the browser
+	$(BIN)/pytest tests/exchanges tests/feeds tests/footprint tests/live/test_hub.py tests/test_market.py \
+	  tests/test_wire.py tests/faults/test_history.py --cov=orderflow_dash.exchanges --cov=orderflow_dash.feeds \
+	  --cov=orderflow_dash.footprint --cov=orderflow_dash.live.hub --cov-report=term:skip-covered --cov-fail-under=90
+
+faults: .venv/test ## break a simulated exchange for ten minutes, kill the app, and report every minute
+	$(BIN)/pytest tests/faults -m long -s
+
+audit: .venv/test browser ## check contrast, names, focus and clipping of every page, in both themes and widths
+	$(BIN)/pytest tests/browser -m long
+
+attack: .venv/test ## send ten thousand hostile queries to every route
+	$(BIN)/pytest tests/web/http/test_attack.py -m long --numprocesses=2
+
+bench: .venv/run ## measure the core beside a plain baseline
 	$(BIN)/python -m benchmarks
 
-# A team's load on one process, and half an hour of an accelerated market with clients that come and go.
-load: .venv/run
-	$(BIN)/python -m benchmarks.load
-
-soak: MINUTES = 30
-soak: .venv/run
-	$(BIN)/python -m benchmarks.soak $(MINUTES)
-
-# Redraws and heap of the footprint chart in a headless Chromium; MINUTES is how long the heap is watched.
+# MINUTES is how long the heap is watched.
 MINUTES ?= 1
-bench-browser: .venv/test browser
+bench-browser: .venv/test browser ## measure page load, panels, redraws and heap in a headless Chromium
 	$(BIN)/python -m benchmarks.panel_page
 	$(BIN)/python -m benchmarks.footprint_chart --minutes $(MINUTES)
 
-# The pictures of the README, of the app as it is.
-screenshots: .venv/test browser
+load: .venv/run ## measure a team's load on one process
+	$(BIN)/python -m benchmarks.load
+
+soak: MINUTES = 30
+soak: .venv/run ## run an accelerated market for MINUTES (30) with clients that come and go
+	$(BIN)/python -m benchmarks.soak $(MINUTES)
+
+screenshots: .venv/test browser ## take the pictures of the README
 	$(BIN)/python docs/screenshots.py
 
-# Pins everything again, to the newest that pyproject.toml allows.
-lock: .venv/test
+lock: .venv/test ## pin the newest versions that pyproject.toml allows
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header pyproject.toml -o requirements.txt
@@ -70,22 +71,7 @@ lock: .venv/test
 	  --no-emit-index-url --no-header --extra test --override overrides.txt -c requirements.txt \
 	  pyproject.toml -o requirements-test.txt
 
-.venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "orderflow_dash needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..."; exit 1; }
-	@$(PYTHON) -m venv .venv || { echo "The venv module is missing. On Debian: apt-get install python3-venv"; exit 1; }
-
-# The lock files are complete, so nothing is resolved: exactly what is written there is installed.
-.venv/run: requirements.txt pyproject.toml | .venv/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
-	@touch $@
-
-.venv/test: requirements-test.txt .venv/run
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-test.txt
-	@touch $@
-
-browser:
+browser: ## install Chromium and its driver, or name the packages
 	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update --quiet=2 && apt-get install --quiet=2 --yes chromium chromium-driver >/dev/null; \
@@ -94,25 +80,36 @@ browser:
 	  exit 1; \
 	fi
 
-# The store's tests run against a real server as well; where none can be installed they say so and are skipped.
-postgres:
+postgres: ## install PostgreSQL for the store's tests, which skip without it
 	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive \
-	  apt-get install --quiet=2 --yes --no-install-recommends postgresql >/dev/null; \
+	  apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive $(APT) postgresql >/dev/null; \
 	else \
-	  echo "The store's tests run on SQLite alone. For PostgreSQL, on Debian: apt-get install postgresql"; \
+	  echo "The store's tests run on SQLite only. For PostgreSQL, on Debian: apt-get install postgresql"; \
 	fi
 
-# The recipe of docs/deploy.md is tested in a real nginx; where none can be installed the tests say so and are skipped.
-nginx:
+nginx: ## install nginx for the tests of docs/deploy.md, which skip without it
 	@if [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive \
-	  apt-get install --quiet=2 --yes --no-install-recommends nginx openssl >/dev/null; \
+	  apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive $(APT) nginx openssl >/dev/null; \
 	else \
-	  echo "The proxy's recipe is not tested. For that, on Debian: apt-get install nginx openssl"; \
+	  echo "The nginx recipe is not tested. For that, on Debian: apt-get install nginx openssl"; \
 	fi
 
-clean:
+clean: ## remove the environment and all caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "orderflow_dash needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "The venv module is missing. On Debian: apt-get install python3-venv"; exit 1; }
+
+# The lock files are complete: exactly their versions are installed, without resolving.
+.venv/run: requirements.txt pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.venv/test: requirements-test.txt .venv/run
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-test.txt
+	@touch $@

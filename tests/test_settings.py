@@ -9,12 +9,12 @@ import pytest
 
 from orderflow_dash.settings import Settings, SettingsError, load_settings
 
-README = Path(__file__).parents[1] / "README.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "settings.md"
 
 
 def documented() -> dict[str, tuple[str, str]]:
     """Default and meaning by name, of the documented table."""
-    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|$", README.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|$", DOCUMENT.read_text(), re.MULTILINE)
     return {name: (default, meaning) for name, default, meaning in rows}
 
 
@@ -25,7 +25,7 @@ def shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def test_the_readme_lists_every_setting_with_its_default() -> None:
+def test_the_docs_list_every_setting_with_its_default() -> None:
     table = documented()
     assert list(table) == Settings.variables()
     for name, field in Settings.model_fields.items():
