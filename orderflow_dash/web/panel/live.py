@@ -18,7 +18,7 @@ _NONE: Final[list[str]] = []
 
 
 class PanelTexts(TypedDict):
-    """Words of a panel; each stands in the element that ``live_text`` names."""
+    """Words of a panel; each stands in the element that ``bind_text`` names."""
 
     last: str  # price of the newest trade
     now: str  # the newest CVD, green or red as its line
@@ -51,6 +51,6 @@ class PanelLive(Component):
         )
 
 
-def live_text(name: str) -> dict[str, Any]:
+def bind_text(name: str) -> dict[str, Any]:
     """Names an element as a place of a text; those of the profile have ``profile-`` before their name."""
     return {"data-live": name}
