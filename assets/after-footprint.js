@@ -5,7 +5,7 @@
 
   const PATIENCE_MS = 400; // without a feed there is nothing to paint
 
-  function AfterFootprint({ children, className }) {
+  function Deferred({ children, className }) {
     const { createElement, useEffect, useRef, useState } = window.React;
     const own = useRef(null);
     const [isDue, setDue] = useState(false);
@@ -22,5 +22,5 @@
     return createElement("div", { ref: own, className }, isDue ? children : null);
   }
 
-  window.orderflow_dash = Object.assign(window.orderflow_dash || {}, { AfterFootprint });
+  window.orderflow_dash = Object.assign(window.orderflow_dash || {}, { Deferred });
 })();

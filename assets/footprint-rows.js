@@ -43,7 +43,7 @@
   }
 
   /* In the next frame: the table writes what differs from what it drew last, and knows nothing of what was written
-     since. One that is not there yet, see AfterFootprint, is looked for in each frame until it is. */
+     since. One that is not there yet, see Deferred, is looked for in each frame until it is. */
   function dressSoon(panel, place) {
     if (pending.has(place) || !place.isConnected) return;
     pending.add(place);

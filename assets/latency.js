@@ -10,7 +10,7 @@
   const JOIN_MS = 10000; // a delta and the poll that tells of it are seconds apart at most
   const LEAST = 5; // fewer samples say nothing
   const APART_MS = 100; // clocks that differ by more than this, beyond doubt, are told as a warning
-  const POLL = "api/panels";
+  const POLL = "_dash-update-component";
 
   /* -- this browser's clock against the server's -- */
 

@@ -1,5 +1,5 @@
-/* A Plotly chart whose figure changes with each beat. Where nothing but values moved, the line is moved to them and
-   the rest of the chart stays; any other figure goes to Dash's Graph, which draws all of it anew. */
+/* A Plotly chart whose figure changes each second. If only values changed, the line moves to them and the rest of the
+   chart stays; any other figure goes to Dash's Graph, which redraws all of it. */
 (function () {
   "use strict";
 

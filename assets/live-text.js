@@ -1,5 +1,5 @@
-/* Texts that change each second, written into the text that is there: another node would have the style of the whole
-   page looked at. */
+/* Writes a text that changes each second into the text node that is there: a new node makes the browser recalculate
+   the style of the whole page. */
 (function () {
   "use strict";
 

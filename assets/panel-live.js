@@ -1,9 +1,17 @@
-/* All that moves in a panel comes as news, of which charts, table and words are given what is new to each. Words go to
-   the elements that carry their names (`data-live`); React made those once and never looks again. */
+/* Shows a panel's updates: in its charts, its table, and the elements that carry the name of a text (`data-live`),
+   which React creates once and does not render again. The age of the last trade is counted here. */
 (function () {
   "use strict";
 
+  const COUNT_MS = 1000;
   const pendingSteps = new WeakMap(); // panel: what ends the wait of its step menu
+  const trades = new WeakMap(); // panel: time of its last trade by this clock, ms
+
+  function ageText(ms) {
+    if (ms < 10000) return `${(Math.max(ms, 0) / 1000).toFixed(1)} s`;
+    if (ms < 120000) return `${Math.floor(ms / 1000)} s`;
+    return ms < 7200000 ? `${Math.floor(ms / 60000)} min` : `${Math.floor(ms / 3600000)} h`;
+  }
 
   function writeAll(panel, texts, prefix = "") {
     for (const [name, text] of Object.entries(texts)) {
@@ -19,10 +27,19 @@
 
   const idOf = (type, panel) => ({ type, panel: panel.dataset.panel });
 
-  function showStatus(panel, { state, latency, ...words }) {
+  function showAge(panel) {
+    if ("serverLost" in document.documentElement.dataset) return; // nothing here is current
+    const at = trades.get(panel);
+    writeAll(panel, { age: at === undefined ? "" : `${ageText(Date.now() - at)} ago` });
+  }
+
+  function showStatus(panel, { state, word, cause, age_ms: age, latency }) {
     window.orderflow.latency.show(panel, latency);
     put(panel.querySelector(".feed-status"), "className", `feed-status is-${state}`);
-    writeAll(panel, words);
+    writeAll(panel, { word, cause });
+    if (age === null) trades.delete(panel);
+    else trades.set(panel, Date.now() - age);
+    showAge(panel);
   }
 
   function showChart(type, panel, figure) {
@@ -68,8 +85,8 @@
     for (const event of ["blur", "change"]) select.addEventListener(event, once, { signal: pending.signal });
   }
 
-  /* The props are those of the Python class of the same name: what the panel's other parts begin with. */
-  function PanelLive({ status, content, profile, tick }) {
+  /* The props are those of the Python class of the same name: what the panel's other parts show at first. */
+  function PanelLive({ status, content, profile }) {
     const { useLayoutEffect, useRef } = window.React;
     const own = useRef(null);
     useLayoutEffect(() => {
@@ -85,9 +102,9 @@
       panel.dispatchEvent(new CustomEvent("orderflow:status", { detail: status, bubbles: true }));
       showContent(panel, content);
       showProfile(panel, profile);
-      const leave = window.orderflow.panelUpdates.follow(panel, content.cursor, profile.cursor, tick);
+      const counting = window.setInterval(() => showAge(panel), COUNT_MS);
       return () => {
-        leave();
+        window.clearInterval(counting);
         panel.removeEventListener("orderflow:update", update);
         panel.removeEventListener("orderflow:status", light);
       };

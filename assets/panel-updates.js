@@ -1,80 +1,45 @@
-/* Asks the server once a second what is new in the panels of this page: one request for all of them, and at once where
-   a panel is to show something else. What came goes to the panel, as `orderflow:update`; its status to whoever
-   listens, as `orderflow:status`. */
+/* Runs the interval of the page while it has panels, and hands each answer to its panel: `orderflow:status` with the
+   status, `orderflow:update` with the rest. The Dash callbacks are in `web/api/panel_updates.py`. */
 (function () {
   "use strict";
 
   const EVERY_MS = 1000;
-  const PATIENCE_MS = 10000;
-  const panels = new Map(); // element: {cursor, profile, tick} of what it shows
-  let isAsking = false;
-  let isOutdated = false; // what is being asked is no longer what is to be shown
+  const SLOW_MS = 700;
+  const SLOWEST_MS = 10000;
+  let every = EVERY_MS;
 
-  const dataOf = (id) => window.dash_component_api.getLayout(id)?.props.data;
-  const viewOf = (panel) => dataOf({ type: "panel-view", panel: panel.dataset.panel }); // none: it is leaving the page
-
-  function question(panel) {
-    return { id: panel.dataset.panel, view: viewOf(panel), ...panels.get(panel) };
-  }
-
-  /* The answers; null where there are none: the page says by itself that it has lost its server. */
-  async function fetched(body) {
-    try {
-      const response = await window.fetch(new URL("api/panels", window.location.href), {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(body),
-        signal: AbortSignal.timeout(PATIENCE_MS),
-      });
-      return response.status === 200 ? await response.json() : null;
-    } catch {
-      return null;
-    }
-  }
-
-  function show(panel, asked, answer) {
-    const shown = panels.get(panel);
-    const { status, content, profile, steps } = answer;
-    const isMeant = JSON.stringify(viewOf(panel)) === JSON.stringify(asked.view);
+  function show({ status, content, profile, steps }, { panel: id }, shown) {
+    const panel = document.querySelector(`[data-panel="${CSS.escape(id)}"]`);
     panel.dispatchEvent(new CustomEvent("orderflow:status", { detail: status, bubbles: true }));
-    if (!isMeant) return; // chosen anew meanwhile: the answer to that is on its way
-    if (content) shown.cursor = content.cursor;
-    if (profile) shown.profile = profile.cursor;
-    if (steps) shown.tick = steps.tick;
     panel.dispatchEvent(new CustomEvent("orderflow:update", { detail: { content, profile, steps } }));
+    return {
+      status: status.cursor,
+      content: content ? content.cursor : shown.content,
+      profile: profile ? profile.cursor : shown.profile,
+      tick: steps ? steps.tick : shown.tick,
+    };
   }
 
-  async function ask() {
-    isOutdated = isAsking;
-    const asked = [...panels.keys()].filter(viewOf);
-    if (isAsking || !asked.length) return;
-    const body = { theme: dataOf("theme"), panels: asked.map(question) };
-    isAsking = true;
-    const answers = await fetched(body);
-    isAsking = false;
-    asked.forEach((panel, index) => {
-      if (answers && panels.has(panel)) show(panel, body.panels[index], answers[index]);
-    });
-    if (isOutdated) ask();
+  /* A poll was answered after `ms`. Dash drops the answer to a poll if the next one has started, so polls slow down
+     with their answers. */
+  function answered(ms) {
+    const next = ms < SLOW_MS ? EVERY_MS : Math.min(SLOWEST_MS, EVERY_MS * Math.ceil((2 * ms) / EVERY_MS));
+    if (next === every) return;
+    every = next;
+    window.dash_clientside.set_props("panel-interval", { interval: every });
   }
 
-  window.setInterval(ask, EVERY_MS);
-
-  window.orderflow = Object.assign(window.orderflow || {}, {
-    panelUpdates: {
-      /* Begin with a panel that shows this already. Returns what ends it. */
-      follow: (panel, cursor, profile, tick) => {
-        panels.set(panel, { cursor, profile, tick });
-        return () => panels.delete(panel);
-      },
-    },
-  });
+  window.orderflow = Object.assign(window.orderflow || {}, { panelUpdates: { answered } });
 
   window.dash_clientside = Object.assign(window.dash_clientside || {}, {
     panelUpdates: {
-      /* A panel's view, or the theme, is another. */
-      ask: () => {
-        ask();
+      /* Returns whether the interval is disabled. */
+      run: (views) => !views.length,
+
+      /* Returns the cursors of what each panel shows now. */
+      show: (answers, ids, shown) => {
+        const { no_update } = window.dash_clientside;
+        return ids.map((id, index) => (answers?.[index] ? show(answers[index], id, shown[index]) : no_update));
       },
     },
   });

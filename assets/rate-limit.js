@@ -3,9 +3,9 @@
 (function () {
   "use strict";
 
-  const ASKS = /\/(_dash-(update-component|layout|dependencies)|api\/panels)(\?|$)/;
-  const POLLS = /\/api\/panels$/;
+  const ASKS = /\/_dash-(update-component|layout|dependencies)(\?|$)/;
   const CLOCK = ".n_intervals";
+  const PATIENCE_MS = 10000; // for the answer to a beat: the next one asks again
   const WAIT_S = 5; // where the answer does not say
   const LONGEST_S = 120;
   const SPREAD_MS = 1000; // all pages of an office were refused at the same time
@@ -16,8 +16,7 @@
   const pause = (ms) => new Promise((resolve) => window.setTimeout(resolve, ms));
   const nothingNew = () => new Response(null, { status: 204 }); // as when a callback has nothing to update
 
-  function isBeat(url, { body } = {}) {
-    if (POLLS.test(url)) return true;
+  function isBeat({ body } = {}) {
     if (typeof body !== "string") return false;
     const changed = JSON.parse(body).changedPropIds || [];
     return changed.length > 0 && changed.every((id) => id.endsWith(CLOCK));
@@ -30,12 +29,15 @@
   }
 
   async function ask(url, options) {
+    const isOfClock = isBeat(options);
     for (;;) {
-      const wait = closedUntil - Date.now();
-      if (wait > 0 && isBeat(String(url), options)) return nothingNew();
+      const asked = Date.now();
+      const wait = closedUntil - asked;
+      if (wait > 0 && isOfClock) return nothingNew();
       if (wait > 0) await pause(wait);
       window.dash_clientside.server.asked();
-      const answer = await send(url, options);
+      const answer = await send(url, isOfClock ? { ...options, signal: AbortSignal.timeout(PATIENCE_MS) } : options);
+      if (isOfClock) window.orderflow.panelUpdates.answered(Date.now() - asked);
       if (answer.ok) window.dash_clientside.server.answered();
       if (answer.status !== 429) return answer;
       close(answer);

@@ -141,7 +141,7 @@ class Settings(BaseSettings):
     stream_idle_s: float = Field(30.0, ge=0, le=3600, description="time that a stream is kept after its last viewer leaves, s")
     panel_timeout_s: float = Field(15.0, ge=3, le=300, description="time without a poll after which a panel's viewer counts as gone, s")
     ping_interval: float = Field(20.0, gt=0, le=300, alias="WS_PING_INTERVAL", description="interval of pings to the clients of `/ws/orderflow`, s")
-    max_sockets: int = Field(100, ge=1, le=2000, description="maximum number of clients of `/ws/orderflow`")
+    max_sockets: int = Field(80, ge=1, le=2000, description="maximum number of clients of `/ws/orderflow`")
     max_sockets_per_client: int = Field(0, ge=0, le=2000, description="maximum number of sockets per client (0: a quarter of all)")
     max_panels: int = Field(1000, ge=1, le=10_000, description="maximum number of open panels")
     max_panels_per_client: int = Field(0, ge=0, le=10_000, description="maximum number of panels per client (0: a quarter of all)")

@@ -1,1 +1,1 @@
-"""The process: gunicorn's configuration and the way it is started."""
+"""The process: gunicorn's configuration, and how it is started."""

@@ -15,8 +15,9 @@ from dash.development.base_component import Component
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
 from orderflow_dash.runtime.wording import either, not_accepted
+from orderflow_dash.web.api.panel_updates import panel_polling
 from orderflow_dash.web.client import current_client
-from orderflow_dash.web.clientside import in_browser
+from orderflow_dash.web.clientside import clientside
 from orderflow_dash.web.grant import current_lock
 from orderflow_dash.web.pages.replay_bar import replay_bar
 from orderflow_dash.web.panel.opening import open_panel, panel_ids
@@ -36,6 +37,7 @@ def embed_page(replay: Replay | None = None) -> Component:
             dcc.Store(id="address"),
             dcc.Store(id="address-shown"),
             dcc.Interval(id="embed-retry", interval=_RETRY_MS, disabled=True),
+            *panel_polling(),
             html.Div(id="server-lost", className="server-lost", role="alert"),
             replay_bar(replay, is_steered=current_lock() is None),
             html.Main(
@@ -51,7 +53,7 @@ def embed_page(replay: Replay | None = None) -> Component:
 
 def register_embed_page(app: Dash, hub: Hub) -> None:
     """Register the callbacks of the page ``/embed``."""
-    in_browser(
+    clientside(
         app,
         "embed",
         "read",
@@ -59,7 +61,7 @@ def register_embed_page(app: Dash, hub: Hub) -> None:
         Output("theme", "data"),
         Input("embed-retry", "n_intervals"),
     )
-    in_browser(
+    clientside(
         app,
         "embed",
         "follow",
@@ -83,7 +85,7 @@ def register_embed_page(app: Dash, hub: Hub) -> None:
         opened = open_panel(hub, query, str(theme), theme_notice(query.get("theme")))
         if opened.panel is not None:
             return opened.panel, True
-        return dbc.Alert(opened.cause, color="warning", class_name="notice"), not opened.is_later
+        return dbc.Alert(opened.cause, color="warning", class_name="notice"), not opened.is_retryable
 
 
 def theme_notice(theme: str | None) -> list[str]:

@@ -16,8 +16,9 @@ from dash.development.base_component import Component
 from orderflow_dash.feeds.sparklines import Sparklines
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
+from orderflow_dash.web.api.panel_updates import panel_polling
 from orderflow_dash.web.client import current_client
-from orderflow_dash.web.clientside import in_browser
+from orderflow_dash.web.clientside import clientside
 from orderflow_dash.web.pages.replay_bar import replay_bar
 from orderflow_dash.web.panel.opening import open_panel, panel_ids
 from orderflow_dash.web.query import NAMES, query_args, search_of
@@ -48,6 +49,7 @@ def front_page(hub: Hub, journal: TickerJournal, days: Sparklines, replay: Repla
             dcc.Store(id="table-cursor", data={"rows": list(cursor), "venues": lines}),
             dcc.Store(id="rows-in-view", data=[]),
             dcc.Interval(id="page-interval", interval=TICK_MS),
+            *panel_polling(),
             html.Div(id="server-lost", className="server-lost", role="alert"),
             html.Header(
                 [
@@ -122,7 +124,7 @@ def _register_tick(app: Dash, hub: Hub, journal: TickerJournal, days: Sparklines
         strip = no_update if is_same else venue_strip(lines)
         return rows, transaction, strip, {"rows": list(cursor), "venues": lines}
 
-    in_browser(
+    clientside(
         app,
         "symbols",
         "pace",
@@ -133,14 +135,14 @@ def _register_tick(app: Dash, hub: Hub, journal: TickerJournal, days: Sparklines
 
 
 def _register_address(app: Dash, hub: Hub) -> None:
-    in_browser(
+    clientside(
         app,
         "address",
         "read",
         Output("address", "data"),
         Input("address", "id"),
     )
-    in_browser(
+    clientside(
         app,
         "address",
         "closed",
@@ -148,7 +150,7 @@ def _register_address(app: Dash, hub: Hub) -> None:
         Input("modal", "is_open"),
         at_start=False,
     )
-    in_browser(
+    clientside(
         app,
         "address",
         "retry",
@@ -158,7 +160,7 @@ def _register_address(app: Dash, hub: Hub) -> None:
         State("address-retry", "data"),
         at_start=False,
     )
-    in_browser(
+    clientside(
         app,
         "address",
         "follow",
@@ -187,8 +189,8 @@ def _register_address(app: Dash, hub: Hub) -> None:
         if opened.panel is not None:
             return True, opened.panel, None, False
         # Asked again by itself, the page does not open a notice anew that was dismissed.
-        notice = no_update if opened.is_later and wanted.get("again") else _notice(opened.cause)
-        return False, [], notice, opened.is_later
+        notice = no_update if opened.is_retryable and wanted.get("again") else _notice(opened.cause)
+        return False, [], notice, opened.is_retryable
 
 
 def _notice(message: str) -> Component:

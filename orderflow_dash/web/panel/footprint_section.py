@@ -13,7 +13,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from orderflow_dash.web.help_links import help_label, help_link
-from orderflow_dash.web.panel.live import live_text
+from orderflow_dash.web.panel.live import bind_text
 from orderflow_dash.web.panel.options import PanelOptions, offered, option_text
 
 _CHOICES: Final = (
@@ -42,7 +42,7 @@ def footprint_section(
                 [
                     html.H3("Footprint chart"),
                     help_link("Footprint chart"),
-                    html.Span(unit, className="section-note", **live_text("chart_unit")),
+                    html.Span(unit, className="section-note", **bind_text("chart_unit")),
                     *(_choice(panel_id, options, quote, *choice) for choice in _CHOICES),
                 ],
                 className="section-head",
