@@ -5,33 +5,24 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from flask import Flask
 
 from orderflow_dash import __version__
-from orderflow_dash.exchanges.binance.stream import BinanceProtocol, market_stream_url
-from orderflow_dash.exchanges.bybit.stream import BybitProtocol
-from orderflow_dash.feeds.backfill import Backfiller, BackfillMethod, BinanceBackfill, BybitBackfill
-from orderflow_dash.feeds.clock import VenueClock
 from orderflow_dash.feeds.connection import ConnectionPolicy
-from orderflow_dash.feeds.feed import Feed
-from orderflow_dash.feeds.klines import BinanceKlines, BybitKlines
-from orderflow_dash.feeds.listing_sources import BinanceListing, BybitListing, ListingSource
-from orderflow_dash.feeds.listings import InstrumentProvider
-from orderflow_dash.feeds.reconcile import SETTLE_S, ReconcilePolicy, Reconciler
-from orderflow_dash.feeds.rest import RestClient
-from orderflow_dash.feeds.sequencing import Deduplicator, SequenceTracker
+from orderflow_dash.feeds.reconcile import SETTLE_S, ReconcilePolicy
 from orderflow_dash.feeds.sparklines import Sparklines
 from orderflow_dash.feeds.tickers import TickerCache
+from orderflow_dash.feeds.venues import binance, bybit
+from orderflow_dash.feeds.venues.runtime import VenueOptions, VenueParts, VenueRuntime
 from orderflow_dash.live.history import History
 from orderflow_dash.live.hub import Hub, VenueLink
 from orderflow_dash.live.watch_limits import WatchLimits
-from orderflow_dash.market import MINUTE_MS, Instrument, Venue
+from orderflow_dash.market import MINUTE_MS, Venue
 from orderflow_dash.replay.played import ALL_HISTORY_MS, RecordedBackfill, RecordedHistory
 from orderflow_dash.replay.replay import Replay, replay_files
-from orderflow_dash.runtime.backoff import Backoff
 from orderflow_dash.runtime.client_limits import part_of
 from orderflow_dash.runtime.logs import fields
 from orderflow_dash.settings import Settings
@@ -43,32 +34,21 @@ from orderflow_dash.web.api.open_sockets import open_sockets
 
 log = logging.getLogger(__name__)
 
-_LISTING_BACKOFF = 2.0, 60.0  # s
-_DEMO_HISTORY = 35  # minutes that the simulated market has behind it when it opens, at most
-_DEMO_RECONCILE_S = 1.0  # our own exchange need not be spared
-_LOADING_BACKOFF = 0.3, 0.6  # s, while a replay's files are being loaded
-_FLUSH_S = 1.0  # how long the end waits for minutes to be stored
-_GOODBYE_S = 0.6  # how long clients have to take theirs
-_COALESCE_S = 0.04  # changes of a view this close together are encoded as one
+_DEMO_HISTORY = 35  # minutes of history that the simulated market opens with, at most
+_DEMO_RECONCILE_S = 1.0  # the simulated exchange has no request limit
+_LOADING_BACKOFF_S = 0.3, 0.6  # while a replay's files are loading
+_FLUSH_S = 1.0  # for storing minutes during shutdown
+_CLOSE_S = 0.6  # for clients to receive the closing message
+_COALESCE_S = 0.04  # a view is rebuilt at most once in this time
 
 
 class Application:
     """Everything that one process runs."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         files = replay_files(settings.replay)
         self.replay = Replay(files, settings.replay_speed) if files else None
-        # A replay that is paused is silent for as long as it pleases.
-        stall = settings.stall_timeout_s if self.replay is None else math.inf
-        self._policy = ConnectionPolicy(stall=stall, life=settings.connection_life_s)
-        self._tickers = TickerCache()
-        self._providers: list[InstrumentProvider] = []
-        self._feeds: list[Feed] = []
-        self._backfillers: list[Backfiller] = []
-        self._history_ms = (
-            ALL_HISTORY_MS if self.replay is not None else settings.backfill_minutes * MINUTE_MS
-        )
-        self._settings = settings
         store = open_history(
             self._store_place(settings), Retention(days=settings.keep_days, megabytes=settings.keep_mb)
         )
@@ -77,28 +57,16 @@ class Application:
             if self.replay is None
             else RecordedHistory(self.replay.market, settings.memory_minutes)
         )
-        self._days = Sparklines()
-        self._reconcilers: list[Reconciler] = []
-        self._reconcile_s = settings.verify_interval_s
         self.exchange: SimulatedExchange | None = None
-        self._feed: Callable[..., Feed] = Feed if self.replay is None else self.replay.feed
-        if self.replay is not None:
-            links = self._replayed(self.replay)
-        else:
-            links = {
-                Venue.BINANCE: self._binance(Venue.BINANCE, settings.binance_ws, settings.binance_rest),
-                Venue.BYBIT: self._bybit(settings.bybit_ws, settings.bybit_rest),
-            }
-        if settings.demo and self.replay is None:
-            before = min(settings.backfill_minutes, _DEMO_HISTORY) * MINUTE_MS
-            market = SyntheticMarket(seed=settings.demo_seed, speed=settings.demo_speed, history_ms=before)
-            self.exchange = SimulatedExchange(market)
-            self.exchange.start()  # its port is known only then
-            links[Venue.DEMO] = self._binance(Venue.DEMO, self.exchange.ws_root, self.exchange.rest_root)
-            self._feeds[-1].is_timely = settings.demo_speed == 1
+        tickers = TickerCache()
+        self._venues = self._live(tickers) if self.replay is None else self._replayed(self.replay, tickers)
+        self._sparklines = Sparklines()
+        if self.replay is None:  # the hours of a recording would show what is still to be played
+            for each in self._venues:
+                self._sparklines.add(each.venue, each.klines, each.instruments.instruments)
         self.hub = Hub(
-            links,
-            self._tickers,
+            {each.venue: _link(each) for each in self._venues},
+            tickers,
             history=self.history,
             window=settings.memory_minutes,
             grace_s=settings.stream_idle_s,
@@ -106,38 +74,30 @@ class Application:
             coalesce_s=_COALESCE_S,
             limits=_watch_limits(settings),
         )
-        self.server: Flask = create_server(self.hub, settings, self.replay, self._days)
+        self.server: Flask = create_server(self.hub, settings, self.replay, self._sparklines)
 
     def start(self) -> None:
-        """Open the store, begin to reach the venues and to release what nobody watches."""
+        """Open the store, connect to the venues, and start to release streams without viewers."""
         self._log_start()
         self.history.start()
-        for provider in self._providers:
-            provider.start()
-        for backfiller in self._backfillers:
-            backfiller.start()
-        for reconciler in self._reconcilers:
-            reconciler.start(partial(self.hub.books, reconciler.venue))
-        self._days.start()
+        for each in self._venues:
+            each.start(partial(self.hub.books, each.venue))
+        self._sparklines.start()
         self.hub.start()
         if self.replay is not None:
             self.replay.start(self.hub.reset_series)
 
     def stop(self) -> None:
-        """Say goodbye to clients, keep what has closed, end every thread: within 1.5 s, whoever answers."""
-        begun = time.monotonic()
+        """Close clients, store closed minutes and stop every thread, within 1.5 s."""
+        started = time.monotonic()
         self.hub.stop()
-        for backfiller in self._backfillers:
-            backfiller.stop()
-        asking: list[Reconciler | Sparklines | InstrumentProvider | Feed] = [
-            *self._reconcilers, self._days, *self._providers, *self._feeds
-        ]  # fmt: skip
-        for part in asking:
+        parts: list[VenueRuntime | Sparklines] = [*self._venues, self._sparklines]
+        for part in parts:
             part.stop(wait=0)
         self.history.stop(_FLUSH_S)
-        for part in asking:
-            part.stop(wait=max(0.0, begun + _FLUSH_S - time.monotonic()))
-        open_sockets(self.server).end(max(0.0, begun + _GOODBYE_S - time.monotonic()))
+        for part in parts:
+            part.stop(wait=max(0.0, started + _FLUSH_S - time.monotonic()))
+        open_sockets(self.server).end(max(0.0, started + _CLOSE_S - time.monotonic()))
         if self.exchange is not None:
             self.exchange.stop()
         if self.replay is not None:
@@ -157,89 +117,87 @@ class Application:
         limits = {name: getattr(settings, name) for name in names}
         place = history_place(self._store_place(settings))
         log.info("starting", extra=fields(version=__version__, port=settings.port, store=place, **limits))
-        for feed in self._feeds:
-            log.info("venue", extra=fields(venue=feed.venue.value, stream=feed.url))
+        for each in self._venues:
+            log.info("venue", extra=fields(venue=each.venue.value, stream=each.feed.url))
 
     def _store_place(self, settings: Settings) -> str:
-        """Where history is kept. Not in the user's own file where a venue's place is taken by something else:
+        """Where history is stored.
 
-        what a simulator, a testnet or a recording told must never turn up in the history of the venue itself.
+        Not in the user's file if a simulator, a testnet or a recording stands in for a venue: its candles
+        must never appear in the history of the venue itself.
         """
         if self.replay is not None:
             return OFF
         return settings.database_url or ("" if settings.venues_are_their_own else OFF)
 
-    def _replayed(self, replay: Replay) -> dict[Venue, VenueLink]:
-        """Both venues, as far as the files may hold them, at the exchange that plays the files."""
+    def _live(self, tickers: TickerCache) -> list[VenueRuntime]:
+        """Both venues, and the demo venue with its own exchange if it is enabled."""
+        settings = self._settings
+        options = VenueOptions(
+            tickers,
+            ConnectionPolicy(stall=settings.stall_timeout_s, life=settings.connection_life_s),
+            settings.backfill_minutes * MINUTE_MS,
+            _reconcile_policy(settings.verify_interval_s),
+        )
+        venues = [
+            binance.build(Venue.BINANCE, settings.binance_ws, settings.binance_rest, options),
+            bybit.build(settings.bybit_ws, settings.bybit_rest, options),
+        ]
+        if settings.demo:
+            history_ms = min(settings.backfill_minutes, _DEMO_HISTORY) * MINUTE_MS
+            market = SyntheticMarket(
+                seed=settings.demo_seed, speed=settings.demo_speed, history_ms=history_ms
+            )
+            self.exchange = SimulatedExchange(market)
+            self.exchange.start()  # which picks its port
+            demo = replace(
+                options,
+                reconcile=_reconcile_policy(min(settings.verify_interval_s, _DEMO_RECONCILE_S)),
+                is_timely=settings.demo_speed == 1,
+            )
+            venues.append(binance.build(Venue.DEMO, self.exchange.ws_root, self.exchange.rest_root, demo))
+        return venues
+
+    def _replayed(self, replay: Replay, tickers: TickerCache) -> list[VenueRuntime]:
+        """The venues that the files may hold, served by the exchange that plays the files."""
+
+        def adapt(venue: Venue, parts: VenueParts) -> VenueParts:
+            return replace(
+                parts,
+                listing=replay.listing(venue, parts.listing),
+                backfill=RecordedBackfill(replay.market, venue),  # the recording has more than a venue's REST
+                feed=replay.feed,
+                listing_backoff_s=_LOADING_BACKOFF_S,
+            )
+
+        options = VenueOptions(
+            tickers,
+            ConnectionPolicy(stall=math.inf, life=self._settings.connection_life_s),  # a pause is silent
+            ALL_HISTORY_MS,
+            _reconcile_policy(self._settings.verify_interval_s),
+            is_timely=False,
+            adapt=adapt,
+        )
         exchange = replay.exchange.start()
-        links = {}
+        venues = []
         if Venue.BINANCE in replay.venues:
-            links[Venue.BINANCE] = self._binance(Venue.BINANCE, exchange.ws_root, exchange.rest_root)
+            venues.append(binance.build(Venue.BINANCE, exchange.ws_root, exchange.rest_root, options))
         if Venue.BYBIT in replay.venues:
-            links[Venue.BYBIT] = self._bybit(exchange.bybit_ws, exchange.rest_root)
-        return links
+            venues.append(bybit.build(exchange.bybit_ws, exchange.rest_root, options))
+        return venues
 
-    def _binance(self, venue: Venue, ws_root: str, rest_root: str) -> VenueLink:
-        instruments: dict[str, Instrument] = {}
-        rest, clock = RestClient(rest_root), VenueClock()
-        url, backfiller = market_stream_url(ws_root), self._backfiller(BinanceBackfill(rest), venue)
-        feed = self._feed(
-            venue, url, BinanceProtocol, SequenceTracker, instruments, self._policy, backfiller, clock
-        )
-        listing = BinanceListing(venue, rest, ws_root, self._policy, instruments)
-        provider = self._provider(venue, listing, instruments, clock)
-        return self._link(feed, provider, BinanceKlines(rest), clock, refetches=True)
 
-    def _bybit(self, ws_url: str, rest_root: str) -> VenueLink:
-        instruments: dict[str, Instrument] = {}
-        rest, clock = RestClient(rest_root), VenueClock()
-        backfiller = self._backfiller(BybitBackfill(rest), Venue.BYBIT)
-        feed = self._feed(
-            Venue.BYBIT, ws_url, BybitProtocol, Deduplicator, instruments, self._policy, backfiller, clock
-        )
-        provider = self._provider(Venue.BYBIT, BybitListing(Venue.BYBIT, rest), instruments, clock)
-        return self._link(feed, provider, BybitKlines(rest), clock, refetches=False)
+def _link(runtime: VenueRuntime) -> VenueLink:
+    """A venue as the hub sees it. The demo market differs after each start, so it is not stored."""
+    is_kept = runtime.venue is not Venue.DEMO
+    return VenueLink(runtime.instruments, runtime.feed, runtime.reconciler, is_kept, runtime.refetch_ms)
 
-    def _provider(
-        self, venue: Venue, listing: ListingSource, instruments: dict[str, Instrument], clock: VenueClock
-    ) -> InstrumentProvider:
-        backoff = Backoff(*_LISTING_BACKOFF)
-        if self.replay is not None:
-            listing, backoff = self.replay.listing(venue, listing), Backoff(*_LOADING_BACKOFF)
-        return InstrumentProvider(venue, listing, self._tickers, instruments, backoff, clock)
 
-    def _backfiller(self, method: BackfillMethod, venue: Venue) -> Backfiller:
-        if self.replay is not None:  # the recording gives more than a venue's REST
-            method = RecordedBackfill(self.replay.market, venue)
-        backfiller = Backfiller(method, str(venue), self._history_ms)
-        self._backfillers.append(backfiller)
-        return backfiller
-
-    def _link(
-        self,
-        feed: Feed,
-        provider: InstrumentProvider,
-        klines: BinanceKlines | BybitKlines,
-        clock: VenueClock,
-        *,
-        refetches: bool,
-    ) -> VenueLink:
-        feed.listing = provider
-        self._feeds.append(feed)
-        self._providers.append(provider)
-        if self.replay is None:  # a line of a day would show what is still to be played
-            self._days.add(feed.venue, klines, provider.instruments)
-        kept = feed.venue is not Venue.DEMO  # a simulated market is another one after each start
-        refetch_ms = self._history_ms if refetches else 0
-        every = self._reconcile_s
-        if not every:
-            return VenueLink(provider, feed, None, kept, refetch_ms)
-        if feed.venue is Venue.DEMO:
-            every = min(every, _DEMO_RECONCILE_S)
-        policy = ReconcilePolicy(every=every, settle=min(every, SETTLE_S), learn_every=4 * every)
-        reconciler = Reconciler(feed.venue, klines, policy, clock)
-        self._reconcilers.append(reconciler)
-        return VenueLink(provider, feed, reconciler, kept, refetch_ms)
+def _reconcile_policy(every: float) -> ReconcilePolicy | None:
+    """The policy of one comparison in ``every`` seconds; None for 0, which turns it off."""
+    if not every:
+        return None
+    return ReconcilePolicy(every=every, settle=min(every, SETTLE_S), learn_every=4 * every)
 
 
 def _watch_limits(settings: Settings) -> WatchLimits:

@@ -15,10 +15,8 @@ from typing import Protocol
 
 import httpx
 
-from orderflow_dash.exchanges.binance import rest as binance_rest
-from orderflow_dash.exchanges.bybit import rest as bybit_rest
 from orderflow_dash.exchanges.protocol import TradeBatch
-from orderflow_dash.feeds.rest import RestClient, RestError
+from orderflow_dash.feeds.rest import RestError
 from orderflow_dash.feeds.sequencing import Gap, Known
 from orderflow_dash.market import MINUTE_MS, Instrument, Trade
 from orderflow_dash.runtime.backoff import Backoff
@@ -26,7 +24,7 @@ from orderflow_dash.runtime.threads import CRASHES, SupervisedThread
 
 log = logging.getLogger(__name__)
 
-_PAGE = 1_000  # the most that both venues give at once
+PAGE_TRADES = 1_000  # the most that both venues give at once
 _WINDOW_MS = 3_600_000 - 1  # Binance wants start and end less than an hour apart
 _MOST_WEIGHT = 2_000  # of Binance's 2,400 a minute, with whatever else the venue is asked
 _SETTLE_S = 0.3  # a gap that was only a matter of order closes by itself
@@ -102,216 +100,6 @@ class BackfillMethod(Protocol):
 
     def newest(self, instrument: Instrument) -> TradeBatch:
         """The newest trade; none where there never was one. One request. Raises RestError or ValueError."""
-
-
-class BinanceBackfill:
-    """By id: every gap is known to the last trade, and the venue keeps them for a day and more."""
-
-    def __init__(self, rest: RestClient) -> None:
-        self._rest = rest
-
-    def step(self, job: BackfillJob) -> bool:
-        """Fetch the newest page that is missing."""
-        if job.gap is None:
-            return self._find_history(job)
-        if not job.gap.missing and job.proof is None:
-            return self._finish(job, job.gap)
-        first, last = job.gap.missing[-1] if job.gap.missing else (job.first[1], job.first[1] - 1)
-        start = max(first, last - _PAGE + 1)
-        if job.proof == start - 1:
-            if last - start + 1 == _PAGE:  # the page has no room for it
-                self._prove(job, self._page(job.stream.instrument, {"fromId": job.proof, "limit": 1}))
-                return False
-            start = job.proof
-        page = self._page(job.stream.instrument, {"fromId": start, "limit": last - start + 1})
-        if start == job.proof:
-            self._prove(job, page)
-        if job.gap.missing:
-            self._fill(job, job.gap, page, start, last)
-        return self._finish(job, job.gap) if not job.gap.missing else False
-
-    def give_up(self, job: BackfillJob) -> None:
-        """The venue refuses: what is still missing is lost."""
-        if job.gap is not None and job.gap.missing is not None:
-            for first, last in list(job.gap.missing):
-                job.gap.lose(first, last)
-            self._finish(job, job.gap)
-
-    @staticmethod
-    def _prove(job: BackfillJob, page: TradeBatch) -> None:
-        """Where the venue has the id before the first one, that one is the first of its time."""
-        if job.gap is not None and job.proof in _places(page):
-            job.gap.whole_from = job.since
-        job.proof = None
-
-    def newest(self, instrument: Instrument) -> TradeBatch:
-        """Without an id or a time the venue gives the newest."""
-        return self._page(instrument, {"limit": 1})
-
-    @staticmethod
-    def _fill(job: BackfillJob, gap: Gap, page: TradeBatch, start: int, last: int) -> None:
-        """Count a page; what it should have and does not have is lost."""
-        places = _places(page)
-        if not places:
-            raise RestError("the venue returned no trades", httpx.codes.BAD_REQUEST)
-        for time_, order in page.lost:
-            if start <= int(order) <= last:
-                job.stream.lose(time_, time_)
-        wanted = [trade for trade in page.trades if start <= trade[1] <= last]
-        job.stream.fill(TradeBatch(page.symbol, wanted, grid=page.grid, lost=page.lost))
-        # Where the page starts after what was asked for, the venue has nothing older either.
-        beyond = 0 if min(places) > last else start
-        gone = [(max(first, beyond), min(end, last)) for first, end in gap.missing or () if end >= beyond]
-        for first, end in gone:
-            log.warning("%s: the venue no longer has ids %d to %d", page.symbol, first, end)
-            gap.lose(first, end)
-        edges = {min(places), max(places), *(first - 1 for first, _ in gone), *(end + 1 for _, end in gone)}
-        job.times |= {order: places[order] for order in edges & places.keys()}
-
-    @staticmethod
-    def _finish(job: BackfillJob, gap: Gap) -> bool:
-        """Mark what is lost, from the trade before to the one after, and close the rest."""
-        for first, last in _joined(gap.lost):
-            job.stream.lose(job.times.get(first - 1, gap.after), job.times.get(last + 1, gap.before))
-        gap.lost.clear()
-        job.stream.close(gap)
-        return True
-
-    def _find_history(self, job: BackfillJob) -> bool:
-        """Find the first id that is wanted; an hour at a time."""
-        time_, order, *_ = job.first
-        end = min(job.since + _WINDOW_MS, time_)
-        page = self._page(job.stream.instrument, {"startTime": job.since, "endTime": end, "limit": 1})
-        places = sorted((time_, order) for order, time_ in _places(page).items())
-        if not places and end < time_:
-            job.since = end + 1
-            return False
-        found, begin = min(places, default=(time_, order))
-        begin = min(begin, order)
-        self._mark_between(job, found, begin)
-        missing = [(begin, order - 1)] if begin < order else []
-        whole_from = job.since
-        if job.known is None or job.known.order + 1 != begin:
-            # Until it is proved that the first trade is the first of its minute.
-            job.proof, whole_from = begin - 1, found - found % MINUTE_MS + MINUTE_MS
-        job.gap = Gap(job.since, time_, missing, whole_from=whole_from)
-        job.stream.expect(job.gap)
-        return False
-
-    @staticmethod
-    def _mark_between(job: BackfillJob, found: int, begin: int) -> None:
-        """Mark what is missing between what is known from before and the first trade that can be had."""
-        if job.known is not None and begin > job.known.order + 1:
-            job.stream.lose(job.known.until, found)
-        if job.mark is not None:
-            job.stream.unmark(job.mark)
-            job.mark = None
-
-    def _page(self, instrument: Instrument, params: dict[str, str | int]) -> TradeBatch:
-        if self._rest.used_weight() > _MOST_WEIGHT:
-            raise RestError("the venue's weight of this minute is nearly used up")
-        query: dict[str, str | int] = {"symbol": instrument.symbol, **params}
-        body = self._rest.get(binance_rest.AGG_TRADES_PATH, query)
-        return binance_rest.parse_agg_trades(instrument, body)
-
-
-def _places(page: TradeBatch) -> dict[int, int]:
-    """Times (ms) of a page's rows by id, also of those that cannot be counted."""
-    return {trade[1]: trade[0] for trade in page.trades} | {int(order): time_ for time_, order in page.lost}
-
-
-def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Ranges of ids, low to high, those that follow each other as one."""
-    joined: list[tuple[int, int]] = []
-    for first, last in sorted(ranges):
-        if joined and joined[-1][1] + 1 >= first:
-            joined[-1] = joined[-1][0], max(last, joined[-1][1])
-        else:
-            joined.append((first, last))
-    return joined
-
-
-class BybitBackfill:
-    """By the one page of recent trades: it closes a gap where it reaches back to a trade that is known."""
-
-    def __init__(self, rest: RestClient) -> None:
-        self._rest = rest
-
-    def step(self, job: BackfillJob) -> bool:
-        """Fetch the page; there is no other."""
-        instrument = job.stream.instrument
-        batch = self._page(instrument)
-        if job.gap is not None and job.gap.resumed:
-            self._resume(job.stream, job.gap, batch)
-            return True
-        anchor = job.anchor if job.gap is None else job.gap.anchor
-        has_anchor = anchor is not None and anchor in (batch.uids or ())
-        if job.gap is None:
-            if has_anchor:
-                self._history(job, batch)
-        elif anchor is not None and has_anchor:
-            self._fill(job.stream, job.gap, _after(batch, anchor))
-        elif batch.trades and batch.trades[0][0] > job.gap.after:
-            self._resume(job.stream, job.gap, batch)
-        elif anchor is not None:
-            log.info("%s: the recent trades do not have the last known one", instrument.symbol)
-        return True
-
-    def give_up(self, job: BackfillJob) -> None:
-        """The gap stays open."""
-
-    def newest(self, instrument: Instrument) -> TradeBatch:
-        """The last of the page: a page of one might be a block trade, which does not count."""
-        batch = self._page(instrument)
-        return TradeBatch(batch.symbol, batch.trades[-1:], (batch.uids or [])[-1:], grid=batch.grid)
-
-    def _page(self, instrument: Instrument) -> TradeBatch:
-        params: dict[str, str | int] = {"category": "linear", "symbol": instrument.symbol, "limit": _PAGE}
-        return bybit_rest.parse_recent_trades(
-            instrument, self._rest.get(bybit_rest.RECENT_TRADES_PATH, params)
-        )
-
-    @staticmethod
-    def _resume(stream: BackfillTarget, gap: Gap, batch: TradeBatch) -> None:
-        """Count what the page has since the last trade that is known from before."""
-        if not batch.trades:
-            return
-        oldest = batch.trades[0][0]
-        if oldest >= gap.after:
-            log.info("%s: the recent trades do not reach back to what is known", stream.instrument.symbol)
-            stream.lose(gap.after, oldest)
-        BybitBackfill._fill(stream, gap, batch)
-
-    @staticmethod
-    def _history(job: BackfillJob, batch: TradeBatch) -> None:
-        """Count what the page has of the time before the first trade. Its oldest minute may be cut."""
-        oldest = batch.trades[0][0]
-        job.gap = Gap(oldest, job.first[0], None, whole_from=oldest - oldest % MINUTE_MS + MINUTE_MS)
-        job.stream.expect(job.gap)
-        BybitBackfill._fill(job.stream, job.gap, batch)
-
-    @staticmethod
-    def _fill(stream: BackfillTarget, gap: Gap, batch: TradeBatch) -> None:
-        """Count what a gap lacks and close it; rows that cannot be counted mark their minutes."""
-        for time_, _ in batch.lost:
-            if gap.after <= time_ <= gap.before:
-                stream.lose(time_, time_)
-        gap.fetched += stream.fill(_until(batch, gap.before))
-        stream.close(gap)
-
-
-def _after(batch: TradeBatch, uid: str) -> TradeBatch:
-    """The trades of a batch that follow the one of an id."""
-    uids = batch.uids or []
-    start = uids.index(uid) + 1
-    return TradeBatch(batch.symbol, batch.trades[start:], uids[start:], grid=batch.grid, lost=batch.lost)
-
-
-def _until(batch: TradeBatch, time_ms: int) -> TradeBatch:
-    """The trades of a batch that are not later than a time: later ones come live."""
-    pairs = [pair for pair in zip(batch.trades, batch.uids or (), strict=True) if pair[0][0] <= time_ms]
-    trades, uids = [trade for trade, _ in pairs], [uid for _, uid in pairs]
-    return TradeBatch(batch.symbol, trades, uids, batch.grid)
 
 
 def _is_closed(job: BackfillJob) -> bool:

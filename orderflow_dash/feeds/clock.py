@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from orderflow_dash.exchanges.protocol import AHEAD_MS
 from orderflow_dash.feeds.rest import RestError
 
+TIME_DEADLINE_S: Final = 3.0  # a slower answer is too inexact, and a frame may wait for it
 _KEPT: Final = 10  # answers; of those that agree with the newest the quickest is the most exact
 _OLD_S: Final = 900.0
 _DRIFT: Final = 0.001  # two clocks part by less than this share of the time between two answers

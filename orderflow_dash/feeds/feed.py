@@ -15,7 +15,7 @@ from orderflow_dash.feeds.backfill import Backfiller
 from orderflow_dash.feeds.clock import ClockReading, VenueClock
 from orderflow_dash.feeds.connection import Connection, ConnectionPolicy, Link
 from orderflow_dash.feeds.latency import LagMeter, LagReading, LagWindow
-from orderflow_dash.feeds.listing_sources import ListingState
+from orderflow_dash.feeds.listings import InstrumentProvider
 from orderflow_dash.feeds.sequencing import Known, Sequencer
 from orderflow_dash.feeds.stream import TradeSink, TradeStream
 from orderflow_dash.market import Instrument, State, Venue
@@ -68,7 +68,7 @@ class Feed:
         clock: VenueClock | None = None,
     ) -> None:
         self.venue = venue
-        self.listing: ListingState | None = None
+        self.listing: InstrumentProvider | None = None
         self.is_timely = True  # its trades are of now: neither recorded ones nor of a market that runs faster
         self._ended_lags = LagMeter()  # of streams that were released
         self._clock = clock or VenueClock()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from orderflow_dash.feeds.clock import VenueClock
-from orderflow_dash.feeds.listing_sources import ListingSource
 from orderflow_dash.feeds.rest import RestError
 from orderflow_dash.feeds.tickers import TickerCache
 from orderflow_dash.market import Instrument, Ticker, Venue
@@ -25,6 +26,48 @@ _MOST_WAITING = 4  # threads that wait for a load at a time
 _MOST_STATUSES = 200
 _INTEREST_S = 30.0  # tickers are kept live this long after somebody looked at them
 _CLOCK_S = 60.0
+
+
+Report = Callable[[list[Ticker]], None]
+
+
+class ListingSource(Protocol):
+    """How one venue tells instruments and tickers. Its requests raise RestError or ValueError.
+
+    ``absent``: of the last load, perpetuals that are not to be traded now, with the venue's status.
+    ``reload_s``: how soon the listing may have changed without an announcement.
+    """
+
+    poll_s: float
+
+    @property
+    def reload_s(self) -> float:
+        """Seconds from one load to the next."""
+
+    @property
+    def absent(self) -> Mapping[str, str]:
+        """Status by symbol."""
+
+    def load(self) -> dict[str, Instrument]:
+        """All tradable perpetuals by symbol."""
+
+    def poll(self, report: Report) -> None:
+        """Tickers, all or some; called every ``poll_s`` seconds while somebody looks."""
+
+    def watch(self, report: Report | None) -> None:
+        """Begin (or with None end) live tickers, where the venue has them for all symbols at once."""
+
+    def attend(self, changed: Callable[[], None]) -> None:
+        """Call this whenever the venue announces a change of its listing. Begun once, after a load."""
+
+    def status_of(self, symbol: str) -> str:
+        """The venue's status of a symbol that it does not list; empty where it knows none."""
+
+    def time(self) -> int:
+        """The venue's clock now, ms."""
+
+    def close(self) -> None:
+        """Release what it holds; nothing is asked after that."""
 
 
 class InstrumentProvider:

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from orderflow_dash.exchanges.bybit.rest import parse_klines
-from orderflow_dash.feeds.kline_rules import differs_on_bybit
+from orderflow_dash.feeds.venues.bybit import kline_difference
 from orderflow_dash.live.stream import SeriesStream
 from orderflow_dash.market import Instrument, Kline, Quality, Venue
 from orderflow_dash.simulator import RecordedMarket, SimulatedExchange, SyntheticMarket
@@ -268,7 +268,7 @@ def test_a_captured_kline_of_bybit_equals_the_captured_trades(
         (ours,) = stream.series.minutes(theirs.open_ts, theirs.open_ts + 1)
         assert stream.series.quality(ours) in (Quality.COMPLETE, Quality.PARTIAL)
     assert (theirs.open != ours.kline().open) is opens_elsewhere
-    assert differs_on_bybit(ours.kline(), theirs) is None
+    assert kline_difference(ours.kline(), theirs) is None
 
 
 def captured(row: dict[str, Any], instrument: Instrument) -> Kline:

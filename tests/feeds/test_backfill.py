@@ -11,10 +11,12 @@ import orjson
 import pytest
 
 from orderflow_dash.exchanges.protocol import TradeBatch
-from orderflow_dash.feeds.backfill import Backfiller, BackfillJob, BinanceBackfill, BybitBackfill
+from orderflow_dash.feeds.backfill import Backfiller, BackfillJob
 from orderflow_dash.feeds.rest import RestError
 from orderflow_dash.feeds.sequencing import Deduplicator, Gap, Known, SequenceTracker
 from orderflow_dash.feeds.stream import TradeStream
+from orderflow_dash.feeds.venues.binance import BinanceBackfill
+from orderflow_dash.feeds.venues.bybit import BybitBackfill
 from orderflow_dash.live.stream import SeriesStream
 from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Instrument, Quality, Timeframe, Venue

@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 from orderflow_dash.exchanges.binance.stream import BinanceProtocol
 from orderflow_dash.exchanges.bybit.stream import BybitProtocol
 from orderflow_dash.exchanges.protocol import FrameError, TradeBatch
-from orderflow_dash.feeds.backfill import BackfillJob, BackfillMethod, BinanceBackfill, BybitBackfill
+from orderflow_dash.feeds.backfill import BackfillJob, BackfillMethod
 from orderflow_dash.feeds.sequencing import Deduplicator, Gap, Known, SequenceTracker
 from orderflow_dash.feeds.stream import TradeStream
+from orderflow_dash.feeds.venues.binance import BinanceBackfill
+from orderflow_dash.feeds.venues.bybit import BybitBackfill
 from orderflow_dash.footprint.candle import CandleBuilder
 from orderflow_dash.live.stream import SeriesStream
 from orderflow_dash.market import MINUTE_MS, Instrument, Timeframe, Venue

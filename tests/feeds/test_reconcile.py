@@ -11,9 +11,11 @@ import orjson
 import pytest
 
 from orderflow_dash.exchanges.binance.rest import KLINES_PATH
-from orderflow_dash.feeds.klines import REQUESTS_TO_LEARN, BinanceKlines, BybitKlines
+from orderflow_dash.feeds.klines import REQUESTS_TO_LEARN
 from orderflow_dash.feeds.reconcile import ReconcilePolicy, Reconciler
 from orderflow_dash.feeds.rest import RestError
+from orderflow_dash.feeds.venues.binance import BinanceKlines
+from orderflow_dash.feeds.venues.bybit import BybitKlines
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.live.closed_minutes import MinuteBook
 from orderflow_dash.market import MINUTE_MS, Difference, Instrument, Kline, Quality, Venue

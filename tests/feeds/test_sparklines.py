@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from orderflow_dash.feeds.klines import BinanceKlines, BybitKlines
 from orderflow_dash.feeds.rest import RestClient, RestError
 from orderflow_dash.feeds.sparklines import FRESH_S, HOURS, Sparklines, sparkline
+from orderflow_dash.feeds.venues.binance import BinanceKlines
+from orderflow_dash.feeds.venues.bybit import BybitKlines
 from orderflow_dash.market import HOUR_MS, Instrument, Kline, Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from tests.conftest import wait_until

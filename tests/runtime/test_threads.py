@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from orderflow_dash.feeds import feed as feed_module
+from orderflow_dash.feeds.venues.runtime import VenueRuntime
 from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import State, Timeframe, Venue
 from orderflow_dash.replay.replay import Replay
@@ -183,27 +184,26 @@ def view(app: Served) -> View:
     return view
 
 
-def demo(app: Served, parts: str) -> object:
-    """The part of the demo venue: feed, directory, repairer or reconciler."""
-    every = getattr(app.application, parts)
-    return every[-1]
+def demo(app: Served) -> VenueRuntime:
+    """What runs for the demo venue."""
+    return app.application._venues[-1]
 
 
 INJECTIONS = {
-    "demo-trades": lambda app: (demo(app, "_feeds"), "on_event"),
-    "demo-tickers": lambda app: (demo(app, "_providers")._listing, "on_event"),
-    "demo-directory": lambda app: (demo(app, "_providers")._listing, "watch"),
-    "demo-repair": lambda app: (demo(app, "_backfillers"), "_next"),
-    "demo-reconcile": lambda app: (demo(app, "_reconcilers"), "turn"),
-    "demo-days": lambda app: (app.application._days, "_next"),
+    "demo-trades": lambda app: (demo(app).feed, "on_event"),
+    "demo-tickers": lambda app: (demo(app).instruments._listing, "on_event"),
+    "demo-directory": lambda app: (demo(app).instruments._listing, "watch"),
+    "demo-repair": lambda app: (demo(app).backfiller, "_next"),
+    "demo-reconcile": lambda app: (demo(app).reconciler, "turn"),
+    "demo-days": lambda app: (app.application._sparklines, "_next"),
     "hub-sweeper": lambda app: (app.hub, "sweep"),
     "history-keeper": lambda app: (app.application.history, "keep"),
     "store-writer": lambda app: (app.application.history._store, "_attempt"),
     "simulated-exchange": lambda app: (app.application.exchange, "_turn"),
 }
 WAKES = {
-    "demo-directory": lambda app: setattr(demo(app, "_providers"), "_interest_until", 0),
-    "demo-repair": lambda app: demo(app, "_backfillers")._wake.set(),
+    "demo-directory": lambda app: setattr(demo(app).instruments, "_interest_until", 0),
+    "demo-repair": lambda app: demo(app).backfiller._wake.set(),
     "store-writer": lambda app: app.application.history._store._wake.set(),
 }
 
@@ -251,9 +251,9 @@ def test_a_reader_of_the_store_survives_a_defect(app: Served) -> None:
 
 def test_a_repair_that_fails_ends_so_that_its_symbol_is_not_repairing_for_ever(app: Served) -> None:
     """The job is given up; the thread takes the next one."""
-    repairer = demo(app, "_backfillers")
+    backfiller = demo(app).backfiller
     before = CRASHES.health()["threads"].get("demo-repair", 0)
-    once = Once(repairer._method, "step", "demo-repair")
+    once = Once(backfiller._method, "step", "demo-repair")
     try:
         with app.hub.watch(BTC._replace(symbol="SOLUSDT", step=Decimal(1))) as view:
             wait_until(lambda: CRASHES.health()["threads"].get("demo-repair", 0) == before + 1, 20)
@@ -280,7 +280,7 @@ def test_a_replay_that_cannot_be_loaded_says_so(monkeypatch: pytest.MonkeyPatch,
 
 def test_while_a_feed_is_down_on_a_defect_nothing_is_live(app: Served, view: View) -> None:
     """From the failure to the next trade the state is another one, and says why."""
-    feed = demo(app, "_feeds")
+    feed = demo(app).feed
     receive = feed.on_event
 
     def fail(*_arguments: object) -> None:
@@ -302,7 +302,7 @@ def test_a_thread_that_stands_still_is_not_live(
 ) -> None:
     """A feed whose thread neither fails nor moves is stale, and live again once it moves."""
     monkeypatch.setattr(feed_module, "_STANDS_STILL_S", 0.5)
-    feed, go_on = demo(app, "_feeds"), threading.Event()
+    feed, go_on = demo(app).feed, threading.Event()
     receive = feed.on_event
 
     def stand(*arguments: object) -> None:
@@ -323,7 +323,7 @@ def test_a_symbol_whose_thread_could_not_begin_can_be_asked_for_again(
     app: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the system has no thread left, the place in the feed is free for the next attempt."""
-    feed = demo(app, "_feeds")
+    feed = demo(app).feed
 
     def refuse(*_arguments: object) -> object:
         raise RuntimeError("can't start new thread")

@@ -1,0 +1,1 @@
+"""One file per venue: everything in which the venues differ."""

@@ -1,0 +1,148 @@
+"""Loads on demand and by announcement, and symbols that are no longer listed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from orderflow_dash.feeds import listings
+from tests.conftest import wait_until
+from tests.feeds.scripted_listing import BTC, ETH, ScriptedListing
+
+
+def test_a_listing_is_loaded_again_on_demand(start_provider):
+    """Whoever waits sees what the venue lists now."""
+    listing = ScriptedListing()
+    provider = start_provider(listing)
+    wait_until(lambda: provider.reachable)
+    listing.listed["ETHUSDT"] = ETH
+    provider.refresh(5.0)
+    assert provider.instruments["ETHUSDT"] == ETH
+
+
+def test_a_tick_that_changes_is_there_with_the_next_load(start_provider):
+    """The dict holds the venue's present tick and lot."""
+    listing = ScriptedListing()
+    provider = start_provider(listing)
+    wait_until(lambda: provider.reachable)
+    listing.listed["BTCUSDT"] = finer = replace(BTC, tick=Decimal("0.01"))
+    provider.refresh(5.0)
+    assert provider.instruments["BTCUSDT"] == finer
+
+
+def test_loads_on_demand_are_limited(start_provider, monkeypatch):
+    """A few at once, then one by one; who comes too soon does not wait, and its load comes later."""
+    monkeypatch.setattr(listings, "_SPACING_S", 0.5)
+    listing = ScriptedListing()
+    provider = start_provider(listing)
+    wait_until(lambda: provider.reachable)
+    begun = time.monotonic()
+    for _ in range(50):
+        provider.refresh(0.3)
+    assert listing.loads <= 2 + listings._AT_ONCE + (time.monotonic() - begun) / 0.5
+    loads = listing.loads
+    wait_until(lambda: listing.loads > loads)
+
+
+def test_waiting_for_a_load_is_bounded(start_provider):
+    """In time and in how many wait: a venue that hangs keeps no page's threads."""
+    listing = ScriptedListing()
+    provider = start_provider(listing)
+    wait_until(lambda: provider.reachable)
+    listing.may_load.clear()
+    waiting = [threading.Thread(target=provider.refresh, args=(1.0,)) for _ in range(4)]
+    for thread in waiting:
+        thread.start()
+    wait_until(lambda: provider._waiting._value == 0)
+    begun = time.monotonic()
+    provider.refresh(1.0)
+    assert time.monotonic() - begun < 0.5
+    for thread in waiting:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in waiting)
+    listing.may_load.set()
+
+
+def test_a_load_that_fails_keeps_what_was_listed(start_provider):
+    """Whoever waits for it goes on."""
+    listing = ScriptedListing()
+    provider = start_provider(listing)
+    wait_until(lambda: provider.reachable)
+    listing.failure = ValueError("half a body")
+    begun = time.monotonic()
+    provider.refresh(5.0)
+    assert time.monotonic() - begun < 4
+    assert provider.instruments == {"BTCUSDT": BTC}
+    provider.refresh(5.0)  # out of reach: left to its own retries
+    assert time.monotonic() - begun < 4
+
+
+def test_an_announced_change_makes_it_load(start_provider):
+    """Where the venue announces one."""
+    listing = ScriptedListing()
+    provider = start_provider(listing)
+    wait_until(lambda: listing.changed)
+    listing.listed["ETHUSDT"] = ETH
+    listing.changed()
+    wait_until(lambda: "ETHUSDT" in provider.instruments)
+
+
+def test_what_is_announced_is_loaded_once_more(start_provider, monkeypatch):
+    """The venue's REST side may be behind its announcement."""
+    monkeypatch.setattr(listings, "_ANNOUNCED_S", 0.3)
+    listing = ScriptedListing()
+    provider = start_provider(listing)
+    wait_until(lambda: listing.changed)
+    loads = listing.loads
+    listing.changed()
+    wait_until(lambda: listing.loads > loads)
+    listing.listed["ETHUSDT"] = ETH
+    wait_until(lambda: "ETHUSDT" in provider.instruments)
+
+
+@pytest.mark.parametrize(("status", "told"), [("SETTLING", ": SETTLING"), ("", "")])
+def test_a_symbol_that_is_no_longer_listed_says_so(start_provider, status, told):
+    """With the venue's status where there is one; listed again it says nothing."""
+    listing = ScriptedListing()
+    listing.listed["ETHUSDT"] = ETH
+    provider = start_provider(listing)
+    wait_until(lambda: provider.reachable)
+    assert provider.absence("ETHUSDT") == provider.absence("NEVER") == ""
+    del listing.listed["ETHUSDT"]
+    listing.statuses["ETHUSDT"] = status
+    provider.refresh(5.0)
+    assert provider.absence("ETHUSDT") == f"Binance no longer lists ETHUSDT{told}"
+    assert provider.status_of("ETHUSDT") == status
+    listing.listed["ETHUSDT"] = ETH
+    provider.refresh(5.0)
+    assert provider.absence("ETHUSDT") == provider.status_of("ETHUSDT") == ""
+
+
+def test_the_status_of_a_symbol_that_was_never_listed_is_asked_for(start_provider):
+    """Of the one that somebody asks for; a request that fails costs nothing else."""
+    listing = ScriptedListing()
+    listing.statuses["OLDUSDT"] = "Closed"
+    provider = start_provider(listing)
+    wait_until(lambda: provider.reachable)
+    provider.refresh(5.0, "OLDUSDT")
+    assert provider.status_of("OLDUSDT") == "Closed"
+    provider.refresh(5.0, "BROKEN")
+    assert provider.status_of("BROKEN") == ""
+    assert provider.reachable
+
+
+def test_doubts_are_limited(start_provider):
+    """A silent symbol makes it load once, however often its state is asked for."""
+    listing = ScriptedListing()
+    provider = start_provider(listing)
+    wait_until(lambda: provider.reachable)
+    loads = listing.loads
+    for _ in range(100):
+        provider.doubt("BTCUSDT")
+        provider.doubt("ETHUSDT")
+    wait_until(lambda: listing.loads > loads)
+    wait_until(lambda: listing.loads == loads + 1)
