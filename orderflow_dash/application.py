@@ -27,12 +27,12 @@ from orderflow_dash.feeds.sparklines import DayLines
 from orderflow_dash.feeds.tickers import TickerBoard
 from orderflow_dash.live.history import History
 from orderflow_dash.live.hub import Hub, VenueLink
-from orderflow_dash.live.watch_limits import WatchLimits
+from orderflow_dash.live.limits import HubLimits
 from orderflow_dash.market import MINUTE_MS, Instrument, Venue
 from orderflow_dash.replay.played import ALL_HISTORY_MS, RecordedHistory, RecordedRepair
 from orderflow_dash.replay.replay import Replay, replay_files
 from orderflow_dash.runtime.backoff import Backoff
-from orderflow_dash.runtime.client_limits import part_of
+from orderflow_dash.runtime.client_limits import client_limit
 from orderflow_dash.runtime.logs import fields
 from orderflow_dash.settings import Settings
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
@@ -97,12 +97,8 @@ class Application:
         self.hub = Hub(
             links,
             self._board,
+            _hub_limits(settings),
             history=self.history,
-            window=settings.window,
-            grace_s=settings.grace,
-            lease_s=settings.lease,
-            coalesce_s=_COALESCE_S,
-            limits=_watch_limits(settings),
         )
         self.server: Flask = create_server(self.hub, settings, self.replay, self._days)
 
@@ -232,12 +228,16 @@ class Application:
         return VenueLink(directory, feed, reconciler, kept, refetch_ms)
 
 
-def _watch_limits(settings: Settings) -> WatchLimits:
-    return WatchLimits(
+def _hub_limits(settings: Settings) -> HubLimits:
+    return HubLimits(
+        window=settings.window,
+        grace_s=settings.grace,
+        lease_s=settings.lease,
+        coalesce_s=_COALESCE_S,
         panels=settings.max_panels,
-        panels_per_client=part_of(settings.max_panels, settings.max_panels_per_client),
+        panels_per_client=client_limit(settings.max_panels, settings.max_panels_per_client),
         views=settings.max_views,
-        views_per_client=part_of(settings.max_views, settings.max_views_per_client),
+        views_per_client=client_limit(settings.max_views, settings.max_views_per_client),
         series=settings.max_series,
-        series_per_client=part_of(settings.max_series, settings.max_series_per_client),
+        series_per_client=client_limit(settings.max_series, settings.max_series_per_client),
     )

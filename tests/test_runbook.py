@@ -80,7 +80,7 @@ def test_every_field_of_health_is_there(app: Served) -> None:
         "the venue refuses this symbol",
         "is not accepted: ",
         "history not available yet",
-        "Limit reached: ",
+        ") reached: ",
         "This server does not answer to ",
     ],
 )

@@ -14,6 +14,7 @@ from orderflow_dash.feeds.sequencing import Known, TradeSink
 from orderflow_dash.feeds.tickers import TickerBoard
 from orderflow_dash.live.history import History
 from orderflow_dash.live.hub import Hub, VenueLink
+from orderflow_dash.live.limits import HubLimits
 from orderflow_dash.live.session_profile import ProfileKind
 from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import MINUTE_MS, Quality, State, Timeframe, Venue
@@ -110,7 +111,7 @@ class Setting:
         self.history = History(store, window=500)
         self.history.start()
         link = VenueLink(Listed(), self.source, refetch_ms=refetch_ms)
-        self.hub = Hub({Venue.BINANCE: link}, TickerBoard(), history=self.history, grace_s=0)
+        self.hub = Hub({Venue.BINANCE: link}, TickerBoard(), HubLimits(grace_s=0), history=self.history)
 
     def view(self) -> View:
         view = self.hub.lease("holder", KEY)

@@ -23,7 +23,7 @@ from orderflow_dash.access.embed_token import Lock
 from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol
 from orderflow_dash.live.view import View
 from orderflow_dash.market import Instrument, Venue
-from orderflow_dash.runtime.client_limits import Client
+from orderflow_dash.runtime.client_limits import Client, LimitReached
 from orderflow_dash.runtime.telemetry import CALLBACK_SECONDS
 from orderflow_dash.server.follow_ups import OFFER, Answer, Offer
 from orderflow_dash.web import routes
@@ -34,6 +34,7 @@ from orderflow_dash.web.http.compression import accepted_encoding, encoded
 from orderflow_dash.web.http.request_log import HEADER as ID_HEADER
 from orderflow_dash.web.http.request_log import count_answer, request_id
 from orderflow_dash.web.latency import latency_told
+from orderflow_dash.web.limit_text import error_text
 from orderflow_dash.web.panel.compare_query import MOST_PANELS
 from orderflow_dash.web.panel.options import PanelOptions, parse_options
 from orderflow_dash.web.panel.panel import leased, panel_content, panel_cursor
@@ -217,10 +218,10 @@ def _news(hub: Hub, question: Question, theme: str, asker: _Asker) -> _News:
     """What there is to tell of a panel; its lease begins or is renewed."""
     try:
         view, options = leased(hub, question.holder, question.view, asker.client, asker.lock)
-    except (QueryError, Unavailable, UnknownSymbol) as error:
+    except (QueryError, Unavailable, UnknownSymbol, LimitReached) as error:
         is_step = isinstance(error, QueryError) and error.param == "step"
         steps = _steps_for_another(hub, question) if is_step else None
-        return _News(None, str(error), None, has_content=False, has_profile=False, steps=steps)
+        return _News(None, error_text(error), None, has_content=False, has_profile=False, steps=steps)
     return _news_of(hub, view, (theme, options), question)
 
 
