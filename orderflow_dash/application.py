@@ -79,8 +79,11 @@ class Application:
         self._reconcilers: list[Reconciler] = []
         self._reconcile_s = settings.reconcile
         self.exchange: SimulatedExchange | None = None
-        self._feed: Callable[..., Feed] = Feed if self.replay is None else self.replay.feed
+        self._feed: Callable[..., Feed] = Feed
         if self.replay is not None:
+            self._feed = partial(
+                Feed, is_timely=False, status_override=self.replay.status, deliver=self.replay.deliver
+            )
             links = self._replayed(self.replay)
         else:
             links = {
