@@ -114,7 +114,7 @@ class Application:
         for repairer in self._repairers:
             repairer.start()
         for reconciler in self._reconcilers:
-            reconciler.start(partial(self.hub.books, reconciler.venue))
+            reconciler.start(partial(self.hub.closed_minutes, reconciler.venue))
         self._days.start()
         self.hub.start()
         if self.replay is not None:

@@ -224,18 +224,18 @@ class _Told:
 
     def keep(self, store: Store) -> None:
         """Hand over what has closed or changed since the last time."""
-        book = self._stream.book
+        closed = self._stream.closed_minutes
         with self._lock:
-            if book.revision == self._revision:
+            if closed.revision == self._revision:
                 return
-            self._revision, opens = book.changed(self._revision)
+            self._revision, opens = closed.changed(self._revision)
             changed = [
-                minute for minute in book.stored(opens[:-1]) if self._told.get(minute.open_ts) != minute
+                minute for minute in closed.stored(opens[:-1]) if self._told.get(minute.open_ts) != minute
             ]
             if changed:
                 store.put(self._stream.instrument, changed, self._stream.series.first_open)
             self._told.update((minute.open_ts, minute) for minute in changed)
-            oldest = book.oldest()
+            oldest = closed.oldest()
             for open_ts in [each for each in self._told if each < oldest]:
                 del self._told[open_ts]
 

@@ -20,7 +20,7 @@ from orderflow_dash.feeds.latency import LagMeter
 from orderflow_dash.feeds.listings import Directory
 from orderflow_dash.feeds.reconcile import Reconciler
 from orderflow_dash.feeds.tickers import TickerBoard
-from orderflow_dash.live.closed_minutes import MinuteBook
+from orderflow_dash.live.closed_minutes import ClosedMinutes
 from orderflow_dash.live.history import History
 from orderflow_dash.live.limits import COUNTED_IDLE_S, HubLimits, Panel, Symbol, WatchLimiter
 from orderflow_dash.live.memory import held_memory
@@ -206,10 +206,10 @@ class Hub:
         with self._lock:
             return frozenset(self._streams)
 
-    def books(self, venue: Venue) -> list[MinuteBook]:
+    def closed_minutes(self, venue: Venue) -> list[ClosedMinutes]:
         """The minutes of every symbol of a venue that streams now."""
         with self._lock:
-            return [stream.book for (each, _), stream in self._streams.items() if each is venue]
+            return [stream.closed_minutes for (each, _), stream in self._streams.items() if each is venue]
 
     @contextmanager
     def watch(self, key: ViewKey, client: Client = ANYONE) -> Iterator[View]:

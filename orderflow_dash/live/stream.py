@@ -11,7 +11,7 @@ from orderflow_dash.feeds.sequencing import Hole, Known
 from orderflow_dash.footprint.hourly import Shelf, ShelfHour
 from orderflow_dash.footprint.minute import Minute
 from orderflow_dash.footprint.series import Series
-from orderflow_dash.live.closed_minutes import MinuteBook
+from orderflow_dash.live.closed_minutes import ClosedMinutes
 from orderflow_dash.market import Grid, Instrument, Scale, State, Trade
 
 _PORTION: Final = 250  # fetched trades applied in one hold of the lock
@@ -50,7 +50,7 @@ class SeriesStream:
                 on_refine()
 
         self.series = Series(window, on_evict=shelf.take_over, grid=instrument.grid, on_refine=refined)
-        self.book = MinuteBook(instrument, self.lock, self.series)
+        self.closed_minutes = ClosedMinutes(instrument, self.lock, self.series)
         self.references = 0
         self.idle_since: float | None = None
         self.started = False  # its trades are subscribed to
