@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from orderflow_dash.feeds.feed import Feed, StreamStatus, Timeliness
 from orderflow_dash.feeds.sequencing import Hole, Known
-from orderflow_dash.footprint.hourly import Shelf, ShelfHour
+from orderflow_dash.footprint.hourly import HourLevels, HourlyLevels
 from orderflow_dash.footprint.minute import Minute
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.live.closed_minutes import ClosedMinutes
@@ -25,7 +25,7 @@ class StoredSeries(NamedTuple):
     minutes: Sequence[Minute]
     holes: Sequence[tuple[int, int]]
     cvd_from: int
-    hours: Sequence[ShelfHour]
+    hours: Sequence[HourLevels]
     known: Known
 
 
@@ -42,14 +42,14 @@ class SeriesStream:
         """``on_refine`` is called, under the lock, when a trade needs a finer grid."""
         self.instrument = instrument
         self.lock = threading.Lock()
-        self.shelf = shelf = Shelf()  # hours that memory does not hold, under the same lock
+        self.hourly = hourly = HourlyLevels()  # hours that memory does not hold, under the same lock
 
         def refined(scale: Scale) -> None:  # not a method: the series would keep its stream alive
-            shelf.refine(scale)
+            hourly.refine(scale)
             if on_refine is not None:
                 on_refine()
 
-        self.series = Series(window, on_evict=shelf.take_over, grid=instrument.grid, on_refine=refined)
+        self.series = Series(window, on_evict=hourly.take_over, grid=instrument.grid, on_refine=refined)
         self.closed_minutes = ClosedMinutes(instrument, self.lock, self.series)
         self.references = 0
         self.idle_since: float | None = None
@@ -67,7 +67,7 @@ class SeriesStream:
             if stored is not None:
                 with self.lock:
                     for hour in stored.hours:
-                        self.shelf.put(*hour[:3], span=hour[3:])
+                        self.hourly.put(*hour[:3], span=hour[3:])
                     self.series.restore(stored.minutes, stored.holes, stored.cvd_from, stored.grid)
             known = None if stored is None else stored.known
             self._trades.subscribe(self.instrument.symbol, self, known)
