@@ -26,14 +26,14 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from orderflow_dash.server.worker import PAGE_THREADS
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 from benchmarks.load import App, server
-from orderflow_dash.footprint.hourly import SHELF_HOURS
+from orderflow_dash.footprint.hourly import KEPT_HOURS
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Grid, Instrument, Quality
-from orderflow_dash.server.worker import PAGE_THREADS
 from orderflow_dash.simulator import Listing, SimulatedExchange, SyntheticMarket
 from orderflow_dash.simulator.command import environment
 from orderflow_dash.store.minutes import to_stored
@@ -63,13 +63,13 @@ _SETTINGS = {
 
 def a_market_of_a_day(url: str) -> SyntheticMarket:
     """A market that has traded for a day, which is stored; it goes on from there."""
-    day_ms = SHELF_HOURS * HOUR_MS
+    day_ms = KEPT_HOURS * HOUR_MS
     market = SyntheticMarket(seed=5, speed=SPEED, start_ms=time.time_ns() // 1_000_000 - day_ms)
     days = {
         listing: Series(day_ms // MINUTE_MS, grid=Grid.of(listing.price.value, listing.quantity.value))
         for listing in market.listings
     }
-    for hour in range(1, SHELF_HOURS + 1):
+    for hour in range(1, KEPT_HOURS + 1):
         trades: dict[Listing, list[tuple[int, int, int, int]]] = {listing: [] for listing in days}
         for listing, _, trade in market.advance(market.start_ms + hour * HOUR_MS - 1):
             if trade.quantity:

@@ -12,6 +12,7 @@ from flask import Flask
 
 from orderflow_dash import __version__
 from orderflow_dash.feeds.connection import ConnectionPolicy
+from orderflow_dash.feeds.feed import Feed
 from orderflow_dash.feeds.reconcile import SETTLE_S, ReconcilePolicy
 from orderflow_dash.feeds.sparklines import Sparklines
 from orderflow_dash.feeds.tickers import TickerCache
@@ -19,11 +20,11 @@ from orderflow_dash.feeds.venues import binance, bybit
 from orderflow_dash.feeds.venues.runtime import VenueOptions, VenueParts, VenueRuntime
 from orderflow_dash.live.history import History
 from orderflow_dash.live.hub import Hub, VenueLink
-from orderflow_dash.live.watch_limits import WatchLimits
+from orderflow_dash.live.limits import HubLimits
 from orderflow_dash.market import MINUTE_MS, Venue
 from orderflow_dash.replay.played import ALL_HISTORY_MS, RecordedBackfill, RecordedHistory
 from orderflow_dash.replay.replay import Replay, replay_files
-from orderflow_dash.runtime.client_limits import part_of
+from orderflow_dash.runtime.client_limits import client_limit
 from orderflow_dash.runtime.logs import fields
 from orderflow_dash.settings import Settings
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
@@ -67,12 +68,8 @@ class Application:
         self.hub = Hub(
             {each.venue: _link(each) for each in self._venues},
             tickers,
+            _hub_limits(settings),
             history=self.history,
-            window=settings.memory_minutes,
-            grace_s=settings.stream_idle_s,
-            lease_s=settings.panel_timeout_s,
-            coalesce_s=_COALESCE_S,
-            limits=_watch_limits(settings),
         )
         self.server: Flask = create_server(self.hub, settings, self.replay, self._sparklines)
 
@@ -81,7 +78,7 @@ class Application:
         self._log_start()
         self.history.start()
         for each in self._venues:
-            each.start(partial(self.hub.books, each.venue))
+            each.start(partial(self.hub.closed_minutes, each.venue))
         self._sparklines.start()
         self.hub.start()
         if self.replay is not None:
@@ -166,7 +163,7 @@ class Application:
                 parts,
                 listing=replay.listing(venue, parts.listing),
                 backfill=RecordedBackfill(replay.market, venue),  # the recording has more than a venue's REST
-                feed=replay.feed,
+                feed=partial(Feed, status_override=replay.status, deliver=replay.deliver),
                 listing_backoff_s=_LOADING_BACKOFF_S,
             )
 
@@ -200,12 +197,16 @@ def _reconcile_policy(every: float) -> ReconcilePolicy | None:
     return ReconcilePolicy(every=every, settle=min(every, SETTLE_S), learn_every=4 * every)
 
 
-def _watch_limits(settings: Settings) -> WatchLimits:
-    return WatchLimits(
+def _hub_limits(settings: Settings) -> HubLimits:
+    return HubLimits(
+        window=settings.memory_minutes,
+        grace_s=settings.stream_idle_s,
+        lease_s=settings.panel_timeout_s,
+        coalesce_s=_COALESCE_S,
         panels=settings.max_panels,
-        panels_per_client=part_of(settings.max_panels, settings.max_panels_per_client),
+        panels_per_client=client_limit(settings.max_panels, settings.max_panels_per_client),
         views=settings.max_views,
-        views_per_client=part_of(settings.max_views, settings.max_views_per_client),
+        views_per_client=client_limit(settings.max_views, settings.max_views_per_client),
         series=settings.max_series,
-        series_per_client=part_of(settings.max_series, settings.max_series_per_client),
+        series_per_client=client_limit(settings.max_series, settings.max_series_per_client),
     )

@@ -81,7 +81,7 @@ def test_every_field_of_health_is_there(app: Served) -> None:
         "Invalid ",
         "Unknown variable ",
         "history not available yet",
-        "Limit reached: ",
+        ") reached: ",
         "This server does not answer to ",
     ],
 )

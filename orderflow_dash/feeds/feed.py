@@ -66,10 +66,14 @@ class Feed:
         policy: ConnectionPolicy,
         backfiller: Backfiller | None = None,
         clock: VenueClock | None = None,
+        *,
+        is_timely: bool = True,
+        status_override: Callable[[StreamStatus], StreamStatus] | None = None,
+        deliver: Callable[[TradeStream, TradeBatch, float, int], None] = TradeStream.receive,
     ) -> None:
         self.venue = venue
         self.listing: InstrumentProvider | None = None
-        self.is_timely = True  # its trades are of now: neither recorded ones nor of a market that runs faster
+        self.is_timely = is_timely  # trades are of now, not recorded and not of a faster market
         self._ended_lags = LagMeter()  # of streams that were released
         self._clock = clock or VenueClock()
         self._backfiller = backfiller
@@ -84,6 +88,8 @@ class Feed:
         self._limits = sample.limits
         self._sequencer = sequencer
         self._policy = policy
+        self._status_override = status_override
+        self._deliver = deliver
         self._lock = threading.Lock()
         self._streams: dict[str, TradeStream] = {}
         self._connections: list[Connection] = []
@@ -153,7 +159,8 @@ class Feed:
         if status.state is not State.LIVE:
             notes.append(self._clock.disbelief())
         detail = "; ".join(part for part in (status.detail, *notes) if part)
-        return status if detail == status.detail else replace(status, detail=detail)
+        status = status if detail == status.detail else replace(status, detail=detail)
+        return status if self._status_override is None else self._status_override(status)
 
     def _plain_status(self, symbol: str) -> StreamStatus:
         stream = self._streams.get(symbol)
@@ -251,7 +258,7 @@ class Feed:
             stream = self._streams.get(event.symbol)
             # No stream, or another connection's: it was in flight when the stream was given back.
             if stream is not None and (event.trades or event.lost) and self._carries(connection, stream):
-                stream.receive(event, now, connection.received_ms)
+                self._deliver(stream, event, now, connection.received_ms)
                 handover = self._handovers.get(connection)
                 if handover is not None:
                     handover.waiting.discard(event.symbol)

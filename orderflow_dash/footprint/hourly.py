@@ -12,13 +12,13 @@ from orderflow_dash.footprint.minute import Levels, refined_levels
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Scale
 
-SHELF_HOURS: Final = 25  # a day, and the hour in which it begins
+KEPT_HOURS: Final = 25  # a day, and the hour in which it begins
 _SUMMABLE: Final = 1 << 62
 _BYTES: Final = 400  # of an hour without its levels, as Python holds it
 NO_LEVELS: Final[Levels] = np.empty((0, 4), dtype=np.int64)
 
 
-class ShelfHour(NamedTuple):
+class HourLevels(NamedTuple):
     """One hour; ``known_ms`` of it are known, all of them in ``[known_from, known_to)`` (ms)."""
 
     open_ts: int
@@ -28,12 +28,12 @@ class ShelfHour(NamedTuple):
     known_to: int
 
 
-class Shelf:
+class HourlyLevels:
     """The newest 25 hours of one instrument, put in any order. Not thread-safe: the owner holds a lock."""
 
     def __init__(self) -> None:
         self.revision = 0  # rises with every change
-        self._hours: dict[int, ShelfHour] = {}
+        self._hours: dict[int, HourLevels] = {}
 
     def put(self, open_ts: int, levels: Levels, known_ms: int, span: tuple[int, int] | None = None) -> None:
         """Keep an hour: its ladder on the series' grid, shape (k, 4), and how many of its ms are known.
@@ -49,10 +49,10 @@ class Shelf:
             )
         there = self._hours.get(open_ts)
         newest = max(self._hours, default=open_ts)
-        if open_ts <= newest - SHELF_HOURS * HOUR_MS or (there is not None and there.known_ms > known_ms):
+        if open_ts <= newest - KEPT_HOURS * HOUR_MS or (there is not None and there.known_ms > known_ms):
             return
-        self._hours[open_ts] = ShelfHour(open_ts, levels, known_ms, known_from, known_to)
-        for old in [each for each in self._hours if each <= open_ts - SHELF_HOURS * HOUR_MS]:
+        self._hours[open_ts] = HourLevels(open_ts, levels, known_ms, known_from, known_to)
+        for old in [each for each in self._hours if each <= open_ts - KEPT_HOURS * HOUR_MS]:
             del self._hours[old]
         self.revision += 1
 
@@ -67,7 +67,7 @@ class Shelf:
                 del self._hours[open_ts]
         self.revision += 1
 
-    def hours(self, start: int, end: int) -> list[ShelfHour]:
+    def hours(self, start: int, end: int) -> list[HourLevels]:
         """Hours with ``start <= open_ts < end`` (ms), old to new."""
         return [self._hours[open_ts] for open_ts in sorted(self._hours) if start <= open_ts < end]
 
@@ -78,7 +78,7 @@ class Shelf:
     def take_over(self, series: Series, hour: int) -> None:
         """Keep the hour (its open, ms) that a series is about to drop, and the quiet ones before it."""
         known_from = series.known_from
-        oldest = max(known_from - known_from % HOUR_MS, hour - SHELF_HOURS * HOUR_MS)
+        oldest = max(known_from - known_from % HOUR_MS, hour - KEPT_HOURS * HOUR_MS)
         for open_ts in range(oldest, hour + 1, HOUR_MS):
             end = open_ts + HOUR_MS
             levels, known, known_from = NO_LEVELS, 0, max(series.known_from, open_ts)
@@ -93,11 +93,11 @@ class Shelf:
             self.put(open_ts, merge_rows(np.concatenate([levels, *minutes])), known, (known_from, end))
 
 
-def resumes(hour: ShelfHour, memory_from: int, end: int, gaps: Sequence[tuple[int, int]]) -> int | None:
-    """From which minute (ms) on memory counts beside an hour of the shelf; None: memory instead of it.
+def resumes(hour: HourLevels, memory_from: int, end: int, gaps: Sequence[tuple[int, int]]) -> int | None:
+    """The minute (ms) from which memory counts beside an hour kept here; None: memory alone counts.
 
     Trades that both have must not count twice, and a ladder cannot be cut. So of the hour, up to ``end``,
-    it is either memory alone or the shelf's and what memory has after it, whichever knows more.
+    it is either memory alone or the hourly levels's and what memory has after it, whichever knows more.
     """
     end = min(end, hour.open_ts + HOUR_MS)
     after = min(-(-hour.known_to // MINUTE_MS) * MINUTE_MS, hour.open_ts + HOUR_MS)
@@ -109,7 +109,7 @@ def resumes(hour: ShelfHour, memory_from: int, end: int, gaps: Sequence[tuple[in
 
 
 def known_ms(start: int, end: int, gaps: Sequence[tuple[int, int]]) -> int:
-    """Milliseconds of ``[start, end)`` that are in no hole: pairs of ms, whose own trades are known."""
+    """Milliseconds of ``[start, end)`` that are in no gap: pairs of ms, whose own trades are known."""
     known, begin = 0, start
     for after, before in sorted(gaps):
         if before > begin:

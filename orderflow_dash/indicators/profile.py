@@ -37,7 +37,7 @@ class Profile:
     known_from: int
     known_ms: int
     elapsed_ms: int
-    revision: tuple[int, int]  # of the series and of the shelf that it shows
+    revision: tuple[int, int]  # of the series and of the hourly levels that it shows
 
     @property
     def known_share(self) -> float:

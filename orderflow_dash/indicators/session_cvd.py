@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from orderflow_dash.footprint.candle import Candle, with_turnover
-from orderflow_dash.footprint.hourly import SHELF_HOURS, Shelf
+from orderflow_dash.footprint.hourly import KEPT_HOURS, HourlyLevels
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import DAY_MS, HOUR_MS
 
@@ -28,11 +28,11 @@ def session_of(open_ts: int) -> int:
     return open_ts - open_ts % DAY_MS
 
 
-def session_begins(candles: Sequence[Candle], series: Series, shelf: Shelf) -> SessionBegins:
+def session_begins(candles: Sequence[Candle], series: Series, hourly: HourlyLevels) -> SessionBegins:
     """The begins of the sessions of some candles, old to new.
 
     A session that begins among the candles is read from them; the one that they begin inside of, from the
-    minutes of the series, and for what left those from the shelf.
+    minutes of the series, and for what left those from the hourly levels.
     """
     begins: dict[int, Begin] = {}
     for candle in candles:
@@ -41,7 +41,7 @@ def session_begins(candles: Sequence[Candle], series: Series, shelf: Shelf) -> S
             continue
         if candle.open_ts != session and session_of(candles[0].open_ts) == session:
             # Candles on a grid that the series has just refined get their begin with the next look.
-            found = _before_memory(session, series, shelf) if candle.grid == series.grid else None
+            found = _before_memory(session, series, hourly) if candle.grid == series.grid else None
             if found is not None:
                 begins[session] = found
         else:
@@ -50,8 +50,8 @@ def session_begins(candles: Sequence[Candle], series: Series, shelf: Shelf) -> S
     return begins
 
 
-def _before_memory(session: int, series: Series, shelf: Shelf) -> Begin | None:
-    """A begin out of the series and the shelf; None where neither reaches back to it."""
+def _before_memory(session: int, series: Series, hourly: HourlyLevels) -> Begin | None:
+    """A begin out of the series and the hourly levels; None where neither reaches back to it."""
     if series.first_open is None:
         return None
     first = next(iter(series.minutes(session)), None)
@@ -61,9 +61,9 @@ def _before_memory(session: int, series: Series, shelf: Shelf) -> Begin | None:
     known_from = max(series.known_from, session)
     if series.oldest_open < session or series.first_open >= first.open_ts:
         return Begin(cvd, quote, known_from)
-    if session <= first.open_ts - first.open_ts % HOUR_MS - SHELF_HOURS * HOUR_MS:
-        return None  # hours of it may have left the shelf
-    for hour in shelf.hours(session, first.open_ts):
+    if session <= first.open_ts - first.open_ts % HOUR_MS - KEPT_HOURS * HOUR_MS:
+        return None  # hours of it may have left the hourly levels
+    for hour in hourly.hours(session, first.open_ts):
         if hour.known_to > first.open_ts:
             continue  # memory has that hour itself
         ladder = with_turnover(hour.levels)

@@ -13,7 +13,7 @@ from orderflow_dash.store.minutes import StoredMinute, to_stored
 _AT_ONCE = 16  # minutes looked at in one hold of the lock: 0.2 ms where each has 200 levels
 
 
-class MinuteBook:
+class ClosedMinutes:
     """What is to be compared or stored, and where the verdicts go. Thread-safe by the series' own lock."""
 
     def __init__(self, instrument: Instrument, lock: threading.Lock, series: Series) -> None:

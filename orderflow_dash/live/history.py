@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from orderflow_dash.feeds.sequencing import Known
 from orderflow_dash.footprint.candle import Candle
-from orderflow_dash.footprint.hourly import SHELF_HOURS, ShelfHour, known_ms
+from orderflow_dash.footprint.hourly import KEPT_HOURS, HourLevels, known_ms
 from orderflow_dash.footprint.minute import Levels
 from orderflow_dash.live.stream import SeriesStream, StoredSeries
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Instrument, Quality, Timeframe
@@ -99,7 +99,7 @@ class History:
     ) -> list[Candle]:
         """Stored candles that open from ``since`` and before ``until`` (ms), old to new. May take long."""
         load = self._store.load_hours if timeframe is Timeframe.H1 else self._store.load
-        return stored_candles(load(instrument, since, until, hollow=True), timeframe, step)
+        return stored_candles(load(instrument, since, until, include_dropped=True), timeframe, step)
 
     def read_older(
         self,
@@ -166,13 +166,13 @@ class History:
         if point is None:
             return None, []
         window = (point.open_ts - self._window_ms) // HOUR_MS * HOUR_MS  # no derived candle is cut
-        shelf = point.open_ts // HOUR_MS * HOUR_MS - SHELF_HOURS * HOUR_MS
-        before, ladders = self._before(instrument, shelf, window)
-        stored = self._store.load(instrument, window, EVER, hollow=True)
+        hourly = point.open_ts // HOUR_MS * HOUR_MS - KEPT_HOURS * HOUR_MS
+        before, ladders = self._before(instrument, hourly, window)
+        stored = self._store.load(instrument, window, EVER, include_dropped=True)
         sound = _without_recent_gaps([*before, *map(_mark, stored)], refetch_ms)
         inside = stored[: max(0, len(sound) - len(before))]
         grid = common_grid([*inside, *ladders.values()], instrument.grid)
-        minutes = [restore(minute.on(grid)) for minute in inside if not minute.hollow]
+        minutes = [restore(minute.on(grid)) for minute in inside if not minute.levels_dropped]
         if not minutes:
             return None, []
         gaps = _gaps(sound)
@@ -192,9 +192,11 @@ class History:
         marks: list[_Mark] = []
         ladders: dict[int, StoredHour] = {}
         for start in range(since, window, _PORTION_MS):
-            minutes = self._store.load(instrument, start, min(start + _PORTION_MS, window), hollow=True)
+            minutes = self._store.load(
+                instrument, start, min(start + _PORTION_MS, window), include_dropped=True
+            )
             marks += map(_mark, minutes)
-            whole = (minute for minute in minutes if not minute.hollow)
+            whole = (minute for minute in minutes if not minute.levels_dropped)
             for open_ts, group in groupby(whole, key=lambda minute: minute.open_ts // HOUR_MS * HOUR_MS):
                 ladders[open_ts] = combine(list(group))
         return marks, ladders
@@ -224,18 +226,18 @@ class _Told:
 
     def keep(self, store: Store) -> None:
         """Hand over what has closed or changed since the last time."""
-        book = self._stream.book
+        closed = self._stream.closed_minutes
         with self._lock:
-            if book.revision == self._revision:
+            if closed.revision == self._revision:
                 return
-            self._revision, opens = book.changed(self._revision)
+            self._revision, opens = closed.changed(self._revision)
             changed = [
-                minute for minute in book.stored(opens[:-1]) if self._told.get(minute.open_ts) != minute
+                minute for minute in closed.stored(opens[:-1]) if self._told.get(minute.open_ts) != minute
             ]
             if changed:
                 store.put(self._stream.instrument, changed, self._stream.series.first_open)
             self._told.update((minute.open_ts, minute) for minute in changed)
-            oldest = book.oldest()
+            oldest = closed.oldest()
             for open_ts in [each for each in self._told if each < oldest]:
                 del self._told[open_ts]
 
@@ -245,11 +247,11 @@ class _Mark(NamedTuple):
 
     open_ts: int
     quality: Quality
-    hollow: bool
+    levels_dropped: bool
 
 
 def _mark(minute: StoredMinute) -> _Mark:
-    return _Mark(minute.open_ts, minute.quality, minute.hollow)
+    return _Mark(minute.open_ts, minute.quality, minute.levels_dropped)
 
 
 def _without_recent_gaps(stored: Sequence[_Mark], refetch_ms: int) -> Sequence[_Mark]:
@@ -259,7 +261,7 @@ def _without_recent_gaps(stored: Sequence[_Mark], refetch_ms: int) -> Sequence[_
     since = stored[-1].open_ts - refetch_ms
     for index, minute in enumerate(stored):
         if minute.open_ts >= since and minute.quality is Quality.GAP:
-            return stored[:index] if any(not each.hollow for each in stored[:index]) else stored
+            return stored[:index] if any(not each.levels_dropped for each in stored[:index]) else stored
     return stored
 
 
@@ -282,11 +284,11 @@ def _gaps(stored: Sequence[_Mark]) -> list[tuple[int, int]]:
 
 def _hours(
     stored: Sequence[_Mark], ladders: Mapping[int, Levels], window: int, gaps: Sequence[tuple[int, int]]
-) -> list[ShelfHour]:
-    """Ladders as hours of the shelf; ``window`` (ms) is where memory begins."""
+) -> list[HourLevels]:
+    """Ladders as hours of the hourly levels; ``window`` (ms) is where memory begins."""
     hours = []
     known_from = stored[0].open_ts if stored else window
     for open_ts, levels in ladders.items():
         span = max(open_ts, known_from), min(open_ts + HOUR_MS, window)
-        hours.append(ShelfHour(open_ts, levels, known_ms(*span, gaps), *span))
+        hours.append(HourLevels(open_ts, levels, known_ms(*span, gaps), *span))
     return hours

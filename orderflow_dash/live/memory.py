@@ -40,13 +40,13 @@ def held_memory(
     for key, view in views.items():
         view_bytes[key.venue, key.symbol] += view.held_bytes()
     for (venue, symbol), stream in streams.items():
-        series, shelf = stream.series.held_bytes(), stream.shelf.held_bytes()
+        series, hourly = stream.series.held_bytes(), stream.hourly.held_bytes()
         viewed = view_bytes[venue, symbol]
         held["series_bytes"] += series
-        held["shelves_bytes"] += shelf
+        held["shelves_bytes"] += hourly
         held["views_bytes"] += viewed
         held["minutes"] += len(stream.series)
-        held["largest"].append({"venue": venue.value, "symbol": symbol, "bytes": series + shelf + viewed})
+        held["largest"].append({"venue": venue.value, "symbol": symbol, "bytes": series + hourly + viewed})
     held["largest"].sort(key=lambda each: each["bytes"], reverse=True)
     del held["largest"][_LARGEST_TOLD:]
     return held

@@ -1,4 +1,4 @@
-"""The session's volume profile of a live series, out of memory and shelf, at the cost of what changed."""
+"""The session's volume profile of a live series, out of memory and hourly, at the cost of what changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 
 from orderflow_dash.footprint.candle import bucket_levels
-from orderflow_dash.footprint.hourly import NO_LEVELS, Shelf, ShelfHour, known_ms, resumes
+from orderflow_dash.footprint.hourly import NO_LEVELS, HourLevels, HourlyLevels, known_ms, resumes
 from orderflow_dash.footprint.measures import point_of_control
 from orderflow_dash.footprint.minute import Levels, Minute
 from orderflow_dash.footprint.series import Series
@@ -37,7 +37,7 @@ class ProfileKind(StrEnum):
         """Start (ms) of the time that ends with the newest minute (its end, ms), always a full hour.
 
         ``session``: the UTC day. ``24h``: the 24 hours before, begun at the full hour: the hour that
-        they would cut is in it whole, because hours on the shelf cannot be cut.
+        they would cut is in it whole, because hours on the hourly levels cannot be cut.
         """
         if self is ProfileKind.SESSION:
             newest = newest_end - 1
@@ -56,15 +56,15 @@ class _Sum(NamedTuple):
 class _Extent(NamedTuple):
     """What there is to sum up, as found in one hold of the lock."""
 
-    revision: tuple[int, int]  # of the series and of the shelf
+    revision: tuple[int, int]  # of the series and of the hourly levels
     grid: Grid
     start: int  # of the profile, ms
     newest: int  # open of the newest minute, ms
     last_time: int  # of the newest trade, ms
     memory_from: int  # first ms that the series knows
     gaps: tuple[tuple[int, int], ...]
-    hours: tuple[ShelfHour, ...]  # of the shelf, those that count
-    taken: tuple[tuple[int, int], ...]  # (start, end) ms of memory that counts on the shelf already
+    hours: tuple[HourLevels, ...]  # of the hourly levels, those that count
+    taken: tuple[tuple[int, int], ...]  # (start, end) ms of memory that counts on the hourly levels already
 
     @property
     def hour(self) -> int:
@@ -85,11 +85,11 @@ class _Ladder:
     """
 
     def __init__(
-        self, lock: threading.Lock, series: Series, shelf: Shelf, kind: ProfileKind, step: Decimal
+        self, lock: threading.Lock, series: Series, hourly: HourlyLevels, kind: ProfileKind, step: Decimal
     ) -> None:
         self._lock = lock
         self._series = series
-        self._shelf = shelf
+        self._hourly = hourly
         self._kind = kind
         self._step = step
         self._revision = -1  # of the series, when the sums below were made
@@ -147,7 +147,7 @@ class _Ladder:
 
     @staticmethod
     def _counted(extent: _Extent, minutes: list[Minute]) -> list[Minute]:
-        """Without those that count on the shelf."""
+        """Without those that count on the hourly levels."""
         return [
             minute
             for minute in minutes
@@ -168,14 +168,14 @@ class _Ladder:
         start = self._kind.start(newest.end_ts)
         last_time = newest.path().last_time
         hours, taken = [], []
-        for hour in self._shelf.hours(start, newest.end_ts):
+        for hour in self._hourly.hours(start, newest.end_ts):
             goes_on = resumes(hour, series.known_from, last_time + 1, series.gaps)
             if goes_on is not None:
                 hours.append(hour)
                 if goes_on > series.known_from:
                     taken.append((hour.open_ts, goes_on))
         return _Extent(
-            revision=(series.revision, self._shelf.revision),
+            revision=(series.revision, self._hourly.revision),
             grid=series.grid,
             start=start,
             newest=newest.open_ts,
@@ -190,14 +190,14 @@ class _Ladder:
 class SessionProfiles:
     """The profiles of one series at one step, shared by everybody who looks. Thread-safe.
 
-    ``lock`` is the series' own; what it and the shelf hold is read in short holds of it.
+    ``lock`` is the series' own; what it and the hourly levels hold is read in short holds of it.
     """
 
     def __init__(
         self,
         lock: threading.Lock,
         series: Series,
-        shelf: Shelf,
+        hourly: HourlyLevels,
         step: Decimal,
         *,
         every_s: float = _EVERY_S,
@@ -209,8 +209,8 @@ class SessionProfiles:
         self._every_s = every_s
         self._clock = clock
         self._series = series
-        self._shelf = shelf
-        self._ladders = {kind: _Ladder(lock, series, shelf, kind, step) for kind in ProfileKind}
+        self._hourly = hourly
+        self._ladders = {kind: _Ladder(lock, series, hourly, kind, step) for kind in ProfileKind}
         self._found: dict[ProfileKind, tuple[_Extent, _Sum]] = {}
         self._next: dict[ProfileKind, float] = {}
         self._profiles: dict[tuple[ProfileKind, Rows], Profile] = {}
@@ -238,7 +238,7 @@ class SessionProfiles:
         found = self._found.get(kind)
         now = self._clock()
         if found is not None and (
-            found[0].revision == (self._series.revision, self._shelf.revision)
+            found[0].revision == (self._series.revision, self._hourly.revision)
             or (now < self._next[kind] and not self._has_more_past(found[0]))
         ):
             return
@@ -249,7 +249,7 @@ class SessionProfiles:
             self._profiles = {place: each for place, each in self._profiles.items() if place[0] is not kind}
 
     def _has_more_past(self, extent: _Extent) -> bool:
-        if self._shelf.revision != extent.revision[1]:
+        if self._hourly.revision != extent.revision[1]:
             return True
         with self._series_lock:
             return self._series.known_from < extent.memory_from
@@ -259,7 +259,7 @@ def _profile(extent: _Extent, found: _Sum, step: int, rows: Rows) -> Profile:
     levels, end = found.levels, extent.last_time + 1
     _, bid, ask, _ = levels.sum(axis=0).tolist()
     low, high = value_area(levels, step, rows)
-    shelved = [hour for hour in extent.hours if hour.known_ms]
+    kept_hours = [hour for hour in extent.hours if hour.known_ms]
     memory_from = max(extent.memory_from, extent.start)
     return Profile(
         start_ts=extent.start,
@@ -273,8 +273,8 @@ def _profile(extent: _Extent, found: _Sum, step: int, rows: Rows) -> Profile:
         value_low=low,
         value_high=high,
         vwap=Fraction(found.turnover, bid + ask),
-        known_from=min([memory_from, *(hour.known_from for hour in shelved)]),
-        known_ms=sum(hour.known_ms for hour in shelved)
+        known_from=min([memory_from, *(hour.known_from for hour in kept_hours)]),
+        known_ms=sum(hour.known_ms for hour in kept_hours)
         + known_ms(memory_from, end, (*extent.gaps, *extent.taken)),
         elapsed_ms=end - extent.start,
         revision=extent.revision,

@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 from orderflow_dash.feeds.feed import Feed, StreamStatus, Timeliness
 from orderflow_dash.feeds.sequencing import Gap, Known
-from orderflow_dash.footprint.hourly import Shelf, ShelfHour
+from orderflow_dash.footprint.hourly import HourLevels, HourlyLevels
 from orderflow_dash.footprint.minute import Minute
 from orderflow_dash.footprint.series import Series
-from orderflow_dash.live.closed_minutes import MinuteBook
+from orderflow_dash.live.closed_minutes import ClosedMinutes
 from orderflow_dash.market import Grid, Instrument, Scale, State, Trade
 
 _PORTION: Final = 250  # fetched trades applied in one hold of the lock
@@ -25,7 +25,7 @@ class StoredSeries(NamedTuple):
     minutes: Sequence[Minute]
     gaps: Sequence[tuple[int, int]]
     cvd_from: int
-    hours: Sequence[ShelfHour]
+    hours: Sequence[HourLevels]
     known: Known
 
 
@@ -42,15 +42,15 @@ class SeriesStream:
         """``on_refine`` is called, under the lock, when a trade needs a finer grid."""
         self.instrument = instrument
         self.lock = threading.Lock()
-        self.shelf = shelf = Shelf()  # hours that memory does not hold, under the same lock
+        self.hourly = hourly = HourlyLevels()  # hours that memory does not hold, under the same lock
 
         def refined(scale: Scale) -> None:  # not a method: the series would keep its stream alive
-            shelf.refine(scale)
+            hourly.refine(scale)
             if on_refine is not None:
                 on_refine()
 
-        self.series = Series(window, on_evict=shelf.take_over, grid=instrument.grid, on_refine=refined)
-        self.book = MinuteBook(instrument, self.lock, self.series)
+        self.series = Series(window, on_evict=hourly.take_over, grid=instrument.grid, on_refine=refined)
+        self.closed_minutes = ClosedMinutes(instrument, self.lock, self.series)
         self.references = 0
         self.idle_since: float | None = None
         self.started = False  # its trades are subscribed to
@@ -67,7 +67,7 @@ class SeriesStream:
             if stored is not None:
                 with self.lock:
                     for hour in stored.hours:
-                        self.shelf.put(*hour[:3], span=hour[3:])
+                        self.hourly.put(*hour[:3], span=hour[3:])
                     self.series.restore(stored.minutes, stored.gaps, stored.cvd_from, stored.grid)
             known = None if stored is None else stored.known
             self._trades.subscribe(self.instrument.symbol, self, known)

@@ -73,7 +73,7 @@ class View:
         """``coalesce_s``: shortest time between two refreshes for deltas, however many clients ask."""
         self.key = key
         self.is_closed = False  # the series was reset: no more changes
-        self.profiles = SessionProfiles(stream.lock, stream.series, stream.shelf, key.step)
+        self.profiles = SessionProfiles(stream.lock, stream.series, stream.hourly, key.step)
         self._stream = stream
         self._lock = threading.Lock()
         self._builder = CandleBuilder(stream.series, key.timeframe, key.step)
@@ -147,7 +147,7 @@ class View:
     def session_begins(self, candles: Sequence[Candle]) -> SessionBegins:
         """CVD at the start of each UTC session of these candles, as far as known."""
         with self._stream.lock:
-            return session_begins(candles, self._stream.series, self._stream.shelf)
+            return session_begins(candles, self._stream.series, self._stream.hourly)
 
     def candles(self, lookback: int) -> list[Candle]:
         """The newest candles, old to new."""

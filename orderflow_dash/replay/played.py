@@ -17,7 +17,7 @@ from orderflow_dash.exchanges.protocol import TradeBatch
 from orderflow_dash.feeds.backfill import BackfillJob, BackfillTarget
 from orderflow_dash.feeds.sequencing import Gap, Known
 from orderflow_dash.footprint.candle import Candle, CandleBuilder
-from orderflow_dash.footprint.hourly import Shelf
+from orderflow_dash.footprint.hourly import HourlyLevels
 from orderflow_dash.footprint.minute import Ints
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.live.history import History
@@ -67,9 +67,9 @@ class RecordedHistory(History):
 
 def played_minutes(played: PlayedUpTo, window: int) -> StoredSeries | None:
     """The minutes that the series makes of everything recorded up to a time; None where nothing trades."""
-    shelf = Shelf()
+    hourly = HourlyLevels()
     grid = _grid(played.recording)
-    series = Series(window, on_evict=shelf.take_over, grid=grid)
+    series = Series(window, on_evict=hourly.take_over, grid=grid)
     columns = _trades(played.recording, played.row)
     if not len(columns[0]):
         return None
@@ -79,7 +79,7 @@ def played_minutes(played: PlayedUpTo, window: int) -> StoredSeries | None:
         minutes=series.minutes(),
         gaps=series.gaps,
         cvd_from=series.first_open or 0,
-        hours=shelf.hours(0, _EVER),
+        hours=hourly.hours(0, _EVER),
         known=Known(played.time_ms, played.last_id, is_current=True),
     )
 
@@ -108,7 +108,7 @@ def _grid(units: Recording | Listing) -> Grid:
 
 
 def _apply(series: Series, columns: Columns, played: PlayedUpTo) -> None:
-    """Count trades, with a hole wherever some are missing."""
+    """Count trades, with a gap wherever some are missing."""
     time, order = columns[:2]
     start = 0
     for at, missing_to in _breaks(played.recording, time, order):

@@ -13,12 +13,11 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, TypedDict
+from typing import Final, TypedDict
 from weakref import WeakKeyDictionary
 
-from orderflow_dash.exchanges.protocol import Event, TradeBatch
-from orderflow_dash.feeds.connection import Connection
-from orderflow_dash.feeds.feed import Feed, StreamStatus
+from orderflow_dash.exchanges.protocol import TradeBatch
+from orderflow_dash.feeds.feed import StreamStatus
 from orderflow_dash.feeds.listings import ListingSource, Report
 from orderflow_dash.feeds.stream import TradeStream
 from orderflow_dash.market import Instrument, State, Ticker, Venue
@@ -79,7 +78,7 @@ class ReplayState(TypedDict):
     clock_ms: int | None
     start_ms: int | None
     end_ms: int | None
-    session: int
+    generation: int
     total_bytes: int
     loaded_bytes: int
     rows: int
@@ -113,6 +112,7 @@ class Replay:
         self._loaded = False
         self._begin_anew: Callable[[Callable[[], None]], None] = lambda move: move()
         self._steering = threading.Lock()
+        self._reached: WeakKeyDictionary[TradeStream, int] = WeakKeyDictionary()  # newest trade, ms
         self._thread = threading.Thread(target=self._load, name="replay-loading", daemon=True)
 
     @property
@@ -175,7 +175,7 @@ class Replay:
             "clock_ms": playing.clock_ms if known else None,
             "start_ms": playing.start_ms if known else None,
             "end_ms": playing.end_ms if known else None,
-            "session": self.market.session,
+            "generation": self.market.session,
             "total_bytes": sum(file["bytes"] for file in files),
             "loaded_bytes": sum(file["loaded_bytes"] for file in files),
             "rows": sum(file["rows"] for file in files),
@@ -197,7 +197,7 @@ class Replay:
         """Stretches of a symbol that lack trades without a jump of ids: times (ms) before and after."""
         return self.market.gaps(self.market.find(symbol, venue))
 
-    def standing(self) -> str:
+    def standstill(self) -> str:
         """Why no trades come just now; empty where they do."""
         playing = self.market.playing()
         if not self.market.listings:
@@ -246,52 +246,31 @@ class Replay:
 
     # -- the app's parts, as a replay needs them -----------------------------------------------
 
-    def feed(self, *arguments: Any) -> Feed:  # noqa: ANN401 - those of Feed
-        """A feed that tells a pause from a silence."""
-        feed = _ReplayFeed(*arguments)
-        feed.replay = self
-        feed.is_timely = False
-        return feed
+    def status(self, status: StreamStatus) -> StreamStatus:
+        """The status of a stream, with the state of the replay."""
+        if standstill := self.standstill():
+            return replace(status, state=State.STALE, detail=standstill, past_known=None)
+        if status.state is State.LIVE:
+            return replace(status, detail="replay of recorded trades", past_known=None)
+        return status
+
+    def deliver(self, stream: TradeStream, batch: TradeBatch, now: float, received_ms: int) -> None:
+        """Hand a batch to its stream; where the recording lacks trades, mark the gap first."""
+        if batch.trades:
+            newest = max(trade[0] for trade in batch.trades)
+            reached = self._reached.get(stream, batch.trades[0][0])
+            self._reached[stream] = max(reached, newest)
+            for after, before in self.gaps(stream.instrument.venue, stream.symbol):
+                if reached < before <= newest:
+                    head, batch = _split(batch, before)
+                    if head.trades:
+                        stream.receive(head, now, received_ms)
+                    stream.lose(after, before)
+        stream.receive(batch, now, received_ms)
 
     def listing(self, venue: Venue, listing: ListingSource) -> ListingSource:
         """A listing that tells why it is empty, and no figure that was not recorded."""
         return _ReplayListing(self, venue, listing)
-
-
-class _ReplayFeed(Feed):
-    replay: Replay
-
-    def __init__(self, *arguments: Any) -> None:  # noqa: ANN401 - those of Feed
-        super().__init__(*arguments)
-        self._reached: WeakKeyDictionary[TradeStream, int] = WeakKeyDictionary()  # newest trade, ms
-
-    def on_event(self, connection: Connection, event: Event) -> None:
-        """As ever; where the recording lacks trades, the stream learns it before the first one after."""
-        stream = self._streams.get(event.symbol) if isinstance(event, TradeBatch) else None
-        if stream is None or not isinstance(event, TradeBatch) or not event.trades:
-            super().on_event(connection, event)
-            return
-        newest = max(trade[0] for trade in event.trades)
-        reached = self._reached.get(stream, event.trades[0][0])
-        self._reached[stream] = max(reached, newest)
-        for after, before in self.replay.gaps(self.venue, event.symbol):
-            if reached < before <= newest:
-                event, rest = _split(event, before)
-                if event.trades:
-                    super().on_event(connection, event)
-                stream.lose(after, before)
-                event = rest
-        super().on_event(connection, event)
-
-    def status(self, symbol: str) -> StreamStatus:
-        """As ever, but for a replay that stands."""
-        status = super().status(symbol)
-        standing = self.replay.standing()
-        if standing:
-            return StreamStatus(State.STALE, standing, status.age_ms)
-        if status.state is State.LIVE:  # so that programs know as well
-            return StreamStatus(State.LIVE, "replay of recorded trades", status.age_ms)
-        return status
 
 
 def _damage(file: LoadedFile) -> str:

@@ -1,7 +1,7 @@
-"""Places that clients share: a limit for all of them together, and a lower one for each client.
+"""Limits on what clients hold: one for all clients together, and a lower one for each client.
 
-A client counts by its address. A client that an embed token let in counts by its address and by the token:
-each of the two has the limit of one client.
+A client counts by its address. A client with an embed token counts by its address and by the token: each of
+the two has the limit of one client.
 """
 
 from __future__ import annotations
@@ -10,60 +10,65 @@ import threading
 from collections import Counter
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T", bound=Hashable)
 
-_PART = 4  # one client holds at most a quarter, unless a setting says otherwise
-
-
-class NoPlace(Exception):
-    """A limit is reached; the text names the limit, its value and what to do."""
+_CLIENT_PART: Final = 4  # one client holds at most a quarter, unless a setting overrides it
 
 
 class Party(NamedTuple):
-    """One side that a place counts for: an address, or an embed token."""
+    """An address or an embed token, with a count of its own."""
 
     name: str
     is_token: bool = False
 
     def __str__(self) -> str:
-        """As an error names it."""
+        """The word for an error message."""
         return "embed token" if self.is_token else "client"
 
 
 class Client(NamedTuple):
-    """Who holds a place; ``token`` is a digest of the embed token, empty without one."""
+    """A client by address; ``token`` is a digest of its embed token, empty without one."""
 
     address: str = ""
     token: str = ""
 
     def parties(self) -> list[Party]:
-        """Every side that the client's places count for."""
+        """Every party that the client's items count for."""
         address = Party(self.address)
         return [address, Party(self.token, is_token=True)] if self.token else [address]
 
 
-ANYONE = Client()
+ANYONE: Final = Client()
 
 
-def part_of(most: int, given: int) -> int:
-    """The limit of one client: the one ``given``; where that is 0, a quarter of ``most``, at least 1."""
-    return given or max(1, most // _PART)
+class LimitReached(Exception):
+    """A limit on items of a kind (``"view"``) is reached: that of one party, or of all if it is None."""
+
+    def __init__(self, kind: str, limit: int, party: Party | None = None) -> None:
+        super().__init__(f"{kind} limit ({limit}) reached")
+        self.kind = kind
+        self.limit = limit
+        self.party = party
 
 
-class Places(Generic[T]):
+def client_limit(limit: int, override: int) -> int:
+    """The limit of one client: ``override``, or if that is 0, a quarter of ``limit``, at least 1."""
+    return override or max(1, limit // _CLIENT_PART)
+
+
+class ItemLimiter(Generic[T]):
     """Distinct items that clients hold, with a count of holds for each client. Not thread-safe.
 
-    An item that several clients hold is one place of all, and one place of each of these clients.
+    An item held by several clients counts once for all together, and once for each of them.
     """
 
-    def __init__(self, most: int, most_per_client: int, what: str, advice: str) -> None:
-        """``what`` names the items in errors, in the plural; ``advice`` is what to do, as sentences."""
-        self._most = most
-        self._most_per_client = most_per_client
-        self._what = what
-        self._advice = advice
+    def __init__(self, kind: str, limit: int, limit_per_client: int) -> None:
+        """``kind``: the singular, for ``LimitReached``."""
+        self._kind = kind
+        self._limit = limit
+        self._limit_per_client = limit_per_client
         self._holds: Counter[T] = Counter()
         self._held_by: dict[Party, Counter[T]] = {}
 
@@ -72,29 +77,26 @@ class Places(Generic[T]):
         return item in self._holds
 
     def __len__(self) -> int:
-        """How many distinct items are held."""
         return len(self._holds)
 
     def check(self, client: Client, item: T, instead_of: T | None = None) -> None:
-        """Raise NoPlace where a client may not hold one more item.
+        """Raise LimitReached if a client may not hold one more item.
 
-        ``instead_of``: an item that the client gives back once it has the new one.
+        ``instead_of``: an item that the client releases once it has the new one.
         """
-        if _is_beyond(self._holds, item, instead_of, self._most):
-            raise NoPlace(f"Limit reached: {self._most} {self._what} on this server. {self._advice}")
+        if _exceeds(self._holds, item, instead_of, self._limit):
+            raise LimitReached(self._kind, self._limit)
         for party in client.parties():
-            if _is_beyond(self._held_by.get(party, Counter()), item, instead_of, self._most_per_client):
-                raise NoPlace(
-                    f"Limit reached: {self._most_per_client} {self._what} per {party}. {self._advice}"
-                )
+            if _exceeds(self._held_by.get(party, Counter()), item, instead_of, self._limit_per_client):
+                raise LimitReached(self._kind, self._limit_per_client, party)
 
-    def hold(self, client: Client, item: T) -> None:
+    def acquire(self, client: Client, item: T) -> None:
         """Count one more hold, without a check."""
         self._holds[item] += 1
         for party in client.parties():
             self._held_by.setdefault(party, Counter())[item] += 1
 
-    def give_back(self, client: Client, item: T) -> None:
+    def release(self, client: Client, item: T) -> None:
         """Count one hold less."""
         _count_down(self._holds, item)
         for party in client.parties():
@@ -104,31 +106,31 @@ class Places(Generic[T]):
                 del self._held_by[party]
 
 
-class ClientPlaces:
-    """Places of equal kind, one for as long as a block of code runs. Thread-safe."""
+class ConnectionLimiter:
+    """Connections of one kind. Thread-safe."""
 
-    def __init__(self, most: int, most_per_client: int, what: str, advice: str) -> None:
-        """``what`` and ``advice``: as in ``Places``."""
-        self._places: Places[object] = Places(most, most_per_client, what, advice)
+    def __init__(self, kind: str, limit: int, limit_per_client: int) -> None:
+        """``kind``: as for ``ItemLimiter``."""
+        self._items: ItemLimiter[object] = ItemLimiter(kind, limit, limit_per_client)
         self._lock = threading.Lock()
 
     @contextmanager
-    def taken(self, client: Client) -> Iterator[None]:
-        """A place for a client, for as long as the block runs. Raises NoPlace."""
-        place = object()
+    def connection(self, client: Client) -> Iterator[None]:
+        """Count a connection of a client for as long as the block runs. Raises LimitReached."""
+        item = object()
         with self._lock:
-            self._places.check(client, place)
-            self._places.hold(client, place)
+            self._items.check(client, item)
+            self._items.acquire(client, item)
         try:
             yield
         finally:
             with self._lock:
-                self._places.give_back(client, place)
+                self._items.release(client, item)
 
 
-def _is_beyond(held: Counter[T], item: T, instead_of: T | None, most: int) -> bool:
+def _exceeds(held: Counter[T], item: T, instead_of: T | None, limit: int) -> bool:
     leaving = instead_of is not None and held[instead_of] == 1
-    return item not in held and len(held) - leaving >= most
+    return item not in held and len(held) - leaving >= limit
 
 
 def _count_down(counts: Counter[T], item: T) -> None:

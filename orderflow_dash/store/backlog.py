@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from orderflow_dash.market import Instrument, Venue
-from orderflow_dash.store.minutes import StoredMinute, hollowed
+from orderflow_dash.store.minutes import StoredMinute, without_levels
 from orderflow_dash.store.store import Batch
 
 _MINUTE_BYTES = 600  # of a minute without its levels, as Python holds it
@@ -56,7 +56,7 @@ class Backlog:
                     self._tie += 1
                     heapq.heappush(self._oldest, (minute.open_ts, self._tie, key))
             while self._bytes > self._bound and self._oldest:
-                self._hollow_oldest()
+                self._drop_oldest_levels()
 
     def batches(self, limit: int) -> list[Batch]:
         """Up to so many minutes, the oldest of each series first; they stay until ``written``."""
@@ -109,13 +109,13 @@ class Backlog:
             since = [min(series.since.values()) for series in self._series.values() if series.since]
             return self._clock() - min(since) if since else 0.0
 
-    def _hollow_oldest(self) -> None:
+    def _drop_oldest_levels(self) -> None:
         open_ts, _, key = heapq.heappop(self._oldest)
         series = self._series.get(key)
         minute = series.minutes.get(open_ts) if series is not None else None
-        if series is not None and minute is not None and not minute.hollow:
-            series.minutes[open_ts] = hollow = hollowed(minute)
-            self._bytes += _size(hollow) - _size(minute)
+        if series is not None and minute is not None and not minute.levels_dropped:
+            series.minutes[open_ts] = dropped = without_levels(minute)
+            self._bytes += _size(dropped) - _size(minute)
             self.dropped += 1
 
 

@@ -16,7 +16,7 @@ from orderflow_dash.store.minutes import StoredMinute, combine, common_grid
 
 
 def stored_candles(kept: Sequence[StoredMinute], timeframe: Timeframe, step: Decimal) -> list[Candle]:
-    """Closed candles, old to new, from minutes, or for ``1h`` from hours, hollow ones too.
+    """Closed candles, old to new, from minutes, or for ``1h`` from hours, including those without levels.
 
     ``step``: in quote currency.
 
@@ -34,7 +34,7 @@ def stored_candles(kept: Sequence[StoredMinute], timeframe: Timeframe, step: Dec
     candles = []
     for (open_ts, parts), (_, after) in zip_longest(groups, groups[1:], fillvalue=(0, [])):
         whole = parts[0] if len(parts) == 1 else combine(parts)
-        if whole.hollow:
+        if whole.levels_dropped:
             continue
         candle = _candle(open_ts, whole.on(grid), units)
         goes_on = whole.last[0] >= open_ts + timeframe.ms - MINUTE_MS

@@ -68,7 +68,7 @@ class StoredMinute:
         return self.cvd_before + self.delta
 
     @property
-    def hollow(self) -> bool:
+    def levels_dropped(self) -> bool:
         """Its levels were lost and only its delta is known, so that CVD is not shifted."""
         return not len(self.levels)
 
@@ -101,11 +101,11 @@ def to_stored(minute: Minute, grid: Grid, quality: Quality, verified: bool | Non
 
 
 def restore(stored: StoredMinute, cvd_before: int | None = None, revision: int = 0) -> Minute:
-    """A minute of a live series from what was kept; not for a hollow one.
+    """A minute of a live series from what was kept; not for one without levels.
 
     A minute of quality ``gap`` needs its hole marked in the series besides.
     """
-    if stored.hollow:
+    if stored.levels_dropped:
         raise ValueError(f"the levels of the minute at {stored.open_ts} were lost")
     run = Run(*stored.first, stored.open)
     run.last_time, run.last_order = stored.last
@@ -119,7 +119,7 @@ def restore(stored: StoredMinute, cvd_before: int | None = None, revision: int =
     return minute
 
 
-def hollowed(minute: StoredMinute) -> StoredMinute:
+def without_levels(minute: StoredMinute) -> StoredMinute:
     """What remains of a minute whose levels are lost: its path, and that something is missing."""
     return replace(minute, levels=NO_LEVELS, quality=Quality.GAP, verified=None)
 
@@ -134,7 +134,7 @@ def common_grid(minutes: Iterable[StoredMinute], grid: Grid) -> Grid:
 
 def combine(minutes: Sequence[StoredMinute]) -> StoredHour:
     """Minutes of one grid, old to new, at least one, as one ladder that opens at the hour of the first."""
-    known = [minute for minute in minutes if not minute.hollow] or list(minutes)
+    known = [minute for minute in minutes if not minute.levels_dropped] or list(minutes)
     running = min_delta = max_delta = 0
     for minute in minutes:
         min_delta = min(min_delta, running + minute.min_delta)
@@ -156,5 +156,5 @@ def combine(minutes: Sequence[StoredMinute]) -> StoredHour:
         grid=minutes[0].grid,
         verified=False if False in checks else None if None in checks else True,
         cvd_before=minutes[0].cvd_before,
-        minutes=len(minutes) - sum(minute.hollow for minute in minutes),
+        minutes=len(minutes) - sum(minute.levels_dropped for minute in minutes),
     )

@@ -35,7 +35,7 @@ class NullStore:
         since: int = 0,  # noqa: ARG002
         until: int = EVER,  # noqa: ARG002
         *,
-        hollow: bool = False,  # noqa: ARG002
+        include_dropped: bool = False,  # noqa: ARG002
     ) -> list[StoredMinute]:
         """Nothing."""
         return []
@@ -46,7 +46,7 @@ class NullStore:
         since: int = 0,  # noqa: ARG002
         until: int = EVER,  # noqa: ARG002
         *,
-        hollow: bool = False,  # noqa: ARG002
+        include_dropped: bool = False,  # noqa: ARG002
     ) -> list[StoredHour]:
         """Nothing."""
         return []

@@ -13,12 +13,12 @@ Kept = TypeVar("Kept", bound=StoredMinute)
 
 
 def overlaid(kept: Sequence[Kept], waiting: Sequence[Kept], until: int) -> list[Kept]:
-    """Both, old to new, on one grid, before ``until`` (ms): what waits wins, but for a hollow one."""
+    """Both, old to new, on one grid, before ``until`` (ms): what waits wins, except one without levels."""
     grid = common_grid((*kept, *waiting), (kept or waiting)[0].grid) if kept or waiting else WHOLE
     kept, waiting = ([each.on(grid) for each in group] for group in (kept, waiting))
     by_open = {each.open_ts: each for each in kept}
     for each in waiting:
-        if each.open_ts < until and (not each.hollow or each.open_ts not in by_open):
+        if each.open_ts < until and (not each.levels_dropped or each.open_ts not in by_open):
             by_open[each.open_ts] = each
     return [by_open[open_ts] for open_ts in sorted(by_open)]
 

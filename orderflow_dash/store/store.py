@@ -74,10 +74,10 @@ class Store:
     # -- in ----------------------------------------------------------------------------------
 
     def save(self, batches: Iterable[Batch]) -> int:
-        """Keep minutes, all in one transaction; what is there already is replaced. Returns how many.
+        """Store minutes in one transaction, replacing existing ones. Returns how many.
 
-        Left out are minutes older than what retention dropped, and hollow ones where there is a minute.
-        Raises ValueError, and keeps nothing, where the levels of one are no ladder.
+        Skips minutes older than what retention dropped, and those without levels if a minute is stored.
+        Raises ValueError, and stores nothing, if the levels of one are not a ladder.
         """
         packed = [(batch, [row_of(minute) for minute in batch.minutes]) for batch in batches if batch.minutes]
         saved = 0
@@ -99,33 +99,33 @@ class Store:
         series = self._series_for(connection, batch)
         lot = self._refine_deltas(connection, series, batch.minutes)
         whole: dict[int, dict[str, Any]] = {}
-        hollow: dict[int, dict[str, Any]] = {}
+        dropped: dict[int, dict[str, Any]] = {}
         for minute, row in zip(batch.minutes, rows, strict=True):
             if minute.open_ts >= series.dropped_to:
                 row["series_id"] = series.id
                 row["delta"] = minute.delta * lot.count(minute.grid.quantity.value)
-                (hollow if minute.hollow else whole)[minute.open_ts] = row
+                (dropped if minute.levels_dropped else whole)[minute.open_ts] = row
         begin = batch.cvd_from
         moved = begin is not None and begin != series.cvd_from and begin > series.dropped_to
         if begin is not None and moved and self._reaches_before(connection, series.id, begin):
             # The stream began without its past: what lies between must not look like a time without trades.
             unknown = damaged_minute(begin - MINUTE_MS, 0, batch.minutes[0].grid)
-            hollow[unknown.open_ts] = {**row_of(unknown), "series_id": series.id}
-        if not whole and not hollow:
+            dropped[unknown.open_ts] = {**row_of(unknown), "series_id": series.id}
+        if not whole and not dropped:
             return 0
         before = self._newest_open(connection, series.id)
         if whole:
             connection.execute(self._upsert(_minute), list(whole.values()))
-        if hollow:
+        if dropped:
             statement = self._insert(_minute).on_conflict_do_nothing()
-            connection.execute(statement, list(hollow.values()))
-        touched = {_hour_start(open_ts) for open_ts in (*whole, *hollow)}
+            connection.execute(statement, list(dropped.values()))
+        touched = {_hour_start(open_ts) for open_ts in (*whole, *dropped)}
         newest = max(touched)
         if before is not None:
             touched.add(_hour_start(before))
             newest = max(touched)
         self._derive_hours(connection, self._by_id(connection, series.id), sorted(touched - {newest}))
-        return len(whole) + len(hollow)
+        return len(whole) + len(dropped)
 
     def _refine_deltas(
         self, connection: sa.Connection, series: sa.Row[Any], minutes: Iterable[StoredMinute]
@@ -183,12 +183,12 @@ class Store:
     # -- out ---------------------------------------------------------------------------------
 
     def load(
-        self, instrument: Instrument, since: int = 0, until: int = EVER, *, hollow: bool = False
+        self, instrument: Instrument, since: int = 0, until: int = EVER, *, include_dropped: bool = False
     ) -> list[StoredMinute]:
         """Minutes with ``since <= open_ts < until`` (ms), old to new, each with its CVD.
 
         All are on one grid, the coarsest that fits them. Minutes of which only the delta is known come only
-        where ``hollow`` is asked for.
+        where ``include_dropped`` is asked for.
         """
         with self.database.reading() as connection:
             series = self._find(connection, instrument)
@@ -196,10 +196,10 @@ class Store:
                 return []
             cvd = self._cvd_at(connection, series, since)
             minutes = self._minutes(connection, series, since, until, cvd)
-        return [minute for minute in minutes if hollow or not minute.hollow]
+        return [minute for minute in minutes if include_dropped or not minute.levels_dropped]
 
     def load_hours(
-        self, instrument: Instrument, since: int = 0, until: int = EVER, *, hollow: bool = False
+        self, instrument: Instrument, since: int = 0, until: int = EVER, *, include_dropped: bool = False
     ) -> list[StoredHour]:
         """Hours that open at ``since`` (ms, floored to an hour) or later and before ``until``, old to new.
 
@@ -218,7 +218,7 @@ class Store:
             if since <= _hour_start(newest) < until:
                 found.append(combine(self._minutes(connection, series, _hour_start(newest), EVER)))
             hours = _run_on(found, series, cvd)
-        return [hour for hour in hours if hollow or not hour.hollow]
+        return [hour for hour in hours if include_dropped or not hour.levels_dropped]
 
     def resume(self, instrument: Instrument) -> ResumePoint | None:
         """Where a series ended; None where nothing of it is kept."""
@@ -257,7 +257,7 @@ class Store:
     def _minutes(
         self, connection: sa.Connection, series: sa.Row[Any], since: int, until: int, cvd: int = 0
     ) -> list[StoredMinute]:
-        """Minutes of a range, hollow ones too, on one grid, with CVD running on from ``cvd``."""
+        """All minutes of a range, with levels or without, on one grid; their CVD starts at ``cvd``."""
         chosen = (_minute.c.series_id == series.id, _minute.c.open_ts >= since, _minute.c.open_ts < until)
         rows = connection.execute(sa.select(_minute).where(*chosen).order_by(_minute.c.open_ts)).all()
         return _run_on(self._counted(minute_of, damaged_minute, series, rows), series, cvd)

@@ -104,35 +104,43 @@ class StoreWriter:
     # -- reading, what waits included --------------------------------------------------------
 
     def load(
-        self, instrument: Instrument, since: int = 0, until: int = EVER, *, hollow: bool = False
+        self, instrument: Instrument, since: int = 0, until: int = EVER, *, include_dropped: bool = False
     ) -> list[StoredMinute]:
         """Minutes with ``since <= open_ts < until`` (ms), old to new, each with its CVD.
 
-        Those of which only the delta is known come only where ``hollow`` is asked for. Never raises: where
-        the database fails, it is what waits in memory.
+        ``include_dropped``: also those without levels. Never raises: if the database fails, returns what
+        waits in memory.
         """
         waiting, _ = self._backlog.of(instrument)  # first: what is written meanwhile is then in both
         start = min([since, *(minute.open_ts for minute in waiting[:1])])
-        kept = self._read(lambda store: store.load(instrument, start, until, hollow=True)) or []
+        kept = self._read(lambda store: store.load(instrument, start, until, include_dropped=True)) or []
         merged = run_on(overlaid(kept, waiting, until), kept)
-        return [minute for minute in merged if minute.open_ts >= since and (hollow or not minute.hollow)]
+        return [
+            minute
+            for minute in merged
+            if minute.open_ts >= since and (include_dropped or not minute.levels_dropped)
+        ]
 
     def load_hours(
-        self, instrument: Instrument, since: int = 0, until: int = EVER, *, hollow: bool = False
+        self, instrument: Instrument, since: int = 0, until: int = EVER, *, include_dropped: bool = False
     ) -> list[StoredHour]:
         """Hours that open at ``since`` (ms, floored to an hour) or later and before ``until``, old to new."""
         since = since // HOUR_MS * HOUR_MS
         waiting, _ = self._backlog.of(instrument)
         changed = sorted({minute.open_ts // HOUR_MS * HOUR_MS for minute in waiting})
         start = min([since, *changed[:1]])
-        kept = self._read(lambda store: store.load_hours(instrument, start, until, hollow=True)) or []
+        kept = (
+            self._read(lambda store: store.load_hours(instrument, start, until, include_dropped=True)) or []
+        )
         hours = {hour.open_ts: hour for hour in kept}
         for open_ts in changed:
             if open_ts < until:
                 hours[open_ts] = self._hour(instrument, open_ts, waiting)
         grid = common_grid(hours.values(), instrument.grid)
         merged = run_on([hours[open_ts].on(grid) for open_ts in sorted(hours)], kept)
-        return [hour for hour in merged if hour.open_ts >= since and (hollow or not hour.hollow)]
+        return [
+            hour for hour in merged if hour.open_ts >= since and (include_dropped or not hour.levels_dropped)
+        ]
 
     def resume(self, instrument: Instrument) -> ResumePoint | None:
         """Where a series ended; None where nothing of it is kept, or can be read."""
@@ -147,7 +155,7 @@ class StoreWriter:
 
     def _hour(self, instrument: Instrument, open_ts: int, waiting: list[StoredMinute]) -> StoredHour:
         end = open_ts + HOUR_MS
-        kept = self._read(lambda store: store.load(instrument, open_ts, end, hollow=True)) or []
+        kept = self._read(lambda store: store.load(instrument, open_ts, end, include_dropped=True)) or []
         inside = [minute for minute in waiting if open_ts <= minute.open_ts]
         return combine(overlaid(kept, inside, end))
 

@@ -85,7 +85,7 @@ def test_a_panel_too_many_says_what_to_do_and_opens_once_it_may(
     first = page.driver.current_window_handle
     page.driver.switch_to.new_window("tab")
     page.open("exchange=demo&symbol=ETHUSDT", url)
-    page.wait(lambda: "Limit reached: 1 panels per client." in page.text(".notice"), "why")
+    page.wait(lambda: "Panel limit per client (1) reached: " in page.text(".notice"), "why")
     assert "Close one" in page.text(".notice")
     second = page.driver.current_window_handle
     page.driver.switch_to.window(first)
@@ -104,7 +104,7 @@ def test_a_step_too_many_says_what_to_do(limited: Callable[..., str], page: Page
     page.wait(lambda: len(page.texts(".orderflow-panel .feed-word")) == 2, "two panels of one view")
     page.wait(lambda: page.texts(".feed-word") == ["Live", "Live"], "live")
     page.click(".timeframe-choice .form-check:nth-child(2) label")
-    page.wait(lambda: "Limit reached: 1 views" in page.text(".feed-cause"), "why")
+    page.wait(lambda: "View limit" in page.text(".feed-cause"), "why")
     assert page.texts(".feed-word") == ["Disconnected", "Live"]
     page.click(".timeframe-choice .form-check:nth-child(1) label")
     page.wait(lambda: page.texts(".feed-word") == ["Live", "Live"], "live again")
@@ -116,6 +116,6 @@ def test_a_chart_without_a_place_on_the_socket_says_so(limited: Callable[..., st
     page.driver.get(f"{url}/compare?panel=demo:BTCUSDT:1m:0.5&panel=demo:ETHUSDT:1m:0.1")
     page.wait(lambda: page.texts(".feed-word") == ["Live", "Live"], "live")
     page.wait(
-        lambda: "Limit reached: 1 sockets per client." in " ".join(page.texts(".footprint-mount")),
+        lambda: "Socket limit per client (1) reached: " in " ".join(page.texts(".footprint-mount")),
         "the notice",
     )

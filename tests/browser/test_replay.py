@@ -103,7 +103,7 @@ def test_the_slider_seeks_and_the_panel_begins_anew(page: Page, replayed: Served
     page.wait(lambda: [row[0].split()[0] for row in page.footprint()][:2] == ["00:07", "00:06"])
     page.wait(lambda: "00:07:" in page.text(f"{bar} .replay-clock"))
     slider.send_keys(Keys.ARROW_LEFT)
-    page.wait(lambda: state(replayed)["session"] == 3)
+    page.wait(lambda: state(replayed)["generation"] == 3)
     page.wait(lambda: [row[0].split()[0] for row in page.footprint()][:2] == ["00:06", "00:05"])
 
 

@@ -100,7 +100,7 @@ def test_a_client_is_known_by_its_own_address(proxy: Nginx) -> None:
         with client(proxy, NEAR, **{"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9"}) as forger:
             refusal = first(forger)
         assert refusal["code"] == "too_many_clients"
-        assert "Limit reached: 2 sockets per client." in refusal["message"]
+        assert "Socket limit per client (2) reached: " in refusal["message"]
         with client(proxy, FAR) as other:
             assert first(other)["type"] == "snapshot"
 

@@ -81,7 +81,7 @@ def test_the_procfile_believes_the_hosts_one_router(tmp_path: Path, venues: dict
             assert json.loads(held.recv(timeout=10))["type"] == "snapshot"
             with client(program, **{"X-Forwarded-For": "203.0.113.9, 192.0.2.1"}) as refused:
                 assert (
-                    "Limit reached: 1 sockets per client." in json.loads(refused.recv(timeout=5))["message"]
+                    "Socket limit per client (1) reached: " in json.loads(refused.recv(timeout=5))["message"]
                 )
             with client(program, **{"X-Forwarded-For": "192.0.2.2"}) as other:
                 assert json.loads(other.recv(timeout=10))["type"] == "snapshot"

@@ -17,7 +17,7 @@ from orderflow_dash.feeds.rest import RestError
 from orderflow_dash.feeds.venues.binance import BinanceKlines
 from orderflow_dash.feeds.venues.bybit import BybitKlines
 from orderflow_dash.footprint.series import Series
-from orderflow_dash.live.closed_minutes import MinuteBook
+from orderflow_dash.live.closed_minutes import ClosedMinutes
 from orderflow_dash.market import MINUTE_MS, Difference, Instrument, Kline, Quality, Venue
 
 START = 1_790_000_040_000 // MINUTE_MS * MINUTE_MS
@@ -80,7 +80,7 @@ class Bench:
 
     def __init__(self, minutes: int = 6) -> None:
         self.series = Series(window=2_000, grid=INSTRUMENT.grid)
-        self.book = MinuteBook(INSTRUMENT, threading.Lock(), self.series)
+        self.book = ClosedMinutes(INSTRUMENT, threading.Lock(), self.series)
         self.rest = Rest()
         self.source = BinanceKlines(self.rest)  # type: ignore[arg-type]
         self.reconciler = Reconciler(Venue.BINANCE, self.source, POLICY)

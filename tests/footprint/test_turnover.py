@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderflow_dash.footprint.candle import CandleBuilder, with_turnover
-from orderflow_dash.footprint.hourly import Shelf
+from orderflow_dash.footprint.hourly import HourlyLevels
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.indicators.session_cvd import Begin, session_begins
 from orderflow_dash.market import DAY_MS, HOUR_MS, MINUTE_MS, Timeframe, Trade
@@ -83,21 +83,21 @@ def test_turnover_leaves_64_bits_where_it_must():
     st.sampled_from([1, 30, 200]),
 )
 def test_a_session_counts_from_its_midnight_wherever_its_begin_is_kept(moments, window):
-    """Out of the candles shown, the minutes in memory, or the hours on the shelf: always the same sum."""
+    """From candles, minutes in memory or hourly levels: always the same sum."""
     moments = sorted(moments)
     trades = [
         (MIDNIGHT + minute * MINUTE_MS, number, price, quantity)
         for number, (minute, price, quantity) in enumerate(moments)
     ]
-    shelf = Shelf()
-    series = Series(window, on_evict=shelf.take_over)
+    hourly = HourlyLevels()
+    series = Series(window, on_evict=hourly.take_over)
     series.apply(trades)
     candles = candles_of(series, Timeframe.M1, 1)[-4:]
-    begins = session_begins(candles, series, shelf)
+    begins = session_begins(candles, series, hourly)
     for candle in candles:
         midnight = candle.open_ts // DAY_MS * DAY_MS
         own = [trade for trade in trades if midnight <= trade[0] < candle.open_ts + MINUTE_MS]
-        if midnight not in begins:  # yesterday's first hours may have left the shelf
+        if midnight not in begins:  # yesterday's first hours may have left the hourly levels
             assert midnight < candles[-1].open_ts // DAY_MS * DAY_MS
             continue
         begin = begins[midnight]
@@ -110,6 +110,6 @@ def test_a_session_s_begin_tells_from_when_on_it_is_known():
     series = Series()
     series.apply([(MIDNIGHT + 5 * HOUR_MS + 7, 1, 10, 2), (MIDNIGHT + 6 * HOUR_MS, 2, 10, 3)])
     candles = candles_of(series, Timeframe.M1, 1)
-    begins = session_begins(candles[1:], series, Shelf())
+    begins = session_begins(candles[1:], series, HourlyLevels())
     assert begins == {MIDNIGHT: Begin(0, 0, MIDNIGHT + 5 * HOUR_MS + 7)}
-    assert session_begins([], series, Shelf()) == {}
+    assert session_begins([], series, HourlyLevels()) == {}

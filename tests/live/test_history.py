@@ -15,10 +15,11 @@ from orderflow_dash.feeds.stream import TradeSink
 from orderflow_dash.feeds.tickers import TickerCache
 from orderflow_dash.live.history import History
 from orderflow_dash.live.hub import Hub, VenueLink
+from orderflow_dash.live.limits import HubLimits
 from orderflow_dash.live.session_profile import ProfileKind
 from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import MINUTE_MS, Quality, State, Timeframe, Venue
-from orderflow_dash.store.minutes import StoredMinute, hollowed
+from orderflow_dash.store.minutes import StoredMinute, without_levels
 from orderflow_dash.store.null import NullStore, open_history
 from orderflow_dash.store.store import EVER, ResumePoint
 from tests.conftest import Served, wait_until
@@ -76,7 +77,7 @@ class Kept(NullStore):
         return ResumePoint(last.open_ts, last.last, self.stored[0].open_ts)
 
     def load(
-        self, instrument: object, since: int = 0, until: int = EVER, *, hollow: bool = False
+        self, instrument: object, since: int = 0, until: int = EVER, *, include_dropped: bool = False
     ) -> list[StoredMinute]:
         return [minute for minute in self.stored if since <= minute.open_ts < until]
 
@@ -111,7 +112,7 @@ class Setting:
         self.history = History(store, window=500)
         self.history.start()
         link = VenueLink(Listed(), self.source, refetch_ms=refetch_ms)
-        self.hub = Hub({Venue.BINANCE: link}, TickerCache(), history=self.history, grace_s=0)
+        self.hub = Hub({Venue.BINANCE: link}, TickerCache(), HubLimits(grace_s=0), history=self.history)
 
     def view(self) -> View:
         view = self.hub.lease("holder", KEY)
@@ -195,7 +196,7 @@ def test_what_follows_a_recent_gap_is_fetched_anew(setting: Callable[..., Settin
 def test_a_gap_that_cannot_be_fetched_stays_marked(setting: Callable[..., Setting]) -> None:
     """Also where only a delta was left of a minute: an hour with it says so."""
     kept = minutes(0, 30)
-    kept[20] = hollowed(kept[20])
+    kept[20] = without_levels(kept[20])
     here = setting(Kept(kept))
     view = here.view()
     opens = [candle.open_ts for candle in view.candles(500)]
@@ -209,7 +210,7 @@ def test_the_session_profile_knows_what_is_stored(setting: Callable[..., Setting
     """Hours before the window count in it with what is known of them; a gap takes its minutes off."""
     kept = minutes(0, 15 * 60)
     kept[100] = replace(kept[100], quality=Quality.GAP)
-    kept[300] = hollowed(kept[300])
+    kept[300] = without_levels(kept[300])
     view = setting(Kept(kept)).view()
     profile = view.profiles.profile(ProfileKind.DAY)
     assert profile is not None

@@ -19,11 +19,11 @@ from orderflow_dash.feeds.sequencing import Known, SequenceTracker
 from orderflow_dash.feeds.stream import TradeSink
 from orderflow_dash.feeds.tickers import TickerCache
 from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol, VenueLink
+from orderflow_dash.live.limits import HubLimits
 from orderflow_dash.live.stream import SeriesStream
 from orderflow_dash.live.view import View, ViewKey
-from orderflow_dash.live.watch_limits import WatchLimits
 from orderflow_dash.market import MINUTE_MS, Instrument, State, Ticker, Timeframe, Trade, Venue
-from orderflow_dash.runtime.client_limits import Client
+from orderflow_dash.runtime.client_limits import Client, LimitReached
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from orderflow_dash.web.query import QueryError, parse_view_query
 from tests.conftest import wait_until
@@ -95,15 +95,14 @@ class Listed:
 class Setting:
     """A hub on sources by hand, with a clock that stands still."""
 
-    def __init__(self, **options) -> None:
+    def __init__(self, **limits: float) -> None:
         self.now = 1_000.0
         self.source, self.listed, self.board = Source(), Listed(BTC, ETH), TickerCache()
         links = {
             Venue.BINANCE: VenueLink(self.listed, self.source),
             Venue.BYBIT: VenueLink(Listed(), Source()),
         }
-        timing = {"grace_s": 30, "lease_s": 15, "clock": lambda: self.now}
-        self.hub = Hub(links, self.board, **(timing | options))
+        self.hub = Hub(links, self.board, HubLimits(**limits), clock=lambda: self.now)
 
     def later(self, seconds: float) -> None:
         """Time passes, and the sweeper comes round."""
@@ -559,7 +558,7 @@ def test_health_tells_each_venue(setting):
 def test_the_sweeper_releases_by_itself_and_survives_a_defect(caplog):
     """With a real clock, in its own thread; an exception is logged and the next round comes."""
     source, listed = Source(), Listed(BTC)
-    hub = Hub({Venue.BINANCE: VenueLink(listed, source)}, TickerCache(), grace_s=0, lease_s=0)
+    hub = Hub({Venue.BINANCE: VenueLink(listed, source)}, TickerCache(), HubLimits(grace_s=0, lease_s=0))
     sweep, rounds = hub.sweep, []
 
     def failing() -> None:
@@ -590,7 +589,7 @@ def test_threads_that_watch_lease_and_release_while_trades_flow():
         )
         url = market_stream_url(exchange.ws_root)
         feed = Feed(Venue.BINANCE, url, BinanceProtocol, SequenceTracker, listed.instruments, QUICK)
-        hub = Hub({Venue.BINANCE: VenueLink(listed, feed)}, TickerCache(), grace_s=0.0, lease_s=60)
+        hub = Hub({Venue.BINANCE: VenueLink(listed, feed)}, TickerCache(), HubLimits(grace_s=0, lease_s=60))
         symbols = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
         failures: list[BaseException] = []
         seen: list[int] = []
@@ -631,7 +630,7 @@ def test_threads_that_watch_lease_and_release_while_trades_flow():
             hub.release(f"tab{number % 2}")
         hub.sweep()
         assert (hub.health()["series"], hub.health()["views"], hub.health()["leases"]) == (0, 0, 0)
-        assert [len(each) for each in vars(hub._places).values()] == [0, 0, 0, 0]
+        assert [len(each) for each in vars(hub._held).values()] == [0, 0, 0, 0]
         wait_until(lambda: not exchange.connections)
         feed.stop()
     assert seen
@@ -643,7 +642,7 @@ def test_two_watchers_of_a_real_feed_see_the_same_and_the_connection_goes_with_t
         listed = Listed(BTC)
         url = market_stream_url(exchange.ws_root)
         feed = Feed(Venue.BINANCE, url, BinanceProtocol, SequenceTracker, listed.instruments, QUICK)
-        hub = Hub({Venue.BINANCE: VenueLink(listed, feed)}, TickerCache(), grace_s=0.0)
+        hub = Hub({Venue.BINANCE: VenueLink(listed, feed)}, TickerCache(), HubLimits(grace_s=0))
         with hub.watch(key()) as one, hub.watch(key()) as two:
             wait_until(lambda: len(one.candles(9)) > 1)
             closed = one.candles(9)[0]
@@ -655,16 +654,11 @@ def test_two_watchers_of_a_real_feed_see_the_same_and_the_connection_goes_with_t
         feed.stop()
 
 
-def limited(**limits: int) -> Setting:
-    """A hub with limits of its own."""
-    return Setting(limits=WatchLimits(**limits))
-
-
 def test_no_more_symbols_stream_than_may() -> None:
     """A symbol beyond the bound is refused with the bound; one that streams already has room for more."""
-    setting = limited(series=1)
+    setting = Setting(series=1)
     with setting.hub.watch(key()), setting.hub.watch(key(step=5)):
-        with pytest.raises(Unavailable, match="Limit reached: 1 symbols on this server"):
+        with pytest.raises(LimitReached, match=r"symbol limit \(1\)"):
             setting.hub.lease("page", key("ETHUSDT"))
         assert setting.counts == (1, 2, 0)
     setting.later(31)
@@ -674,10 +668,10 @@ def test_no_more_symbols_stream_than_may() -> None:
 
 def test_no_more_panels_open_than_may() -> None:
     """A holder beyond the bound is refused with the bound; those who hold a lease keep and change it."""
-    setting = limited(panels=2)
+    setting = Setting(panels=2)
     setting.hub.lease("one", key())
     setting.hub.lease("two", key())
-    with pytest.raises(Unavailable, match="Limit reached: 2 panels on this server"):
+    with pytest.raises(LimitReached, match=r"panel limit \(2\)"):
         setting.hub.lease("three", key())
     setting.hub.lease("one", key("ETHUSDT"))
     setting.hub.release("two")
@@ -687,10 +681,10 @@ def test_no_more_panels_open_than_may() -> None:
 
 def test_no_client_has_more_panels_than_one_may() -> None:
     """The refusal names the address and what to do; another address has places, and so has a closed panel."""
-    setting = limited(panels=10, panels_per_client=2)
+    setting = Setting(panels=10, panels_per_client=2)
     setting.hub.lease("one", key(), NEAR)
     setting.hub.lease("two", key("ETHUSDT"), NEAR)
-    with pytest.raises(Unavailable, match=r"Limit reached: 2 panels per client\. Close one"):
+    with pytest.raises(LimitReached, match=r"panel limit \(2\)"):
         setting.hub.lease("three", key(), NEAR)
     setting.hub.lease("one", key(step=5), NEAR)
     setting.hub.lease("three", key(), FAR)
@@ -703,7 +697,7 @@ def test_no_client_has_more_panels_than_one_may() -> None:
 
 def test_a_refused_panel_takes_no_place() -> None:
     """A panel of an unknown symbol, again and again, leaves the places of its client free."""
-    setting = limited(panels=2, panels_per_client=1)
+    setting = Setting(panels=2, panels_per_client=1)
     for _ in range(3):
         with pytest.raises(UnknownSymbol):
             setting.hub.lease("one", key("NOPEUSDT"), NEAR)
@@ -722,13 +716,13 @@ def test_no_client_releases_the_panel_of_another() -> None:
 
 def test_no_more_views_are_derived_than_may_be() -> None:
     """Many steps of one symbol end at the bound; views that are there are shared beyond it."""
-    setting = limited(views=3)
+    setting = Setting(views=3)
     for step in (1, 2, 3):
         setting.hub.lease(f"step {step}", key(step=step))
     for refused in (key(step=4), key(timeframe=Timeframe.H1), key("ETHUSDT")):
-        with pytest.raises(Unavailable, match="Limit reached: 3 views on this server"):
+        with pytest.raises(LimitReached, match=r"view limit \(3\)"):
             setting.hub.lease("another", refused)
-        with pytest.raises(Unavailable, match="that is open already"), setting.hub.watch(refused):
+        with pytest.raises(LimitReached, match=r"view limit \(3\)"), setting.hub.watch(refused):
             pass
     assert setting.counts == (1, 3, 3)
     with setting.hub.watch(key(step=2)):
@@ -741,24 +735,24 @@ def test_no_more_views_are_derived_than_may_be() -> None:
 
 def test_a_panel_changes_its_step_where_every_view_is_taken() -> None:
     """What it leaves makes room for what it takes, unless others watch that too."""
-    setting = limited(views=2)
+    setting = Setting(views=2)
     setting.hub.lease("one", key(step=1))
     setting.hub.lease("two", key(step=2))
     setting.hub.lease("two", key(step=3))
     assert setting.counts == (1, 2, 2)
     setting.hub.lease("three", key(step=3))
-    with pytest.raises(Unavailable, match="Limit reached: 2 views"):
+    with pytest.raises(LimitReached, match=r"view limit \(2\)"):
         setting.hub.lease("two", key(step=4))
     assert setting.counts == (1, 2, 3)
 
 
 def test_references_and_leases_count_for_the_same_client() -> None:
     """A view by socket and one by panel are two of the client's two; the same view twice is one."""
-    setting = limited(views=8, views_per_client=2)
+    setting = Setting(views=8, views_per_client=2)
     with setting.hub.watch(key(step=1), NEAR), setting.hub.watch(key(step=1), NEAR):
         setting.hub.lease("one", key(step=2), NEAR)
         setting.hub.lease("two", key(step=2), NEAR)
-        with pytest.raises(Unavailable, match="Limit reached: 2 views per client"):
+        with pytest.raises(LimitReached, match=r"view limit \(2\)"):
             setting.hub.lease("three", key(step=3), NEAR)
         setting.hub.lease("one", key(step=3), FAR)
     setting.hub.lease("three", key(step=3), NEAR)
@@ -766,19 +760,19 @@ def test_references_and_leases_count_for_the_same_client() -> None:
 
 def test_a_view_of_another_client_counts_too() -> None:
     """It costs the server little, yet a client without a place is refused it: it could keep it alone."""
-    setting = limited(views=8, views_per_client=1)
+    setting = Setting(views=8, views_per_client=1)
     setting.hub.lease("theirs", key(step=2), FAR)
     setting.hub.lease("one", key(step=1), NEAR)
-    with pytest.raises(Unavailable, match=r"Limit reached: 1 .* per client"):
+    with pytest.raises(LimitReached, match=r"view limit \(1\)"):
         setting.hub.lease("two", key(step=2), NEAR)
 
 
 def test_a_symbol_counts_for_its_last_client_until_its_stream_ends() -> None:
     """Opening and closing one symbol after the other takes no more than the client's part."""
-    setting = limited(series=8, series_per_client=1)
+    setting = Setting(series=8, series_per_client=1)
     with setting.hub.watch(key(), NEAR):
         pass
-    with pytest.raises(Unavailable, match="Limit reached: 1 symbols per client"):
+    with pytest.raises(LimitReached, match=r"symbol limit \(1\)"):
         setting.hub.lease("one", key("ETHUSDT"), NEAR)
     setting.hub.lease("one", key("ETHUSDT"), FAR)
     setting.later(31)
@@ -787,7 +781,7 @@ def test_a_symbol_counts_for_its_last_client_until_its_stream_ends() -> None:
 
 def test_an_idle_stream_counts_for_whoever_watched_it_last() -> None:
     """A client that takes it over frees the one before."""
-    setting = limited(series=8, series_per_client=1)
+    setting = Setting(series=8, series_per_client=1)
     with setting.hub.watch(key(), NEAR):
         pass
     with setting.hub.watch(key(), FAR):
@@ -796,11 +790,11 @@ def test_an_idle_stream_counts_for_whoever_watched_it_last() -> None:
 
 def test_an_idle_stream_of_a_long_grace_makes_room() -> None:
     """It counts for its client for half a minute, and ends where its place is needed after that."""
-    setting = Setting(limits=WatchLimits(series=1), grace_s=3600)
+    setting = Setting(series=1, grace_s=3600)
     with setting.hub.watch(key()):
         pass
     setting.later(29)
-    with pytest.raises(Unavailable, match="Limit reached: 1 symbols on this server"):
+    with pytest.raises(LimitReached, match=r"symbol limit \(1\)"):
         setting.hub.lease("page", key("ETHUSDT"))
     setting.later(2)
     assert setting.source.ended == []
@@ -810,10 +804,11 @@ def test_an_idle_stream_of_a_long_grace_makes_room() -> None:
 
 def test_a_token_counts_for_itself_and_for_its_address() -> None:
     """From many addresses it has the part of one client; many tokens of one address have that part too."""
-    setting = limited(views=8, views_per_client=1)
+    setting = Setting(views=8, views_per_client=1)
     setting.hub.lease("one", key(step=1), Client("192.0.2.1", "a token"))
-    with pytest.raises(Unavailable, match=r"Limit reached: 1 .* per embed token"):
+    with pytest.raises(LimitReached) as of_token:
         setting.hub.lease("two", key(step=2), Client("192.0.2.2", "a token"))
-    with pytest.raises(Unavailable, match="per client"):
+    with pytest.raises(LimitReached) as of_address:
         setting.hub.lease("two", key(step=2), Client("192.0.2.1", "another token"))
+    assert (str(of_token.value.party), str(of_address.value.party)) == ("embed token", "client")
     setting.hub.lease("two", key(step=2), Client("192.0.2.2", "another token"))

@@ -1,4 +1,4 @@
-"""The session's profile out of memory and shelf equals the one counted trade by trade."""
+"""The session's profile out of memory and hourly equals the one counted trade by trade."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderflow_dash.footprint.hourly import Shelf
+from orderflow_dash.footprint.hourly import HourlyLevels
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.indicators.profile import Profile, value_area
 from orderflow_dash.live.session_profile import ProfileKind, SessionProfiles
@@ -26,14 +26,14 @@ kinds = st.sampled_from(ProfileKind)
 
 
 class Live:
-    """A series with its shelf and profiles that are never older than the last trade."""
+    """A series with its hourly and profiles that are never older than the last trade."""
 
     def __init__(self, window: int = 60, step: int = 1, every_s: float = 0.0) -> None:
         self.now = 0.0
-        self.shelf = Shelf()
-        self.series = Series(window, on_evict=self.shelf.take_over)
+        self.hourly = HourlyLevels()
+        self.series = Series(window, on_evict=self.hourly.take_over)
         self.profiles = SessionProfiles(
-            threading.Lock(), self.series, self.shelf, step, every_s=every_s, clock=lambda: self.now
+            threading.Lock(), self.series, self.hourly, step, every_s=every_s, clock=lambda: self.now
         )
 
     def profile(self, kind: ProfileKind = ProfileKind.SESSION, rows: int = 2) -> Profile:
@@ -95,10 +95,10 @@ def test_a_profile_is_that_of_the_trades_of_its_time(trades, step, kind, size, w
 
 
 def test_nothing_is_told_before_the_first_trade():
-    """There is no profile, whatever the shelf holds."""
+    """There is no profile, whatever the hourly levels holds."""
     live = Live()
     assert live.profiles.profile(ProfileKind.SESSION) is None
-    live.shelf.put(DAY, np.array([[100, 1, 2, 3]], dtype=np.int64), HOUR_MS)
+    live.hourly.put(DAY, np.array([[100, 1, 2, 3]], dtype=np.int64), HOUR_MS)
     assert live.profiles.profile(ProfileKind.DAY) is None
 
 
@@ -127,53 +127,53 @@ def test_what_is_known_begins_with_the_first_trade_and_lacks_the_holes():
     assert profile.known_share == pytest.approx(1 / 30)
 
 
-def shelved(*hours: tuple[int, int]) -> Live:
+def with_hours(*hours: tuple[int, int]) -> Live:
     """A series that begins at 05:30, with hours (number of the day, minutes known) from a store."""
     live = Live()
     for hour, minutes in hours:
         levels = np.array([[100 + hour, 1, 2, 3]], dtype=np.int64)
-        live.shelf.put(DAY + hour * HOUR_MS, levels, minutes * MINUTE_MS)
+        live.hourly.put(DAY + hour * HOUR_MS, levels, minutes * MINUTE_MS)
     live.series.apply([at(5 * HOUR_MS + 30 * MINUTE_MS, 1), at(6 * HOUR_MS - 1, 2)])
     return live
 
 
 def test_hours_of_a_store_count_with_what_they_lack():
     """Known since the first of them, less what they lack and what nobody has."""
-    profile = shelved((1, 60), (3, 30)).profile()
+    profile = with_hours((1, 60), (3, 30)).profile()
     assert profile.volume == 2 * 3 + 2
     assert profile.known_from == DAY + HOUR_MS
     assert (profile.known_ms, profile.elapsed_ms) == (120 * MINUTE_MS, 6 * HOUR_MS)
 
 
-def test_hours_that_come_to_the_shelf_later_are_seen():
+def test_hours_that_are_added_later_are_seen():
     """A store may be slower than the first look."""
-    live = shelved()
+    live = with_hours()
     before = live.profile()
-    live.shelf.put(DAY, np.array([[7, 1, 1, 2]], dtype=np.int64), HOUR_MS)
+    live.hourly.put(DAY, np.array([[7, 1, 1, 2]], dtype=np.int64), HOUR_MS)
     assert live.profile().volume == before.volume + 2
     assert live.profile().known_ms == before.known_ms + HOUR_MS
 
 
 def test_of_an_hour_that_both_have_no_trade_counts_twice():
-    """Memory alone where it knows more, else the shelf and what memory has after it."""
-    whole = shelved((5, 60))
+    """Memory alone where it knows more, else the hourly levels and what memory has after it."""
+    whole = with_hours((5, 60))
     assert (whole.profile().volume, whole.profile().known_ms) == (3, HOUR_MS)
-    live = shelved()
+    live = with_hours()
     begun = DAY + 5 * HOUR_MS
-    live.shelf.put(
+    live.hourly.put(
         begun, np.array([[7, 1, 1, 2]], dtype=np.int64), 29 * MINUTE_MS, (begun, begun + 29 * MINUTE_MS)
     )
     assert live.profile().volume == 4
     assert live.profile().known_ms == 59 * MINUTE_MS
     assert live.profile().known_from == begun
-    cut = shelved()
-    cut.shelf.put(
+    cut = with_hours()
+    cut.hourly.put(
         begun, np.array([[7, 1, 1, 2]], dtype=np.int64), 20 * MINUTE_MS, (begun, begun + 31 * MINUTE_MS)
     )
-    assert cut.profile().volume == 3  # the trade of 05:30 is on the shelf already
+    assert cut.profile().volume == 3  # the trade of 05:30 is on the hourly levels already
     assert cut.profile().known_ms == 49 * MINUTE_MS
-    late = shelved()
-    late.shelf.put(
+    late = with_hours()
+    late.hourly.put(
         begun,
         np.array([[7, 1, 1, 2]], dtype=np.int64),
         MINUTE_MS,
@@ -214,9 +214,9 @@ def test_more_of_the_past_is_shown_at_once():
 def test_looks_while_trades_come_see_every_moment_whole():
     """Volume and turnover of one look belong together, though the lock is given away in between."""
     lock = threading.Lock()
-    shelf = Shelf()
-    series = Series(60, on_evict=shelf.take_over)
-    profiles = SessionProfiles(lock, series, shelf, 1, every_s=0)
+    hourly = HourlyLevels()
+    series = Series(60, on_evict=hourly.take_over)
+    profiles = SessionProfiles(lock, series, hourly, 1, every_s=0)
     stop = threading.Event()
 
     def trade() -> None:
@@ -258,9 +258,9 @@ class Restless:
 @pytest.mark.parametrize("pace", [MINUTE_MS, HOUR_MS])
 def test_a_market_that_outruns_the_look_does_not_hold_it(pace):
     """Minutes that pass meanwhile are counted; hours leave what was found before, until it can be read."""
-    lock, shelf = Restless(), Shelf()
-    series = Series(60, on_evict=shelf.take_over)
-    profiles = SessionProfiles(lock, series, shelf, 1, every_s=0)
+    lock, hourly = Restless(), HourlyLevels()
+    series = Series(60, on_evict=hourly.take_over)
+    profiles = SessionProfiles(lock, series, hourly, 1, every_s=0)
     series.apply([at(0, 0)])
     first = profiles.profile(ProfileKind.SESSION)
     passed = 0
@@ -281,7 +281,7 @@ def test_a_market_that_outruns_the_look_does_not_hold_it(pace):
     assert rested.known_share == 1.0
 
 
-def test_dropped_hours_are_on_the_shelf_until_a_reset():
+def test_dropped_hours_are_kept_until_a_reset():
     """Through the hub's own stream: the view's profile reaches back over what the window dropped."""
     source = Source()
     key = ViewKey(BTC.venue, BTC.symbol, Timeframe.M1, BTC.tick)
@@ -289,9 +289,9 @@ def test_dropped_hours_are_on_the_shelf_until_a_reset():
     view = View(key, stream)
     stream.on_trades([at(minute * MINUTE_MS, minute) for minute in range(200)])
     assert len(stream.series) < 200
-    assert [hour.open_ts for hour in stream.shelf.hours(DAY, DAY + DAY_MS)] == [DAY, DAY + HOUR_MS]
+    assert [hour.open_ts for hour in stream.hourly.hours(DAY, DAY + DAY_MS)] == [DAY, DAY + HOUR_MS]
     profile = view.profiles.profile(ProfileKind.SESSION)
     assert (profile.volume, profile.known_from, profile.known_share) == (200, DAY, 1.0)
     reset = stream.reset()
-    assert reset.shelf.hours(0, 1 << 62) == []
+    assert reset.hourly.hours(0, 1 << 62) == []
     assert View(key, reset).profiles.profile(ProfileKind.SESSION) is None

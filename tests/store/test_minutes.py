@@ -13,7 +13,7 @@ from orderflow_dash.footprint.candle import CandleBuilder
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Quality, Timeframe, Trade
 from orderflow_dash.store.candles import stored_candles
-from orderflow_dash.store.minutes import combine, hollowed, restore, to_stored
+from orderflow_dash.store.minutes import combine, restore, to_stored, without_levels
 from tests.store.market import START, minute
 
 STEP = Decimal("0.1")
@@ -93,7 +93,7 @@ def test_a_candle_that_lacks_its_end_is_a_gap() -> None:
 
 def test_a_candle_tells_of_levels_that_were_lost() -> None:
     """A minute of which only the delta is left counts in CVD and as a gap; alone it is no candle."""
-    kept = [minute(0), hollowed(minute(1)), hollowed(minute(5)), minute(10)]
+    kept = [minute(0), without_levels(minute(1)), without_levels(minute(5)), minute(10)]
     first, last = stored_candles(kept, Timeframe.M5, STEP)
     assert (first.quality, last.quality) == (Quality.GAP, Quality.COMPLETE)
     assert first.open_ts == START
@@ -110,15 +110,15 @@ def test_an_hour_is_as_whole_as_its_worst_minute() -> None:
     assert (combine(wrong).quality, combine(wrong).verified) == (Quality.GAP, False)
 
 
-def test_a_hollow_minute_keeps_its_delta_and_cannot_be_restored() -> None:
+def test_a_minute_without_levels_keeps_its_delta() -> None:
     """Levels that were lost are not made up; the delta still counts."""
-    hollow = hollowed(minute(1, verified=True))
-    assert (hollow.delta, hollow.quality, hollow.verified) == (minute(1).delta, Quality.GAP, None)
-    hour = combine([minute(0), hollow, minute(2)])
+    dropped = without_levels(minute(1, verified=True))
+    assert (dropped.delta, dropped.quality, dropped.verified) == (minute(1).delta, Quality.GAP, None)
+    hour = combine([minute(0), dropped, minute(2)])
     assert hour.delta == sum(minute(index).delta for index in range(3))
     assert (hour.minutes, hour.quality) == (2, Quality.GAP)
     with pytest.raises(ValueError, match="were lost"):
-        restore(hollow)
+        restore(dropped)
 
 
 def test_a_partial_minute_stays_partial() -> None:

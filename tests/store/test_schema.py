@@ -68,9 +68,9 @@ def test_series_of_several_ticks_become_one(url: str, open_again: Callable[[str]
     before, after = minutes(0, 70), [replace(each, grid=finer.grid) for each in minutes(90, 160)]
     old_database(url, "0002", {1: (BTC, before), 2: (finer, after)})
     store = open_again(url)
-    kept = store.load(finer, hollow=True)
-    assert [each.open_ts for each in kept if each.hollow] == [after[0].open_ts - MINUTE_MS]
-    whole = [each for each in kept if not each.hollow]
+    kept = store.load(finer, include_dropped=True)
+    assert [each.open_ts for each in kept if each.levels_dropped] == [after[0].open_ts - MINUTE_MS]
+    whole = [each for each in kept if not each.levels_dropped]
     assert whole == [*(each.on(finer.grid) for each in before), *after]
     assert store.load_hours(finer) == by_hours(whole)[:1] + by_hours(kept)[1:]
     assert kept[-1].cvd == sum(each.delta for each in after)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Grid, Quality, Timeframe
 from orderflow_dash.store import schema
 from orderflow_dash.store.candles import stored_candles
-from orderflow_dash.store.minutes import StoredMinute, combine, hollowed
+from orderflow_dash.store.minutes import StoredMinute, combine, without_levels
 from orderflow_dash.store.store import Batch, ResumePoint, Store, open_store
 from tests.store.conftest import Server
 from tests.store.market import BTC, ETH, START, ladder, minute, minutes
@@ -122,12 +122,12 @@ def test_a_stream_that_begins_without_its_past_leaves_a_gap(store: Store) -> Non
     """What lies between the minutes that are kept and its own is told as missing, not as a quiet time."""
     store.save([Batch(BTC, minutes(0, 65), START)])
     store.save([Batch(BTC, minutes(150, 160), START + 150 * MINUTE_MS)])
-    kept = store.load(BTC, hollow=True)
-    assert [each.open_ts for each in kept if each.hollow] == [START + 149 * MINUTE_MS]
+    kept = store.load(BTC, include_dropped=True)
+    assert [each.open_ts for each in kept if each.levels_dropped] == [START + 149 * MINUTE_MS]
     quarters = {each.open_ts: each for each in stored_candles(kept, Timeframe.M15, BTC.tick)}
     told = [quarters[START + index * MINUTE_MS].quality for index in (0, 45, 60, 150)]
     assert told == [Quality.COMPLETE, Quality.COMPLETE, Quality.GAP, Quality.COMPLETE]
-    hours = stored_candles(store.load_hours(BTC, hollow=True), Timeframe.H1, BTC.tick)
+    hours = stored_candles(store.load_hours(BTC, include_dropped=True), Timeframe.H1, BTC.tick)
     assert [each.quality for each in hours] == [Quality.COMPLETE, Quality.GAP, Quality.GAP]
 
 
@@ -179,11 +179,11 @@ def test_one_transaction_is_all_or_nothing(store: Store) -> None:
     assert not store.accepts(broken)
 
 
-def test_a_hollow_minute_counts_in_cvd_alone(store: Store) -> None:
+def test_a_minute_without_levels_counts_in_cvd_alone(store: Store) -> None:
     """It replaces no whole one, shows in no list, and its delta is not lost."""
     saved = minutes(0, 65)
-    store.save([Batch(BTC, [*saved[:30], hollowed(saved[30]), *saved[31:]])])
-    store.save([Batch(BTC, [hollowed(saved[12])])])
+    store.save([Batch(BTC, [*saved[:30], without_levels(saved[30]), *saved[31:]])])
+    store.save([Batch(BTC, [without_levels(saved[12])])])
     loaded = store.load(BTC)
     assert loaded == saved[:30] + saved[31:]
     assert [each.cvd for each in loaded] == [each.cvd for each in saved[:30] + saved[31:]]

@@ -97,10 +97,17 @@ def assemble(
         venue, parts.listing, options.tickers, instruments, Backoff(*parts.listing_backoff_s), clock
     )
     feed = parts.feed(
-        venue, parts.url, parts.protocol, parts.sequencer, instruments, options.policy, backfiller, clock
+        venue,
+        parts.url,
+        parts.protocol,
+        parts.sequencer,
+        instruments,
+        options.policy,
+        backfiller,
+        clock,
+        is_timely=options.is_timely,
     )
     feed.listing = provider
-    feed.is_timely = options.is_timely
     reconciler = None
     if options.reconcile is not None:
         reconciler = Reconciler(venue, parts.klines, options.reconcile, clock)

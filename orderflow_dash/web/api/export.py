@@ -29,15 +29,16 @@ from flask import Flask, Response, request
 from orderflow_dash.feeds.feed import StreamStatus
 from orderflow_dash.footprint.candle import Candle
 from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol
+from orderflow_dash.live.limits import COUNTED_IDLE_S
 from orderflow_dash.live.view import View, ViewKey
-from orderflow_dash.live.watch_limits import COUNTED_IDLE_S
 from orderflow_dash.market import Quality, State, Venue
-from orderflow_dash.runtime.client_limits import ClientPlaces, NoPlace, part_of
+from orderflow_dash.runtime.client_limits import ConnectionLimiter, LimitReached, client_limit
 from orderflow_dash.runtime.telemetry import EXPORTS
 from orderflow_dash.web import routes
 from orderflow_dash.web.api.history_wait import await_history, is_pending
 from orderflow_dash.web.client import current_client
 from orderflow_dash.web.grant import current_lock
+from orderflow_dash.web.limit_text import EXPORT_RETRY_S, error_text, limit_text
 from orderflow_dash.web.query import ErrorCode, QueryError, ViewQuery, one_of, parse_view_query
 
 Rows = Literal["candles", "levels"]
@@ -51,7 +52,6 @@ CANDLE_COLUMNS: Final = (
 LEVEL_COLUMNS: Final = ("open_time", "open_ts", "price", "bid", "ask", "delta", "n")
 
 MOST_EXPORTS: Final = 8  # at a time: each holds a thread; one client has a quarter of them
-_RETRY_S: Final = 3
 _PLACE_S: Final = int(COUNTED_IDLE_S)  # so long a symbol that was left still takes its place
 _SEND_S: Final = 5  # a reader that takes nothing for some times as long gives its place back
 LONGEST_S: Final = 180.0  # of an export; one that drips would keep its place for ever
@@ -88,18 +88,16 @@ def parse_export_query(args: Mapping[str, str], hub: Hub) -> ExportQuery:
 
 def register_export(server: Flask, hub: Hub, *, is_replay: bool = False, prefix: str = "/") -> None:
     """Serve it under a path prefix. ``is_replay`` tells that trades are recorded ones."""
-    places = ClientPlaces(
-        MOST_EXPORTS, part_of(MOST_EXPORTS, 0), "exports at a time", f"Try again in {_RETRY_S} s."
-    )
+    limiter = ConnectionLimiter("export", MOST_EXPORTS, client_limit(MOST_EXPORTS, 0))
 
     @server.get(prefix + routes.EXPORT)
     def export_csv() -> Response:
         """The table; 400, 404 or 503 and one plain line where there is none."""
         with ExitStack() as held:
             try:
-                held.enter_context(places.taken(current_client()))
-            except NoPlace as error:
-                return _refusal(503, str(error))
+                held.enter_context(limiter.connection(current_client()))
+            except LimitReached as error:
+                return _refusal(503, limit_text(error))
             EXPORTS.inc()
             held.callback(EXPORTS.dec)
             try:
@@ -109,8 +107,8 @@ def register_export(server: Flask, hub: Hub, *, is_replay: bool = False, prefix:
                 return _refusal(_STATUS[error.code], str(error))
             except UnknownSymbol as error:
                 return _refusal(404, str(error))
-            except Unavailable as error:
-                return _refusal(503, str(error), retry_s=_PLACE_S)
+            except (Unavailable, LimitReached) as error:
+                return _refusal(503, error_text(error), retry_s=_PLACE_S)
             await_history(view, query.view.lookback, hub.stopping, hub.stopping.wait, is_whole=True)
             if cause := _lacks_everything(view, query.view.lookback):
                 return _refusal(503, cause)
@@ -160,7 +158,7 @@ def _lacks_everything(view: View, lookback: int) -> str:
     if view.candles(lookback) or not (is_pending(view) or status.state is State.DISCONNECTED):
         return ""
     feed = ", ".join(part for part in (status.state.value, status.detail) if part)
-    return f"no trade of {view.key.symbol} has been received yet ({feed}); try again in {_RETRY_S} s"
+    return f"no trade of {view.key.symbol} has been received yet ({feed}); try again in {EXPORT_RETRY_S} s"
 
 
 def _feed_text(status: StreamStatus) -> str:
@@ -258,7 +256,7 @@ def _bound_sending(held: ExitStack) -> None:
         held.callback(socket.setsockopt, SOL_SOCKET, SO_SNDTIMEO, struct.pack("ll", 0, 0))
 
 
-def _refusal(status: int, message: str, retry_s: int = _RETRY_S) -> Response:
+def _refusal(status: int, message: str, retry_s: int = EXPORT_RETRY_S) -> Response:
     line = " ".join(message.split())  # it may tell a name that a venue chose
     response = Response(f"{line}\n", status, mimetype="text/plain")
     if status == 503:

@@ -15,7 +15,7 @@ from simple_websocket import ConnectionClosed, Server
 from orderflow_dash.live.hub import Hub, Unavailable
 from orderflow_dash.live.view import View
 from orderflow_dash.market import State
-from orderflow_dash.runtime.client_limits import ClientPlaces, NoPlace, part_of
+from orderflow_dash.runtime.client_limits import ConnectionLimiter, LimitReached, client_limit
 from orderflow_dash.runtime.telemetry import (
     CONFLATIONS,
     DELTAS_SENT,
@@ -29,6 +29,7 @@ from orderflow_dash.web.api.client_socket import ClientSocket
 from orderflow_dash.web.api.history_wait import await_history
 from orderflow_dash.web.api.open_sockets import open_sockets
 from orderflow_dash.web.client import current_client
+from orderflow_dash.web.limit_text import error_text, limit_text
 from orderflow_dash.web.query import QueryError, ViewQuery, parse_view_query
 from orderflow_dash.wire import encode_error
 
@@ -53,11 +54,10 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
         "thread_class": partial(threading.Thread, daemon=True),  # a reader must not hold up the exit
     }
     sock = Sock(server)
-    places = ClientPlaces(
+    limiter = ConnectionLimiter(
+        "socket",
         settings.max_sockets,
-        part_of(settings.max_sockets, settings.max_sockets_per_client),
-        "sockets",
-        "Close a panel or another connected program and try again.",
+        client_limit(settings.max_sockets, settings.max_sockets_per_client),
     )
     sockets = open_sockets(server)
 
@@ -78,12 +78,12 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
     @sock.route(prefix + routes.SOCKET)  # type: ignore[untyped-decorator]
     def orderflow(websocket: Server) -> None:
         try:
-            with places.taken(current_client()), SOCKETS.track_inprogress(), sockets.held(websocket):
+            with limiter.connection(current_client()), SOCKETS.track_inprogress(), sockets.held(websocket):
                 _serve(websocket, hub)
-        except NoPlace as error:
+        except LimitReached as error:
             SOCKET_REFUSALS.labels("too_many_clients").inc()
             with suppress(ConnectionClosed, OSError):
-                websocket.send(encode_error("too_many_clients", None, str(error)))
+                websocket.send(encode_error("too_many_clients", None, limit_text(error)))
                 websocket.close(_TRY_AGAIN_LATER, "too many clients")
         except _Flood:
             SOCKET_REFUSALS.labels("too_many_messages").inc()
@@ -120,8 +120,8 @@ def _serve(websocket: Server, hub: Hub) -> None:
                 websocket.close(_POLICY_VIOLATION, "the access has expired")
                 return
             reason = "the replay was moved" if view.is_closed else "the server is going down"
-    except Unavailable as error:
-        _refuse(websocket, QueryError("unavailable", None, str(error)))
+    except (Unavailable, LimitReached) as error:
+        _refuse(websocket, QueryError("unavailable", None, error_text(error)))
         return
     websocket.close(_SERVICE_RESTART, reason)
 

@@ -9,7 +9,9 @@ from dash.development.base_component import Component
 
 from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol
 from orderflow_dash.live.view import ViewKey
+from orderflow_dash.runtime.client_limits import LimitReached
 from orderflow_dash.web.grant import current_lock
+from orderflow_dash.web.limit_text import error_text
 from orderflow_dash.web.panel.options import parse_options
 from orderflow_dash.web.panel.panel import new_panel_id, panel
 from orderflow_dash.web.panel.step_options import step_text
@@ -46,9 +48,11 @@ def open_panel(
             [*notices, *elsewhere, *replaced, *corrected],
         )
         return Opened(opened)
-    except (QueryError, Unavailable, UnknownSymbol) as error:
-        is_retryable = isinstance(error, Unavailable) or getattr(error, "code", "") == "unavailable"
-        return Opened(None, str(error), is_retryable)
+    except (QueryError, Unavailable, UnknownSymbol, LimitReached) as error:
+        is_retryable = (
+            isinstance(error, (Unavailable, LimitReached)) or getattr(error, "code", "") == "unavailable"
+        )
+        return Opened(None, error_text(error), is_retryable)
 
 
 def _key(hub: Hub, query: Mapping[str, str]) -> tuple[ViewKey, list[str]]:

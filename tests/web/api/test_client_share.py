@@ -83,8 +83,9 @@ def test_one_address_takes_a_quarter_of_the_views(app: Served) -> None:
         causes = take_panels(greedy)
         assert app.hub.health()["views"] == VIEWS // 4
         assert len(causes) == 306 - VIEWS // 4
-        assert f"Limit reached: {VIEWS // 4} views per client." in causes[-1]
-        assert "Close a panel" in causes[-1]
+        assert causes[-1] == (
+            f"View limit per client ({VIEWS // 4}) reached: reuse an open timeframe and step."
+        )
         assert take_panels(other, posts=1) == []
         assert other.get("/api/export.csv?exchange=demo&symbol=ETHUSDT").status_code == 200
         with socket(app, FAR, symbol="SOLUSDT") as served:
@@ -96,11 +97,11 @@ def test_panels_sockets_and_exports_count_together(app: Served) -> None:
     with client(app, NEAR) as greedy:
         take_panels(greedy, posts=13)
         refused = greedy.get("/api/export.csv?exchange=demo&symbol=ETHUSDT")
-        assert (refused.status_code, "views per client" in refused.text) == (503, True)
+        assert (refused.status_code, "View limit per client" in refused.text) == (503, True)
         with socket(app, NEAR, symbol="SOLUSDT") as asking:
             message = first(asking)
             assert (message["type"], message["code"]) == ("error", "unavailable")
-            assert "views per client" in message["message"]
+            assert "View limit per client" in message["message"]
 
 
 def test_many_requests_at_once_take_no_more(app: Served) -> None:
@@ -128,7 +129,7 @@ def test_one_token_takes_a_quarter_of_the_views_from_any_addresses(app: Served) 
         assert take_panels(far, way, posts=1) == []  # six views that the token holds already
         held = {"exchange": "demo", "symbol": "BTCUSDT", "tf": "5m", "step": "0.1"}
         (panel,) = polled(far, [held], ["x"], way)
-        assert f"Limit reached: {VIEWS // 4} views per embed token." in panel["status"]["cause"]
+        assert f"View limit per embed token ({VIEWS // 4}) reached: " in panel["status"]["cause"]
         (panel,) = polled(far, [held], ["x"])
         assert "content" in panel
 
@@ -140,7 +141,7 @@ def test_tokens_do_not_add_to_the_part_of_an_address(app: Served) -> None:
         take_panels(greedy, f"/embed/t/{tokens[0]}/{PATH}", posts=13)
         view = {"exchange": "demo", "symbol": "BTCUSDT", "tf": "5m", "step": "0.1"}
         (panel,) = polled(greedy, [view], ["x"], f"/embed/t/{tokens[1]}/{PATH}")
-        assert "views per client" in panel["status"]["cause"]
+        assert "View limit per client" in panel["status"]["cause"]
 
 
 def test_one_address_takes_a_quarter_of_the_sockets(app: Served) -> None:
@@ -151,7 +152,7 @@ def test_one_address_takes_a_quarter_of_the_sockets(app: Served) -> None:
             assert first(held.enter_context(socket(app, NEAR)))["type"] == "snapshot"
         for path in ("/ws/orderflow", f"/embed/t/{token}/ws/orderflow"):
             with socket(app, NEAR, path) as refused:
-                assert "Limit reached: 20 sockets per client." in first(refused)["message"]
+                assert "Socket limit per client (20) reached: " in first(refused)["message"]
         with socket(app, FAR) as served:
             assert first(served)["type"] == "snapshot"
 
@@ -166,6 +167,6 @@ def test_one_address_takes_a_quarter_of_the_symbols(serve: Callable[..., Served]
             assert first(two)["type"] == "snapshot"
         with socket(app, NEAR, symbol="XRPUSDT") as refused:
             message = first(refused)["message"]
-            assert "Limit reached: 2 symbols per client." in message
+            assert "Symbol limit per client (2) reached: " in message
         with socket(app, FAR, symbol="XRPUSDT") as served:
             assert first(served)["type"] == "snapshot"

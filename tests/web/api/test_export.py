@@ -21,7 +21,6 @@ from werkzeug.test import TestResponse
 from orderflow_dash.exchanges.binance.rest import AGG_TRADES_PATH
 from orderflow_dash.feeds.feed import StreamStatus
 from orderflow_dash.live.view import ViewKey
-from orderflow_dash.live.watch_limits import WatchLimits
 from orderflow_dash.market import MINUTE_MS, State, Ticker
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from orderflow_dash.web import routes
@@ -252,10 +251,10 @@ def test_what_cannot_be_served_is_told_in_a_line(
 
 def test_a_hub_that_is_full_says_so() -> None:
     """Where no symbol more may stream the answer is 503."""
-    setting = Setting(limits=WatchLimits(series=1))
+    setting = Setting(series=1)
     setting.hub.lease("somebody", key_of(setting))
     answer = client_of(setting).get(URL, query_string={**QUERY, "symbol": "ETHUSDT"})
-    assert (answer.status_code, "Limit reached: 1 symbols on this server." in answer.text) == (503, True)
+    assert (answer.status_code, "Symbol limit (1) reached: " in answer.text) == (503, True)
     assert f"try again in {answer.headers['Retry-After']} s." in answer.text
 
 
@@ -272,7 +271,7 @@ def test_exports_have_few_places_and_give_them_back(setting: Setting) -> None:
     assert setting.counts == (1, 2, 1)
     refused = get(99)
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "3")
-    assert f"Limit reached: {MOST_EXPORTS} exports at a time on this server." in refused.text
+    assert f"Export limit ({MOST_EXPORTS}) reached: try again in 3 s." in refused.text
     for answer in seconds:
         answer.close()
     assert setting.counts == (1, 1, 1)
@@ -290,7 +289,7 @@ def test_one_client_runs_a_quarter_of_the_exports(setting: Setting) -> None:
     held = [client.get(URL, query_string=QUERY) for _ in range(MOST_EXPORTS // 4)]
     refused = client.get(URL, query_string=QUERY)
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "3")
-    assert f"Limit reached: {len(held)} exports at a time per client." in refused.text
+    assert f"Export limit per client ({len(held)}) reached: try again in 3 s." in refused.text
     for answer in held:
         answer.close()
     assert client.get(URL, query_string=QUERY).status_code == 200

@@ -63,12 +63,12 @@ def test_one_address_does_not_take_every_place(app: Served) -> None:
         with client(app) as refused:
             message = first(refused)
             assert (message["type"], message["code"]) == ("error", "too_many_clients")
-            assert "Limit reached: 2 sockets per client." in message["message"]
-            assert "Close a panel" in message["message"]
+            assert "Socket limit per client (2) reached: " in message["message"]
+            assert "close a panel" in message["message"]
             assert end(refused)[0] == 1013
         assert first(held.enter_context(client(app, FAR)))["type"] == "snapshot"
         with client(app, FAR) as refused:
-            assert "Limit reached: 3 sockets on this server." in first(refused)["message"]
+            assert "Socket limit (3) reached: " in first(refused)["message"]
             assert end(refused)[0] == 1013
     wait_until(lambda: is_served(app))
 
