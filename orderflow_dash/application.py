@@ -137,7 +137,7 @@ class Application:
         self.history.stop(_FLUSH_S)
         for part in asking:
             part.stop(wait=max(0.0, begun + _FLUSH_S - time.monotonic()))
-        open_sockets(self.server).end(max(0.0, begun + _GOODBYE_S - time.monotonic()))
+        open_sockets(self.server).drain(max(0.0, begun + _GOODBYE_S - time.monotonic()))
         if self.exchange is not None:
             self.exchange.stop()
         if self.replay is not None:

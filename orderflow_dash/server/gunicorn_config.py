@@ -17,9 +17,9 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
 from orderflow_dash import __version__
-from orderflow_dash.access.exposure import open_to_strangers
+from orderflow_dash.access.exposure import exposure_warning
 from orderflow_dash.runtime.logs import TextLines, configure_logging, fields
-from orderflow_dash.runtime.malloc import begin_giving_back, bound_heaps
+from orderflow_dash.runtime.malloc import limit_arenas, start_trimming
 from orderflow_dash.server.worker import PAGE_THREADS, Worker
 from orderflow_dash.settings import SettingsError, load_settings
 
@@ -28,7 +28,7 @@ _KEPT_BY_BROWSER = 6  # connections, to one host
 _OTHER_FILES = 200
 _LEAST_STALL_S = 5  # a network may be away for so long, whatever the ping
 
-bound_heaps()  # before there are threads
+limit_arenas()  # before there are threads
 
 try:
     _settings = load_settings()
@@ -101,11 +101,11 @@ def when_ready(server: Arbiter) -> None:
     told = " ".join(str(listener) for listener in server.LISTENERS)
     log.info("serving", extra=fields(version=__version__, address=told))
     addresses = [listener.sock.getsockname() for listener in server.LISTENERS]
-    if warning := open_to_strangers(addresses, _settings.auth):
+    if warning := exposure_warning(addresses, _settings.auth):
         log.warning("%s", warning)
 
 
 def post_worker_init(worker: Worker) -> None:  # noqa: ARG001 - gunicorn's signature
     """Look after the memory of the process that serves."""
     gc.freeze()  # what was loaded for life need not be searched at every collection
-    begin_giving_back()
+    start_trimming()

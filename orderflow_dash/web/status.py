@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 from orderflow_dash.feeds.feed import StreamStatus
 from orderflow_dash.live.hub import Hub, VenueStatus
 from orderflow_dash.market import State, Venue
-from orderflow_dash.web.latency import LatencyTold
+from orderflow_dash.web.latency import LatencyReport
 from orderflow_dash.web.text import age
 
 WORDS: Final = {
@@ -33,10 +33,10 @@ class FeedStatus(TypedDict):
     word: str
     cause: str
     age: str  # of the last trade; empty where there was none
-    latency: LatencyTold | None
+    latency: LatencyReport | None
 
 
-def feed_status(status: StreamStatus, latency: LatencyTold | None = None) -> FeedStatus:
+def feed_status(status: StreamStatus, latency: LatencyReport | None = None) -> FeedStatus:
     """The status light of one stream, and how late its figures reach the page."""
     return {
         "state": status.state.value,

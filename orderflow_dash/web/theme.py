@@ -12,7 +12,7 @@ import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, dcc
 from dash.development.base_component import Component
 
-from orderflow_dash.web.clientside import in_browser
+from orderflow_dash.web.clientside import clientside
 
 PaletteName = Literal["red-green", "blue-orange"]
 
@@ -109,7 +109,7 @@ def theme_switch() -> Component:
 
 def register_theme(app: Dash) -> None:
     """Let the button change the stored theme, and the page follow it."""
-    in_browser(
+    clientside(
         app,
         "theme",
         "toggle",
@@ -118,7 +118,7 @@ def register_theme(app: Dash) -> None:
         State("theme", "data"),
         at_start=False,
     )
-    in_browser(
+    clientside(
         app,
         "theme",
         "apply",

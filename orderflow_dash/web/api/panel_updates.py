@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 from flask import Flask, Response, request
 
-from orderflow_dash.access.embed_token import Lock
+from orderflow_dash.access.embed_token import TokenScope
 from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol
 from orderflow_dash.live.view import View
 from orderflow_dash.market import Instrument, Venue
@@ -29,11 +29,11 @@ from orderflow_dash.server.follow_ups import OFFER, Answer, Offer
 from orderflow_dash.web import routes
 from orderflow_dash.web.api.cache import Shared
 from orderflow_dash.web.client import current_client
-from orderflow_dash.web.grant import current_lock
+from orderflow_dash.web.grant import current_scope
 from orderflow_dash.web.http.compression import accepted_encoding, encoded
 from orderflow_dash.web.http.request_log import HEADER as ID_HEADER
-from orderflow_dash.web.http.request_log import count_answer, request_id
-from orderflow_dash.web.latency import latency_told
+from orderflow_dash.web.http.request_log import count_response, request_id
+from orderflow_dash.web.latency import latency_report
 from orderflow_dash.web.panel.compare_query import MOST_PANELS
 from orderflow_dash.web.panel.options import PanelOptions, parse_options
 from orderflow_dash.web.panel.panel import leased, panel_content, panel_cursor
@@ -81,7 +81,7 @@ class _Asker(NamedTuple):
     """Who asks, as the whole app has found out."""
 
     client: Client  # for whom limits count
-    lock: Lock | None  # what alone may be seen
+    lock: TokenScope | None  # what alone may be seen
     encoding: str | None  # best one that is taken
 
 
@@ -105,7 +105,7 @@ class _FollowUps:
         told = self._ready(body)
         if told is None or not self._may_ask(asker.client.address):
             return None
-        count_answer(200)
+        count_response(200)
         return Answer(told, {"Server-Timing": _timing(begun), ID_HEADER: request_id(given_id)})
 
     def _ready(self, body: bytes) -> bytes | None:
@@ -142,7 +142,7 @@ def register_panel_updates(
     def panel_updates() -> Response:
         """What is new in the panels that the body names."""
         request.max_content_length = _LARGEST_BODY
-        asker = _Asker(current_client(), current_lock(), accepted_encoding(request))
+        asker = _Asker(current_client(), current_scope(), accepted_encoding(request))
         try:
             answer = _answered(hub, asker, request.get_data())
         except ValueError as error:
@@ -282,7 +282,7 @@ def _look_of_body(news: _News, encoding: str) -> Hashable:
 
 
 def _status(view: View) -> orjson.Fragment:
-    return orjson.Fragment(orjson.dumps(feed_status(view.status(), latency_told(view))))
+    return orjson.Fragment(orjson.dumps(feed_status(view.status(), latency_report(view))))
 
 
 def _content(view: View, theme: str, options: PanelOptions) -> orjson.Fragment:

@@ -15,7 +15,7 @@ from dash.development.base_component import Component
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
 from orderflow_dash.web.client import current_client
-from orderflow_dash.web.clientside import in_browser
+from orderflow_dash.web.clientside import clientside
 from orderflow_dash.web.pages.replay_bar import replay_bar
 from orderflow_dash.web.panel.compare_query import (
     LINKS,
@@ -85,8 +85,8 @@ def register_compare_page(app: Dash, hub: Hub) -> None:
 
 
 def _register_address(app: Dash, hub: Hub) -> None:
-    in_browser(app, "address", "read", Output("address", "data"), Input("address", "id"))
-    in_browser(
+    clientside(app, "address", "read", Output("address", "data"), Input("address", "id"))
+    clientside(
         app,
         "compare",
         "follow",

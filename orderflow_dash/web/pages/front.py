@@ -17,7 +17,7 @@ from orderflow_dash.feeds.sparklines import DayLines
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
 from orderflow_dash.web.client import current_client
-from orderflow_dash.web.clientside import in_browser
+from orderflow_dash.web.clientside import clientside
 from orderflow_dash.web.pages.replay_bar import replay_bar
 from orderflow_dash.web.panel.opening import open_panel, panel_ids
 from orderflow_dash.web.query import NAMES, query_args, search_of
@@ -122,7 +122,7 @@ def _register_tick(app: Dash, hub: Hub, journal: TickerJournal, days: DayLines) 
         strip = no_update if is_same else venue_strip(lines)
         return rows, transaction, strip, {"rows": list(cursor), "venues": lines}
 
-    in_browser(
+    clientside(
         app,
         "symbols",
         "pace",
@@ -133,14 +133,14 @@ def _register_tick(app: Dash, hub: Hub, journal: TickerJournal, days: DayLines) 
 
 
 def _register_address(app: Dash, hub: Hub) -> None:
-    in_browser(
+    clientside(
         app,
         "address",
         "read",
         Output("address", "data"),
         Input("address", "id"),
     )
-    in_browser(
+    clientside(
         app,
         "address",
         "closed",
@@ -148,7 +148,7 @@ def _register_address(app: Dash, hub: Hub) -> None:
         Input("modal", "is_open"),
         at_start=False,
     )
-    in_browser(
+    clientside(
         app,
         "address",
         "retry",
@@ -158,7 +158,7 @@ def _register_address(app: Dash, hub: Hub) -> None:
         State("address-retry", "data"),
         at_start=False,
     )
-    in_browser(
+    clientside(
         app,
         "address",
         "follow",

@@ -8,7 +8,7 @@ import dash_bootstrap_components as dbc
 from dash import MATCH, Dash, Input, Output, html
 from dash.development.base_component import Component
 
-from orderflow_dash.web.clientside import in_browser
+from orderflow_dash.web.clientside import clientside
 
 
 def share_menu(panel_id: str) -> Component:
@@ -43,7 +43,7 @@ def share_menu(panel_id: str) -> Component:
 
 def register_share(app: Dash) -> None:
     """Let the fields follow the panel."""
-    in_browser(
+    clientside(
         app,
         "share",
         "fill",

@@ -156,9 +156,9 @@ def test_a_candle_s_levels_come_with_the_content(trading: Served) -> None:
     ("wanted", "said"),
     [
         ({**WANTED, "symbol": "NOSUCH"}, "NOSUCH"),
-        ({**WANTED, "step": "0.07"}, "multiple of its tick"),
+        ({**WANTED, "step": "0.07"}, "multiple of the tick"),
         ({**WANTED, "exchange": "binance"}, "cannot be reached"),
-        ({**WANTED, "tf": ["1m"]}, "is not accepted"),
+        ({**WANTED, "tf": ["1m"]}, "Invalid tf"),
         ({}, "cannot be reached"),
     ],
 )
