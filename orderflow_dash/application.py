@@ -94,7 +94,7 @@ class Application:
         self.history.stop(_FLUSH_S)
         for part in parts:
             part.stop(wait=max(0.0, started + _FLUSH_S - time.monotonic()))
-        open_sockets(self.server).end(max(0.0, started + _CLOSE_S - time.monotonic()))
+        open_sockets(self.server).drain(max(0.0, started + _CLOSE_S - time.monotonic()))
         if self.exchange is not None:
             self.exchange.stop()
         if self.replay is not None:

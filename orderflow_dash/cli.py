@@ -104,7 +104,7 @@ def hash_password(name: str | None) -> None:
     The password is asked for; where there is no terminal it is the first line of standard input.
     """
     from orderflow_dash.access.logins import hash_password as hashed
-    from orderflow_dash.access.users import written_entry
+    from orderflow_dash.access.users import format_entry
 
     if sys.stdin.isatty():
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
@@ -115,7 +115,7 @@ def hash_password(name: str | None) -> None:
     if len(password) < _SHORT_PASSWORD:
         click.echo(f"Fewer than {_SHORT_PASSWORD} characters are easily guessed.", err=True)
     try:
-        click.echo(written_entry(name, hashed(password)))
+        click.echo(format_entry(name, hashed(password)))
     except ValueError as error:
         raise click.ClickException(str(error)) from error
 

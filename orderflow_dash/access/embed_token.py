@@ -35,14 +35,14 @@ class TokenExpired(TokenError):
     """A token that was good once."""
 
 
-class Lock(NamedTuple):
+class TokenScope(NamedTuple):
     """What a token opens, and until when (seconds since the epoch)."""
 
     venue: Venue
     symbols: tuple[str, ...]
     expires: float
 
-    def refusal(self, args: Mapping[str, str]) -> tuple[str, str] | None:
+    def violation(self, args: Mapping[str, str]) -> tuple[str, str] | None:
         """The name and the reason of what a query asks for beyond it; None where it stays within."""
         if args.get("exchange", self.venue.value).lower() != self.venue.value:
             return "exchange", f"this access is for {self.venue.value} alone"
@@ -73,18 +73,18 @@ class EmbedTokens:
         token = self._serializer.dumps({"v": venue.value, "s": names, "t": lifetime_s})
         return token if isinstance(token, str) else token.decode()
 
-    def read(self, token: str, now: float) -> Lock:
+    def read(self, token: str, now: float) -> TokenScope:
         """What a token opens at a time. Raises TokenExpired, and TokenError for one that we never signed."""
         if len(token) > _LONGEST or not _FORM.fullmatch(token):
             raise TokenError("this is no token of this server")
         try:
             told, signed = self._serializer.loads(token, return_timestamp=True)
-            lock = _lock(told, signed.timestamp())
+            scope = _scope(told, signed.timestamp())
         except (BadData, KeyError, TypeError, ValueError) as error:
             raise TokenError("this is no token of this server") from error
-        if now >= lock.expires:
+        if now >= scope.expires:
             raise TokenExpired("the access has expired")
-        return lock
+        return scope
 
     @property
     def files_pass(self) -> str:
@@ -101,5 +101,5 @@ def _files_pass(key: str) -> str:
     return hmac.new(key.encode(), _FILES, hashlib.sha256).hexdigest()
 
 
-def _lock(told: dict[str, Any], signed: float) -> Lock:
-    return Lock(Venue(told["v"]), tuple(told["s"]), signed + told["t"])
+def _scope(told: dict[str, Any], signed: float) -> TokenScope:
+    return TokenScope(Venue(told["v"]), tuple(told["s"]), signed + told["t"])

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterable
 
 
-def open_to_strangers(addresses: Iterable[object], access: str) -> str | None:
+def exposure_warning(addresses: Iterable[object], access: str) -> str | None:
     """The warning for a server without access control; None where no stranger can reach it.
 
     ``addresses``: what the sockets listen on, as ``getsockname`` tells it: a tuple that begins with the

@@ -35,7 +35,7 @@ def parse_users(text: str) -> Mapping[str, str]:
     return users
 
 
-def written_entry(name: str | None, hashed: str) -> str:
+def format_entry(name: str | None, hashed: str) -> str:
     """An entry of the list, or its hash alone. Raises ValueError for a name that cannot be."""
     text = hashed.replace("$", ".")
     if name is None:

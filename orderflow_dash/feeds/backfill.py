@@ -206,7 +206,7 @@ class Backfiller:
                 job.due = time.monotonic() + wait
                 finished = self._is_refused(job, error)
             except Exception as error:  # the job ends with it, or its symbol would be repairing for ever
-                CRASHES.note(self._thread.name, error)
+                CRASHES.record(self._thread.name, error)
                 log.exception("%s: repair failed on a defect", job.stream.instrument.symbol)
                 finished = True
             if finished:

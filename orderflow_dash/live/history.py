@@ -131,7 +131,7 @@ class History:
             try:
                 task()
             except Exception as error:  # a stream must begin, whatever is wrong with its past
-                CRASHES.note("store-reader", error)
+                CRASHES.record("store-reader", error)
                 log.exception("stored history could not be used")
                 instead()
 

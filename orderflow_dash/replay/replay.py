@@ -135,7 +135,7 @@ class Replay:
             if recordings:
                 self.market.adopt(recordings)
         except Exception as error:  # a defect of ours must not leave the page at "loading"
-            CRASHES.note(self._thread.name, error)
+            CRASHES.record(self._thread.name, error)
             log.exception("loading the replay failed on a defect")
             self._loading.files[0].error = f"internal error: {type(error).__name__}"
         for file in self._loading.files:

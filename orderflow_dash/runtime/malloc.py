@@ -21,7 +21,7 @@ _EVERY_S: Final = 5.0
 _libc: Final = ctypes.CDLL(None)
 
 
-def bound_heaps() -> None:
+def limit_arenas() -> None:
     """Have threads share heaps, for glibc gives them their own, and eighty of those held half as much again.
 
     What is large is kept out of them: when it goes it leaves a hole, and soon something small sits in it.
@@ -31,7 +31,7 @@ def bound_heaps() -> None:
         _libc.mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
-def begin_giving_back() -> None:
+def start_trimming() -> None:
     """Give back what is free, now and then for as long as the process lives; it takes some milliseconds."""
     if not hasattr(_libc, "malloc_trim"):
         return

@@ -48,7 +48,7 @@ class Crashes:
         self._counts: Counter[str] = Counter()
         self._last: Crash | None = None
 
-    def note(self, thread: str, error: BaseException) -> None:
+    def record(self, thread: str, error: BaseException) -> None:
         """Count one. Its text is not kept: it may tell what is nobody's business."""
         with self._lock:
             self._counts[thread] += 1
@@ -104,18 +104,18 @@ class SupervisedThread(threading.Thread):
                 if time.monotonic() - begun >= _HEALTHY_S:
                     self._backoff.reset()
                 wait = self._backoff.next()
-                CRASHES.note(self.name, error)
+                CRASHES.record(self.name, error)
                 log.error("%s failed on a defect; it begins again in %.1f s", self.name, wait, exc_info=True)
-                self._tell(error, wait)
+                self._notify(error, wait)
             if self._stopping.wait(wait):
                 return
 
-    def _tell(self, error: BaseException, wait: float) -> None:
+    def _notify(self, error: BaseException, wait: float) -> None:
         try:
             if self._on_crash is not None:
                 self._on_crash(error, wait)
         except Exception as second:
-            CRASHES.note(self.name, second)
+            CRASHES.record(self.name, second)
             log.exception("%s could not tell that it failed", self.name)
 
 

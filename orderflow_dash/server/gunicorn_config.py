@@ -23,9 +23,9 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
 from orderflow_dash import __version__
-from orderflow_dash.access.exposure import open_to_strangers
+from orderflow_dash.access.exposure import exposure_warning
 from orderflow_dash.runtime.logs import TextLines, configure_logging, fields
-from orderflow_dash.runtime.malloc import begin_giving_back, bound_heaps
+from orderflow_dash.runtime.malloc import limit_arenas, start_trimming
 from orderflow_dash.settings import SettingsError, load_settings
 
 PAGE_THREADS: Final = 24
@@ -39,7 +39,7 @@ _OTHER_FILES: Final = 200
 _MIN_OTHER_FILES: Final = 64
 _STOP_CHECK_S: Final = 0.05
 
-bound_heaps()  # before there are threads
+limit_arenas()  # before there are threads
 
 try:
     _settings = load_settings()
@@ -118,7 +118,7 @@ def when_ready(server: Arbiter) -> None:
     address = " ".join(str(listener) for listener in server.LISTENERS)
     log.info("serving", extra=fields(version=__version__, address=address))
     addresses = [listener.sock.getsockname() for listener in server.LISTENERS]  # known only now
-    if warning := open_to_strangers(addresses, _settings.auth):
+    if warning := exposure_warning(addresses, _settings.auth):
         log.warning("%s", warning)
 
 
@@ -127,7 +127,7 @@ def post_worker_init(worker: ThreadWorker) -> None:
     _start_threads(worker.tpool)
     threading.Thread(target=_stop_with, args=(worker,), name="stop", daemon=True).start()
     gc.freeze()  # no collection needs to search what was loaded for life
-    begin_giving_back()
+    start_trimming()
 
 
 def worker_exit(server: Arbiter, worker: ThreadWorker) -> None:  # noqa: ARG001 - gunicorn's signature

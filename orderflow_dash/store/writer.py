@@ -203,7 +203,7 @@ class StoreWriter:
             self._degrade(error.reason, str(error))
             return False
         except Exception as error:  # what waits is written even so, once that works again
-            CRASHES.note(self._thread.name, error)
+            CRASHES.record(self._thread.name, error)
             log.exception("the store failed")
             self._degrade(f"{type(error).__name__} in the store", str(error))
             return False

@@ -13,11 +13,11 @@ from orderflow_dash.web.api.health import register_health
 from orderflow_dash.web.api.metrics import register_metrics
 from orderflow_dash.web.api.replay import register_replay_api
 from orderflow_dash.web.api.socket import register_socket
-from orderflow_dash.web.http.compression import spare_bytes
-from orderflow_dash.web.http.errors import guard_edge
+from orderflow_dash.web.http.compression import compress_responses
+from orderflow_dash.web.http.errors import register_error_handlers
 from orderflow_dash.web.http.guard import guard_access
 from orderflow_dash.web.http.headers import send_headers
-from orderflow_dash.web.http.proxies import believe_proxies
+from orderflow_dash.web.http.proxies import trust_proxies
 from orderflow_dash.web.http.rate_limits import limit_rates
 from orderflow_dash.web.http.request_log import RequestTrace
 from orderflow_dash.web.pages.app import create_dash
@@ -32,11 +32,11 @@ def create_server(
     app = create_dash(hub, settings, replay, days)
     server: Flask = app.server
     is_guarded = settings.auth != "none"
-    believe_proxies(server, settings.proxy_hops, settings.trusted_proxies)
+    trust_proxies(server, settings.proxy_hops, settings.trusted_proxies)
     limit_rates(server, settings)
-    spare_bytes(server)
+    compress_responses(server)
     send_headers(server, app.csp_hashes(), settings.frame_ancestors, is_guarded=is_guarded)
-    guard_edge(server, prefix)
+    register_error_handlers(server, prefix)
     register_socket(server, hub, settings, prefix)
     register_health(server, hub, prefix)
     register_metrics(server, hub, prefix)

@@ -7,12 +7,12 @@ import time
 
 from flask import g, has_request_context
 
-from orderflow_dash.access.embed_token import Lock
+from orderflow_dash.access.embed_token import TokenScope
 
 
-def lock_request(lock: Lock, token: str) -> None:
+def restrict_request(scope: TokenScope, token: str) -> None:
     """This request may see what the lock of a token opens and nothing else."""
-    g.orderflow_lock = lock
+    g.orderflow_scope = scope
     g.orderflow_token_digest = hashlib.blake2b(token.encode(), digest_size=16).hexdigest()
 
 
@@ -21,16 +21,16 @@ def token_digest() -> str:
     return str(g.get("orderflow_token_digest", "")) if has_request_context() else ""
 
 
-def current_lock() -> Lock | None:
+def current_scope() -> TokenScope | None:
     """What this request may see alone; None where it may see everything, and outside of a request."""
-    lock: Lock | None = g.get("orderflow_lock") if has_request_context() else None
-    return lock
+    scope: TokenScope | None = g.get("orderflow_scope") if has_request_context() else None
+    return scope
 
 
-def is_over() -> bool:
+def has_expired() -> bool:
     """Whether what let this request in has expired since."""
-    lock = current_lock()
-    return lock is not None and time.time() >= lock.expires
+    scope = current_scope()
+    return scope is not None and time.time() >= scope.expires
 
 
 def mark_token() -> None:

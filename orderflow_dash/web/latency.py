@@ -25,7 +25,7 @@ STATIONS: Final = {
 }
 
 
-class LatencyTold(TypedDict):
+class LatencyReport(TypedDict):
     """What the server knows of one panel's latency. Times in ms; None for what is not known."""
 
     venue: str
@@ -35,7 +35,7 @@ class LatencyTold(TypedDict):
     sent: list[list[int]]  # of each of the newest deltas its ``server_ts``, and the age of its newest trade
 
 
-def latency_told(view: View) -> LatencyTold | None:
+def latency_report(view: View) -> LatencyReport | None:
     """None where trades have no age: recorded ones, and those of a market that runs faster than life."""
     timeliness = view.timeliness()
     if timeliness is None:
@@ -50,7 +50,7 @@ def latency_told(view: View) -> LatencyTold | None:
     }
 
 
-def latency_place() -> Component:
+def latency_badge() -> Component:
     """A place in a panel's status line, which the browser fills; its details open on hover and focus."""
     return html.Span(
         [

@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
-from orderflow_dash.access.embed_token import Lock
+from orderflow_dash.access.embed_token import TokenScope
 from orderflow_dash.footprint.measures import default_step
 from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol
 from orderflow_dash.live.view import ViewKey
 from orderflow_dash.market import Instrument, Timeframe, Venue, parse_decimal
-from orderflow_dash.runtime.wording import either, not_accepted
+from orderflow_dash.runtime.wording import invalid_value, join_or
 
 ErrorCode = Literal["bad_parameter", "unknown_symbol", "unavailable"]
 
@@ -39,14 +39,14 @@ class ViewQuery(NamedTuple):
 
 
 def parse_view_query(
-    args: Mapping[str, str], hub: Hub, lock: Lock | None, *, at_once: bool = False
+    args: Mapping[str, str], hub: Hub, scope: TokenScope | None, *, at_once: bool = False
 ) -> ViewQuery:
-    """Check a query against what is served, and against what its lock opens, if any. Raises QueryError.
+    """Check a query against what is served, and against what its scope opens, if any. Raises QueryError.
 
     Names of venues and symbols are taken in any case. Every view that is shown, sent or exported comes
     through here; ``at_once`` does not wait for a venue that has not answered yet.
     """
-    args = args if lock is None else _within(lock, args)
+    args = args if scope is None else _within(scope, args)
     served = [status.venue.value for status in hub.venues()]
     named = {"exchange": args["exchange"].lower()} if "exchange" in args else {}
     exchange = one_of(named, "exchange", served, Venue.BINANCE.value)
@@ -72,12 +72,12 @@ def parse_view_query(
     )
 
 
-def _within(lock: Lock, args: Mapping[str, str]) -> Mapping[str, str]:
-    """A query with what a lock leaves no choice of. Raises QueryError where it goes beyond."""
-    beyond = lock.refusal(args)
+def _within(scope: TokenScope, args: Mapping[str, str]) -> Mapping[str, str]:
+    """A query with what a scope leaves no choice of. Raises QueryError where it goes beyond."""
+    beyond = scope.violation(args)
     if beyond is not None:
         raise QueryError("bad_parameter", *beyond)
-    return {"exchange": lock.venue.value, "symbol": lock.symbols[0], **args}
+    return {"exchange": scope.venue.value, "symbol": scope.symbols[0], **args}
 
 
 def view_args(args: Mapping[str, str]) -> dict[str, str]:
@@ -111,7 +111,7 @@ def one_of(args: Mapping[str, str], name: str, accepted: list[str], default: str
     """The value of a name, one of those accepted. Raises QueryError."""
     value = args.get(name, default)
     if value not in accepted:
-        raise QueryError("bad_parameter", name, not_accepted(name, value, either(accepted)))
+        raise QueryError("bad_parameter", name, invalid_value(name, value, join_or(accepted)))
     return value
 
 
@@ -125,7 +125,7 @@ def _integer(args: Mapping[str, str], name: str, default: int, least: int, most:
     raise QueryError(
         "bad_parameter",
         name,
-        not_accepted(name, text, f"a whole number from {least} to {most}"),
+        invalid_value(name, text, f"a whole number from {least} to {most}"),
     )
 
 
@@ -145,11 +145,11 @@ def _step(args: Mapping[str, str], instrument: Instrument, hub: Hub) -> Decimal:
         raise QueryError(
             "bad_parameter",
             "step",
-            not_accepted(
+            invalid_value(
                 "step",
                 text,
-                f"for {instrument.symbol} a whole multiple of its tick {instrument.tick:f}, at most "
-                f"its price, for example {default:f}",
+                f"a whole multiple of the tick {instrument.tick:f} of {instrument.symbol}, at most its price,"
+                f" for example {default:f}",
             ),
         )
     return step.normalize()

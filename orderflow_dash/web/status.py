@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 from orderflow_dash.feeds.feed import StreamStatus
 from orderflow_dash.live.hub import Hub, VenueStatus
 from orderflow_dash.market import State, Venue
-from orderflow_dash.web.latency import LatencyTold
+from orderflow_dash.web.latency import LatencyReport
 
 WORDS: Final = {
     State.CONNECTING: "Connecting",
@@ -32,11 +32,11 @@ class FeedStatus(TypedDict):
     word: str
     cause: str
     age_ms: int | None  # of the last trade
-    latency: LatencyTold | None
+    latency: LatencyReport | None
     cursor: list[Any]  # equal cursors show equal words, but for the age
 
 
-def feed_status(status: StreamStatus, latency: LatencyTold | None = None) -> FeedStatus:
+def feed_status(status: StreamStatus, latency: LatencyReport | None = None) -> FeedStatus:
     """The status line of one stream, and how late its figures reach the page."""
     # Latency figures change with each trade, and trades bring content: alone they are not news.
     latency_shown = None if latency is None else [latency["received"] is not None, latency["clock"]]

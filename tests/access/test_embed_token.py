@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderflow_dash.access.embed_token import LONGEST_MINUTES, EmbedTokens, Lock, TokenError, TokenExpired
+from orderflow_dash.access.embed_token import (
+    LONGEST_MINUTES,
+    EmbedTokens,
+    TokenError,
+    TokenExpired,
+    TokenScope,
+)
 from orderflow_dash.market import Venue
 
 KEY = "a key of our own, and long enough".replace(" ", "-")
@@ -133,5 +139,5 @@ def test_a_token_that_lives_forever_is_not_signed(seconds: float) -> None:
 )
 def test_a_lock_refuses_what_lies_beyond_it(args: dict[str, str], param: str | None) -> None:
     """What a query leaves out is the lock's own."""
-    refusal = Lock(Venue.BINANCE, ("BTCUSDT", "ETHUSDT"), 0.0).refusal(args)
+    refusal = TokenScope(Venue.BINANCE, ("BTCUSDT", "ETHUSDT"), 0.0).violation(args)
     assert (refusal and refusal[0]) == param

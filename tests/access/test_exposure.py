@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orderflow_dash.access.exposure import open_to_strangers
+from orderflow_dash.access.exposure import exposure_warning
 
 
 @pytest.mark.parametrize(
@@ -23,14 +23,14 @@ from orderflow_dash.access.exposure import open_to_strangers
 )
 def test_an_address_that_others_reach_is_warned_of(address: object, is_open: bool) -> None:
     """Unless access is controlled."""
-    assert (open_to_strangers([("127.0.0.1", 1), address], "none") is not None) is is_open
-    assert open_to_strangers([address], "basic") is None
-    assert open_to_strangers([address], "proxy") is None
+    assert (exposure_warning([("127.0.0.1", 1), address], "none") is not None) is is_open
+    assert exposure_warning([address], "basic") is None
+    assert exposure_warning([address], "proxy") is None
 
 
 def test_the_warning_says_where_and_what_to_do() -> None:
     """One sentence that leads on."""
-    warning = open_to_strangers([("0.0.0.0", 8050), ("127.0.0.1", 1)], "none")  # noqa: S104
+    warning = exposure_warning([("0.0.0.0", 8050), ("127.0.0.1", 1)], "none")  # noqa: S104
     assert warning is not None
     assert "0.0.0.0:8050" in warning
     assert "ORDERFLOW_AUTH" in warning

@@ -7,20 +7,20 @@ import shlex
 import pytest
 
 from orderflow_dash.access.logins import hash_password
-from orderflow_dash.access.users import parse_users, written_entry
+from orderflow_dash.access.users import format_entry, parse_users
 
 HASHED = hash_password("correct horse")
 
 
 def test_an_entry_is_read_back_as_the_hash_it_was_written_from() -> None:
     """With the dots of the command, and with werkzeug's own dollar signs."""
-    assert parse_users(written_entry("alice", HASHED)) == {"alice": HASHED}
+    assert parse_users(format_entry("alice", HASHED)) == {"alice": HASHED}
     assert parse_users(f"alice:{HASHED}") == {"alice": HASHED}
 
 
 def test_an_entry_needs_no_quoting() -> None:
     """A shell, an env file and a compose file leave it as it is."""
-    entry = written_entry("alice", HASHED)
+    entry = format_entry("alice", HASHED)
     assert shlex.quote(entry) == entry
     assert not set(entry) & set("$#'\"\\`!&{} ")
 
@@ -28,7 +28,7 @@ def test_an_entry_needs_no_quoting() -> None:
 @pytest.mark.parametrize("between", [" ", ",", ", ", "\n", "\r\n  "])
 def test_entries_stand_by_spaces_commas_or_lines(between: str) -> None:
     """However a setting file breaks them."""
-    entries = [written_entry(name, HASHED) for name in ("alice", "bob@desk.example", "Ünal")]
+    entries = [format_entry(name, HASHED) for name in ("alice", "bob@desk.example", "Ünal")]
     assert list(parse_users(between.join(entries) + between)) == ["alice", "bob@desk.example", "Ünal"]
     assert parse_users(f" {between} ") == {}
 
@@ -61,4 +61,4 @@ def test_another_form_is_refused_without_telling_it(text: str) -> None:
 def test_a_name_that_no_entry_can_hold_is_refused(name: str) -> None:
     """Before it is written anywhere."""
     with pytest.raises(ValueError, match="64 characters"):
-        written_entry(name, HASHED)
+        format_entry(name, HASHED)

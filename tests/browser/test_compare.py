@@ -102,7 +102,7 @@ def test_a_panel_that_cannot_be_had_keeps_its_place(page: Page) -> None:
     first, second = TWO.split("&")
     page.driver.get(f"{page.root}/compare?panel=::::&{first}&panel=demo:NOSUCH:1m&{second}")
     page.wait(lambda: len(symbols(page)) == 2, "panels")
-    assert "“::::” names no panel" in page.text(".compare-cell:nth-child(1) .notice")
+    assert '"::::" names no panel' in page.text(".compare-cell:nth-child(1) .notice")
     assert "NOSUCH" in page.text(".compare-cell:nth-child(3) .notice")
     order = ["::::", "demo:BTCUSDT:1m:0.5:units=quote", "demo:NOSUCH:1m", "demo:ETHUSDT:5m:0.5"]
     page.click(".compare-cell:nth-child(4) .timeframe-choice .form-check:nth-child(3) label")

@@ -176,7 +176,7 @@ def visual_order(page: Page, column: str) -> list[str]:
 def test_a_step_that_is_not_possible_is_replaced_with_a_notice(page: Page) -> None:
     """A bookmark outlives a venue's tick; the address then names the step that is shown."""
     page.open("exchange=demo&symbol=BTCUSDT&step=0.07")
-    page.wait(lambda: "multiple of its tick 0.1" in page.text(".orderflow-panel .notice"), "the notice")
+    page.wait(lambda: "multiple of the tick 0.1" in page.text(".orderflow-panel .notice"), "the notice")
     page.wait(lambda: page.query.get("step") == "0.5", "the address")
 
 
@@ -184,7 +184,7 @@ def test_a_step_that_is_not_possible_is_replaced_with_a_notice(page: Page) -> No
     ("query", "said"),
     [
         ("exchange=demo&symbol=NOSUCH", "NOSUCH"),
-        ("exchange=demo&symbol=BTCUSDT&tf=2m", "1m, 5m, 15m or 1h"),
+        ("exchange=demo&symbol=BTCUSDT&tf=2m", "1m, 5m, 15m, or 1h"),
         ("exchange=nowhere&symbol=BTCUSDT", "binance, bybit or demo"),
     ],
 )

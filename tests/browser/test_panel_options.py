@@ -131,7 +131,7 @@ def test_the_other_options_are_named_and_restored(page: Page, name: str, value: 
 def test_a_bad_option_is_put_right_with_a_notice(page: Page) -> None:
     """The panel opens with the default, says so, and the address names what is shown."""
     opened(page, "&rows=many&palette=pink&units=quote")
-    assert page.texts(".orderflow-panel > .notice")[0].startswith("rows “many” is not accepted")
+    assert page.texts(".orderflow-panel > .notice")[0].startswith('Invalid rows "many": use ')
     assert "red-green or blue-orange" in page.texts(".orderflow-panel > .notice")[1]
     page.wait(lambda: "rows" not in page.query and "palette" not in page.query, "the address is right")
     assert page.query["units"] == "quote"

@@ -102,7 +102,7 @@ def test_a_contract_that_does_not_trade_yet_opens_once_it_does(serve, venue_serv
     with watching(served, venue, "NEWUSDT") as socket:
         told = message(socket, "error")
         assert told["code"] == "unknown_symbol"
-        assert f"lists no perpetual “NEWUSDT” (its status is {state})" in told["message"]
+        assert f'lists no perpetual "NEWUSDT" (its status is {state})' in told["message"]
     venue_server.list(venue, "NEWUSDT")
     with watching(served, venue, "NEWUSDT") as socket:
         traded(venue_server, socket, venue, "NEWUSDT")

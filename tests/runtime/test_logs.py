@@ -22,7 +22,7 @@ from werkzeug.test import Client
 from orderflow_dash.runtime.logs import REQUEST_ID, JsonLines, TextLines, fields
 from orderflow_dash.runtime.redaction import Redaction
 from orderflow_dash.settings import load_settings
-from orderflow_dash.web.http.request_log import HEADER, RequestTrace, told_query
+from orderflow_dash.web.http.request_log import HEADER, RequestTrace, logged_query
 from tests.conftest import wait_until
 from tests.test_commands import Program, running
 
@@ -303,8 +303,8 @@ def test_without_an_access_log_there_is_no_line(lines: Lines) -> None:
 
 def test_a_query_beyond_measure_is_not_read() -> None:
     """A thousand parameters are no query of ours."""
-    assert told_query("&".join(["symbol=x"] * 1_000)) == "(too many parameters)"
-    assert len(told_query("symbol=" + "x" * 10_000)) < 100
+    assert logged_query("&".join(["symbol=x"] * 1_000)) == "(too many parameters)"
+    assert len(logged_query("symbol=" + "x" * 10_000)) < 100
 
 
 # -- the whole program ----------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Once:
     def __call__(self, *arguments: object, **options: object) -> object:
         if self._fails and threading.current_thread().name == self._thread:
             self._fails = False
-            raise Defect("do-not-tell")
+            raise Defect("keep-private")
         self.calls_after += not self._fails
         return self._method(*arguments, **options)
 
@@ -140,16 +140,16 @@ def test_who_is_told_may_fail_too(caplog: pytest.LogCaptureFixture) -> None:
     assert "could not tell that it failed" in caplog.text
 
 
-def test_a_crash_tells_kind_and_place_and_not_its_text() -> None:
-    """The text of an error may be nobody's business."""
+def test_a_crash_keeps_its_kind_and_place_only() -> None:
+    """The text of an error may contain secrets."""
     crashes = Crashes()
     assert crashes.health() == {"total": 0, "threads": {}, "last": None}
     try:
-        Backoff(None, "do-not-tell").next()  # type: ignore[arg-type]
+        Backoff(None, "keep-private").next()  # type: ignore[arg-type]
     except TypeError as error:
-        crashes.note("a", error)
-    crashes.note("b", Defect("do-not-tell"))
-    crashes.note("a", Defect("do-not-tell"))
+        crashes.record("a", error)
+    crashes.record("b", Defect("keep-private"))
+    crashes.record("a", Defect("keep-private"))
     health = crashes.health()
     assert (health["total"], health["threads"]) == (3, {"a": 2, "b": 1})
     assert health["last"] is not None
@@ -231,7 +231,7 @@ def test_every_thread_survives_a_defect(
     metrics = httpx.get(f"{app.url}/metrics", trust_env=False).text
     assert f'orderflow_crashes_total{{thread="{thread}"}} {before + 1}.0' in metrics
     assert [record.exc_info is not None for record in caplog.records if "defect" in record.message] == [True]
-    assert "do-not-tell" not in str(crashes) + metrics
+    assert "keep-private" not in str(crashes) + metrics
     wait_until(lambda: view.status().state is State.LIVE, 20)
 
 

@@ -1,24 +1,27 @@
-"""What is not accepted is told in plain words."""
+"""Words for an invalid value."""
 
 from __future__ import annotations
 
-from orderflow_dash.runtime.wording import either, not_accepted, quoted
+from orderflow_dash.runtime.wording import invalid_value, join_or, quoted
 
 
-def test_a_value_is_told_with_its_name_and_what_would_do() -> None:
-    """In quotation marks as people write them."""
-    assert not_accepted("tf", "2'm", either(["1m", "5m", "15m"])) == "tf “2'm” is not accepted: 1m, 5m or 15m"
-    assert either(["a"]) == "a"
-    assert either(["a", "b"]) == "a or b"
+def test_an_invalid_value_is_named_with_what_is_valid() -> None:
+    valid = join_or(["1m", "5m", "15m"])
+    assert invalid_value("tf", "2'm", valid) == """Invalid tf "2'm": use 1m, 5m, or 15m"""
 
 
-def test_a_long_value_is_told_by_its_beginning() -> None:
-    """Forty characters and a mark that more came."""
-    assert quoted("x" * 41) == f"“{'x' * 40}…”"
-    assert quoted("") == "“”"
+def test_choices_are_joined_by_or() -> None:
+    assert join_or(["a"]) == "a"
+    assert join_or(["a", "b"]) == "a or b"
+    assert join_or(["a", "b", "c"]) == "a, b, or c"
 
 
-def test_what_would_break_the_line_does_not() -> None:
-    """Control characters are told as what cannot be shown."""
+def test_a_long_value_is_cut() -> None:
+    """After forty characters, with a mark."""
+    assert quoted("x" * 41) == '"' + "x" * 40 + '…"'
+    assert quoted("") == '""'
+
+
+def test_control_characters_are_replaced() -> None:
     unshown = "\N{REPLACEMENT CHARACTER}"
-    assert quoted("A\r\nB") == f"“A{unshown}{unshown}B”"
+    assert quoted("A\r\nB") == f'"A{unshown}{unshown}B"'

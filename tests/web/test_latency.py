@@ -12,7 +12,7 @@ from orderflow_dash.feeds.latency import LagMeter, LagReading
 from orderflow_dash.live.stream import SeriesStream
 from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import MINUTE_MS, Timeframe, Venue
-from orderflow_dash.web.latency import latency_told
+from orderflow_dash.web.latency import latency_report
 from tests.conftest import Served, wait_until
 from tests.exchanges.frames import instrument
 
@@ -99,7 +99,7 @@ def test_only_the_newest_are_kept() -> None:
 def test_a_panel_is_told_lag_clock_and_what_was_sent() -> None:
     """Short, for it comes with every poll."""
     bench = Bench(Timeliness(LagReading(61, 150, 900), ClockReading(-12, 20)))
-    told = latency_told(bench.view)
+    told = latency_report(bench.view)
     assert told == {
         "venue": "Binance",
         "series": "binance BTCUSDT 60000",
@@ -111,10 +111,10 @@ def test_a_panel_is_told_lag_clock_and_what_was_sent() -> None:
 
 def test_what_is_not_known_is_none() -> None:
     """Not zero."""
-    told = latency_told(Bench(Timeliness(None, None)).view)
+    told = latency_report(Bench(Timeliness(None, None)).view)
     assert told is not None
     assert (told["received"], told["clock"]) == (None, None)
-    assert latency_told(Bench().view) is None
+    assert latency_report(Bench().view) is None
 
 
 def test_recorded_trades_have_no_latency(serve: Callable[..., Served], tmp_path) -> None:
@@ -126,5 +126,5 @@ def test_recorded_trades_have_no_latency(serve: Callable[..., Served], tmp_path)
     wait_until(lambda: app.hub.instruments(), 20)
     view = app.hub.lease("tab", KEY)
     wait_until(lambda: view.candles(1), 20)
-    assert latency_told(view) is None
+    assert latency_report(view) is None
     assert app.health("binance")["lag"] is None

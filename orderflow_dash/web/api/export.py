@@ -37,7 +37,7 @@ from orderflow_dash.runtime.telemetry import EXPORTS
 from orderflow_dash.web import routes
 from orderflow_dash.web.api.history_wait import await_history, is_pending
 from orderflow_dash.web.client import current_client
-from orderflow_dash.web.grant import current_lock
+from orderflow_dash.web.grant import current_scope
 from orderflow_dash.web.limit_text import EXPORT_RETRY_S, error_text, limit_text
 from orderflow_dash.web.query import ErrorCode, QueryError, ViewQuery, one_of, parse_view_query
 
@@ -54,7 +54,7 @@ LEVEL_COLUMNS: Final = ("open_time", "open_ts", "price", "bid", "ask", "delta", 
 MOST_EXPORTS: Final = 8  # at a time: each holds a thread; one client has a quarter of them
 _PLACE_S: Final = int(COUNTED_IDLE_S)  # so long a symbol that was left still takes its place
 _SEND_S: Final = 5  # a reader that takes nothing for some times as long gives its place back
-LONGEST_S: Final = 180.0  # of an export; one that drips would keep its place for ever
+MAX_EXPORT_S: Final = 180.0  # of an export; one that drips would keep its place for ever
 _STATUS: Final[dict[ErrorCode, int]] = {"bad_parameter": 400, "unknown_symbol": 404, "unavailable": 503}
 _TRUTH: Final = {True: "true", False: "false", None: ""}
 
@@ -83,7 +83,7 @@ class ExportQuery(NamedTuple):
 def parse_export_query(args: Mapping[str, str], hub: Hub) -> ExportQuery:
     """Check a query: that of a view, and ``rows``. Raises QueryError."""
     rows = cast(Rows, one_of(args, "rows", ["candles", "levels"], "candles"))
-    return ExportQuery(parse_view_query(args, hub, current_lock()), rows)
+    return ExportQuery(parse_view_query(args, hub, current_scope()), rows)
 
 
 def register_export(server: Flask, hub: Hub, *, is_replay: bool = False, prefix: str = "/") -> None:
@@ -97,31 +97,31 @@ def register_export(server: Flask, hub: Hub, *, is_replay: bool = False, prefix:
             try:
                 held.enter_context(limiter.connection(current_client()))
             except LimitReached as error:
-                return _refusal(503, limit_text(error))
+                return _error(503, limit_text(error))
             EXPORTS.inc()
             held.callback(EXPORTS.dec)
             try:
                 query = parse_export_query(request.args.to_dict(), hub)
                 view = held.enter_context(hub.watch(query.view.key, current_client()))
             except QueryError as error:
-                return _refusal(_STATUS[error.code], str(error))
+                return _error(_STATUS[error.code], str(error))
             except UnknownSymbol as error:
-                return _refusal(404, str(error))
+                return _error(404, str(error))
             except (Unavailable, LimitReached) as error:
-                return _refusal(503, error_text(error), retry_s=_PLACE_S)
+                return _error(503, error_text(error), retry_s=_PLACE_S)
             await_history(view, query.view.lookback, hub.stopping, hub.stopping.wait, is_whole=True)
-            if cause := _lacks_everything(view, query.view.lookback):
-                return _refusal(503, cause)
+            if cause := _missing_rows_cause(view, query.view.lookback):
+                return _error(503, cause)
             source = "recorded trades" if is_replay else "live trades"
             now = datetime.now(UTC)
-            lines = in_time(export_text(view, query, source, now))
+            lines = within_time(export_text(view, query, source, now))
             response = Response(lines, mimetype="text/csv")
             name = file_name(view.key, query.rows, now)
             response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-            _bound_sending(held)
+            _limit_send_time(held)
             # Not in the generator: one that was never begun would never end.
             response.call_on_close(held.pop_all().close)
-            return _uncached(response)
+            return _no_store(response)
 
 
 def export_text(view: View, query: ExportQuery, source: str, now: datetime) -> Iterator[str]:
@@ -152,7 +152,7 @@ def _step_text(view: View, candles: Sequence[Candle]) -> str:
     return price.text(price.count(view.key.step))
 
 
-def _lacks_everything(view: View, lookback: int) -> str:
+def _missing_rows_cause(view: View, lookback: int) -> str:
     """Why there is no row, where rows may come; empty where there are some, or none that could come."""
     status = view.status()
     if view.candles(lookback) or not (is_pending(view) or status.state is State.DISCONNECTED):
@@ -176,16 +176,16 @@ def _warning(view: View) -> str:
     return ""
 
 
-def in_time(lines: Iterable[str], clock: Callable[[], float] = time.monotonic) -> Iterator[str]:
+def within_time(lines: Iterable[str], clock: Callable[[], float] = time.monotonic) -> Iterator[str]:
     """The lines, as long as their reader is quick enough.
 
     Raises ConnectionResetError, which a server takes for a reader that is gone: what was sent then ends
     without the end that HTTP would give it, so nobody takes it for whole.
     """
-    until = clock() + LONGEST_S
+    until = clock() + MAX_EXPORT_S
     for line in lines:
         if clock() > until:
-            raise ConnectionResetError(errno.ECONNRESET, f"not read within {LONGEST_S:.0f} s")
+            raise ConnectionResetError(errno.ECONNRESET, f"not read within {MAX_EXPORT_S:.0f} s")
         yield line
 
 
@@ -247,7 +247,7 @@ def _iso(ms: int) -> str:
     return f"{datetime.fromtimestamp(ms // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _bound_sending(held: ExitStack) -> None:
+def _limit_send_time(held: ExitStack) -> None:
     """Give up a reader that takes nothing, while the answer is under way."""
     socket = request.environ.get("gunicorn.socket")
     if socket is not None:
@@ -256,14 +256,14 @@ def _bound_sending(held: ExitStack) -> None:
         held.callback(socket.setsockopt, SOL_SOCKET, SO_SNDTIMEO, struct.pack("ll", 0, 0))
 
 
-def _refusal(status: int, message: str, retry_s: int = EXPORT_RETRY_S) -> Response:
+def _error(status: int, message: str, retry_s: int = EXPORT_RETRY_S) -> Response:
     line = " ".join(message.split())  # it may tell a name that a venue chose
     response = Response(f"{line}\n", status, mimetype="text/plain")
     if status == 503:
         response.headers["Retry-After"] = str(retry_s)
-    return _uncached(response)
+    return _no_store(response)
 
 
-def _uncached(response: Response) -> Response:
+def _no_store(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
     return response

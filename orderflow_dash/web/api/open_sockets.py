@@ -22,7 +22,7 @@ class OpenSockets:
         self._open: set[Server] = set()
 
     @contextmanager
-    def held(self, websocket: Server) -> Iterator[None]:
+    def track(self, websocket: Server) -> Iterator[None]:
         """One is open for as long as the block runs."""
         with self._changed:
             self._open.add(websocket)
@@ -33,10 +33,10 @@ class OpenSockets:
                 self._open.discard(websocket)
                 self._changed.notify_all()
 
-    def end(self, patience_s: float) -> None:
+    def drain(self, timeout_s: float) -> None:
         """Wait until all have taken their goodbye, so many seconds at most; then cut those that are left."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._open, patience_s)
+            self._changed.wait_for(lambda: not self._open, timeout_s)
             left = list(self._open)
         for websocket in left:
             with suppress(OSError):  # it has gone meanwhile

@@ -26,9 +26,9 @@ from orderflow_dash.market import Instrument, Venue
 from orderflow_dash.web.api.cache import ViewCache
 from orderflow_dash.web.client import current_client
 from orderflow_dash.web.clientside import clientside
-from orderflow_dash.web.grant import current_lock
+from orderflow_dash.web.grant import current_scope
 from orderflow_dash.web.http.compression import accepted_encoding, encoded
-from orderflow_dash.web.latency import latency_told
+from orderflow_dash.web.latency import latency_report
 from orderflow_dash.web.panel.compare_query import MOST_PANELS
 from orderflow_dash.web.panel.options import PanelOptions
 from orderflow_dash.web.panel.panel import leased, panel_content, panel_cursor
@@ -109,7 +109,7 @@ class PanelPoll:
 
     def _response(self, panel: PanelRequest, theme: str) -> PanelResponse:
         try:
-            view, options = leased(self._hub, panel.holder, panel.view, current_client(), current_lock())
+            view, options = leased(self._hub, panel.holder, panel.view, current_client(), current_scope())
         except (QueryError, Unavailable, UnknownSymbol) as error:
             is_step = isinstance(error, QueryError) and error.param == "step"
             status = disconnected(str(error))
@@ -239,7 +239,7 @@ def _bad_request(cause: str) -> Response:
 
 
 def _status(view: View) -> FeedStatus:
-    return feed_status(view.status(), latency_told(view))
+    return feed_status(view.status(), latency_report(view))
 
 
 def _content(view: View, theme: str, options: PanelOptions) -> orjson.Fragment:

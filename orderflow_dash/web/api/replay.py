@@ -23,32 +23,32 @@ def register_replay_api(server: Flask, replay: Replay | None, prefix: str = "/")
     def replay_state() -> Response:
         """How it stands."""
         if replay is None:
-            return _refusal(404, "this is no replay: start it with orderflow-dash replay FILE...")
+            return _error(404, "this is no replay: start it with orderflow-dash replay FILE...")
         return _json(replay.state(), 200)
 
     @server.post(prefix + routes.REPLAY)
     def steer_replay() -> Response:
         """Change ``paused``, ``speed`` or the time; the state after that."""
         if replay is None:
-            return _refusal(404, "this is no replay: start it with orderflow-dash replay FILE...")
+            return _error(404, "this is no replay: start it with orderflow-dash replay FILE...")
         # Other pages in the same browser cannot send this type without being asked first.
         if request.mimetype != "application/json":
-            return _refusal(415, "the body must be application/json")
+            return _error(415, "the body must be application/json")
         request.max_content_length = _LARGEST_BODY
         try:
             wish = orjson.loads(request.get_data())
         except RequestEntityTooLarge:
-            return _refusal(413, f"the body is longer than {_LARGEST_BODY} bytes")
+            return _error(413, f"the body is longer than {_LARGEST_BODY} bytes")
         except orjson.JSONDecodeError as error:
-            return _refusal(400, f"not JSON: {error}")
+            return _error(400, f"not JSON: {error}")
         try:
             replay.steer(**_checked(wish))
         except NotLoaded as error:
-            return _refusal(409, str(error))
+            return _error(409, str(error))
         except ValueError as error:
             # What _checked says names its field; the recording's span is all that can be wrong after it.
             text = str(error)
-            return _refusal(400, text if "is not accepted" in text else f"seek_ms is not accepted: {text}")
+            return _error(400, text if "is not accepted" in text else f"seek_ms is not accepted: {text}")
         return _json(replay.state(), 200)
 
 
@@ -71,7 +71,7 @@ def _is_speed(value: object) -> bool:
     return is_number and math.isfinite(value) and 0 <= value <= FASTEST  # type: ignore[arg-type,operator]
 
 
-def _refusal(status: int, message: str) -> Response:
+def _error(status: int, message: str) -> Response:
     return _json({"error": message}, status)
 
 

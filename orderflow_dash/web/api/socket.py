@@ -78,7 +78,7 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
     @sock.route(prefix + routes.SOCKET)  # type: ignore[untyped-decorator]
     def orderflow(websocket: Server) -> None:
         try:
-            with limiter.connection(current_client()), SOCKETS.track_inprogress(), sockets.held(websocket):
+            with limiter.connection(current_client()), SOCKETS.track_inprogress(), sockets.track(websocket):
                 _serve(websocket, hub)
         except LimitReached as error:
             SOCKET_REFUSALS.labels("too_many_clients").inc()
@@ -109,14 +109,14 @@ def _hang_up(websocket: Server) -> None:
 
 def _serve(websocket: Server, hub: Hub) -> None:
     try:
-        query = parse_view_query(request.args.to_dict(), hub, grant.current_lock())
+        query = parse_view_query(request.args.to_dict(), hub, grant.current_scope())
     except QueryError as error:
         _refuse(websocket, error)
         return
     try:
         with hub.watch(query.key, current_client()) as view:
             _stream(websocket, hub, view, query)
-            if grant.is_over():
+            if grant.has_expired():
                 websocket.close(_POLICY_VIOLATION, "the access has expired")
                 return
             reason = "the replay was moved" if view.is_closed else "the server is going down"
@@ -152,7 +152,7 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
     tell_again = 0.0
     period = query.emit_ms / 1000
     next_emit = time.monotonic()
-    while not hub.stopping.is_set() and not view.is_closed and not grant.is_over():
+    while not hub.stopping.is_set() and not view.is_closed and not grant.has_expired():
         status = view.status()
         now = time.monotonic()
         if told is None or status.state is not told[0] or (status.detail != told[1] and now >= tell_again):

@@ -127,7 +127,7 @@ def encoded(plain: bytes, encoding: str) -> bytes:
     return _ENCODERS[encoding].quick(plain)
 
 
-def spare_bytes(server: Flask) -> None:
+def compress_responses(server: Flask) -> None:
     """Compress the server's answers, and let browsers keep the files whose address names their version."""
     files = CompressedFiles()
 

@@ -20,13 +20,13 @@ from flask import Flask, Request, Response, g
 from orderflow_dash.access.embed_token import EmbedTokens, TokenError, TokenExpired
 from orderflow_dash.web import grant, routes
 from orderflow_dash.web.http.embed_refusal import refusal_page
-from orderflow_dash.web.http.logins import refused
+from orderflow_dash.web.http.logins import text_response
 
 log = logging.getLogger(__name__)
 
-HELD: Final = "embed/t/<frame_token>/"  # where all is that a token opens
+TOKEN_ROOT: Final = "embed/t/<frame_token>/"  # noqa: S105 - the path of everything that a token opens
 TOKEN: Final = "token"  # noqa: S105 - the name of the parameter
-OVER: Final = "X-Orderflow-Embed"  # header of a refusal that asking again does not change
+STATE_HEADER: Final = "X-Orderflow-Embed"  # header of a refusal that asking again does not change
 
 _OPEN_PAGE: Final = "page-embed"  # endpoint of the page for those who have access
 _PAGE: Final = "embed-frame"
@@ -56,24 +56,24 @@ class EmbedFrames:
         self._add_routes(server)
         server.url_value_preprocessor(_take_token)
 
-    def is_meant(self, request: Request) -> bool:
+    def applies_to(self, request: Request) -> bool:
         """Whether a request shall be let in by a token, or by the pass for files."""
         return "frame_pass" in g or self._token(request) is not None
 
-    def answer(self, request: Request) -> Response | None:
-        """A refusal, or the way to the page; None where the request may go on, within the token's lock."""
+    def authorize(self, request: Request) -> Response | None:
+        """A refusal, or the way to the page; None where the request may go on, within the token's scope."""
         grant.mark_token()
         if "frame_pass" in g:
             is_good = self._tokens.is_files_pass(g.frame_pass)
-            return None if is_good else refused(403, "this is no address of ours")
+            return None if is_good else text_response(403, "this is no address of ours")
         token = self._token(request) or ""
         try:
-            lock = self._tokens.read(token, time.time())
+            scope = self._tokens.read(token, time.time())
         except TokenError as error:
             return self._over(request, error)
-        if (beyond := lock.refusal(request.args)) is not None:
+        if (beyond := scope.violation(request.args)) is not None:
             return self._refusal(request, "refused", beyond[1])
-        grant.lock_request(lock, token)
+        grant.restrict_request(scope, token)
         if request.endpoint in self._pages and "frame_token" not in g:
             return self._to_page(request, token)
         return None
@@ -85,7 +85,7 @@ class EmbedFrames:
         return request.args.get(TOKEN) if request.endpoint in self._by_query else None
 
     def _add_routes(self, server: Flask) -> None:
-        held, files = self._prefix + HELD, f"{self._prefix}embed/f/<frame_pass>/"
+        held, files = self._prefix + TOKEN_ROOT, f"{self._prefix}embed/f/<frame_pass>/"
         for rule in list(server.url_map.iter_rules()):
             page_path = rule.rule.removeprefix(f"{self._prefix}embed/")
             root_path = rule.rule.removeprefix(self._prefix)
@@ -126,8 +126,8 @@ class EmbedFrames:
 
     def _refusal(self, request: Request, state: str, cause: str) -> Response:
         is_page = request.endpoint in self._pages
-        response = refusal_page(state, cause) if is_page else refused(403, cause)
-        response.headers[OVER] = state
+        response = refusal_page(state, cause) if is_page else text_response(403, cause)
+        response.headers[STATE_HEADER] = state
         return response
 
 

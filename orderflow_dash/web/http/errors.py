@@ -32,7 +32,7 @@ class _NoSessions(SessionInterface):
         """None, which Flask takes for a session that cannot be used."""
 
 
-def guard_edge(server: Flask, prefix: str = "/") -> None:
+def register_error_handlers(server: Flask, prefix: str = "/") -> None:
     """Bound request bodies, give each page one address, and answer what is unknown or malformed.
 
     Unknown paths are 404, malformed requests 400; a page's address with a slash too many leads to the page.

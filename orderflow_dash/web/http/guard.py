@@ -17,7 +17,7 @@ from orderflow_dash.access.origins import Origins
 from orderflow_dash.settings import Settings
 from orderflow_dash.web import grant
 from orderflow_dash.web.http.embed_tokens import EmbedFrames
-from orderflow_dash.web.http.logins import gate_of, refused
+from orderflow_dash.web.http.logins import create_authenticator, text_response
 
 OPEN: Final = frozenset({"health", "ready"})  # endpoints
 
@@ -31,7 +31,7 @@ _HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 def guard_access(server: Flask, settings: Settings) -> None:
     """Guard a server whose routes are all there, and give its embeddable panel routes for tokens."""
-    gate = gate_of(settings)
+    authenticator = create_authenticator(settings)
     names = ServerNames(settings.allowed_hosts, settings.allowed_origins)
     is_open = settings.auth == "none"
     origins = Origins(settings.allowed_origins)
@@ -41,22 +41,22 @@ def guard_access(server: Flask, settings: Settings) -> None:
 
     def guard() -> Response | None:
         if not _is_readable(request):
-            return refused(400, "the query is no UTF-8")
+            return text_response(400, "the query is no UTF-8")
         if is_open and not _is_for_us(request, names):
             if request.endpoint in OPEN:
                 grant.mark_stranger()
                 return None
-            return refused(
+            return text_response(
                 403, _FOREIGN_HOST.format(host=request.environ.get("HTTP_HOST", "")[:_LONGEST_HOST])
             )
         if _does_something(request) and not _is_ours(request, origins):
-            return refused(403, "this page may not do that here")
-        if frames.is_meant(request):
-            return frames.answer(request)
-        if request.endpoint in OPEN and not gate.is_tried(request):
+            return text_response(403, "this page may not do that here")
+        if frames.applies_to(request):
+            return frames.authorize(request)
+        if request.endpoint in OPEN and not authenticator.has_credentials(request):
             grant.mark_stranger()
             return None
-        return gate.refusal(request)
+        return authenticator.reject(request)
 
     server.before_request_funcs.setdefault(None, []).insert(0, guard)
 

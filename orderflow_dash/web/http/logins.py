@@ -16,38 +16,38 @@ _REALM: Final = "orderflow_dash"
 _USER: Final = re.compile(r"[^\s,\x00-\x1f\x7f]([^,\x00-\x1f\x7f]{0,253}[^\s,\x00-\x1f\x7f])?")
 
 
-class Gate(Protocol):
+class Authenticator(Protocol):
     """One way to come in."""
 
-    def is_tried(self, request: Request) -> bool:
+    def has_credentials(self, request: Request) -> bool:
         """Whether a request brings what this gate looks at."""
 
-    def refusal(self, request: Request) -> Response | None:
+    def reject(self, request: Request) -> Response | None:
         """The answer for a request that may not come in; None where it may."""
 
 
-class OpenGate:
+class NoAuth:
     """Everybody may come in."""
 
-    def is_tried(self, request: Request) -> bool:  # noqa: ARG002 - as every gate
+    def has_credentials(self, request: Request) -> bool:  # noqa: ARG002 - as every gate
         """Always: nobody is a stranger."""
         return True
 
-    def refusal(self, request: Request) -> None:
+    def reject(self, request: Request) -> None:
         """None."""
 
 
-class PasswordGate:
+class BasicAuth:
     """HTTP Basic."""
 
     def __init__(self, logins: Logins) -> None:
         self._logins = logins
 
-    def is_tried(self, request: Request) -> bool:
+    def has_credentials(self, request: Request) -> bool:
         """With any login."""
         return "Authorization" in request.headers
 
-    def refusal(self, request: Request) -> Response | None:
+    def reject(self, request: Request) -> Response | None:
         """401 with a challenge; 429 while a client has failed too often."""
         login = request.authorization
         if login is None or login.type != "basic":
@@ -55,45 +55,45 @@ class PasswordGate:
         verdict = self._logins.check(login.username or "", login.password or "", request.remote_addr or "")
         if verdict.wait_s:
             wait = f"too many wrong logins; try again in {verdict.wait_s} s"
-            return refused(429, wait, {"Retry-After": str(verdict.wait_s)})
+            return text_response(429, wait, {"Retry-After": str(verdict.wait_s)})
         return None if verdict.is_right else self._challenge("wrong name or password")
 
     def _challenge(self, cause: str) -> Response:
-        return refused(401, cause, {"WWW-Authenticate": f'Basic realm="{_REALM}", charset="UTF-8"'})
+        return text_response(401, cause, {"WWW-Authenticate": f'Basic realm="{_REALM}", charset="UTF-8"'})
 
 
-class ProxyGate:
+class ProxyAuth:
     """A header of a proxy that has let the user in; nobody else's word counts."""
 
     def __init__(self, header: str, proxies: str) -> None:
         self._header = header
         self._proxies = parse_proxies(proxies)
 
-    def is_tried(self, request: Request) -> bool:
+    def has_credentials(self, request: Request) -> bool:
         """With the header, whoever wrote it."""
         return self._header in request.headers
 
-    def refusal(self, request: Request) -> Response | None:
+    def reject(self, request: Request) -> Response | None:
         """401: there is no user, or the peer is none of the proxies."""
         user = request.headers.get(self._header, "")
         # A header that stands twice comes joined by a comma: one of the two is not the proxy's.
         if self._proxies.trusts(peer_address(request.environ)) and _USER.fullmatch(user):
             return None
         # A challenge must stand there, and no browser has a login for this one.
-        return refused(
+        return text_response(
             401, "sign in at the proxy of this app", {"WWW-Authenticate": f'Proxy realm="{_REALM}"'}
         )
 
 
-def gate_of(settings: Settings) -> Gate:
+def create_authenticator(settings: Settings) -> Authenticator:
     """The gate that the settings choose."""
     if settings.auth == "basic":
-        return PasswordGate(Logins(parse_users(settings.users.get_secret_value())))
+        return BasicAuth(Logins(parse_users(settings.users.get_secret_value())))
     if settings.auth == "proxy":
-        return ProxyGate(settings.user_header, settings.trusted_proxies)
-    return OpenGate()
+        return ProxyAuth(settings.user_header, settings.trusted_proxies)
+    return NoAuth()
 
 
-def refused(status: int, cause: str, headers: dict[str, str] | None = None) -> Response:
+def text_response(status: int, cause: str, headers: dict[str, str] | None = None) -> Response:
     """A refusal as one line of text."""
     return Response(f"{cause}\n", status, headers, mimetype="text/plain")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def believe_proxies(server: Flask, hops: int, proxies: str = "") -> None:
+def trust_proxies(server: Flask, hops: int, proxies: str = "") -> None:
     """Take address, scheme, host and port from the headers of so many proxies in front; 0: from none.
 
     ``proxies``: the networks of the last of them, as ``parse_proxies`` reads them; empty: any peer is one.

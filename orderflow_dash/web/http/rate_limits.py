@@ -17,7 +17,7 @@ from limits.strategies import FixedWindowRateLimiter
 from orderflow_dash.settings import Settings
 from orderflow_dash.web import routes
 from orderflow_dash.web.client import client_address
-from orderflow_dash.web.http.embed_tokens import HELD
+from orderflow_dash.web.http.embed_tokens import TOKEN_ROOT
 from orderflow_dash.web.http.rate_counters import RateCounters
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class _Kinds:
     def of_request(self) -> _Kind | None:
         """The kind of this request; None where it does not count."""
         # What a token opens counts as what it is a way to.
-        rule = "" if request.url_rule is None else request.url_rule.rule.replace(HELD, "")
+        rule = "" if request.url_rule is None else request.url_rule.rule.replace(TOKEN_ROOT, "")
         if rule not in self._by_rule:
             self._by_rule[rule] = self._of_page(rule)
         return self._by_rule[rule]

@@ -78,7 +78,7 @@ class _Request:
     def end(self) -> None:
         """Write the line, and forget the id: the thread goes on to another request."""
         try:
-            count_answer(self.status)
+            count_response(self.status)
             if self._is_logged:
                 self._write()
         finally:
@@ -90,7 +90,7 @@ class _Request:
         told = {
             "method": environ.get("REQUEST_METHOD", "")[:16],
             "path": path,
-            "query": told_query(environ.get("QUERY_STRING", "")),
+            "query": logged_query(environ.get("QUERY_STRING", "")),
             "status": self.status,
             "ms": round((time.perf_counter() - self._begun) * 1000, 1),
             "client": environ.get("REMOTE_ADDR", ""),
@@ -103,12 +103,12 @@ def request_id(given: str) -> str:
     return given if _ACCEPTED.fullmatch(given) else f"{getrandbits(64):016x}"
 
 
-def count_answer(status: int) -> None:
+def count_response(status: int) -> None:
     """Count it for ``/metrics``."""
     _CLASSES[status // 100].inc()
 
 
-def told_query(query: str) -> str:
+def logged_query(query: str) -> str:
     """What a log may tell of a query string: the parameters that are ours, and how many are not."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)

@@ -14,11 +14,11 @@ from dash.development.base_component import Component
 
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
-from orderflow_dash.runtime.wording import either, not_accepted
+from orderflow_dash.runtime.wording import invalid_value, join_or
 from orderflow_dash.web.api.panel_updates import panel_polling
 from orderflow_dash.web.client import current_client
 from orderflow_dash.web.clientside import clientside
-from orderflow_dash.web.grant import current_lock
+from orderflow_dash.web.grant import current_scope
 from orderflow_dash.web.pages.replay_bar import replay_bar
 from orderflow_dash.web.panel.opening import open_panel, panel_ids
 from orderflow_dash.web.query import query_args, search_of
@@ -39,7 +39,7 @@ def embed_page(replay: Replay | None = None) -> Component:
             dcc.Interval(id="embed-retry", interval=_RETRY_MS, disabled=True),
             *panel_polling(),
             html.Div(id="server-lost", className="server-lost", role="alert"),
-            replay_bar(replay, is_steered=current_lock() is None),
+            replay_bar(replay, is_steered=current_scope() is None),
             html.Main(
                 [
                     html.H1("Order flow", className="visually-hidden"),
@@ -92,4 +92,4 @@ def theme_notice(theme: str | None) -> list[str]:
     """The sentence for a theme of an address that is not accepted."""
     if theme is None or theme in THEMES:
         return []
-    return [f"{not_accepted('theme', theme, either(THEMES))}. The panel shows auto."]
+    return [f"{invalid_value('theme', theme, join_or(THEMES))}. The panel shows auto."]

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from orderflow_dash.live.hub import Hub
-from orderflow_dash.runtime.wording import either, not_accepted, quoted
+from orderflow_dash.runtime.wording import invalid_value, join_or, quoted
 from orderflow_dash.web.panel.options import NAMES
 
 MOST_PANELS: Final = 6
@@ -28,7 +28,9 @@ def parse_compare_query(search: str) -> CompareQuery:
     panels = [value for name, value in pairs if name == "panel"]
     named = dict.fromkeys(link for name, value in pairs if name == "link" for link in value.split(","))
     notices = [
-        f"{not_accepted('link', link, either(LINKS))}. It is left out." for link in named if link not in LINKS
+        f"{invalid_value('link', link, join_or(LINKS))}. It is left out."
+        for link in named
+        if link not in LINKS
     ]
     if len(panels) > MOST_PANELS:
         notices.append(

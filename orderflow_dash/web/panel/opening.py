@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol
 from orderflow_dash.live.view import ViewKey
 from orderflow_dash.runtime.client_limits import LimitReached
-from orderflow_dash.web.grant import current_lock
+from orderflow_dash.web.grant import current_scope
 from orderflow_dash.web.limit_text import error_text
 from orderflow_dash.web.panel.options import parse_options
 from orderflow_dash.web.panel.panel import new_panel_id, panel
@@ -59,19 +59,19 @@ def _key(hub: Hub, query: Mapping[str, str]) -> tuple[ViewKey, list[str]]:
     """The view that a query names; with a notice where its step is not possible (any more)."""
     names = view_args(query)
     try:
-        return parse_view_query(names, hub, current_lock()).key, []
+        return parse_view_query(names, hub, current_scope()).key, []
     except QueryError as error:
         if error.param != "step":
             raise
         key = parse_view_query(
-            {name: names[name] for name in names if name != "step"}, hub, current_lock()
+            {name: names[name] for name in names if name != "step"}, hub, current_scope()
         ).key
         return key, [f"{str(error).rstrip('.')}. Step {step_text(key)} is shown."]
 
 
 def _with_venue(hub: Hub, query: Mapping[str, str]) -> tuple[Mapping[str, str], list[str]]:
     """The query with a venue where it names none, and a sentence where that is not the usual one."""
-    if "exchange" in query or current_lock() is not None:  # a lock names its own
+    if "exchange" in query or current_scope() is not None:  # a lock names its own
         return query, []
     chosen, usual = hub.default_venue(), hub.venues()[0]
     sentences = []

@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple
 
 from orderflow_dash.live.session_profile import ProfileKind, Rows
 from orderflow_dash.market import parse_decimal
-from orderflow_dash.runtime.wording import either, not_accepted
+from orderflow_dash.runtime.wording import invalid_value, join_or
 from orderflow_dash.web.theme import PaletteName
 
 Units = Literal["base", "quote"]
@@ -121,7 +121,7 @@ def parse_options(args: Mapping[str, object]) -> tuple[PanelOptions, list[str]]:
         try:
             found[name] = _value(name, text)
         except ValueError:
-            sentences.append(f"{not_accepted(name, text, _accepted(name))}. {_instead(name)}")
+            sentences.append(f"{invalid_value(name, text, _accepted(name))}. {_instead(name)}")
     return PanelOptions(**found), sentences  # type: ignore[arg-type]  # each was made for its field
 
 
@@ -194,7 +194,7 @@ def _whole(text: str, least: int, most: int) -> int:
 
 def _accepted(name: str) -> str:
     accepted = ACCEPTED[name]
-    return accepted.beyond or either(accepted.offered)
+    return accepted.beyond or join_or(accepted.offered)
 
 
 def _instead(name: str) -> str:

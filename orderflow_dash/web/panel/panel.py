@@ -17,7 +17,7 @@ import dash_bootstrap_components as dbc
 from dash import ALL, MATCH, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
-from orderflow_dash.access.embed_token import Lock
+from orderflow_dash.access.embed_token import TokenScope
 from orderflow_dash.indicators.session_cvd import SessionBegins, session_of
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.live.view import View, ViewKey
@@ -26,7 +26,7 @@ from orderflow_dash.runtime.client_limits import Client
 from orderflow_dash.web.client import current_client
 from orderflow_dash.web.clientside import clientside
 from orderflow_dash.web.help_links import drawn_labels, help_label, help_link
-from orderflow_dash.web.latency import latency_place, latency_told
+from orderflow_dash.web.latency import latency_badge, latency_report
 from orderflow_dash.web.marks import FIRE, quality_legend
 from orderflow_dash.web.panel.controls import option_id, panel_controls
 from orderflow_dash.web.panel.cvd_chart import Figure, current_value, cvd_chart, cvd_figure
@@ -166,7 +166,7 @@ def panel(
             _table_section(panel_id, content, options),
             PanelLive(
                 panel_id,
-                status=feed_status(view.status(), latency_told(view)),
+                status=feed_status(view.status(), latency_report(view)),
                 content=content._asdict(),
                 profile=profile._asdict(),
                 tick=tick_text(view.instrument),
@@ -190,7 +190,7 @@ def register_panel(app: Dash) -> None:
 
 
 def leased(
-    hub: Hub, holder: str, wanted: Mapping[str, str], client: Client, lock: Lock | None
+    hub: Hub, holder: str, wanted: Mapping[str, str], client: Client, lock: TokenScope | None
 ) -> tuple[View, PanelOptions]:
     """The view and the options that a panel's store names; its lease begins or is renewed. Waits for nobody.
 
@@ -285,7 +285,7 @@ def _head(view: View, content: PanelContent) -> Component:
                     html.Span(className="feed-word", **bind_text("word")),
                     html.Span(className="feed-cause", **bind_text("cause")),
                     html.Span(className="feed-age", title="Age of the last trade", **bind_text("age")),
-                    latency_place(),
+                    latency_badge(),
                 ],
                 className="feed-status",
                 role="status",

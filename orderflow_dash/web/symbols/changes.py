@@ -19,7 +19,7 @@ RowKey = tuple[Venue, str]
 NO_DAYS: Mapping[RowKey, str] = {}
 
 
-class _Told(NamedTuple):
+class _RowSource(NamedTuple):
     """What a row is made of beside its instrument."""
 
     instrument: Instrument
@@ -45,7 +45,7 @@ class TickerJournal:
         self._generation = 0
         self._change = 0
         self._seen: tuple[object, ...] = ()  # board revision and the rest that the rows stand for
-        self._told: dict[RowKey, _Told] = {}
+        self._told: dict[RowKey, _RowSource] = {}
         self._instruments: dict[RowKey, Instrument] = {}
         self._rows: OrderedDict[RowKey, tuple[int, Row]] = OrderedDict()
 
@@ -71,7 +71,7 @@ class TickerJournal:
             if self._seen[:3] == state[:3] and self._seen[3] is days:
                 return
             for key, instrument in self._instruments.items():
-                told = _Told(instrument, tickers.get(key), key in streamed, days.get(key))
+                told = _RowSource(instrument, tickers.get(key), key in streamed, days.get(key))
                 if told != self._told.get(key):
                     self._told[key] = told
                     self._change += 1

@@ -17,7 +17,7 @@ from dash.development.base_component import Component
 from orderflow_dash.market import Venue
 from orderflow_dash.web.clientside import clientside
 from orderflow_dash.web.symbols.rows import Row
-from orderflow_dash.web.symbols.toolbar import COLUMNS_ID, nothing_shown, table_bar
+from orderflow_dash.web.symbols.toolbar import COLUMNS_ID, empty_state, table_bar
 
 TABLE_ID: Final = "symbols"
 SEARCH_ID: Final = "symbol-search"
@@ -81,7 +81,7 @@ def symbol_table(rows: list[Row], venues: Iterable[Venue], *, has_days: bool = T
         },
         style={"height": "100%", "width": "100%"},
     )
-    return [table_bar(venues, chosen), html.Div([grid, nothing_shown()], className="symbol-table")]
+    return [table_bar(venues, chosen), html.Div([grid, empty_state()], className="symbol-table")]
 
 
 def register_symbol_table(app: Dash) -> None:

@@ -46,7 +46,7 @@ def table_bar(venues: Iterable[Venue], columns: Sequence[tuple[str, str]]) -> Co
     )
 
 
-def nothing_shown() -> Component:
+def empty_state() -> Component:
     """What stands in the table's place where no row is left: why, and the way back."""
     return html.Div(
         [

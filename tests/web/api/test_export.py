@@ -28,11 +28,11 @@ from orderflow_dash.web.api import history_wait
 from orderflow_dash.web.api.export import (
     CANDLE_COLUMNS,
     LEVEL_COLUMNS,
-    LONGEST_S,
+    MAX_EXPORT_S,
     MOST_EXPORTS,
     _feed_text,
-    in_time,
     register_export,
+    within_time,
 )
 from orderflow_dash.web.query import parse_view_query
 from tests.conftest import Served, venues_at, wait_until
@@ -228,8 +228,8 @@ def test_the_answer_is_a_download_that_nobody_keeps(setting: Setting) -> None:
     ("query", "status", "said"),
     [
         ({"rows": "ticks"}, 400, "candles or levels"),
-        ({"tf": "2m"}, 400, "1m, 5m, 15m or 1h"),
-        ({"step": "0.07"}, 400, "multiple of its tick 0.1"),
+        ({"tf": "2m"}, 400, "1m, 5m, 15m, or 1h"),
+        ({"step": "0.07"}, 400, "multiple of the tick 0.1"),
         ({"lookback": "501"}, 400, "1 to 500"),
         ({"exchange": "nowhere"}, 400, "binance or bybit"),
         ({"symbol": "NOSUCH\r\nX"}, 404, "lists no perpetual"),
@@ -356,9 +356,9 @@ def test_simulated_trades_are_called_so(serve: Callable[..., Served]) -> None:
 def test_a_reader_that_drips_is_given_up() -> None:
     """It gets what it took in time, and then no end: nobody takes a part for the whole."""
     now = [0.0]
-    lines = in_time(["a", "b", "c"], lambda: now[0])
+    lines = within_time(["a", "b", "c"], lambda: now[0])
     assert next(lines) == "a"
-    now[0] = LONGEST_S
+    now[0] = MAX_EXPORT_S
     assert next(lines) == "b"
     now[0] += 1
     with pytest.raises(ConnectionResetError, match="within 180 s"):

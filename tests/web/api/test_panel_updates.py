@@ -156,7 +156,7 @@ def test_a_candle_s_levels_come_with_the_content(trading: Served) -> None:
     ("view", "cause"),
     [
         ({**WANTED, "symbol": "NOSUCH"}, "NOSUCH"),
-        ({**WANTED, "step": "0.07"}, "multiple of its tick"),
+        ({**WANTED, "step": "0.07"}, "multiple of the tick"),
         ({**WANTED, "exchange": "binance"}, "cannot be reached"),
         ({**WANTED, "tf": "2m"}, "2m"),
         ({}, "cannot be reached"),

@@ -62,7 +62,7 @@ def refusal(served: Served, **query: object) -> tuple[dict[str, Any], int]:
         ),
         *(("lookback", value, "1 to 500") for value in ("0", "501", "x", "-1", "1.5", "", "٣", "9" * 400)),
         *(("emit_ms", value, "50 to 10000") for value in ("49", "10001", "x", "1e3")),
-        *(("tf", value, "1m, 5m, 15m or 1h") for value in ("2m", "", "1M", "<script>")),
+        *(("tf", value, "1m, 5m, 15m, or 1h") for value in ("2m", "", "1M", "<script>")),
         *(("exchange", value, "binance or bybit") for value in ("okx", "", "BINANCE ", "demo")),
     ],
 )

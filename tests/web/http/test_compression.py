@@ -20,7 +20,7 @@ from flask import Flask
 from orderflow_dash.web import assets
 from orderflow_dash.web.assets import assets_folder, version_of, with_versions
 from orderflow_dash.web.http import compression
-from orderflow_dash.web.http.compression import CompressedFiles, spare_bytes
+from orderflow_dash.web.http.compression import CompressedFiles, compress_responses
 from tests.conftest import Served, wait_until
 from tests.web.http.test_errors import JSON, own_callbacks
 
@@ -121,7 +121,7 @@ def test_headers_alone_are_those_of_the_whole(client: httpx.Client) -> None:
 def test_a_client_gets_what_it_likes_best(accepted: str, given: str | None) -> None:
     """Its own weights count; between equals ours; what it excludes or does not name it never gets."""
     server = Flask("transfer", static_folder=assets_folder(), static_url_path="/assets")
-    spare_bytes(server)
+    compress_responses(server)
     with server.test_client().get(PLOTLY, headers={"Accept-Encoding": accepted}) as answer:
         assert answer.headers.get("Content-Encoding") == given
         assert plain(answer.data, given or "") == file_of(PLOTLY)

@@ -22,7 +22,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from orderflow_dash.access.attempts import MOST_OF_ONE
 from orderflow_dash.access.embed_token import EmbedTokens
 from orderflow_dash.access.logins import hash_password
-from orderflow_dash.access.users import written_entry
+from orderflow_dash.access.users import format_entry
 from orderflow_dash.market import Venue
 from tests.conftest import UNREACHABLE, Served
 
@@ -30,7 +30,7 @@ RIGHT: Final = "correct horse: ünïcode"
 KEY: Final = "a-key-for-tests-and-nothing-else"
 BASIC: Final = {
     "auth": "basic",
-    "users": written_entry("alice", hash_password(RIGHT)),
+    "users": format_entry("alice", hash_password(RIGHT)),
     "secret_key": KEY,
 }
 PROXY: Final = {"auth": "proxy", "trusted_proxies": "127.0.0.1", "secret_key": KEY}

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask, jsonify, request
 
 from orderflow_dash.web.client import client_address
-from orderflow_dash.web.http.proxies import believe_proxies
+from orderflow_dash.web.http.proxies import trust_proxies
 
 FORGED = {
     "X-Forwarded-For": "203.0.113.9",
@@ -24,7 +24,7 @@ FORGED = {
 def seen(hops: int, headers: dict[str, str], peer: str = "192.0.2.1", proxies: str = "") -> dict[str, Any]:
     """What the app takes a request for."""
     server = Flask("proxied")
-    believe_proxies(server, hops, proxies)
+    trust_proxies(server, hops, proxies)
 
     @server.get("/")
     def tell() -> Any:
@@ -87,7 +87,7 @@ def test_only_peers_in_the_networks_of_the_proxies_are_believed() -> None:
 def test_a_proxy_that_is_not_believed_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """The log names the setting, and does not repeat itself."""
     server = Flask("proxied")
-    believe_proxies(server, 0)
+    trust_proxies(server, 0)
     client = server.test_client()
     with caplog.at_level(logging.WARNING):
         client.get("/")

@@ -27,7 +27,7 @@ def test_what_is_too_much_or_unknown_is_told() -> None:
     query = parse_compare_query("?" + "&".join(f"panel=demo:X{n}" for n in range(8)) + links)
     assert len(query.panels) == MOST_PANELS
     assert len(query.notices) == 2
-    assert query.notices[0].startswith("link “colour” is not accepted: crosshair or time. It is")
+    assert query.notices[0].startswith('Invalid link "colour": use crosshair or time. It is')
     assert query.notices[1].startswith("8 panels are named and 6 are shown")
 
 

@@ -52,7 +52,7 @@ def test_a_step_that_is_not_possible_is_replaced(served: Served) -> None:
     """The panel opens with the step that suits, and says so."""
     opened = open_panel(served.hub, {"exchange": "demo", "symbol": "BTCUSDT", "step": "0.07"}, "dark")
     (notice,) = notices(opened.panel)
-    assert "multiple of its tick 0.1" in notice
+    assert "multiple of the tick 0.1" in notice
     assert notice.endswith("Step 0.5 is shown.")
     assert opened.panel is not None
     assert opened.panel.children[0].data["step"] == "0.5"

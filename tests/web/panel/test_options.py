@@ -85,7 +85,7 @@ def test_a_bad_value_is_the_default_and_one_sentence(name, value, said):
     options, sentences = parse_options({name: value, "swap": "1"})
     assert options == PanelOptions(swap=True)
     (sentence,) = sentences
-    assert sentence.startswith(f"{name} “{value}” is not accepted: ")
+    assert sentence.startswith(f'Invalid {name} "{value}": use ')
     assert said in sentence
 
 
