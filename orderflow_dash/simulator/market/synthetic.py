@@ -8,7 +8,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
@@ -44,6 +44,21 @@ _CATALOGUE = (
 )
 
 
+@dataclass(slots=True)
+class _Contract:
+    """A listing and the state of its trading."""
+
+    listing: Listing
+    flow: OrderFlow
+    prints: Iterator[Print]  # of the flow
+    terms: Terms
+    salt: int  # of liquidations
+    tape: Tape
+    before: Before | None
+    released_ms: int = 0  # event time of the newest print
+    halted: tuple[int, Print] | None = None  # without trades since when, and the print that comes next
+
+
 class SyntheticMarket:
     """Fifteen invented perpetuals, and those listed while it runs.
 
@@ -72,46 +87,38 @@ class SyntheticMarket:
             raise ValueError(f"speed must be above 0 and finite, not {speed}")
         self.seed = seed
         self.speed = speed
-        # A market of now is of now when it opens too: to invent its past takes a second or two.
+        # Market time runs from here where it starts now: inventing the past takes a second or two.
         self._made = time.monotonic() if start_ms is None else None
         self.start_ms = time.time_ns() // 1_000_000 if start_ms is None else start_ms
         self._origin = self.start_ms - history_ms
         self._began: float | None = None
         self.revision = 0
         self.listings: Sequence[Listing] = ()
-        self._by_symbol: dict[str, Listing] = {}
-        self._tapes: dict[Listing, Tape] = {}
-        self._before: dict[Listing, Before | None] = {}
-        self._flows: list[tuple[OrderFlow, Iterator[Print]]] = []  # by position in listings, as are
-        self._terms: list[Terms] = []
-        self._released: list[int] = []  # event time of the newest print
-        self._salts: list[int] = []
-        self._due: list[tuple[int, int, Print]] = []  # (event time, position in listings, print), a heap
-        self._standing: dict[int, tuple[int, Print]] = {}  # by position: since when, and what comes next
+        self._contracts: list[_Contract] = []  # in the order of ``listings``
+        self._by_listing: dict[Listing, _Contract] = {}
+        self._due: list[tuple[int, int, Print]] = []  # a heap of (event time, position in listings, print)
         self._changes: deque[Callable[[int], None]] = deque()
         for row in _CATALOGUE:
             listing, character = _listing(row[0], row[2], row[3]), _character(*row[1:])
             self._open(listing, character, self._origin, self._yesterday(row[0], character))
         for _ in self._released_until(self.start_ms - 1):
-            pass  # the tapes keep what is to be kept
+            pass  # the tapes keep the newest of it
 
     def _open(self, listing: Listing, character: Character, start_ms: int, before: Before | None) -> None:
-        symbol, position = listing.symbol, len(self.listings)
+        symbol = listing.symbol
         first_id = 1_000_000_000 + draw(self.seed, symbol, "id") % 1_000_000_000
         flow = OrderFlow(character, f"{self.seed}:{symbol}", start_ms, first_id, first_id * 2)
-        self._flows.append((flow, iter(flow)))
-        self._terms.append(Terms(listing))
-        self._released.append(0)
-        self._salts.append(draw(self.seed, symbol, "liquidations"))
-        self._tapes[listing] = Tape(first_id, keep=_KEEP)
-        self._before[listing] = before
+        salt = draw(self.seed, symbol, "liquidations")
+        tape = Tape(first_id, keep=_KEEP)
+        contract = _Contract(listing, flow, iter(flow), Terms(listing), salt, tape, before)
+        self._contracts.append(contract)
+        self._by_listing[listing] = contract
         self.listings = (*self.listings, listing)
-        self._by_symbol[symbol] = listing
-        trade = next(self._flows[position][1])
+        trade = next(contract.prints)
         if listing.status.trades:
-            self._schedule(position, trade)
+            self._schedule(len(self._contracts) - 1, trade)
         else:
-            self._standing[position] = start_ms, trade
+            contract.halted = start_ms, trade
 
     # -- changes of contracts ----------------------------------------------------------------
 
@@ -136,7 +143,7 @@ class SyntheticMarket:
             order: the median order in quote currency.
             status: without trades until ``set_status`` where that does not trade.
         """
-        if symbol in self._by_symbol:
+        if self._is_listed(symbol):
             raise ValueError(f"{symbol} is listed already")
         listing, character = _listing(symbol, tick, lot), _character(price, tick, lot, rate, order, 2.0)
         listing.status = status
@@ -154,16 +161,16 @@ class SyntheticMarket:
         self._changes.append(lambda now: self._set_status(listing, status, now))
 
     def _list(self, listing: Listing, character: Character, now: int) -> None:
-        if listing.symbol not in self._by_symbol:
+        if not self._is_listed(listing.symbol):
             listing.onboard_ms = now
             self._open(listing, character, now, None)
 
     def _change(self, listing: Listing, tick: Decimal | None, lot: Decimal | None) -> None:
-        position = self.listings.index(listing)
-        price, quantity = self._terms[position].change(self._tapes[listing], tick, lot)
-        before = self._before[listing]
+        contract = self._by_listing[listing]
+        price, quantity = contract.terms.change(contract.tape, tick, lot)
+        before = contract.before
         if before is not None:
-            self._before[listing] = replace(
+            contract.before = replace(
                 before,
                 open=before.open * price,
                 high=before.high * price,
@@ -175,17 +182,21 @@ class SyntheticMarket:
             )
 
     def _set_status(self, listing: Listing, status: Status, now: int) -> None:
-        position, listing.status = self.listings.index(listing), status
-        standing = self._standing.get(position)
-        if status.trades and standing is not None:
-            since, trade = self._standing.pop(position)
-            self._flows[position][0].delay(now - since)
+        contract, position = self._by_listing[listing], self.listings.index(listing)
+        listing.status = status
+        if status.trades and contract.halted is not None:
+            since, trade = contract.halted
+            contract.halted = None
+            contract.flow.delay(now - since)
             self._schedule(position, trade._replace(time=trade.time + now - since))
-        elif not status.trades and standing is None:
+        elif not status.trades and contract.halted is None:
             trade = next(trade for _, at, trade in self._due if at == position)
-            self._standing[position] = now, trade
+            contract.halted = now, trade
             self._due = [entry for entry in self._due if entry[1] != position]
             heapq.heapify(self._due)
+
+    def _is_listed(self, symbol: str) -> bool:
+        return any(listing.symbol == symbol for listing in self.listings)
 
     # -- the flow ----------------------------------------------------------------------------
 
@@ -209,9 +220,10 @@ class SyntheticMarket:
         )
 
     def _schedule(self, position: int, trade: Print) -> None:
-        # An aggregate is told up to 100 ms after its trade time, never before the one ahead of it.
-        event = max(self._released[position], trade.time + trade.id * 37 % 90)
-        self._released[position] = event
+        # An aggregate is published up to 100 ms after its trade time, never before the one ahead of it.
+        contract = self._contracts[position]
+        event = max(contract.released_ms, trade.time + trade.id * 37 % 90)
+        contract.released_ms = event
         heapq.heappush(self._due, (event, position, trade))
 
     def advance(self, until_ms: int) -> list[Emission]:
@@ -228,12 +240,12 @@ class SyntheticMarket:
     def _released_until(self, until_ms: int) -> Iterator[Emission]:
         while self._due and self._due[0][0] <= until_ms:
             event, position, trade = heapq.heappop(self._due)
-            self._schedule(position, next(self._flows[position][1]))
-            listing, trade = self.listings[position], self._terms[position].fit(trade)
-            tape = self._tapes[listing]
-            forced = is_liquidation(self._salts[position], tape.minute_open(trade.time), trade)
-            tape.append(trade)
-            yield Emission(listing, event, trade, forced)
+            contract = self._contracts[position]
+            self._schedule(position, next(contract.prints))
+            trade = contract.terms.fit(trade)
+            forced = is_liquidation(contract.salt, contract.tape.minute_open(trade.time), trade)
+            contract.tape.append(trade)
+            yield Emission(contract.listing, event, trade, forced)
 
     def begin(self) -> None:
         """Lets market time run; it goes on running over a restart of the exchange."""
@@ -260,19 +272,23 @@ class SyntheticMarket:
 
     def find(self, symbol: str) -> Listing:
         """The listing of a symbol; KeyError where there is none."""
-        return self._by_symbol[symbol]
+        for listing in self.listings:
+            if listing.symbol == symbol:
+                return listing
+        raise KeyError(symbol)
 
     def tape(self, listing: Listing) -> Tape:
         """What was emitted of a symbol."""
-        return self._tapes[listing]
+        return self._by_listing[listing].tape
 
     def day(self, listing: Listing) -> Day | None:
         """Statistics of the last 24 h."""
-        return statistics(listing.symbol, self._tapes[listing], self._before[listing], self.now())
+        contract = self._by_listing[listing]
+        return statistics(listing.symbol, contract.tape, contract.before, self.now())
 
     def hours_before(self, listing: Listing) -> Sequence[Candle]:
         """The hours of the day before, as invented as the rest."""
-        before = self._before[listing]
+        before = self._by_listing[listing].before
         return () if before is None else hours_of(listing.symbol, before)
 
     def fills(self, listing: Listing, trade: Print) -> Sequence[Fill]:
