@@ -13,13 +13,13 @@ from decimal import Decimal
 from functools import partial
 
 from orderflow_dash.market import DecimalUnit, Venue
-from orderflow_dash.simulator.market.contract import Before, draw, hours_of, statistics
+from orderflow_dash.simulator.market.contract import DayBefore, draw, hours_of, statistics
 from orderflow_dash.simulator.market.day import Day
 from orderflow_dash.simulator.market.flow import Character, OrderFlow
 from orderflow_dash.simulator.market.forced import is_liquidation
 from orderflow_dash.simulator.market.source import BybitTrade, Emission, Fill, Listing, Status
-from orderflow_dash.simulator.market.tape import Candle, Print, Tape
-from orderflow_dash.simulator.market.terms import Terms
+from orderflow_dash.simulator.market.tape import Print, Tape, TapeCandle
+from orderflow_dash.simulator.market.terms import ContractTerms
 
 _KEEP = 45_000  # prints of a symbol, so that a market stays under 25 MB however long it runs
 _OFF_KINDS = ("", "INSURANCE_FUND", "ADL", "NA")
@@ -51,10 +51,10 @@ class _Contract:
     listing: Listing
     flow: OrderFlow
     prints: Iterator[Print]  # of the flow
-    terms: Terms
+    terms: ContractTerms
     salt: int  # of liquidations
     tape: Tape
-    before: Before | None
+    before: DayBefore | None
     released_ms: int = 0  # event time of the newest print
     halted: tuple[int, Print] | None = None  # without trades since when, and the print that comes next
 
@@ -91,7 +91,7 @@ class SyntheticMarket:
         self._made = time.monotonic() if start_ms is None else None
         self.start_ms = time.time_ns() // 1_000_000 if start_ms is None else start_ms
         self._origin = self.start_ms - history_ms
-        self._began: float | None = None
+        self._started_at: float | None = None
         self.revision = 0
         self.listings: Sequence[Listing] = ()
         self._contracts: list[_Contract] = []  # in the order of ``listings``
@@ -104,13 +104,13 @@ class SyntheticMarket:
         for _ in self._released_until(self.start_ms - 1):
             pass  # the tapes keep the newest of it
 
-    def _open(self, listing: Listing, character: Character, start_ms: int, before: Before | None) -> None:
+    def _open(self, listing: Listing, character: Character, start_ms: int, before: DayBefore | None) -> None:
         symbol = listing.symbol
         first_id = 1_000_000_000 + draw(self.seed, symbol, "id") % 1_000_000_000
         flow = OrderFlow(character, f"{self.seed}:{symbol}", start_ms, first_id, first_id * 2)
         salt = draw(self.seed, symbol, "liquidations")
         tape = Tape(first_id, keep=_KEEP)
-        contract = _Contract(listing, flow, iter(flow), Terms(listing), salt, tape, before)
+        contract = _Contract(listing, flow, iter(flow), ContractTerms(listing), salt, tape, before)
         self._contracts.append(contract)
         self._by_listing[listing] = contract
         self.listings = (*self.listings, listing)
@@ -200,14 +200,14 @@ class SyntheticMarket:
 
     # -- the flow ----------------------------------------------------------------------------
 
-    def _yesterday(self, symbol: str, character: Character) -> Before:
+    def _yesterday(self, symbol: str, character: Character) -> DayBefore:
         """A day before the first print that fits the symbol's own pace and price."""
         change = draw(self.seed, symbol, "change") % 1_001 - 450  # tenths of a per mille
         opened = max(1, character.price * 10_000 // (10_000 + change))
         trades = round(character.rate * 86_400 * 2.2)
         volume = round(character.rate * 86_400 * character.order * 2.4)
         reach = 1 + character.price * (20 + draw(self.seed, symbol, "reach") % 150) // 10_000
-        return Before(
+        return DayBefore(
             self._origin,
             opened,
             max(opened, character.price) + reach,
@@ -247,16 +247,16 @@ class SyntheticMarket:
             contract.tape.append(trade)
             yield Emission(contract.listing, event, trade, forced)
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Lets market time run; it goes on running over a restart of the exchange."""
-        if self._began is None:
-            self._began = time.monotonic() if self._made is None else self._made
+        if self._started_at is None:
+            self._started_at = time.monotonic() if self._made is None else self._made
 
     def now(self) -> int:
         """Market time, ms since the epoch; ``start_ms`` until the exchange starts."""
-        if self._began is None:
+        if self._started_at is None:
             return self.start_ms
-        return self.start_ms + int((time.monotonic() - self._began) * 1000 * self.speed)
+        return self.start_ms + int((time.monotonic() - self._started_at) * 1000 * self.speed)
 
     def poll(self, ready: Set[Listing]) -> Sequence[Emission]:
         """Everything due by now; who listens changes nothing."""
@@ -286,7 +286,7 @@ class SyntheticMarket:
         contract = self._by_listing[listing]
         return statistics(listing.symbol, contract.tape, contract.before, self.now())
 
-    def hours_before(self, listing: Listing) -> Sequence[Candle]:
+    def hours_before(self, listing: Listing) -> Sequence[TapeCandle]:
         """The hours of the day before, as invented as the rest."""
         before = self._by_listing[listing].before
         return () if before is None else hours_of(listing.symbol, before)

@@ -177,7 +177,7 @@ class SimulatedExchange:
             logger=_QUIET,
         )
         self._port = next(iter(server.sockets)).getsockname()[1]
-        self.source.begin()
+        self.source.start()
         self._up.set()
         try:
             while not self._stopping.is_set():
