@@ -169,7 +169,7 @@ class Replay:
             for file in self._loading.files
         ]
         return {
-            "phase": _phase(loaded, known, playing.paused, playing.begun, playing.ended),
+            "phase": _phase(loaded, known, playing.paused, playing.started, playing.ended),
             "paused": playing.paused,
             "speed": playing.speed,
             "clock_ms": playing.clock_ms if known else None,

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
-from tests.clients.ledger import Served
-from tests.conftest import Served as Application
+from tests.clients.ledger import ServedCandles
+from tests.conftest import ServedCandles as Application
 from tests.conftest import venues_at
 
 SPEED = 30.0
@@ -32,12 +32,12 @@ def application(exchange: SimulatedExchange) -> Iterator[Application]:
 
 
 @pytest.fixture
-def served(application: Application) -> Iterator[Callable[..., Served]]:
+def served(application: Application) -> Iterator[Callable[..., ServedCandles]]:
     """What the app serves of a symbol, by the minute and in the instrument's own ticks."""
     with contextlib.ExitStack() as stack:
 
-        def watch(exchange: str, symbol: str, step: str) -> Served:
+        def watch(exchange: str, symbol: str, step: str) -> ServedCandles:
             socket = application.socket(exchange=exchange, symbol=symbol, tf="1m", step=step, emit_ms=50)
-            return Served(stack.enter_context(socket))
+            return ServedCandles(stack.enter_context(socket))
 
         yield watch

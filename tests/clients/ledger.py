@@ -53,7 +53,7 @@ class Ledger:
         return found
 
 
-class Served:
+class ServedCandles:
     """The candles that ``/ws/orderflow`` sent, the newest state of each, read by a thread of its own."""
 
     def __init__(self, socket: ClientConnection) -> None:
@@ -90,7 +90,7 @@ class Served:
         }
 
 
-def assert_equal(minutes: dict[int, Levels], served: Served) -> None:
+def assert_equal(minutes: dict[int, Levels], served: ServedCandles) -> None:
     """Every full minute has the levels that the app serves, and no other."""
     for start, levels in minutes.items():
         assert served.levels(start) == levels

@@ -1,6 +1,6 @@
-"""A seeded run of everything that goes wrong with a venue, and what must hold when it is over.
+"""A seeded run of every fault that a venue shows, and the conditions that must hold after it.
 
-The run knows the app by its socket alone, so that it serves an app in this process and one in another.
+The run uses only the app's socket, so that it works with an app in this process and in another.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ STREAMS: Final = {"binance": "btcusdt@aggTrade", "bybit": "publicTrade.BTCUSDT"}
 MOST_LOST: Final = 5_000
 
 _MINUTE_MS = 60_000
-_START_MS = 1_790_000_040_000  # the begin of a minute; any would do
+_START_MS = 1_790_000_040_000  # the start of a minute; any would do
 _HISTORY_MS = 5 * _MINUTE_MS
-_LOST_MEANWHILE = 300  # trades, while REST is refused
+_LOST_WHILE_REFUSED = 300  # trades
 _PATIENCE_S = 45.0
 
 
@@ -36,7 +36,7 @@ class Fault:
     reorder) or the HTTP status (refuse); none of garbage.
     """
 
-    at: float  # s after the begin of the run
+    at: float  # s after the start of the run
     kind: str
     size: int | float
 
@@ -58,7 +58,7 @@ KINDS: Final = ("drop", "cut", "repeat", "refuse", "stall", "reorder", "restart"
 
 
 def plan(seed: int, count: int, seconds: float) -> list[Fault]:
-    """So many faults over so many seconds, in shuffled rounds of every kind; the same for the same seed."""
+    """``count`` faults over ``seconds``, in shuffled rounds of every kind; the same for the same seed."""
     chance = random.Random(seed)
     seen: Counter[str] = Counter()
     kinds: list[str] = []
@@ -79,9 +79,9 @@ def market(seed: int, speed: float) -> SyntheticMarket:
 
 
 def whole_truth(seed: int, until_ms: int) -> Truth:
-    """The minutes of ``market(seed)`` before a time, those that the exchange has long forgotten too.
+    """The minutes of ``market(seed)`` before a time, including those that the exchange no longer keeps.
 
-    A second market of the same seed tells them, for its trades do not depend on who listens or when.
+    They come from a second market of the same seed, whose trades do not depend on its listeners.
     """
     twin = SyntheticMarket(seed, 1, _START_MS - _HISTORY_MS)
     listing = twin.find(SYMBOL)
@@ -90,7 +90,7 @@ def whole_truth(seed: int, until_ms: int) -> Truth:
 
 
 class FaultRun:
-    """Injects a plan into an exchange while it follows the app's sockets, one reader by venue."""
+    """Injects a plan into an exchange and reads the app's sockets, with one reader per venue."""
 
     def __init__(self, exchange: SimulatedExchange, readers: dict[str, CandleReader]) -> None:
         self.exchange = exchange
@@ -99,10 +99,10 @@ class FaultRun:
         self._actions: list[tuple[float, Callable[[], None]]] = []
 
     def run(self, faults: list[Fault], seconds: float) -> int:
-        """Inject all, in so many seconds at least; the open (ms) of the last minute that they touch."""
-        begun = time.monotonic()
-        self._actions = [(begun + fault.at, lambda fault=fault: self._inject(fault)) for fault in faults]
-        while self._actions or time.monotonic() < begun + seconds:
+        """Injects all faults over at least ``seconds``; the open (ms) of the last minute that they touch."""
+        start = time.monotonic()
+        self._actions = [(start + fault.at, lambda fault=fault: self._inject(fault)) for fault in faults]
+        while self._actions or time.monotonic() < start + seconds:
             self.read()
             now = time.monotonic()
             due = [action for action in self._actions if action[0] <= now]
@@ -115,12 +115,11 @@ class FaultRun:
         return now_ms - now_ms % _MINUTE_MS
 
     def read(self) -> None:
-        """Take what the sockets tell."""
         for reader in self.readers.values():
             reader.read(0.02)
 
     def follow(self, condition: Callable[[], object], what: str) -> None:
-        """Follow the sockets until a condition holds."""
+        """Reads the sockets until a condition holds."""
         wait_until(lambda: (self.read(), condition())[1], _PATIENCE_S, what)
 
     def _later(self, seconds: float, act: Callable[[], None]) -> None:
@@ -128,31 +127,57 @@ class FaultRun:
 
     def _inject(self, fault: Fault) -> None:
         self.injected.append(fault)
-        faults, size = self.exchange.faults, fault.size
-        if fault.kind == "cut":
-            faults.close(None, int(size))
-        elif fault.kind == "stall":  # of everything: the connection looks dead
-            faults.stall()
-            self._later(size, lambda: faults.clear("stall"))
-        elif fault.kind == "refuse":
-            faults.http(int(size), retry_after=1, n=3)
-        elif fault.kind == "restart":
-            self.exchange.stop()
-            self._later(size, lambda: self.exchange.start())
+        handlers: dict[str, Callable[[int | float], None]] = {
+            "cut": self._cut,
+            "drop": self._drop,
+            "garbage": self._garbage,
+            "hush": self._hush,
+            "refuse": self._refuse,
+            "reorder": self._reorder,
+            "repeat": self._repeat,
+            "restart": self._restart,
+            "stall": self._stall,
+        }
+        handlers[fault.kind](fault.size)
+
+    def _cut(self, code: float) -> None:
+        self.exchange.faults.close(None, int(code))
+
+    def _stall(self, seconds: float) -> None:
+        """Stops all data, so that the connection looks dead."""
+        self.exchange.faults.stall()
+        self._later(seconds, lambda: self.exchange.faults.clear("stall"))
+
+    def _hush(self, seconds: float) -> None:
+        """Stops one topic of a live connection."""
         for stream in STREAMS.values():
-            if fault.kind == "hush":  # of one topic, on a connection that lives
-                faults.stall(stream)
-                self._later(size, lambda: faults.clear("stall"))
-            elif fault.kind == "drop":
-                faults.drop(int(size), stream)
-            elif fault.kind == "refuse":  # which matters to who has something to fetch
-                faults.drop(_LOST_MEANWHILE, stream)
-            elif fault.kind == "repeat":
-                faults.repeat(int(size), stream)
-            elif fault.kind == "reorder":
-                faults.reorder(int(size), stream)
-            elif fault.kind == "garbage":
-                faults.garbage(stream)
+            self.exchange.faults.stall(stream)
+        self._later(seconds, lambda: self.exchange.faults.clear("stall"))
+
+    def _refuse(self, status: float) -> None:
+        """Rejects REST while trades are lost, so that the app has something to fetch."""
+        self.exchange.faults.http(int(status), retry_after=1, n=3)
+        self._drop(_LOST_WHILE_REFUSED)
+
+    def _restart(self, seconds: float) -> None:
+        self.exchange.stop()
+        self._later(seconds, lambda: self.exchange.start())
+
+    def _drop(self, trades: float) -> None:
+        for stream in STREAMS.values():
+            self.exchange.faults.drop(int(trades), stream)
+
+    def _repeat(self, messages: float) -> None:
+        for stream in STREAMS.values():
+            self.exchange.faults.repeat(int(messages), stream)
+
+    def _reorder(self, messages: float) -> None:
+        for stream in STREAMS.values():
+            self.exchange.faults.reorder(int(messages), stream)
+
+    def _garbage(self, _: float) -> None:
+        for stream in STREAMS.values():
+            self.exchange.faults.garbage(stream)
 
 
 def closed(reader: CandleReader, end: int) -> list[dict[str, Any]]:
@@ -161,9 +186,9 @@ def closed(reader: CandleReader, end: int) -> list[dict[str, Any]]:
 
 
 def is_settled(venue: str, reader: CandleReader, end: int) -> bool:
-    """Whether every minute up to ``end`` is what it ends as: verified.
+    """Whether every minute up to ``end`` is in its final state: verified.
 
-    On Bybit, which tells little of the past, it may be marked instead, and the first one be partial.
+    On Bybit, which returns few past trades, it may be marked instead, and the first one be partial.
     """
     candles = closed(reader, end)
     if not candles or max(reader.candles) <= end:
@@ -178,11 +203,11 @@ def is_settled(venue: str, reader: CandleReader, end: int) -> bool:
 
 
 def compare(reader: CandleReader, minutes: Truth, end: int) -> Counter[str]:
-    """Hold every closed candle up to ``end`` against the truth; counts of what they are.
+    """Compares every closed candle up to ``end`` with the truth; counts them by result.
 
-    A candle that is neither equal to the last digit nor marked (``gap``, or ``partial`` at the very
-    begin) fails, and so does a minute that is not there and no mark on the candle after it. The one before
-    is whole where the app was away from its end on.
+    A candle that is neither equal to the last digit nor marked (``gap``, or ``partial`` at the start)
+    fails. So does a missing minute without a mark on the candle after it; the candle before it is complete
+    if the app went down at its end.
     """
     candles = closed(reader, end)
     assert_consistent(candles)
@@ -199,8 +224,8 @@ def compare(reader: CandleReader, minutes: Truth, end: int) -> Counter[str]:
     for before, after in pairwise(candles):
         lost = sum(before["open_ts"] < open_ts < after["open_ts"] for open_ts in minutes)
         counts["absent"] += lost
-        told = f"{lost} lost before {after['open_ts']}: {before['quality']}, {after['quality']}"
-        assert not lost or after["quality"] == "gap", told
+        where = f"{lost} lost before {after['open_ts']}: {before['quality']}, {after['quality']}"
+        assert not lost or after["quality"] == "gap", where
     last = candles[-1]["open_ts"]
     following = min(open_ts for open_ts in reader.candles if open_ts > last)
     assert last == end or reader.candles[following]["quality"] == "gap", (
@@ -210,10 +235,10 @@ def compare(reader: CandleReader, minutes: Truth, end: int) -> Counter[str]:
 
 
 def report(run: FaultRun, counts: dict[str, Counter[str]], repaired: dict[str, int], seconds: float) -> str:
-    """What was done and what came of it, in plain lines."""
+    """The injected faults and their outcome, as lines of text."""
     kinds = Counter(fault.kind for fault in run.injected)
-    told = ", ".join(f"{kind} {number}" for kind, number in kinds.items())
-    lines = [f"{len(run.injected)} faults in {seconds:.0f} s on both venues: {told}"]
+    injected = ", ".join(f"{kind} {number}" for kind, number in kinds.items())
+    lines = [f"{len(run.injected)} faults in {seconds:.0f} s on both venues: {injected}"]
     for venue, count in counts.items():
         lines.append(
             f"{venue}: {count['minutes']} minutes compared, {count['equal']} equal,"

@@ -13,7 +13,7 @@ import pytest
 
 from orderflow_dash.market import MINUTE_MS, Timeframe, Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
-from orderflow_dash.simulator.binance.trades import BinanceTrades
+from orderflow_dash.simulator.binance.trades import BinanceTradeRoutes
 from tests.conftest import Served, venues_at, wait_until
 from tests.faults.candles import CandleReader, Truth, truth
 
@@ -114,7 +114,7 @@ def test_no_lost_trade_is_unmarked(
     kept_minutes: int,
 ) -> None:
     """Half an hour of watching, leaving and restarting, on four rare symbols of each venue."""
-    monkeypatch.setattr(BinanceTrades, "kept_ms", kept_minutes * MINUTE_MS)
+    monkeypatch.setattr(BinanceTradeRoutes, "kept_ms", kept_minutes * MINUTE_MS)
     chance = random.Random(kept_minutes)
     watcher = Watcher(serve, exchange, f"sqlite:///{tmp_path / 'absences.sqlite3'}")
     end = market_now(exchange) + 30 * MINUTE_MS

@@ -230,7 +230,7 @@ def test_every_oracle_minute_comes_out_verified(
                 first, last = request.integer("startTime"), request.integer("endTime")
                 return [row for row in published if (first or 0) <= row[0] <= (last or 0)], 1
 
-            exchange._binance_rest._routes[PATHS["binance"]] = answer
+            exchange._engine.binance_rest._routes[PATHS["binance"]] = answer
         # No history: the recording's market claims to have none before its first trade, and its first
         # minute is cut.
         served = serve(**venues_at(exchange), verify_interval_s=0.5, backfill_minutes=0)

@@ -18,7 +18,7 @@ START_MS = 1_790_000_000_000 - 1_790_000_000_000 % 3_600_000
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
 
-class Client:
+class JsonClient:
     """A WebSocket client that speaks JSON."""
 
     def __init__(self, socket):
@@ -72,7 +72,7 @@ def joined():
     with contextlib.ExitStack() as stack:
 
         def join(url):
-            return Client(stack.enter_context(connect(url, compression=None, close_timeout=0.1)))
+            return JsonClient(stack.enter_context(connect(url, compression=None, close_timeout=0.1)))
 
         yield join
 

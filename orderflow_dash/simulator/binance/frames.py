@@ -11,7 +11,7 @@ from orderflow_dash.simulator.market.contract import DAY_MS
 from orderflow_dash.simulator.market.day import Day
 from orderflow_dash.simulator.market.intervals import BINANCE_KLINES
 from orderflow_dash.simulator.market.source import Emission, Fill, Listing
-from orderflow_dash.simulator.market.tape import Candle, Print
+from orderflow_dash.simulator.market.tape import Print, TapeCandle
 
 
 def combined(stream: str, payload: bytes) -> bytes:
@@ -144,7 +144,7 @@ def mark_price(listing: Listing, day: Day, now: int) -> dict[str, Any]:
     }
 
 
-def kline(listing: Listing, candle: Candle, interval: str, now: int, *, closed: bool) -> bytes:
+def kline(listing: Listing, candle: TapeCandle, interval: str, now: int, *, closed: bool) -> bytes:
     """A ``kline`` payload; ``interval`` is the venue's name of it."""
     row = _kline_row(listing, candle, interval, closed=closed)
     # The venue names the symbol after the times.
@@ -152,14 +152,14 @@ def kline(listing: Listing, candle: Candle, interval: str, now: int, *, closed: 
     return orjson.dumps({"e": "kline", "E": now, "s": listing.symbol, "k": row, "st": 1})
 
 
-def continuous_kline(listing: Listing, candle: Candle, interval: str, now: int, *, closed: bool) -> bytes:
+def continuous_kline(listing: Listing, candle: TapeCandle, interval: str, now: int, *, closed: bool) -> bytes:
     """A ``continuous_kline`` payload of the pair's perpetual."""
     row = _kline_row(listing, candle, interval, closed=closed)
     event = {"e": "continuous_kline", "E": now, "ps": listing.symbol, "ct": "PERPETUAL", "k": row, "st": 1}
     return orjson.dumps(event)
 
 
-def _kline_row(listing: Listing, candle: Candle, interval: str, *, closed: bool) -> dict[str, Any]:
+def _kline_row(listing: Listing, candle: TapeCandle, interval: str, *, closed: bool) -> dict[str, Any]:
     price, quantity = listing.price, listing.quantity
     return {
         "t": candle.start,

@@ -12,13 +12,13 @@ from orderflow_dash.simulator.market.contract import rate_text
 from orderflow_dash.simulator.market.klines import candles
 from orderflow_dash.simulator.market.source import Listing, Market
 from orderflow_dash.simulator.market.statistics import Prices, marks, premiums
-from orderflow_dash.simulator.market.tape import Candle
+from orderflow_dash.simulator.market.tape import TapeCandle
 from orderflow_dash.simulator.rest import Refusal, Request
 
 _CONTRACT_TYPES = ("PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "TRADIFI_PERPETUAL")
 
 
-class BinanceKlines:
+class BinanceKlineRoutes:
     """Answers out of the tapes."""
 
     def __init__(self, market: Market, listings: Mapping[str, Listing]) -> None:
@@ -65,7 +65,7 @@ def _weight(limit: int) -> int:
     return 1 if limit < 100 else 2 if limit < 500 else 5 if limit <= 1000 else 10
 
 
-def _row(listing: Listing, candle: Candle, interval: int) -> list[Any]:
+def _row(listing: Listing, candle: TapeCandle, interval: int) -> list[Any]:
     price, quantity = listing.price, listing.quantity
     return [
         candle.start,

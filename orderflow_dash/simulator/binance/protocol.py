@@ -32,7 +32,7 @@ _PUBLIC_SUFFIXES = frozenset(("trade",))
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 
 
-class Route(Enum):
+class StreamRoute(Enum):
     """Which part of the exchange a path leads to; each delivers only its own streams."""
 
     MARKET = "market"
@@ -43,9 +43,9 @@ class Route(Enum):
     def delivers(self, stream: str) -> bool:
         """Whether a stream of this name sends data on this route."""
         symbol, _, suffix = stream.partition("@")
-        if self is Route.MARKET:
+        if self is StreamRoute.MARKET:
             return stream in _MARKET_ARRAYS or (suffix in _MARKET_SUFFIXES and symbol.islower())
-        if self is Route.PRIVATE:
+        if self is StreamRoute.PRIVATE:
             return False
         return suffix in _PUBLIC_SUFFIXES and symbol.islower()
 
@@ -54,7 +54,7 @@ class Route(Enum):
 class Address:
     """What the path of a WebSocket handshake asks for."""
 
-    route: Route
+    route: StreamRoute
     combined: bool
     streams: tuple[str, ...]
 
@@ -63,9 +63,9 @@ def address(path: str) -> Address | None:
     """Reads ``/market/ws/a/b``, ``/public/stream?streams=a/b``, ``/ws`` and so on; None for anything else."""
     parts = urlsplit(path)
     names = [name for name in parts.path.split("/") if name]
-    route = Route.LEGACY
+    route = StreamRoute.LEGACY
     if names and names[0] in ("market", "public", "private"):
-        route = Route(names.pop(0))
+        route = StreamRoute(names.pop(0))
     if not names or names[0] not in ("ws", "stream"):
         return None
     combined = names[0] == "stream"
@@ -86,7 +86,7 @@ class BinanceSession:
     the venue would cut the connection.
     """
 
-    route: Route
+    route: StreamRoute
     combined: bool
     streams: dict[str, None] = field(default_factory=dict)  # a set that keeps its order
     _times: deque[float] = field(default_factory=deque)

@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Iterable
 
 from orderflow_dash.market import Venue
-from orderflow_dash.simulator.binance.figures import BinanceFigures
 from orderflow_dash.simulator.binance.instruments import symbol_rows
-from orderflow_dash.simulator.binance.klines import BinanceKlines
+from orderflow_dash.simulator.binance.klines import BinanceKlineRoutes
 from orderflow_dash.simulator.binance.query import Route
-from orderflow_dash.simulator.binance.trades import BinanceTrades
+from orderflow_dash.simulator.binance.statistics import BinanceStatisticsRoutes
+from orderflow_dash.simulator.binance.trades import BinanceTradeRoutes
 from orderflow_dash.simulator.market.source import Market, VenueListings
 from orderflow_dash.simulator.rest import BadParameter, Refusal, Reply, Request, json_reply
 
@@ -29,9 +29,9 @@ class BinanceRest:
             "/fapi/v1/time": lambda _: ({"serverTime": market.now()}, 1),
             "/fapi/v1/exchangeInfo": self._exchange_info,
             "/sapi/v1/system/status": lambda _: ({"status": 0, "msg": "normal"}, 1),
-            **BinanceTrades(market, self._listings).routes,
-            **BinanceKlines(market, self._listings).routes,
-            **BinanceFigures(market, self._listings).routes,
+            **BinanceTradeRoutes(market, self._listings).routes,
+            **BinanceKlineRoutes(market, self._listings).routes,
+            **BinanceStatisticsRoutes(market, self._listings).routes,
         }
 
     @property

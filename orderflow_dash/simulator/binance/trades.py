@@ -16,7 +16,7 @@ from orderflow_dash.simulator.rest import Refusal, Request
 _TOLD_KINDS = ("MARKET", "RPI")  # insurance fund and ADL trades are not returned
 
 
-class BinanceTrades:
+class BinanceTradeRoutes:
     """Answers out of the tapes; nothing is returned that is older than ``kept_ms``."""
 
     kept_ms = 2 * DAY_MS

@@ -12,7 +12,7 @@ from orderflow_dash.simulator.bybit.protocol import TRADES_PER_MESSAGE
 from orderflow_dash.simulator.market.day import Day
 from orderflow_dash.simulator.market.intervals import BYBIT_KLINES
 from orderflow_dash.simulator.market.source import BybitTrade, Listing
-from orderflow_dash.simulator.market.tape import Candle, Print
+from orderflow_dash.simulator.market.tape import Print, TapeCandle
 
 
 def public_trades(symbol: str, trades: Sequence[BybitTrade], now: int) -> Iterable[tuple[bytes, int]]:
@@ -94,7 +94,7 @@ def ticker_message(fields: dict[str, str], kind: str, sequence: int, now: int) -
     return orjson.dumps(message)
 
 
-def kline(listing: Listing, candle: Candle, interval: str, now: int, *, closed: bool) -> bytes:
+def kline(listing: Listing, candle: TapeCandle, interval: str, now: int, *, closed: bool) -> bytes:
     """A ``kline`` message; ``interval`` is the venue's name of it."""
     price = listing.price
     row = {

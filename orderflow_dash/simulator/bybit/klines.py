@@ -13,16 +13,16 @@ from orderflow_dash.simulator.market.intervals import BYBIT_KLINES
 from orderflow_dash.simulator.market.klines import candles
 from orderflow_dash.simulator.market.source import Listing, Market
 from orderflow_dash.simulator.market.statistics import Prices, marks, premiums
-from orderflow_dash.simulator.market.tape import Candle
+from orderflow_dash.simulator.market.tape import TapeCandle
 from orderflow_dash.simulator.rest import Refusal, Request
 
 Bounds = tuple[int | None, int | None, int]
 """Start and end, ms, and the limit."""
 
-Row = TypeVar("Row", Candle, Prices)
+Row = TypeVar("Row", TapeCandle, Prices)
 
 
-class BybitKlines:
+class BybitKlineRoutes:
     """Answers out of the tapes."""
 
     def __init__(self, market: Market, listings: Mapping[str, Listing]) -> None:

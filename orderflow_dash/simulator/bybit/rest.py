@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from orderflow_dash.market import Venue
-from orderflow_dash.simulator.bybit.figures import BybitFigures
 from orderflow_dash.simulator.bybit.instruments import instrument_rows
-from orderflow_dash.simulator.bybit.klines import BybitKlines
+from orderflow_dash.simulator.bybit.klines import BybitKlineRoutes
 from orderflow_dash.simulator.bybit.query import CATEGORIES, Route, cursor_after, listing_of, offset_of
+from orderflow_dash.simulator.bybit.statistics import BybitStatisticsRoutes
 from orderflow_dash.simulator.market.source import BybitTrade, Market, VenueListings
 from orderflow_dash.simulator.rest import BadParameter, Refusal, Reply, Request, json_reply
 
@@ -27,8 +27,8 @@ class BybitRest:
             "/v5/system/status": lambda _: {"list": []},  # no maintenance, past or announced
             "/v5/market/instruments-info": self._instruments,
             "/v5/market/recent-trade": self._recent_trade,
-            **BybitKlines(market, self._listings).routes,
-            **BybitFigures(market, self._listings).routes,
+            **BybitKlineRoutes(market, self._listings).routes,
+            **BybitStatisticsRoutes(market, self._listings).routes,
         }
 
     @property

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from orderflow_dash.market import HOUR_MS, MINUTE_MS
 from orderflow_dash.simulator.market.day import Day
-from orderflow_dash.simulator.market.tape import Candle, Tape
+from orderflow_dash.simulator.market.tape import Tape, TapeCandle
 
 DAY_MS = 24 * HOUR_MS
 FUNDING_MS = 8 * HOUR_MS
@@ -24,7 +24,7 @@ def draw(*key: object) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class DayBefore:
     """The 24 h before a market's first print, in ticks and lots; they fade out as the market runs."""
 
     start_ms: int
@@ -38,14 +38,14 @@ class Before:
     open_interest: int  # lots, one side
 
 
-def hours_of(symbol: str, before: Before) -> list[Candle]:
+def hours_of(symbol: str, before: DayBefore) -> list[TapeCandle]:
     """That day hour by hour, old to new, up to the hour in which the market begins.
 
     It goes from the day's open to its last and touches its high and low; its volume is shared out evenly.
     """
     end = before.start_ms - before.start_ms % HOUR_MS
     high_at, low_at = draw(symbol, "high hour") % _HOURS, draw(symbol, "low hour") % _HOURS
-    candles: list[Candle] = []
+    candles: list[TapeCandle] = []
     opening, walk = before.open, 0
     for hour in range(_HOURS):
         walk += draw(symbol, hour) % 2_001 - 1_000
@@ -60,7 +60,7 @@ def hours_of(symbol: str, before: Before) -> list[Candle]:
         volume, turnover = before.volume // _HOURS, before.turnover // _HOURS
         matches = before.trades // _HOURS
         candles.append(
-            Candle(
+            TapeCandle(
                 start,
                 opening,
                 high,
@@ -97,7 +97,7 @@ def index_and_mark(last: int, rate: int) -> tuple[int, int]:
     return index, (last + index) // 2 or 1
 
 
-def statistics(symbol: str, tape: Tape, before: Before | None, now: int) -> Day | None:
+def statistics(symbol: str, tape: Tape, before: DayBefore | None, now: int) -> Day | None:
     """The last 24 h of a symbol at market time ``now`` (ms); None where nothing is known of it yet."""
     if len(tape):
         newest = tape.at(-1)

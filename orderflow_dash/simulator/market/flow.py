@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from orderflow_dash.simulator.market.tape import Print
 
@@ -47,10 +48,20 @@ _MOODS = (
     _Mood(1.2, 100, 0.9, 0.41, 2.4, 0.5),  # divergence: sellers dominate, the price climbs
     _Mood(1.2, 150, 0.35, 0.50, 1.2, 1.2),  # lull
 )
-_CLIMAX = 3
+_CLIMAX, _TREND = 3, 1  # positions in _MOODS
+_SPREAD = 1  # ticks
 _BRANCHING = 0.7  # orders that each order causes
 _DECAY = 2.5  # 1/s, how fast that excitement fades
 _LAUNCH_LEAN = 0.03  # relative distance from the launch price at which the book leans against it fully
+
+
+class _Stretch(NamedTuple):
+    """A stretch of time in one mood."""
+
+    number: int  # in _MOODS
+    mirrored: bool
+    mood: _Mood  # mirrored where that is set
+    ends: float  # s since the start
 
 
 class OrderFlow:
@@ -67,11 +78,8 @@ class OrderFlow:
         self._next_print = first_id
         self._next_match = first_match
         self._ask = character.price + 1
-        self._spread = 1
         self._last_buy = True
-        self._mood_index = -1
-        self._mood_ends = 0.0
-        self._set_mood(0, mirrored=False)
+        self._stretch = self._new_stretch(0, mirrored=False)
         self._ask_left = self._refill(buying=True)
         self._bid_left = self._refill(buying=False)
 
@@ -89,41 +97,39 @@ class OrderFlow:
         rng = self._random
         base = self._character.rate * (1.0 - _BRANCHING)
         while True:
-            ceiling = base * self._mood.rate + self._excitement
+            ceiling = base * self._stretch.mood.rate + self._excitement
             step = rng.expovariate(ceiling)
             self._seconds += step
             self._excitement *= math.exp(-_DECAY * step)
-            if self._seconds >= self._mood_ends:
-                self._next_mood()
+            if self._seconds >= self._stretch.ends:
+                self._stretch = self._next_stretch()
                 # The new mood may be livelier than the ceiling allows for: draw again from here.
                 continue
-            if rng.random() * ceiling <= base * self._mood.rate + self._excitement:
+            if rng.random() * ceiling <= base * self._stretch.mood.rate + self._excitement:
                 self._excitement += _BRANCHING * _DECAY
                 return
 
-    def _next_mood(self) -> None:
+    def _next_stretch(self) -> _Stretch:
         rng = self._random
-        was = self._mood_index
         index = rng.choices(range(len(_MOODS)), [mood.weight for mood in _MOODS])[0]
         mirrored = rng.random() < 0.5
-        if was == _CLIMAX:  # what ends a climax is the other side
-            index, mirrored = 1, not self._mirrored
-        self._set_mood(index, mirrored=mirrored)
+        if self._stretch.number == _CLIMAX:  # the other side ends a climax
+            index, mirrored = _TREND, not self._stretch.mirrored
+        return self._new_stretch(index, mirrored=mirrored)
 
-    def _set_mood(self, index: int, *, mirrored: bool) -> None:
+    def _new_stretch(self, index: int, *, mirrored: bool) -> _Stretch:
         mood = _MOODS[index]
-        self._mood_index, self._mirrored = index, mirrored
         if mirrored:
-            mood = _Mood(mood.weight, mood.seconds, mood.rate, 1 - mood.buys, mood.ask_depth, mood.bid_depth)
-        self._mood = mood
-        self._mood_ends = self._seconds + mood.seconds * self._random.lognormvariate(0.0, 0.5)
+            mood = replace(mood, buys=1 - mood.buys, bid_depth=mood.ask_depth, ask_depth=mood.bid_depth)
+        ends = self._seconds + mood.seconds * self._random.lognormvariate(0.0, 0.5)
+        return _Stretch(index, mirrored, mood, ends)
 
     def _refill(self, *, buying: bool) -> int:
         """Lots that rest at a fresh best price, on the side that buyers or sellers hit."""
         character = self._character
         # Far from its launch price the book leans back, so that a week's run stays in a sane range.
         lean = (self._ask / character.price - 1.0) / _LAUNCH_LEAN
-        depth = self._mood.ask_depth if buying else self._mood.bid_depth
+        depth = self._stretch.mood.ask_depth if buying else self._stretch.mood.bid_depth
         depth *= math.exp(max(-1.5, min(1.5, lean if buying else -lean)))
         mean = character.order * character.depth * depth
         return max(1, round(mean * self._random.gammavariate(1.3, 1 / 1.3)))
@@ -145,7 +151,7 @@ class OrderFlow:
         rng = self._random
         # Large orders are worked in slices, so a side follows itself more often than the mood says.
         repeat = rng.random() < 0.35
-        buy = self._last_buy if repeat else rng.random() < self._mood.buys
+        buy = self._last_buy if repeat else rng.random() < self._stretch.mood.buys
         self._last_buy = buy
         time = self._start_ms + int(self._seconds * 1000)
         left = self._size()
@@ -169,7 +175,7 @@ class OrderFlow:
         if up:
             self._ask += gap
         else:
-            self._ask = max(self._spread + 1, self._ask - gap)
+            self._ask = max(_SPREAD + 1, self._ask - gap)
         self._ask_left = self._refill(buying=True)
         self._bid_left = self._refill(buying=False)
 
@@ -189,7 +195,7 @@ class OrderFlow:
         made = Print(
             self._next_print,
             time,
-            self._ask if buy else self._ask - self._spread,
+            self._ask if buy else self._ask - _SPREAD,
             lots if buy else -lots,
             without_rpi,
             first,

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 from orderflow_dash.market import HOUR_MS
 from orderflow_dash.simulator.market.source import Listing, Market
-from orderflow_dash.simulator.market.tape import Candle, joined
+from orderflow_dash.simulator.market.tape import TapeCandle, joined
 
 
 def candles(
     market: Market, listing: Listing, interval_ms: int, start_ms: int | None, end_ms: int | None, limit: int
-) -> list[Candle]:
+) -> list[TapeCandle]:
     """Candles old to new, up to the current one: the oldest ``limit`` from a start, else the newest.
 
     Where the market is silent, the last close goes on with zero volume, as both venues have it.
@@ -36,7 +36,7 @@ def candles(
 
 def _traded(
     market: Market, listing: Listing, interval_ms: int, start_ms: int | None, end_ms: int | None, limit: int
-) -> list[Candle]:
+) -> list[TapeCandle]:
     """The same up to the last one in which something was traded."""
     tape = market.tape(listing)
     # What the tape forgot lies between it and the day before.
@@ -55,8 +55,8 @@ def _traded(
     return found[-limit:] if start_ms is None else found[:limit]
 
 
-def _merged(parts: Iterable[Candle], interval_ms: int) -> list[Candle]:
-    found: list[Candle] = []
+def _merged(parts: Iterable[TapeCandle], interval_ms: int) -> list[TapeCandle]:
+    found: list[TapeCandle] = []
     for part in parts:
         start = part.start - part.start % interval_ms
         if found and found[-1].start == start:

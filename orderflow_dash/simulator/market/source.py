@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from orderflow_dash.market import DecimalUnit, Venue
 from orderflow_dash.simulator.market.day import Day as Day  # the word of every market
-from orderflow_dash.simulator.market.tape import Candle, Print, Tape
+from orderflow_dash.simulator.market.tape import Print, Tape, TapeCandle
 
 LISTED_LONG_AGO_MS = 1_569_398_400_000
 
@@ -108,7 +108,7 @@ class Market(Protocol):
     def paced(self) -> bool:
         """True where a clock decides when a print is due; False where it is the clients' reading."""
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """The exchange is up: market time starts to run."""
 
     def now(self) -> int:
@@ -129,7 +129,7 @@ class Market(Protocol):
     def day(self, listing: Listing) -> Day | None:
         """Statistics of the last 24 h, None where nothing is known yet."""
 
-    def hours_before(self, listing: Listing) -> Sequence[Candle]:
+    def hours_before(self, listing: Listing) -> Sequence[TapeCandle]:
         """Whole hours that ended before the tape begins, old to new; none where nothing is known of them."""
 
     def fills(self, listing: Listing, trade: Print) -> Sequence[Fill]:

@@ -8,18 +8,18 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
 from orderflow_dash.market import DecimalUnit, Venue
-from orderflow_dash.simulator.market.contract import Before, draw, hours_of, statistics
+from orderflow_dash.simulator.market.contract import DayBefore, draw, hours_of, statistics
 from orderflow_dash.simulator.market.day import Day
 from orderflow_dash.simulator.market.flow import Character, OrderFlow
 from orderflow_dash.simulator.market.forced import is_liquidation
 from orderflow_dash.simulator.market.source import BybitTrade, Emission, Fill, Listing, Status
-from orderflow_dash.simulator.market.tape import Candle, Print, Tape
-from orderflow_dash.simulator.market.terms import Terms
+from orderflow_dash.simulator.market.tape import Print, Tape, TapeCandle
+from orderflow_dash.simulator.market.terms import ContractTerms
 
 _KEEP = 45_000  # prints of a symbol, so that a market stays under 25 MB however long it runs
 _OFF_KINDS = ("", "INSURANCE_FUND", "ADL", "NA")
@@ -42,6 +42,21 @@ _CATALOGUE = (
     ("YFIUSDT", "4931", "1", "0.001", 0.05, 140, 2.0),
     ("BABYDOGEUSDT", "0.0000412", "0.0000001", "10", 0.06, 90, 1.0),
 )
+
+
+@dataclass(slots=True)
+class _Contract:
+    """A listing and the state of its trading."""
+
+    listing: Listing
+    flow: OrderFlow
+    prints: Iterator[Print]  # of the flow
+    terms: ContractTerms
+    salt: int  # of liquidations
+    tape: Tape
+    before: DayBefore | None
+    released_ms: int = 0  # event time of the newest print
+    halted: tuple[int, Print] | None = None  # without trades since when, and the print that comes next
 
 
 class SyntheticMarket:
@@ -72,46 +87,38 @@ class SyntheticMarket:
             raise ValueError(f"speed must be above 0 and finite, not {speed}")
         self.seed = seed
         self.speed = speed
-        # A market of now is of now when it opens too: to invent its past takes a second or two.
+        # Market time runs from here where it starts now: inventing the past takes a second or two.
         self._made = time.monotonic() if start_ms is None else None
         self.start_ms = time.time_ns() // 1_000_000 if start_ms is None else start_ms
         self._origin = self.start_ms - history_ms
-        self._began: float | None = None
+        self._started_at: float | None = None
         self.revision = 0
         self.listings: Sequence[Listing] = ()
-        self._by_symbol: dict[str, Listing] = {}
-        self._tapes: dict[Listing, Tape] = {}
-        self._before: dict[Listing, Before | None] = {}
-        self._flows: list[tuple[OrderFlow, Iterator[Print]]] = []  # by position in listings, as are
-        self._terms: list[Terms] = []
-        self._released: list[int] = []  # event time of the newest print
-        self._salts: list[int] = []
-        self._due: list[tuple[int, int, Print]] = []  # (event time, position in listings, print), a heap
-        self._standing: dict[int, tuple[int, Print]] = {}  # by position: since when, and what comes next
+        self._contracts: list[_Contract] = []  # in the order of ``listings``
+        self._by_listing: dict[Listing, _Contract] = {}
+        self._due: list[tuple[int, int, Print]] = []  # a heap of (event time, position in listings, print)
         self._changes: deque[Callable[[int], None]] = deque()
         for row in _CATALOGUE:
             listing, character = _listing(row[0], row[2], row[3]), _character(*row[1:])
             self._open(listing, character, self._origin, self._yesterday(row[0], character))
         for _ in self._released_until(self.start_ms - 1):
-            pass  # the tapes keep what is to be kept
+            pass  # the tapes keep the newest of it
 
-    def _open(self, listing: Listing, character: Character, start_ms: int, before: Before | None) -> None:
-        symbol, position = listing.symbol, len(self.listings)
+    def _open(self, listing: Listing, character: Character, start_ms: int, before: DayBefore | None) -> None:
+        symbol = listing.symbol
         first_id = 1_000_000_000 + draw(self.seed, symbol, "id") % 1_000_000_000
         flow = OrderFlow(character, f"{self.seed}:{symbol}", start_ms, first_id, first_id * 2)
-        self._flows.append((flow, iter(flow)))
-        self._terms.append(Terms(listing))
-        self._released.append(0)
-        self._salts.append(draw(self.seed, symbol, "liquidations"))
-        self._tapes[listing] = Tape(first_id, keep=_KEEP)
-        self._before[listing] = before
+        salt = draw(self.seed, symbol, "liquidations")
+        tape = Tape(first_id, keep=_KEEP)
+        contract = _Contract(listing, flow, iter(flow), ContractTerms(listing), salt, tape, before)
+        self._contracts.append(contract)
+        self._by_listing[listing] = contract
         self.listings = (*self.listings, listing)
-        self._by_symbol[symbol] = listing
-        trade = next(self._flows[position][1])
+        trade = next(contract.prints)
         if listing.status.trades:
-            self._schedule(position, trade)
+            self._schedule(len(self._contracts) - 1, trade)
         else:
-            self._standing[position] = start_ms, trade
+            contract.halted = start_ms, trade
 
     # -- changes of contracts ----------------------------------------------------------------
 
@@ -136,7 +143,7 @@ class SyntheticMarket:
             order: the median order in quote currency.
             status: without trades until ``set_status`` where that does not trade.
         """
-        if symbol in self._by_symbol:
+        if self._is_listed(symbol):
             raise ValueError(f"{symbol} is listed already")
         listing, character = _listing(symbol, tick, lot), _character(price, tick, lot, rate, order, 2.0)
         listing.status = status
@@ -154,16 +161,16 @@ class SyntheticMarket:
         self._changes.append(lambda now: self._set_status(listing, status, now))
 
     def _list(self, listing: Listing, character: Character, now: int) -> None:
-        if listing.symbol not in self._by_symbol:
+        if not self._is_listed(listing.symbol):
             listing.onboard_ms = now
             self._open(listing, character, now, None)
 
     def _change(self, listing: Listing, tick: Decimal | None, lot: Decimal | None) -> None:
-        position = self.listings.index(listing)
-        price, quantity = self._terms[position].change(self._tapes[listing], tick, lot)
-        before = self._before[listing]
+        contract = self._by_listing[listing]
+        price, quantity = contract.terms.change(contract.tape, tick, lot)
+        before = contract.before
         if before is not None:
-            self._before[listing] = replace(
+            contract.before = replace(
                 before,
                 open=before.open * price,
                 high=before.high * price,
@@ -175,28 +182,32 @@ class SyntheticMarket:
             )
 
     def _set_status(self, listing: Listing, status: Status, now: int) -> None:
-        position, listing.status = self.listings.index(listing), status
-        standing = self._standing.get(position)
-        if status.trades and standing is not None:
-            since, trade = self._standing.pop(position)
-            self._flows[position][0].delay(now - since)
+        contract, position = self._by_listing[listing], self.listings.index(listing)
+        listing.status = status
+        if status.trades and contract.halted is not None:
+            since, trade = contract.halted
+            contract.halted = None
+            contract.flow.delay(now - since)
             self._schedule(position, trade._replace(time=trade.time + now - since))
-        elif not status.trades and standing is None:
+        elif not status.trades and contract.halted is None:
             trade = next(trade for _, at, trade in self._due if at == position)
-            self._standing[position] = now, trade
+            contract.halted = now, trade
             self._due = [entry for entry in self._due if entry[1] != position]
             heapq.heapify(self._due)
 
+    def _is_listed(self, symbol: str) -> bool:
+        return any(listing.symbol == symbol for listing in self.listings)
+
     # -- the flow ----------------------------------------------------------------------------
 
-    def _yesterday(self, symbol: str, character: Character) -> Before:
+    def _yesterday(self, symbol: str, character: Character) -> DayBefore:
         """A day before the first print that fits the symbol's own pace and price."""
         change = draw(self.seed, symbol, "change") % 1_001 - 450  # tenths of a per mille
         opened = max(1, character.price * 10_000 // (10_000 + change))
         trades = round(character.rate * 86_400 * 2.2)
         volume = round(character.rate * 86_400 * character.order * 2.4)
         reach = 1 + character.price * (20 + draw(self.seed, symbol, "reach") % 150) // 10_000
-        return Before(
+        return DayBefore(
             self._origin,
             opened,
             max(opened, character.price) + reach,
@@ -209,9 +220,10 @@ class SyntheticMarket:
         )
 
     def _schedule(self, position: int, trade: Print) -> None:
-        # An aggregate is told up to 100 ms after its trade time, never before the one ahead of it.
-        event = max(self._released[position], trade.time + trade.id * 37 % 90)
-        self._released[position] = event
+        # An aggregate is published up to 100 ms after its trade time, never before the one ahead of it.
+        contract = self._contracts[position]
+        event = max(contract.released_ms, trade.time + trade.id * 37 % 90)
+        contract.released_ms = event
         heapq.heappush(self._due, (event, position, trade))
 
     def advance(self, until_ms: int) -> list[Emission]:
@@ -228,23 +240,23 @@ class SyntheticMarket:
     def _released_until(self, until_ms: int) -> Iterator[Emission]:
         while self._due and self._due[0][0] <= until_ms:
             event, position, trade = heapq.heappop(self._due)
-            self._schedule(position, next(self._flows[position][1]))
-            listing, trade = self.listings[position], self._terms[position].fit(trade)
-            tape = self._tapes[listing]
-            forced = is_liquidation(self._salts[position], tape.minute_open(trade.time), trade)
-            tape.append(trade)
-            yield Emission(listing, event, trade, forced)
+            contract = self._contracts[position]
+            self._schedule(position, next(contract.prints))
+            trade = contract.terms.fit(trade)
+            forced = is_liquidation(contract.salt, contract.tape.minute_open(trade.time), trade)
+            contract.tape.append(trade)
+            yield Emission(contract.listing, event, trade, forced)
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Lets market time run; it goes on running over a restart of the exchange."""
-        if self._began is None:
-            self._began = time.monotonic() if self._made is None else self._made
+        if self._started_at is None:
+            self._started_at = time.monotonic() if self._made is None else self._made
 
     def now(self) -> int:
         """Market time, ms since the epoch; ``start_ms`` until the exchange starts."""
-        if self._began is None:
+        if self._started_at is None:
             return self.start_ms
-        return self.start_ms + int((time.monotonic() - self._began) * 1000 * self.speed)
+        return self.start_ms + int((time.monotonic() - self._started_at) * 1000 * self.speed)
 
     def poll(self, ready: Set[Listing]) -> Sequence[Emission]:
         """Everything due by now; who listens changes nothing."""
@@ -260,19 +272,23 @@ class SyntheticMarket:
 
     def find(self, symbol: str) -> Listing:
         """The listing of a symbol; KeyError where there is none."""
-        return self._by_symbol[symbol]
+        for listing in self.listings:
+            if listing.symbol == symbol:
+                return listing
+        raise KeyError(symbol)
 
     def tape(self, listing: Listing) -> Tape:
         """What was emitted of a symbol."""
-        return self._tapes[listing]
+        return self._by_listing[listing].tape
 
     def day(self, listing: Listing) -> Day | None:
         """Statistics of the last 24 h."""
-        return statistics(listing.symbol, self._tapes[listing], self._before[listing], self.now())
+        contract = self._by_listing[listing]
+        return statistics(listing.symbol, contract.tape, contract.before, self.now())
 
-    def hours_before(self, listing: Listing) -> Sequence[Candle]:
+    def hours_before(self, listing: Listing) -> Sequence[TapeCandle]:
         """The hours of the day before, as invented as the rest."""
-        before = self._before[listing]
+        before = self._by_listing[listing].before
         return () if before is None else hours_of(listing.symbol, before)
 
     def fills(self, listing: Listing, trade: Print) -> Sequence[Fill]:

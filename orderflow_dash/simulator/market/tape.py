@@ -23,7 +23,7 @@ class Print(NamedTuple):
     off: int = 0  # an off-book match took the id before ``first``: 0 none, 1 INSURANCE_FUND, 2 ADL, 3 NA
 
 
-class Candle(NamedTuple):
+class TapeCandle(NamedTuple):
     """Sums over the prints of one interval. Prices in ticks, volumes in lots, turnover in ticks x lots."""
 
     start: int  # ms
@@ -40,10 +40,10 @@ class Candle(NamedTuple):
     first: int  # id of the first match
     last: int
 
-    def silent(self, start: int) -> Candle:
+    def silent(self, start: int) -> TapeCandle:
         """A later interval in which nothing is traded: the close goes on, as both venues have it."""
         close = self.close
-        return Candle(start, close, close, close, close, 0, 0, 0, 0, 0, 0, self.last, self.last)
+        return TapeCandle(start, close, close, close, close, 0, 0, 0, 0, 0, 0, self.last, self.last)
 
 
 _PRINT_CODES = "qqqqqqIB"  # id, time, price, quantity, without_rpi, first, last - first, off
@@ -57,7 +57,7 @@ class Tape:
 
     def __init__(self, first_id: int, *, keep: int = 100_000, keep_minutes: int = 2_880) -> None:
         self._columns = [array(code) for code in _PRINT_CODES]
-        self._minutes = [array("q") for _ in Candle._fields]
+        self._minutes = [array("q") for _ in TapeCandle._fields]
         self._first_id = first_id
         self._keep = keep
         self._keep_minutes = keep_minutes
@@ -166,18 +166,20 @@ class Tape:
             low = max(low, high - limit)
         return self.prints(low, min(high, low + limit))
 
-    def minutes(self, start_ms: int, end_ms: int) -> Iterator[Candle]:
+    def minutes(self, start_ms: int, end_ms: int) -> Iterator[TapeCandle]:
         """The minutes with prints, ``start_ms <= start <= end_ms``, from old to new."""
         starts = self._minutes[0]
         for i in range(bisect_left(starts, start_ms), bisect_right(starts, end_ms)):
-            yield Candle(*(column[i] for column in self._minutes))
+            yield TapeCandle(*(column[i] for column in self._minutes))
 
     def minute_open(self, time: int) -> int | None:
         """The open of the newest minute, where a time lies in it; None where no print of it is known."""
         starts = self._minutes[0]
         return self._minutes[1][-1] if starts and starts[-1] <= time < starts[-1] + MINUTE_MS else None
 
-    def candles(self, interval_ms: int, start_ms: int | None, end_ms: int | None, limit: int) -> list[Candle]:
+    def candles(
+        self, interval_ms: int, start_ms: int | None, end_ms: int | None, limit: int
+    ) -> list[TapeCandle]:
         """Candles of whole minutes, old to new: the oldest ``limit`` from a start, else the newest.
 
         An interval without prints inside the range repeats the close before it with zero volume,
@@ -197,11 +199,11 @@ class Tape:
         high = min(high, low + (limit - 1) * interval_ms)
         return list(self._merged(interval_ms, low, high))
 
-    def _merged(self, interval_ms: int, low: int, high: int) -> Iterator[Candle]:
+    def _merged(self, interval_ms: int, low: int, high: int) -> Iterator[TapeCandle]:
         before = bisect_left(self._minutes[0], low) - 1
         close = self._minutes[4][before] if before >= 0 else None
         last_match = self._minutes[12][before] if before >= 0 else 0
-        parts: dict[int, Candle] = {}
+        parts: dict[int, TapeCandle] = {}
         for minute in self.minutes(low, high + interval_ms - 1):
             start = minute.start - minute.start % interval_ms
             known = parts.get(start)
@@ -211,14 +213,16 @@ class Tape:
             if candle is None:
                 if close is None:
                     continue
-                candle = Candle(start, close, close, close, close, 0, 0, 0, 0, 0, 0, last_match, last_match)
+                candle = TapeCandle(
+                    start, close, close, close, close, 0, 0, 0, 0, 0, 0, last_match, last_match
+                )
             close, last_match = candle.close, candle.last
             yield candle
 
 
-def joined(a: Candle, b: Candle) -> Candle:
+def joined(a: TapeCandle, b: TapeCandle) -> TapeCandle:
     """One candle of two neighbors, the older one first."""
-    return Candle(
+    return TapeCandle(
         a.start,
         a.open,
         max(a.high, b.high),

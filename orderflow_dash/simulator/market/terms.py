@@ -22,7 +22,7 @@ def common_unit(one: Decimal, other: Decimal) -> Decimal:
 
 
 @dataclass(slots=True)
-class Terms:
+class ContractTerms:
     """Converts a flow's own ticks and lots to the listed ones."""
 
     listing: Listing

@@ -21,7 +21,7 @@ from orderflow_dash.simulator.recordings.capture import DamagedFile, Kind, line_
 from orderflow_dash.simulator.recordings.columns import BadLine, Columns, blocks, parse
 from orderflow_dash.simulator.recordings.dayfile import DayFormat, day_format
 from orderflow_dash.simulator.recordings.recording import Recording
-from orderflow_dash.simulator.recordings.unpacking import NoFile, Opened, opened, printable
+from orderflow_dash.simulator.recordings.unpacking import NoFile, UnpackedFile, opened, printable
 
 _HEAD = 1 << 16  # bytes that show the format
 _MOST_LEADING = 20  # bad lines before the first good one
@@ -281,7 +281,7 @@ class _ReadPosition:
 
 
 @contextmanager
-def _content(path: Path) -> Iterator[tuple[Opened, _ReadPosition]]:
+def _content(path: Path) -> Iterator[tuple[UnpackedFile, _ReadPosition]]:
     """The unpacked content of a file; what goes wrong with it becomes DamagedFile with file and line."""
     position = _ReadPosition()
     try:

@@ -12,12 +12,12 @@ from pathlib import Path
 from orderflow_dash.market import MINUTE_MS, Venue
 from orderflow_dash.simulator.market.contract import statistics
 from orderflow_dash.simulator.market.source import BybitTrade, Day, Emission, Fill, Listing
-from orderflow_dash.simulator.market.tape import Candle, Print, Tape
+from orderflow_dash.simulator.market.tape import Print, Tape, TapeCandle
 from orderflow_dash.simulator.recordings.capture import Kind
 from orderflow_dash.simulator.recordings.loading import Loading
 from orderflow_dash.simulator.recordings.playback import (
-    Clock,
     Playback,
+    PlaybackClock,
     PlayedUpTo,
     Playing,
     first_ms,
@@ -81,10 +81,12 @@ class RecordedMarket:
 
     def adopt(self, recordings: Sequence[Recording]) -> None:
         """Takes in what was loaded; what was there before is gone."""
-        clock = Clock(0)
+        clock = PlaybackClock(0)
         with self._lock:
             self._playbacks = {
-                listing_of(recording): playback_from(recording, 0, clock if self.together else Clock(0))
+                listing_of(recording): playback_from(
+                    recording, 0, clock if self.together else PlaybackClock(0)
+                )
                 for recording in recordings
             }
             self.listings = tuple(self._playbacks)
@@ -113,7 +115,7 @@ class RecordedMarket:
             return Playing(
                 self._paused,
                 self.speed,
-                any(clock.begun for clock in clocks),
+                any(clock.started for clock in clocks),
                 bool(clocks) and self.finished,
                 self.now(),
                 *self._span,
@@ -148,11 +150,11 @@ class RecordedMarket:
             target = time_ms - time_ms % MINUTE_MS
             if not self._playbacks or not known.start_ms - MINUTE_MS < target <= known.end_ms:
                 raise ValueError(f"nothing is recorded at {time_ms}")
-            clock = Clock(target)
+            clock = PlaybackClock(target)
             for listing, playback in self._playbacks.items():
                 row = playback.recording.row_at(target)
                 self._playbacks[listing] = playback_from(
-                    playback.recording, row, clock if self.together else Clock(target)
+                    playback.recording, row, clock if self.together else PlaybackClock(target)
                 )
             self._now = target
             self.session += 1
@@ -169,7 +171,7 @@ class RecordedMarket:
         for playback in self._playbacks.values():
             clock = playback.clock
             at = clock.position(wall, self.speed) if self.paced else clock.at
-            runs = clock.begun and not stand and not self._paused
+            runs = clock.started and not stand and not self._paused
             clock.set(at, wall if runs else None)
 
     # -- Market ------------------------------------------------------------------------------
@@ -183,7 +185,7 @@ class RecordedMarket:
                 return listing
         raise KeyError(symbol)
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Nothing: time starts with the first listener."""
 
     def now(self) -> int:
@@ -205,8 +207,8 @@ class RecordedMarket:
                 return []
             wall = time.monotonic()
             for listing, playback in self._playbacks.items():
-                if listing in ready and not playback.clock.begun:
-                    playback.clock.begun = True
+                if listing in ready and not playback.clock.started:
+                    playback.clock.started = True
                     playback.clock.set(playback.clock.at, wall)
             emitted: list[Emission] = []
             if self.together:
@@ -221,7 +223,7 @@ class RecordedMarket:
         for listing, playback in self._playbacks.items():
             if not self.paced:
                 until, most = math.inf, _BATCH if listing in ready else 0
-            elif playback.clock.begun:
+            elif playback.clock.started:
                 until, most = playback.clock.position(wall, self.speed), 1 << 60
             else:
                 continue
@@ -232,7 +234,7 @@ class RecordedMarket:
     def _play_together(self, ready: Set[Listing], wall: float, emitted: list[Emission]) -> None:
         """All symbols up to one time; a clock that ran ahead of what may go at once is held back."""
         left = [playback for playback in self._playbacks.values() if playback.next is not None]
-        if not left or not left[0].clock.begun or not (self.paced or ready):
+        if not left or not left[0].clock.started or not (self.paced or ready):
             return
         clock = left[0].clock
         self._pass_over_silence(clock, wall, min(p.next[0].time for p in left if p.next is not None))
@@ -251,7 +253,7 @@ class RecordedMarket:
         elif until < position:
             clock.set(until, wall)
 
-    def _pass_over_silence(self, clock: Clock, wall: float, following: int) -> None:
+    def _pass_over_silence(self, clock: PlaybackClock, wall: float, following: int) -> None:
         """Lead the clock to the next trade (ms) where there is none for long: at no speed it stands still."""
         if self.paced and following - clock.position(wall, self.speed) >= LONG_MS:
             clock.set(following - _LEAD_MS, wall)
@@ -276,10 +278,10 @@ class RecordedMarket:
                 return math.inf
             wall, soonest = time.monotonic(), math.inf
             for listing, playback in self._playbacks.items():
-                begun = playback.clock.begun
-                if playback.next is None or (not begun and listing not in ready):
+                started = playback.clock.started
+                if playback.next is None or (not started and listing not in ready):
                     continue
-                if self.paced and begun:
+                if self.paced and started:
                     ahead = playback.next[0].time - playback.clock.position(wall, self.speed)
                     soonest = min(soonest, max(0.0, ahead / 1000 / self.speed))
                 elif listing in ready or (self.together and ready):
@@ -346,7 +348,7 @@ class RecordedMarket:
         at = bisect_left(playback.numbers, trade.id)
         return range(playback.stops[at - 1] if at else playback.start_row, playback.stops[at])
 
-    def hours_before(self, listing: Listing) -> Sequence[Candle]:  # noqa: ARG002
+    def hours_before(self, listing: Listing) -> Sequence[TapeCandle]:  # noqa: ARG002
         """None: nothing is known but what was recorded."""
         return ()
 

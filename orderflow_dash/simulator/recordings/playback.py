@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from orderflow_dash.simulator.market.contract import Before
+from orderflow_dash.simulator.market.contract import DayBefore
 from orderflow_dash.simulator.market.source import Listing
 from orderflow_dash.simulator.market.tape import Print, Tape
 from orderflow_dash.simulator.recordings.recording import Recording
@@ -18,12 +18,12 @@ _KEEP_MINUTES = 50_000  # a month
 _QUOTES = ("USDT", "USDC", "BUSD", "USD")
 
 
-class Clock:
+class PlaybackClock:
     """Recorded time. It stands until the first listener, and while it is paused."""
 
     def __init__(self, at: float) -> None:
         self.at = at  # ms, when it was last set
-        self.begun = False
+        self.started = False
         self._since: float | None = None  # steady clock, s, when that was; None where it stands
 
     def position(self, wall: float, speed: float) -> float:
@@ -40,12 +40,12 @@ class Playback:
     """Where the playing of one symbol stands."""
 
     recording: Recording
-    clock: Clock
+    clock: PlaybackClock
     tape: Tape
     coming: Iterator[tuple[Print, int]]
     next: tuple[Print, int] | None
     start_row: int
-    before: Before | None
+    before: DayBefore | None
     event_ms: int = 0  # of the newest print
     stops: array[int] = field(default_factory=lambda: array("q"))  # by print: rows used up to its end
     numbers: array[int] = field(default_factory=lambda: array("q"))  # by print: its id
@@ -89,7 +89,7 @@ class Playing:
 
     paused: bool
     speed: float  # recorded time per time; 0: as fast as the clients take it
-    begun: bool  # someone has listened
+    started: bool  # someone has listened
     ended: bool
     clock_ms: int
     start_ms: int
@@ -113,7 +113,7 @@ def listing_of(recording: Recording) -> Listing:
     )
 
 
-def playback_from(recording: Recording, row: int, clock: Clock) -> Playback:
+def playback_from(recording: Recording, row: int, clock: PlaybackClock) -> Playback:
     coming = recording.prints(row)
     first = next(coming, None)
     start = first[0] if first else None
@@ -121,7 +121,7 @@ def playback_from(recording: Recording, row: int, clock: Clock) -> Playback:
     if start is None:
         return Playback(recording, clock, tape, coming, None, row, None)
     price = start.price
-    nothing = Before(start.time, price, price, price, price, 0, 0, 0, 0)
+    nothing = DayBefore(start.time, price, price, price, price, 0, 0, 0, 0)
     return Playback(recording, clock, tape, coming, first, row, nothing)
 
 

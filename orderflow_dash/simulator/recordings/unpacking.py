@@ -38,7 +38,7 @@ class NoFile(ValueError):
     """What stands at a path is no regular file."""
 
 
-class Opened(NamedTuple):
+class UnpackedFile(NamedTuple):
     """An open recording."""
 
     stream: Any  # of the unpacked content; has ``read1``
@@ -46,7 +46,7 @@ class Opened(NamedTuple):
     raw: BinaryIO  # the file on the disk
 
 
-def opened(path: Path, stack: ExitStack) -> Opened:
+def opened(path: Path, stack: ExitStack) -> UnpackedFile:
     """Opens a file. Raises NoFile, OSError, or ValueError or BadZipFile for an archive that gives nothing."""
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode):  # opening a pipe would wait for a writer
@@ -56,15 +56,15 @@ def opened(path: Path, stack: ExitStack) -> Opened:
     magic = file.read(4)
     file.seek(0)
     if magic.startswith(b"\x1f\x8b"):
-        return Opened(_Inflated(file, _GZIP), (path.name,), file)
+        return UnpackedFile(_Inflated(file, _GZIP), (path.name,), file)
     if magic == b"\x28\xb5\x2f\xfd":
-        return Opened(
+        return UnpackedFile(
             stack.enter_context(zstandard.ZstdDecompressor().stream_reader(file)), (path.name,), file
         )
     if magic.startswith(b"PK"):
         stream, name = _unzipped(file, stack)
-        return Opened(stream, (name, path.name), file)
-    return Opened(file, (path.name,), file)
+        return UnpackedFile(stream, (name, path.name), file)
+    return UnpackedFile(file, (path.name,), file)
 
 
 def printable(text: str) -> str:

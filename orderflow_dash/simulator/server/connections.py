@@ -1,4 +1,4 @@
-"""The life of one client's connection: its control messages in, its place in the subscribers."""
+"""The open connections: their control messages and their subscriptions."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from orderflow_dash.simulator.server.schedule import Schedule
 
 
 class Connections:
-    """Receives clients, and keeps the subscribers in agreement with what they are subscribed to.
+    """Serves clients, and keeps the subscribers in step with the clients' sessions.
 
-    ``pump`` publishes what is due, so that a newcomer hears nothing from before it came; ``wake``
-    tells the exchange's loop that what it waits for may have changed.
+    ``pump`` publishes every due print, so that a new subscriber receives nothing from before it subscribed;
+    ``wake`` ends the sleep of the exchange's loop, because its next due time may have changed.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ class Connections:
         self._bybit = VenueListings(market, Venue.BYBIT)
         self._serials = itertools.count(1)
 
-    def adopt(self, schedule: Schedule) -> None:
-        """Goes on with the schedule of a market that was moved."""
+    def use_schedule(self, schedule: Schedule) -> None:
+        """Replaces the schedule, after the market was moved."""
         self._schedule = schedule
 
-    async def receive(self, socket: ServerConnection) -> None:
+    async def serve(self, socket: ServerConnection) -> None:
         """Serves one connection until it ends."""
         where = address(socket.request.path if socket.request else "")
         session: BinanceSession | BybitSession
@@ -65,14 +65,14 @@ class Connections:
         joined: set[str] = set()
         try:
             if isinstance(session, BinanceSession):
-                self._follow(client, session, joined)
+                self._update_streams(client, session, joined)
             async for message in socket:
                 client.heard = time.monotonic()
                 if isinstance(session, BinanceSession):
                     client.send(session.receive(message, client.heard).encode())
-                    self._follow(client, session, joined)
+                    self._update_streams(client, session, joined)
                 else:
-                    self._operate(client, session, message, joined)
+                    self._run_operation(client, session, message, joined)
         except TooManyRequests:
             client.cut(1008, "Too many requests")
         except ConnectionClosed:
@@ -84,8 +84,8 @@ class Connections:
             self.clients.pop(client, None)
             self._wake()
 
-    def _follow(self, client: ClientQueue, session: BinanceSession, joined: set[str]) -> None:
-        """Joins and leaves Binance streams; what the route does not deliver is joined by nobody."""
+    def _update_streams(self, client: ClientQueue, session: BinanceSession, joined: set[str]) -> None:
+        """Subscribes to the session's Binance streams, except those that its route does not deliver."""
         wanted = {name for name in session.streams if session.route.delivers(name)}
         if wanted - joined:
             self._pump()
@@ -97,10 +97,10 @@ class Connections:
         joined.update(wanted)
         self._wake()
 
-    def _operate(
+    def _run_operation(
         self, client: ClientQueue, session: BybitSession, message: str | bytes, joined: set[str]
     ) -> None:
-        """Carries out a Bybit operation and replies."""
+        """Runs a Bybit operation and replies."""
         reply = session.receive(message).encode()
         for topic in joined - session.topics.keys():
             self._subscribers.leave(topic, client)

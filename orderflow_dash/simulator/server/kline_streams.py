@@ -12,7 +12,7 @@ from orderflow_dash.simulator.bybit import frames as bybit_frames
 from orderflow_dash.simulator.market.intervals import BINANCE_KLINES, BYBIT_KLINES
 from orderflow_dash.simulator.market.klines import candles
 from orderflow_dash.simulator.market.source import Listing, Market, VenueListings
-from orderflow_dash.simulator.market.tape import Candle
+from orderflow_dash.simulator.market.tape import TapeCandle
 from orderflow_dash.simulator.server.publisher import Publisher
 
 _SETTLED_MS = 250  # a print is published at most 100 ms after its time, so this much later a candle is final
@@ -33,7 +33,7 @@ class _Stream(NamedTuple):
 class _Sent:
     """What a stream last sent, and the id that the next print was to have."""
 
-    candle: Candle
+    candle: TapeCandle
     closed: bool
     next_id: int
 

@@ -45,8 +45,8 @@ class Schedule:
         self._revision = market.revision
         self._contracts = self._listed()
         # What was last sent, by stream: the next print's id of every symbol; that id and all fields.
-        self._rows_told: dict[str, dict[str, int]] = {}
-        self._tickers_told: dict[str, tuple[int, dict[str, str]]] = {}
+        self._sent_rows: dict[str, dict[str, int]] = {}
+        self._sent_tickers: dict[str, tuple[int, dict[str, str]]] = {}
 
     def run(self, now: float) -> None:
         """Sends everything due at ``now`` (seconds of the loop's clock), and changes of contracts at once."""
@@ -96,7 +96,7 @@ class Schedule:
         self, stream: str, row: Callable[[Listing, Day, int], dict[str, Any]], *, always: bool = False
     ) -> list[dict[str, Any]]:
         """A row for every Binance symbol that traded since this stream last told of it."""
-        told = self._rows_told.setdefault(stream, {})
+        told = self._sent_rows.setdefault(stream, {})
         now, rows = self._market.now(), []
         for symbol, listing in self._binance.items():
             next_id = self._market.tape(listing).next_id
@@ -153,21 +153,21 @@ class Schedule:
         """Tells the listeners of a ``tickers`` topic what changed: everything, the first time."""
         listing = self._bybit[topic.removeprefix("tickers.")]
         next_id = self._market.tape(listing).next_id
-        told = self._tickers_told.get(topic)
+        told = self._sent_tickers.get(topic)
         day = self._market.day(listing)
         if day is None or (told is not None and told[0] == next_id):
             return
         fields = changed = bybit_frames.ticker(listing, day)
         if told is not None:
             changed = {k: v for k, v in fields.items() if k == "symbol" or told[1].get(k) != v}
-        self._tickers_told[topic] = next_id, fields
+        self._sent_tickers[topic] = next_id, fields
         kind = "snapshot" if told is None else "delta"
         message = bybit_frames.ticker_message(changed, kind, next_id, self._market.now())
         self._publisher.publish(topic, message)
 
     def bybit_snapshot(self, topic: str, client: ClientQueue) -> None:
         """Tells one new listener what all the others already know."""
-        told = self._tickers_told.get(topic)
+        told = self._sent_tickers.get(topic)
         if told is not None:
             message = bybit_frames.ticker_message(told[1], "snapshot", told[0], self._market.now())
             client.send(message)

@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from orderflow_dash.simulator import SyntheticMarket
-from orderflow_dash.simulator.binance.protocol import BinanceSession, Route, TooManyRequests, address
+from orderflow_dash.simulator.binance.protocol import BinanceSession, StreamRoute, TooManyRequests, address
 
 START_MS = 1_790_000_000_000 - 1_790_000_000_000 % 3_600_000
 AGG_FIELDS = ["e", "E", "a", "s", "p", "q", "nq", "f", "l", "T", "m", "st"]
@@ -78,7 +78,7 @@ def test_the_combined_property_is_told_and_set(running, joined):
 )
 def test_bad_control_messages_get_the_venues_codes(message, code):
     """Every malformed control message has its own error code, and subscribes nothing."""
-    session = BinanceSession(Route.MARKET, combined=True)
+    session = BinanceSession(StreamRoute.MARKET, combined=True)
     assert json.loads(session.receive(message, 0.0))["code"] == code
     assert not session.streams
 
@@ -87,14 +87,14 @@ def test_bad_control_messages_get_the_venues_codes(message, code):
 @pytest.mark.parametrize("method", ["SUBSCRIBE", "UNSUBSCRIBE"])
 def test_an_id_is_an_integer_or_text_and_comes_back(method, number):
     """The reply has the request's own id; the official SDK sends uuids."""
-    session = BinanceSession(Route.MARKET, combined=True)
+    session = BinanceSession(StreamRoute.MARKET, combined=True)
     message = {"method": method, "params": ["btcusdt@aggTrade"], "id": number}
     assert json.loads(session.receive(json.dumps(message), 0.0)) == {"result": None, "id": number}
 
 
 def test_more_than_ten_messages_within_a_second_are_too_many():
     """The eleventh message of a second is refused; at eight a second nothing happens."""
-    session = BinanceSession(Route.MARKET, combined=True)
+    session = BinanceSession(StreamRoute.MARKET, combined=True)
     for i in range(40):
         session.receive('{"method":"LIST_SUBSCRIPTIONS","id":1}', i / 8)
     for _ in range(10):
@@ -200,7 +200,7 @@ def test_paths_are_read_as_the_venue_reads_them():
     """Routes, raw and combined forms, and what is no stream path at all."""
     assert address("/market/ws/a@trade/b@trade").streams == ("a@trade", "b@trade")
     assert address("/public/stream?streams=a@trade/b@trade").combined
-    assert address("/ws").route is Route.LEGACY
+    assert address("/ws").route is StreamRoute.LEGACY
     assert address("/") is None
     assert address("/market") is None
 

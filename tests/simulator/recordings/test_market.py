@@ -52,7 +52,7 @@ def test_the_clock_waits_for_a_listener_and_then_runs(make, clock):
     market = make(2.0)
     clock.now += 100
     assert served(market, set()) == []
-    assert not market.playing().begun
+    assert not market.playing().started
     assert served(market) == [0]
     clock.now += 1.5
     assert served(market, set()) == [1, 2, 3]
@@ -174,7 +174,7 @@ def test_a_seek_begins_anew_at_its_minute(make, clock, target):
     assert market.session == session + 1
     assert len(market.tape(market.listings[0])) == 0
     clock.now += 100
-    assert not market.playing().begun
+    assert not market.playing().started
     assert market.now() == START + target * MINUTE
     assert served(market) == [target * 60]
     clock.now += 2

@@ -1,4 +1,4 @@
-"""The server starts, serves many, leaves slow clients behind, and stops at once."""
+"""The server starts, serves many clients, closes slow ones, and stops at once."""
 
 import contextlib
 import gc
@@ -35,32 +35,34 @@ def test_stop_takes_less_than_a_second_with_clients_connected(running):
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
         wait_until(lambda: len(exchange.connections) == 6)
-        began = time.monotonic()
+        start = time.monotonic()
         exchange.stop()
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - start < 1.0
         assert exchange.connections == []
     exchange.stop()
 
 
-def test_no_connection_outlives_it_that_came_as_it_ended(running):
-    """Whoever connects in that moment is cut off; an unclosed transport would fail this test."""
+def test_stop_closes_connections_that_arrive_during_it(running):
+    """An unclosed transport would fail this test."""
     over = threading.Event()
+    connected = [0] * 6
 
-    def knock(port):
+    def knock(port, number):
         while not over.is_set():
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", port), timeout=0.3).close()
+                connected[number] += 1
 
     def compute():  # so that the exchange's thread falls behind, as on a machine with other work
         while not over.is_set():
             sum(range(2_000))
 
     exchange = running()
-    busy = [threading.Thread(target=knock, args=(exchange.port,)) for _ in range(6)]
+    busy = [threading.Thread(target=knock, args=(exchange.port, number)) for number in range(6)]
     busy.append(threading.Thread(target=compute))
     for each in busy:
         each.start()
-    time.sleep(0.3)  # connections of all of them under way
+    wait_until(lambda: min(connected) > 20)  # all of them keep connecting
     exchange.stop()
     over.set()
     for each in busy:
@@ -69,7 +71,7 @@ def test_no_connection_outlives_it_that_came_as_it_ended(running):
 
 
 def test_connections_come_and_go_in_the_list(running, joined):
-    """The list tells path, venue, subscriptions and the peer of each open connection."""
+    """The list holds path, venue, subscriptions and the peer of each open connection."""
     exchange = running()
     client = joined(exchange.ws_root + AGG)
     joined(exchange.bybit_ws).ask(op="subscribe", args=["publicTrade.BTCUSDT"])
@@ -92,9 +94,10 @@ def test_every_client_gets_the_same_trades(running, joined):
     assert first == second
 
 
-def test_a_slow_client_is_closed_and_holds_up_nobody(running, joined):
-    """A client that does not read is closed; another goes on without a hole."""
-    exchange = running(SyntheticMarket(7, 100.0, START_MS), queue_limit=1_000)
+def test_a_slow_client_is_closed_and_delays_no_other(running, joined):
+    """A client that does not read is closed; another receives every trade."""
+    # The queue holds two seconds of this market, so that a busy machine closes no client that reads.
+    exchange = running(SyntheticMarket(7, 40.0, START_MS), queue_limit=6_000)
     good = joined(exchange.ws_root + AGG)
     numbers = []
     stop = threading.Event()
@@ -121,7 +124,7 @@ def test_a_slow_client_is_closed_and_holds_up_nobody(running, joined):
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
-def test_a_restart_listens_on_the_same_port_and_goes_on(running, joined):
+def test_a_restart_keeps_the_port_and_the_market(running, joined):
     """After a stop and a start the same address serves the same market, later ids."""
     exchange = running()
     port, first = exchange.port, joined(exchange.ws_root + AGG).receive()
@@ -131,8 +134,8 @@ def test_a_restart_listens_on_the_same_port_and_goes_on(running, joined):
         assert joined(exchange.ws_root + AGG).receive()["a"] > first["a"]
 
 
-def test_a_taken_port_is_told_at_start(running):
-    """start raises OSError where the address is in use, and may be tried again."""
+def test_a_taken_port_raises_at_start(running):
+    """start raises OSError if the address is in use, and can be called again."""
     exchange = running()
     second = SimulatedExchange(SyntheticMarket(1, 1.0, START_MS), port=exchange.port)
     for _ in range(2):
@@ -150,7 +153,7 @@ def test_the_server_pings(running, joined):
 
 
 def test_the_command_prints_the_environment_and_ends_on_sigterm():
-    """run_exchange serves until SIGTERM, and its lines lead to it."""
+    """run_exchange serves until SIGTERM, at the addresses that it prints."""
     code = "from orderflow_dash.simulator import run_exchange; run_exchange('127.0.0.1', 0, 10.0, [])"
     with subprocess.Popen(
         [sys.executable, "-c", code],

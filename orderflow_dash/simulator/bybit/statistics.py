@@ -13,7 +13,7 @@ from orderflow_dash.simulator.market.statistics import fundings, interests, shar
 from orderflow_dash.simulator.rest import Refusal, Request
 
 
-class BybitFigures:
+class BybitStatisticsRoutes:
     """Answers out of the tapes."""
 
     def __init__(self, market: Market, listings: Mapping[str, Listing]) -> None:

@@ -22,7 +22,7 @@ _SHARES = {
 }
 
 
-class BinanceFigures:
+class BinanceStatisticsRoutes:
     """Answers out of the tapes."""
 
     def __init__(self, market: Market, listings: Mapping[str, Listing]) -> None:
