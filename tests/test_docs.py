@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 MOST_LINES = {"README.md": 130, "docs/architecture.md": 80, "CONTRIBUTING.md": 80}
+BASES = ROOT, ROOT / "orderflow_dash", ROOT / "assets" / "js"
 CODE_PATH = re.compile(r"`((?:\.?\w+/)+(?:\w+\.(?:py|mjs|css|html|toml|yml|txt))?)`")
 
 
@@ -39,11 +40,11 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_path_exists(page: Path) -> None:
-    """In the repository or in the package."""
+    """In the repository, the package or the scripts."""
     missing = [
         path
         for path in CODE_PATH.findall(page.read_text())
-        if not any((base / path).exists() for base in (ROOT, ROOT / "orderflow_dash"))
+        if not any((base / path).exists() for base in BASES)
     ]
     assert missing == []
 
