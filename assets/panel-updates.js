@@ -8,8 +8,7 @@
   const SLOWEST_MS = 10000;
   let every = EVERY_MS;
 
-  function show({ status, content, profile, steps }, { panel: id }, shown) {
-    const panel = document.querySelector(`[data-panel="${CSS.escape(id)}"]`);
+  function show(panel, { status, content, profile, steps }, shown) {
     panel.dispatchEvent(new CustomEvent("orderflow:status", { detail: status, bubbles: true }));
     panel.dispatchEvent(new CustomEvent("orderflow:update", { detail: { content, profile, steps } }));
     return {
@@ -36,10 +35,14 @@
       /* Returns whether the interval is disabled. */
       run: (views) => !views.length,
 
-      /* Returns the cursors of what each panel shows now. */
+      /* Returns the cursors of what each panel shows now. One that React has not rendered yet, or has removed, gets
+         the answer to a later poll. */
       show: (answers, ids, shown) => {
         const { no_update } = window.dash_clientside;
-        return ids.map((id, index) => (answers?.[index] ? show(answers[index], id, shown[index]) : no_update));
+        return ids.map((id, index) => {
+          const panel = document.querySelector(`[data-panel="${CSS.escape(id.panel)}"]`);
+          return panel && answers?.[index] ? show(panel, answers[index], shown[index]) : no_update;
+        });
       },
     },
   });

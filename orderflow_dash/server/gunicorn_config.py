@@ -26,10 +26,8 @@ from orderflow_dash import __version__
 from orderflow_dash.access.exposure import exposure_warning
 from orderflow_dash.runtime.logs import TextLines, configure_logging, fields
 from orderflow_dash.runtime.malloc import limit_arenas, start_trimming
+from orderflow_dash.server import PAGE_THREADS
 from orderflow_dash.settings import SettingsError, load_settings
-
-PAGE_THREADS: Final = 24
-"""Threads for requests; each websocket holds one more for its life."""
 
 _RECEIVE_S: Final = 10  # pause within a request
 _SILENT_S: Final = 60  # until a connection without a request is accepted
