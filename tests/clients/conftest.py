@@ -9,7 +9,7 @@ import pytest
 
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from tests.clients.ledger import ServedCandles
-from tests.conftest import ServedCandles as Application
+from tests.conftest import Served as Application
 from tests.conftest import venues_at
 
 SPEED = 30.0
