@@ -6,7 +6,7 @@ from dash import ClientsideFunction, Dash
 from dash.dependencies import DashDependency
 
 
-def in_browser(
+def clientside(
     app: Dash, namespace: str, function: str, *wiring: DashDependency, at_start: bool = True
 ) -> None:
     """Let ``dash_clientside.<namespace>.<function>`` answer the inputs among ``wiring``.

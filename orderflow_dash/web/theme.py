@@ -1,6 +1,6 @@
 """The two colour themes: what Plotly must be told, and the switch between them.
 
-The page takes its colours from ``assets/10-tokens.css``. Plotly cannot read CSS variables, so the few
+The page takes its colours from ``assets/css/tokens.css``. Plotly cannot read CSS variables, so the few
 colours of the chart are repeated here; a test holds the two equal.
 """
 
@@ -12,7 +12,7 @@ import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, dcc
 from dash.development.base_component import Component
 
-from orderflow_dash.web.clientside import in_browser
+from orderflow_dash.web.clientside import clientside
 
 PaletteName = Literal["red-green", "blue-orange"]
 
@@ -89,7 +89,7 @@ def palette(theme: object, name: PaletteName = "red-green") -> Palette:
 
 
 def theme_store() -> Component:
-    """The chosen theme, kept in the browser under the key that ``assets/theme.js`` reads."""
+    """The chosen theme, kept in the browser under the key that ``assets/js/theme.js`` reads."""
     return dcc.Store(id="theme", storage_type="local", data=DARK)
 
 
@@ -109,7 +109,7 @@ def theme_switch() -> Component:
 
 def register_theme(app: Dash) -> None:
     """Let the button change the stored theme, and the page follow it."""
-    in_browser(
+    clientside(
         app,
         "theme",
         "toggle",
@@ -118,7 +118,7 @@ def register_theme(app: Dash) -> None:
         State("theme", "data"),
         at_start=False,
     )
-    in_browser(
+    clientside(
         app,
         "theme",
         "apply",

@@ -18,6 +18,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.conftest import UNREACHABLE, Served, wait_until
 
+OPEN_CONNECTIONS = ("chart/feed.mjs", "return module.openConnections()")  # for Page.module
 SPEED = 30  # simulated seconds a second: a candle of a minute closes every two seconds
 
 
@@ -37,6 +38,15 @@ class Page:
     def js(self, script: str, *arguments: Any) -> Any:
         """The result of a piece of JavaScript."""
         return self.driver.execute_script(script, *arguments)
+
+    def module(self, name: str, script: str, *arguments: Any) -> Any:
+        """The result of a piece of JavaScript that has one of the page's modules as ``module``."""
+        return self.driver.execute_async_script(
+            "const done = arguments[arguments.length - 1];"
+            f"import(new URL({json.dumps(name)}, document.querySelector('script[type=module]').src))"
+            f".then((module) => {{ {script} }}).then(done, done)",
+            *arguments,
+        )
 
     def count(self, css: str) -> int:
         """How many elements match."""

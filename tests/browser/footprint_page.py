@@ -34,7 +34,7 @@ window.chart = window.orderflow.footprintChart(place, options);
 _SETTLED = "requestAnimationFrame(() => requestAnimationFrame(() => arguments[0]()))"
 
 # Read from a copy: reading the chart's own canvas would change how the browser keeps it.
-_COLOURS = """
+_COLORS = """
 const cells = document.querySelector('.footprint-cells');
 const copy = document.createElement('canvas');
 [copy.width, copy.height] = [cells.width, cells.height];
@@ -157,9 +157,9 @@ class ChartPage:
         picture: str = self.page.js("return document.querySelector('.footprint-cells').toDataURL()")
         return picture
 
-    def colours(self) -> int:
-        """How many colours the canvas of the cells has, which is 1 where nothing is drawn."""
-        count: int = self.page.js(_COLOURS)
+    def colors(self) -> int:
+        """How many colors the canvas of the cells has, which is 1 where nothing is drawn."""
+        count: int = self.page.js(_COLORS)
         return count
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from orderflow_dash.access.embed_token import EmbedTokens
 from orderflow_dash.market import Venue
-from tests.browser.conftest import SPEED, Page
+from tests.browser.conftest import OPEN_CONNECTIONS, SPEED, Page
 from tests.conftest import UNREACHABLE, Served
 from tests.web.http.test_guard import BASIC, KEY
 
@@ -104,7 +104,7 @@ def test_a_login_opens_pages_callbacks_and_socket(page: Page, guarded: Served) -
         page.driver.get(guarded.url + path)
     page.open(QUERY, guarded.url)
     page.wait(lambda: page.footprint() and page.chart()[0], "a first candle")
-    page.wait(lambda: page.js("return window.orderflow.footprint.openConnections()") == 1, "the socket")
+    page.wait(lambda: page.module(*OPEN_CONNECTIONS) == 1, "the socket")
     page.wait(lambda: page.count(".feed-status.is-live"), "it lives")
 
 
@@ -119,7 +119,7 @@ def test_a_frame_with_a_token_lives_on_another_origins_page(
     page.driver.switch_to.frame(0)
     page.wait(lambda: len(page.footprint()) > 1 and page.chart()[0], "candles")
     page.wait(lambda: page.count(".feed-status.is-live"), "it lives")
-    page.wait(lambda: page.js("return window.orderflow.footprint.openConnections()") == 1, "the socket")
+    page.wait(lambda: page.module(*OPEN_CONNECTIONS) == 1, "the socket")
     assert page.js("return location.pathname") == f"/embed/t/{token}/"
     assert page.js("return new URLSearchParams(location.search).get('rows')") == "4"
     assert page.style(".help-link", "display") == "none"

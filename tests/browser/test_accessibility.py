@@ -14,6 +14,7 @@ from tests.browser.conftest import Page
 pytestmark = pytest.mark.long
 
 AUDIT = (Path(__file__).parent / "page_audit.js").read_text()
+CONTRAST = "return window.audit.chartContrast(module.readColors, arguments[0])"
 VIEW = "exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5"
 PAGES = {
     "front": "/",
@@ -66,7 +67,7 @@ def at_ease(page: Page) -> Iterator[Page]:
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("name", PAGES)
 def test_every_text_stands_out_from_its_ground(page: Page, name: str, theme: str) -> None:
-    """WCAG AA: 4.5 to 1, or 3 to 1 where it is large, of the colours that the browser computed."""
+    """WCAG AA: 4.5 to 1, or 3 to 1 where it is large, of the colors that the browser computed."""
     visited(page, name, theme)
     assert page.js("return document.documentElement.dataset.bsTheme") == theme
     assert page.js("return window.audit.faintTexts()") == []
@@ -77,7 +78,7 @@ def test_the_chart_s_texts_stand_out_from_its_cells(page: Page, theme: str) -> N
     """Of every shade, on every ground, in both palettes."""
     visited(page, "modal", theme)
     for palette in ("red-green", "blue-orange"):
-        assert page.js("return window.audit.chartContrast(arguments[0])", palette) >= 4.5
+        assert page.module("chart/paint/colors.mjs", CONTRAST, palette) >= 4.5
 
 
 @pytest.mark.parametrize("name", PAGES)

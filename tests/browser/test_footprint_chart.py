@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from orderflow_dash.market import Quality
-from tests.browser.conftest import Page
+from tests.browser.conftest import OPEN_CONNECTIONS, Page
 from tests.browser.footprint_page import MINUTE, START, ChartPage, Row, Source, candle, exact
 from tests.conftest import Served
 
@@ -244,7 +244,7 @@ def test_keys_choose_what_is_shown_and_tell_it(ladder: ChartPage) -> None:
     ladder.keys("c", "g", "u", "w", "b", "x", "p", "v", "i", "z", "s")
     assert ladder.page.js("return window.told") == [
         {"content": "delta"},
-        {"colouring": "volume"},
+        {"coloring": "volume"},
         {"units": "quote"},
         {"valueAreaRows": 1},
         {"palette": "blue-orange"},
@@ -277,7 +277,7 @@ def test_a_question_mark_shows_the_keys_and_escape_hides_them(ladder: ChartPage)
     ladder.page.js("window.escaped = 0; document.addEventListener('keydown', () => window.escaped++)")
     ladder.keys("?")
     overlay = ladder.page.text(".footprint-keys:not([hidden])")
-    for words in ("Follow the last candle", "Colouring", "Zoom price", "POC"):
+    for words in ("Follow the last candle", "Coloring", "Zoom price", "POC"):
         assert words in overlay
     ladder.keys(Keys.ESCAPE)
     assert not ladder.page.count(".footprint-keys:not([hidden])")
@@ -326,13 +326,13 @@ def test_an_option_that_is_not_accepted_is_refused(ladder: ChartPage) -> None:
     assert ladder.pixels() == before
 
 
-@pytest.mark.parametrize("colouring", ["delta", "volume", "imbalance"])
-def test_content_and_colouring_are_chosen_apart(ladder: ChartPage, colouring: str) -> None:
+@pytest.mark.parametrize("coloring", ["delta", "volume", "imbalance"])
+def test_content_and_coloring_are_chosen_apart(ladder: ChartPage, coloring: str) -> None:
     """Every pair draws, with texts, in both units and at any scale, and each its own picture."""
     pictures = set()
     contents = ("bid-ask", "delta", "volume", "trades")
     for content, units, scale in product(contents, ("base", "quote"), ("candle", "visible", 2.5)):
-        ladder.set(content=content, colouring=colouring, scale=scale, units=units, minNotional=10)
+        ladder.set(content=content, coloring=coloring, scale=scale, units=units, minNotional=10)
         assert ladder.painted("textSize") >= 8
         pictures.add(ladder.pixels())
     assert len(pictures) >= 7
@@ -359,12 +359,12 @@ def test_odd_candles_are_drawn(chart: ChartPage, tick: str, rows: list[list[Row]
         for _ in range(6):
             wheel(chart, 400)
         assert chart.visible()["candles"] >= 1
-        assert chart.colours() > 3
+        assert chart.colors() > 3
         chart.keys("r", "h", "f")
     assert chart.visible()["painted"]["milliseconds"] < 1000
 
 
-def test_a_cut_off_is_full_colour_whatever_the_units(chart: ChartPage) -> None:
+def test_a_cut_off_is_full_color_whatever_the_units(chart: ChartPage) -> None:
     """A cell of so much quote currency is as strong as it gets; a smaller cut-off changes it no more."""
     rows: list[Row] = [(100_000, 0, 3_000, 1), (99_999, 0, 30, 1)]  # 30,000 and 300 in quote
     chart.mount([Source().snapshot(candle(0, rows))], content="trades")
@@ -373,7 +373,7 @@ def test_a_cut_off_is_full_colour_whatever_the_units(chart: ChartPage) -> None:
         for scale in (10, 200, 25_000, 3_000_000):
             chart.set(units=units, scale=scale, statistics=False)
             pictures[units, scale] = chart.pixels()
-        assert pictures[units, 10] == pictures[units, 200], "both cells are full colour"
+        assert pictures[units, 10] == pictures[units, 200], "both cells are full color"
         assert len({pictures[units, scale] for scale in (200, 25_000, 3_000_000)}) == 3
     assert all(pictures["base", scale] == pictures["quote", scale] for scale in (10, 200, 25_000, 3_000_000))
 
@@ -421,7 +421,7 @@ def test_the_canvas_has_the_screen_s_own_pixels(chart: ChartPage, ratio: float) 
 
 
 def test_the_theme_is_followed(ladder: ChartPage) -> None:
-    """A switch of the page's theme repaints the chart in its colours."""
+    """A switch of the page's theme repaints the chart in its colors."""
     dark = ladder.pixels()
     ladder.page.js("document.documentElement.setAttribute('data-bs-theme', 'light')")
     ladder.settle()
@@ -457,7 +457,7 @@ def test_nothing_is_left_of_a_destroyed_chart(chart: ChartPage) -> None:
     chart.page.js("window.chart.destroy(); window.chart.destroy()")
     assert chart.page.js("return window.outside()") == []
     assert chart.page.js("return window.place.childElementCount") == 0
-    assert chart.page.js("return window.orderflow.footprint.openConnections()") == 0
+    assert chart.page.module(*OPEN_CONNECTIONS) == 0
     painted = chart.painted("cells")
     chart.settle()
     assert chart.painted("cells") == painted

@@ -6,8 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from orderflow_dash.market import Quality
-from tests.browser.conftest import Page
+from tests.browser.conftest import OPEN_CONNECTIONS, Page
 from tests.browser.footprint_page import ChartPage, Source, candle
 
 # A socket that the test plays: it records what is opened and says what the test wants.
@@ -72,48 +71,6 @@ def test_sums_show_no_binary_fractions(chart: ChartPage) -> None:
     assert chart.readout()["volume"] == "0.3"
 
 
-def test_an_older_revision_changes_nothing(chart: ChartPage) -> None:
-    """The newest revision counts, whichever order they come in."""
-    source = Source()
-    chart.mount([source.snapshot(candle(0, [(100, 1, 1, 2)], rev=5))])
-    chart.take(source.delta(candle(0, [(100, 9, 9, 2)], rev=4)))
-    assert chart.readout()["volume"] == "0.002"
-    chart.take(source.delta(candle(0, [(100, 3, 3, 2)], rev=6)))
-    assert chart.readout()["volume"] == "0.006"
-
-
-def test_a_snapshot_replaces_all_even_with_lower_revisions(chart: ChartPage) -> None:
-    """A server that began anew counts from one."""
-    source = Source()
-    chart.mount([source.snapshot(candle(0, rev=90), candle(1, rev=91))])
-    chart.take(source.snapshot(candle(2, [(100, 4, 4, 2)], rev=1)))
-    assert chart.visible()["candles"] == 1
-    assert chart.readout()["volume"] == "0.008"
-
-
-def test_the_window_keeps_its_length(chart: ChartPage) -> None:
-    """A new candle pushes the oldest out, and what was pushed out stays out."""
-    source = Source()
-    chart.mount([source.snapshot(*map(candle, range(3)))], lookback=3)
-    chart.take(source.delta(candle(3)))
-    chart.take(source.delta(candle(0, rev=9)))
-    assert chart.page.js("return window.feed.series.candles.map((c) => (c.open_ts / 60000) % 10)") == [
-        5,
-        6,
-        7,
-    ]
-
-
-def test_a_candle_between_others_finds_its_place(chart: ChartPage) -> None:
-    """A repaired candle may come late."""
-    source = Source()
-    chart.mount([source.snapshot(candle(0), candle(2))])
-    chart.take(source.delta(candle(1, quality=Quality.REPAIRED)))
-    times = chart.page.js("return window.feed.series.candles.map((c) => c.open_ts)")
-    assert times == sorted(times)
-    assert len(times) == 3
-
-
 def test_a_candle_that_cannot_be_read_is_not_shown_and_is_told(chart: ChartPage) -> None:
     """Half a candle is none; the others stand."""
     source = Source()
@@ -144,7 +101,7 @@ def test_a_lost_connection_keeps_the_picture_and_says_so(played: ChartPage) -> N
     played.settle()
     assert played.badge().startswith("Connection lost at ")
     assert played.readout() == before
-    assert played.colours() > 3
+    assert played.colors() > 3
     played.page.wait(lambda: opened(played) == 2, "a second attempt")
     played.page.js(SAY, Source().snapshot(candle(0), candle(1)))
     played.settle()
@@ -160,7 +117,7 @@ def test_what_cannot_be_understood_begins_anew(played: ChartPage) -> None:
         played.page.js(SAY, nonsense)
         played.settle()
         assert played.page.js("return window.sockets.at(-1).closedWith") == 1000
-        assert "not understood" in played.badge()
+        assert "malformed message" in played.badge()
         played.page.wait(lambda count=count: opened(played) > count, "another attempt")
 
 
@@ -183,23 +140,6 @@ def test_a_full_server_is_told_and_asked_again(played: ChartPage) -> None:
     played.settle()
     assert "all places are taken" in played.badge()
     assert "Reconnecting" in played.badge()
-
-
-def test_waiting_times_grow_within_bounds(chart: ChartPage) -> None:
-    """Floor, doubling, ceiling, jitter; soon after a restart, later where the server is full."""
-    delays = chart.page.js(
-        "const delay = window.orderflow.footprint.reconnectDelay;"
-        "const all = (code) => [0, 1, 2, 5, 20].map((n) => [delay(n, code, 0), delay(n, code, 0.999)]);"
-        "return {usual: all(1006), restart: all(1012), full: all(1013)}"
-    )
-    usual, full = delays["usual"], delays["full"]
-    assert usual[0][0] == 500
-    assert [low for low, _ in usual] == sorted(low for low, _ in usual)
-    assert all(500 <= low <= high <= 20_000 for low, high in usual)
-    assert usual[-1][0] == 10_000
-    assert delays["restart"][1][1] <= 500
-    assert delays["restart"][-1][0] == 10_000
-    assert all(10_000 <= low < high <= 30_000 for low, high in full)
 
 
 def test_a_feed_s_state_is_told(played: ChartPage) -> None:
@@ -226,12 +166,12 @@ def test_charts_of_one_view_share_a_connection(played: ChartPage) -> None:
     assert played.page.js("return window.sockets[0].closedWith") is None
     played.page.js("window.second.destroy()")
     assert played.page.js("return window.sockets[0].closedWith") == 1000
-    assert played.page.js("return window.orderflow.footprint.openConnections()") == 0
+    assert played.page.module(*OPEN_CONNECTIONS) == 0
 
 
 def test_another_view_is_another_connection(played: ChartPage) -> None:
-    """A changed step opens its own socket and closes the old one; a changed colour does neither."""
-    played.set(colouring="volume")
+    """A changed step opens its own socket and closes the old one; a changed color does neither."""
+    played.set(coloring="volume")
     assert opened(played) == 1
     played.set(step="0.5")
     assert played.page.js("return window.sockets[0].closedWith") == 1000

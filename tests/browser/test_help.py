@@ -47,7 +47,7 @@ def test_help_holds_without_scripts(page: Page) -> None:
 
 LABELS = {
     *("Step", "Units", "Imbalance over", "Imbalance from", "Zero opposite", "Value area by", "CVD from"),
-    *("Sides", "Colours", "Lookback", "Table rows", "Cells", "Colour by", "Scale", "Rows"),
+    *("Sides", "Colors", "Lookback", "Table rows", "Cells", "Color by", "Scale", "Rows"),
     *("POC", "VAH", "VAL", "VWAP", "Bid", "Ask", "Delta", "CVD", "Min delta", "Max delta", "Imbalance"),
     *("Quality", "Price", "Level", "Volume", "n"),
     *("trades missing", "feed began inside", "fetched afterwards, whole"),

@@ -33,7 +33,7 @@ def complaints(page: Page) -> list[str]:
 def test_a_page_that_asks_too_often_says_so_and_goes_on(limited: Callable[..., str], page: Page) -> None:
     """It does not look live meanwhile, and nobody has to reload it."""
     page.open(QUERY, limited(callback_rate=1))
-    page.wait(lambda: "asks this server more often than it may" in page.text("#server-lost"), "the notice")
+    page.wait(lambda: "Too many requests from your network" in page.text("#server-lost"), "the notice")
     content = "return getComputedStyle(document.querySelector('.feed-word'), '::before').content"
     assert page.js(content) == '"Paused"'
     assert float(page.style(".orderflow-panel", "opacity")) < 1
@@ -104,7 +104,7 @@ def test_a_step_too_many_says_what_to_do(limited: Callable[..., str], page: Page
     page.wait(lambda: len(page.texts(".orderflow-panel .feed-word")) == 2, "two panels of one view")
     page.wait(lambda: page.texts(".feed-word") == ["Live", "Live"], "live")
     page.click(".timeframe-choice .form-check:nth-child(2) label")
-    page.wait(lambda: "Limit reached: 1 views" in page.text(".feed-cause"), "why")
+    page.wait(lambda: "Limit reached: 1 views" in page.text(".feed-detail"), "why")
     assert page.texts(".feed-word") == ["Disconnected", "Live"]
     page.click(".timeframe-choice .form-check:nth-child(1) label")
     page.wait(lambda: page.texts(".feed-word") == ["Live", "Live"], "live again")

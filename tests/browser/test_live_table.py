@@ -12,19 +12,19 @@ COLUMNS = ("bid", "ask", "delta", "cvd", "levels")
 
 # Shows rows in the panel's table and looks at it two frames later.
 SHOW = """
-const [rows, done] = arguments;
+const [rows] = arguments;
 const panel = document.querySelector('.orderflow-panel');
 const id = { type: 'panel-table', panel: panel.dataset.panel };
 const drawn = window.dash_clientside.set_props;
 let times = 0;
 window.dash_clientside.set_props = (...args) => { times += args[0].type === id.type; drawn(...args); };
-window.orderflow.footprintRows.show(panel, id, rows, rows.map(() => ({ time: 'Still open.' })));
+module.showRows(panel, id, rows, rows.map(() => ({ time: 'Still open.' })));
 window.dash_clientside.set_props = drawn;
-setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(() => {
+return new Promise((shown) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(() => {
   const found = [...panel.querySelectorAll('.footprint-rows tr')].filter((row) => row.querySelector('td'));
-  done([times, found.map((row) => [...row.cells].map((cell) => cell.innerText.trim())),
+  shown([times, found.map((row) => [...row.cells].map((cell) => cell.innerText.trim())),
         found.map((row) => row.style.getPropertyValue('--of-bar-end'))]);
-})), 100);
+})), 100));
 """
 
 
@@ -43,7 +43,7 @@ def show(page: Page) -> Any:
     page.wait(lambda: len(page.footprint()) > 1, "rows")
     page.js("window.fetch = () => new Promise(() => {})")
     page.driver.set_script_timeout(10)
-    return lambda *rows: page.driver.execute_async_script(SHOW, list(rows))
+    return lambda *rows: page.module("panel/footprint-table.mjs", SHOW, list(rows))
 
 
 def test_figures_alone_are_written_into_the_cells(show: Any) -> None:

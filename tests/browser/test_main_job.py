@@ -80,8 +80,8 @@ def test_the_panel_moves_by_itself(page: Page) -> None:
     page.wait(lambda: page.text(".panel-last") != before[2], "the price moves")
 
 
-def test_the_chart_says_its_current_value_and_colour(page: Page) -> None:
-    """The figure at the top right equals the newest row's CVD, and the line's colour is its sign."""
+def test_the_chart_says_its_current_value_and_color(page: Page) -> None:
+    """The figure at the top right equals the newest row's CVD, and the line's color is its sign."""
     page.open("exchange=demo&symbol=ETHUSDT")
     page.wait(lambda: page.chart()[0], "a first candle")
     seen = page.js(
@@ -89,10 +89,10 @@ def test_the_chart_says_its_current_value_and_colour(page: Page) -> None:
         "const now = document.querySelector('.chart-section .cvd-now');"
         "return [plot.data[0].y.at(-1), now.innerText, plot.data[0].line.color, getComputedStyle(now).color]"
     )
-    value, text, colour, text_colour = seen
+    value, text, color, text_color = seen
     assert float(decimal(text)) == value
-    assert text_colour == ("rgb(54, 196, 143)" if value >= 0 else "rgb(244, 106, 120)")
-    assert colour == ("#36c48f" if value >= 0 else "#f46a78")
+    assert text_color == ("rgb(54, 196, 143)" if value >= 0 else "rgb(244, 106, 120)")
+    assert color == ("#36c48f" if value >= 0 else "#f46a78")
 
 
 def test_timeframe_and_step_are_chosen_and_survive_a_reload(page: Page, market: Served) -> None:
@@ -101,13 +101,13 @@ def test_timeframe_and_step_are_chosen_and_survive_a_reload(page: Page, market: 
     page.wait(lambda: page.query.get("tf") == "1m", "the address is completed")
     page.click(".timeframe-choice .form-check:nth-child(2) label")
     page.wait(lambda: page.query["tf"] == "5m", "5m is named")
-    page.choose(".step-choice", "1")
+    page.choose(".control-select", "1")
     page.wait(lambda: page.query["step"] == "1", "the step is named")
     page.wait(lambda: page.footprint() and int(page.footprint()[0][0][3:5]) % 5 == 0, "candles of 5 minutes")
     page.driver.refresh()
     page.wait(lambda: page.footprint(), "the panel is back")
     assert page.query == {"exchange": "demo", "symbol": "ETHUSDT", "tf": "5m", "step": "1"}
-    assert page.js("return document.querySelector('.step-choice').value") == "1"
+    assert page.js("return document.querySelector('.control-select').value") == "1"
     assert page.js("return document.querySelector('.timeframe-choice input:checked').value") == "5m"
     instrument, candles = candles_of(market, "ETHUSDT", Timeframe.M5, "1")
     assert {row[0][:5] for row in page.footprint()} <= {clock(candle.open_ts) for candle in candles}

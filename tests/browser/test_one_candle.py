@@ -98,10 +98,10 @@ def clock(open_ts: int) -> str:
 
 def test_the_charts_choices_are_in_the_address_and_come_from_it(page: Page) -> None:
     """A control, a key of the chart and a reload agree."""
-    page.open(f"{QUERY}&cells=delta&colour=volume")
+    page.open(f"{QUERY}&cells=delta&color=volume")
     page.wait(lambda: page.count(".footprint-readout"), "the chart")
     assert page.js("return document.querySelector('select.option-cells').value") == "delta"
-    assert page.js("return document.querySelector('select.option-colour').value") == "volume"
+    assert page.js("return document.querySelector('select.option-color').value") == "volume"
     page.choose("select.option-scale", "100000")
     page.wait(lambda: page.query.get("scale") == "100000", "a cut-off is in the address")
     assert "from 100,000 USDT" in page.text("select.option-scale option:checked")

@@ -97,7 +97,7 @@ def test_cvd_is_anchored_at_the_session(page: Page) -> None:
 
 
 def test_sides_swap_places(page: Page) -> None:
-    """Ask before bid, with its own colour and figures."""
+    """Ask before bid, with its own color and figures."""
     opened(page)
     press_button(page, "swap", "1")
     heads = ["Time", "Ask Vol", "Bid Vol", "Delta", "CVD", "Levels"]
@@ -109,7 +109,7 @@ def test_sides_swap_places(page: Page) -> None:
     page.wait(lambda: "swap" not in page.query, "a default needs no name")
 
 
-def test_the_palette_colours_table_and_chart(page: Page) -> None:
+def test_the_palette_colors_table_and_chart(page: Page) -> None:
     """Blue and orange on the panel alone."""
     opened(page)
     press_button(page, "palette", "blue-orange")
@@ -153,7 +153,7 @@ def test_settings_are_reached_by_the_keyboard_and_cover_nothing(page: Page) -> N
     assert edges[0][1] <= edges[1][0]
 
 
-SELECT = "document.querySelector('.panel-controls > .step-label > select')"
+SELECT = "document.querySelector('.panel-controls > .control > select')"
 STEPS = f"return [...{SELECT}.options].map((each) => each.value).filter(Boolean)"  # one is a placeholder
 
 
@@ -165,8 +165,9 @@ def shows_the_menu_of_another_tick(page: Page) -> list[str]:
         "const id = { type: 'panel-step', panel: panel.dataset.panel };"
         "const options = ['0.01', '0.5'].map((value) => ({ label: value, value }));"
         "window.dash_clientside.set_props(id, { options });"
-        "window.orderflow.panelUpdates.follow(panel, null, null, '0.01');"
     )
+    follow = "module.followPanel(document.querySelector('.orderflow-panel'), null, null, '0.01')"
+    page.module("panel/updates.mjs", follow)
     return offered
 
 

@@ -77,7 +77,7 @@ def test_pause_play_and_speed_are_a_click_away(page: Page, replayed: Served) -> 
     page.wait(lambda: state(replayed)["paused"])
     page.wait(lambda: page.count(".replay-play[aria-label=Play]") == 2)
     page.wait(lambda: page.text(f"{bar} .replay-note") == "paused")
-    page.wait(lambda: page.text(".orderflow-modal .feed-cause") == "the replay is paused")
+    page.wait(lambda: page.text(".orderflow-modal .feed-detail") == "the replay is paused")
     assert page.text(".orderflow-modal .feed-word") == "Stale"
     choose_speed(page, bar, "0")
     page.wait(lambda: state(replayed)["speed"] == 0)

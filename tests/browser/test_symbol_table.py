@@ -1,4 +1,4 @@
-"""The symbol table in a browser: favourites, venues, search, columns, the line of the day, what streams."""
+"""The symbol table in a browser: favorites, venues, search, columns, the line of the day, what streams."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from tests.browser.conftest import Page, chrome
 from tests.conftest import Served, venues_at
 
-STAR = "favourite"
+STAR = "favorite"
 
 
 def names(page: Page) -> list[str]:
@@ -59,13 +59,13 @@ def down_to(page: Page, row_id: str) -> None:
     pytest.fail(f"never came to {row_id}")
 
 
-# -- favourites --------------------------------------------------------------------------------
+# -- favorites --------------------------------------------------------------------------------
 
 
 def test_a_star_is_pressed_by_the_keyboard_and_survives_a_reload(page: Page) -> None:
-    """Space on the star makes a favourite, once more takes it back; another venue's favourites stay kept."""
+    """Space on the star makes a favorite, once more takes it back; another venue's favorites stay kept."""
     opened(page)
-    page.js("localStorage.setItem('symbol-favourites', JSON.stringify(['bybit:AWAYUSDT']))")
+    page.js("localStorage.setItem('symbol-favorites', JSON.stringify(['bybit:AWAYUSDT']))")
     page.driver.refresh()
     page.wait(lambda: len(names(page)) >= 15, "rows")
     down_to(page, "demo:ETHUSDT")
@@ -75,34 +75,34 @@ def test_a_star_is_pressed_by_the_keyboard_and_survives_a_reload(page: Page) -> 
     assert not page.count(".orderflow-modal")
     page.driver.refresh()
     page.wait(lambda: len(names(page)) >= 15 and starred(page, "demo:ETHUSDT"), "the star is back")
-    assert kept(page, "symbol-favourites") == ["bybit:AWAYUSDT", "demo:ETHUSDT"]
+    assert kept(page, "symbol-favorites") == ["bybit:AWAYUSDT", "demo:ETHUSDT"]
     page.click(page.row("demo:ETHUSDT", STAR))
     page.wait(lambda: not starred(page, "demo:ETHUSDT"), "taken back")
-    assert kept(page, "symbol-favourites") == ["bybit:AWAYUSDT"]
+    assert kept(page, "symbol-favorites") == ["bybit:AWAYUSDT"]
     assert not page.count(".orderflow-modal")
 
 
-def test_favourites_alone_are_shown_on_request(page: Page) -> None:
-    """The toggle filters, is kept, and says what to do where there is no favourite."""
+def test_favorites_alone_are_shown_on_request(page: Page) -> None:
+    """The toggle filters, is kept, and says what to do where there is no favorite."""
     opened(page)
-    page.click("#only-favourites")
-    page.wait(lambda: "The star beside a symbol" in page.text("#symbol-none-text"), "how to make one")
+    page.click("#only-favorites")
+    page.wait(lambda: "Click the star beside a symbol" in page.text("#symbol-none-text"), "how to make one")
     page.click("#symbol-none-reset")
     page.wait(lambda: len(names(page)) >= 15, "all again")
     page.click(page.row("demo:SOLUSDT", STAR))
-    page.click("#only-favourites")
-    page.wait(lambda: names(page) == ["SOLUSDT"], "the favourite alone")
+    page.click("#only-favorites")
+    page.wait(lambda: names(page) == ["SOLUSDT"], "the favorite alone")
     assert page.text("#symbol-count") == "1 of 15 symbols"
     page.driver.refresh()
     page.wait(lambda: names(page) == ["SOLUSDT"], "still alone")
-    assert page.js("return document.querySelector('#only-favourites').getAttribute('aria-pressed')") == "true"
+    assert page.js("return document.querySelector('#only-favorites').getAttribute('aria-pressed')") == "true"
     down_to(page, "demo:SOLUSDT")
     page.press(Keys.ARROW_LEFT, Keys.ENTER)
     page.wait(lambda: names(page) == [], "none left")
-    page.wait(lambda: focus(page)[0] == "only-favourites", "the focus is not lost")
+    page.wait(lambda: focus(page)[0] == "only-favorites", "the focus is not lost")
 
 
-def test_tabs_share_favourites(page: Page) -> None:
+def test_tabs_share_favorites(page: Page) -> None:
     """A star of one tab appears in the other."""
     opened(page)
     first = page.driver.current_window_handle
@@ -115,18 +115,18 @@ def test_tabs_share_favourites(page: Page) -> None:
     page.wait(lambda: starred(page, "demo:XRPUSDT"), "and there")
 
 
-def test_favourites_are_bounded_and_what_is_kept_is_not_trusted(page: Page) -> None:
+def test_favorites_are_bounded_and_what_is_kept_is_not_trusted(page: Page) -> None:
     """No more than 200, told and not silently dropped; nonsense in the storage is left out."""
     opened(page)
     full = [f"binance:COIN{n}USDT" for n in range(200)]
-    page.js("localStorage.setItem('symbol-favourites', JSON.stringify(arguments[0]))", full)
+    page.js("localStorage.setItem('symbol-favorites', JSON.stringify(arguments[0]))", full)
     page.driver.refresh()
     page.wait(lambda: len(names(page)) >= 15, "rows")
     page.click(page.row("demo:BTCUSDT", STAR))
-    page.wait(lambda: "200 favourites at most" in page.text("#symbol-count"), "told")
+    page.wait(lambda: "Limit of 200 favorites" in page.text("#symbol-count"), "told")
     assert not starred(page, "demo:BTCUSDT")
     page.js(
-        "localStorage.setItem('symbol-favourites', JSON.stringify([1, null, 'x', 'demo:ETHUSDT', {}]));"
+        "localStorage.setItem('symbol-favorites', JSON.stringify([1, null, 'x', 'demo:ETHUSDT', {}]));"
         "localStorage.setItem('symbol-columns', '{\"wide\": 7}');"
         "localStorage.setItem('symbol-venue', '{nonsense')"
     )
@@ -165,7 +165,7 @@ def test_a_venue_without_symbols_says_so(page: Page) -> None:
     """A venue that is away leaves no empty table without a word."""
     opened(page)
     page.click('.venue-chip[data-venue="bybit"]')
-    page.wait(lambda: "Bybit has not told its symbols yet" in page.text("#symbol-none-text"), "told")
+    page.wait(lambda: "Bybit has not listed its symbols yet" in page.text("#symbol-none-text"), "told")
     page.click("#symbol-none-reset")
     page.wait(lambda: len(names(page)) >= 15, "all again")
 

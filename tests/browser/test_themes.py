@@ -9,9 +9,9 @@ import pytest
 from tests.browser.conftest import Page
 
 
-def brightness(colour: str) -> float:
-    """0 for black to 255 for white, of a CSS colour as the browser computes it."""
-    return sum(float(part) for part in re.findall(r"[\d.]+", colour)[:3]) / 3
+def brightness(color: str) -> float:
+    """0 for black to 255 for white, of a CSS color as the browser computes it."""
+    return sum(float(part) for part in re.findall(r"[\d.]+", color)[:3]) / 3
 
 
 GROUNDS = (
@@ -25,7 +25,7 @@ GROUNDS = (
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_every_part_wears_the_theme(page: Page, theme: str) -> None:
-    """Grounds, texts and the chart's own colours all belong to the theme."""
+    """Grounds, texts and the chart's own colors all belong to the theme."""
     page.open("exchange=demo&symbol=BTCUSDT")
     page.js("localStorage.setItem('theme', JSON.stringify(arguments[0]))", theme)
     page.driver.refresh()
@@ -33,7 +33,13 @@ def test_every_part_wears_the_theme(page: Page, theme: str) -> None:
     is_dark = theme == "dark"
     for css in GROUNDS:
         assert (brightness(page.style(css, "backgroundColor")) < 60) == is_dark, css
-    for css in (".footprint-table td", ".footprint-table th", ".symbol-name", ".step-choice", ".panel-last"):
+    for css in (
+        ".footprint-table td",
+        ".footprint-table th",
+        ".symbol-name",
+        ".control-select",
+        ".panel-last",
+    ):
         assert (brightness(page.style(css, "color")) > 128) == is_dark, css
     line = page.js("return document.querySelector('.cvd-chart .js-plotly-plot').data[0].line.color")
     assert line in ({"#36c48f", "#f46a78"} if is_dark else {"#08704a", "#bb2233"})

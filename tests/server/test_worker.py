@@ -161,7 +161,9 @@ def test_a_handshake_or_another_question_with_a_body_harms_nobody(program: Progr
     """Only what open panels ask is kept back until it is whole: the rest speaks to the socket itself."""
     with closing(Page(program)) as page:
         assert page.ask().status == 200
-        page.socket.sendall(b"GET /assets/panel.js HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\n\r\nx")
+        page.socket.sendall(
+            b"GET /assets/js/theme.js HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\n\r\nx"
+        )
         assert page.answer().status == 200
         for target in ("ws?exchange=demo", PATH):
             page.socket.sendall(

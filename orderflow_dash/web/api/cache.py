@@ -24,7 +24,7 @@ class _Place(Generic[T]):
         self.made = float("-inf")  # monotonic, s; from then on there is the content
 
 
-class Shared(Generic[T]):
+class ViewCache(Generic[T]):
     """Contents by view and how it is looked at; they go with the view, or when they are old. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

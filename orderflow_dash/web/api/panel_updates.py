@@ -27,7 +27,7 @@ from orderflow_dash.runtime.client_limits import Client
 from orderflow_dash.runtime.telemetry import CALLBACK_SECONDS
 from orderflow_dash.server.follow_ups import OFFER, Answer, Offer
 from orderflow_dash.web import routes
-from orderflow_dash.web.api.cache import Shared
+from orderflow_dash.web.api.cache import ViewCache
 from orderflow_dash.web.client import current_client
 from orderflow_dash.web.grant import current_lock
 from orderflow_dash.web.http.compression import accepted_encoding, encoded
@@ -50,10 +50,10 @@ _DEEPEST: Final = 1  # a cursor is a flat list
 
 _SECONDS: Final = CALLBACK_SECONDS.labels("api.panel_updates.panel_updates")
 
-_BODIES: Final[Shared[bytes]] = Shared()
-_CONTENTS: Final[Shared[orjson.Fragment]] = Shared()
-_PROFILES: Final[Shared[orjson.Fragment]] = Shared()
-_STATUSES: Final[Shared[orjson.Fragment]] = Shared()
+_BODIES: Final[ViewCache[bytes]] = ViewCache()
+_CONTENTS: Final[ViewCache[orjson.Fragment]] = ViewCache()
+_PROFILES: Final[ViewCache[orjson.Fragment]] = ViewCache()
+_STATUSES: Final[ViewCache[orjson.Fragment]] = ViewCache()
 
 
 class Question(NamedTuple):

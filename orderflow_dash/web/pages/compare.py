@@ -15,7 +15,7 @@ from dash.development.base_component import Component
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
 from orderflow_dash.web.client import current_client
-from orderflow_dash.web.clientside import in_browser
+from orderflow_dash.web.clientside import clientside
 from orderflow_dash.web.pages.replay_bar import replay_bar
 from orderflow_dash.web.panel.compare_query import (
     LINKS,
@@ -85,8 +85,8 @@ def register_compare_page(app: Dash, hub: Hub) -> None:
 
 
 def _register_address(app: Dash, hub: Hub) -> None:
-    in_browser(app, "address", "read", Output("address", "data"), Input("address", "id"))
-    in_browser(
+    clientside(app, "address", "read", Output("address", "data"), Input("address", "id"))
+    clientside(
         app,
         "compare",
         "follow",
@@ -188,7 +188,7 @@ def _new_cell(hub: Hub, text: str, theme: str) -> Component:
     opened = _opened(hub, text, theme, panel_id)
     if opened.panel is not None:
         return _cell_of(panel_id, opened.panel)
-    retry = dcc.Interval(id=_cell("retry", panel_id), interval=_RETRY_MS) if opened.is_later else None
+    retry = dcc.Interval(id=_cell("retry", panel_id), interval=_RETRY_MS) if opened.is_retryable else None
     cause = dbc.Alert(opened.cause, color="warning", class_name="notice")
     return _cell_of(panel_id, html.Div([dcc.Store(id=_cell("text", panel_id), data=text), retry, cause]))
 

@@ -1,7 +1,7 @@
 """The page ``/embed``: one panel and nothing else, for a frame on somebody else's page.
 
 Its address names view, options and theme. What happens in it is told to the page around it by messages
-(``assets/embed.js``).
+(``assets/js/pages/embed.mjs``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
 from orderflow_dash.runtime.wording import either, not_accepted
 from orderflow_dash.web.client import current_client
-from orderflow_dash.web.clientside import in_browser
+from orderflow_dash.web.clientside import clientside
 from orderflow_dash.web.grant import current_lock
 from orderflow_dash.web.pages.replay_bar import replay_bar
 from orderflow_dash.web.panel.opening import open_panel, panel_ids
@@ -51,7 +51,7 @@ def embed_page(replay: Replay | None = None) -> Component:
 
 def register_embed_page(app: Dash, hub: Hub) -> None:
     """Register the callbacks of the page ``/embed``."""
-    in_browser(
+    clientside(
         app,
         "embed",
         "read",
@@ -59,7 +59,7 @@ def register_embed_page(app: Dash, hub: Hub) -> None:
         Output("theme", "data"),
         Input("embed-retry", "n_intervals"),
     )
-    in_browser(
+    clientside(
         app,
         "embed",
         "follow",
@@ -83,7 +83,7 @@ def register_embed_page(app: Dash, hub: Hub) -> None:
         opened = open_panel(hub, query, str(theme), theme_notice(query.get("theme")))
         if opened.panel is not None:
             return opened.panel, True
-        return dbc.Alert(opened.cause, color="warning", class_name="notice"), not opened.is_later
+        return dbc.Alert(opened.cause, color="warning", class_name="notice"), not opened.is_retryable
 
 
 def theme_notice(theme: str | None) -> list[str]:

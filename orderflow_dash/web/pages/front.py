@@ -2,7 +2,7 @@
 
 The address decides what is open. A clicked row, a typed address and the back button all put a wish into
 the ``address`` store; one callback answers it; the opened panel then writes its own name into the address
-bar (``assets/address.js``), as it does when its timeframe or step is changed.
+bar (``assets/js/pages/address-bar.mjs``), as it does when its timeframe or step is changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from orderflow_dash.feeds.sparklines import DayLines
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
 from orderflow_dash.web.client import current_client
-from orderflow_dash.web.clientside import in_browser
+from orderflow_dash.web.clientside import clientside
 from orderflow_dash.web.pages.replay_bar import replay_bar
 from orderflow_dash.web.panel.opening import open_panel, panel_ids
 from orderflow_dash.web.query import NAMES, query_args, search_of
@@ -27,7 +27,7 @@ from orderflow_dash.web.symbols.rows import row_keys
 from orderflow_dash.web.symbols.table import TABLE_ID, symbol_search, symbol_table
 from orderflow_dash.web.theme import theme_store, theme_switch
 
-TICK_MS: Final = 1000  # and slower while a panel covers the page, see assets/symbol-table.js
+TICK_MS: Final = 1000  # and slower while a panel covers the page, see assets/js/symbols/table.mjs
 MAX_ROWS_A_TICK: Final = 400
 MAX_ROWS_IN_VIEW: Final = 100
 _VENUES: Final[dict[str, Any]] = {"aria-label": "Venues"}
@@ -122,7 +122,7 @@ def _register_tick(app: Dash, hub: Hub, journal: TickerJournal, days: DayLines) 
         strip = no_update if is_same else venue_strip(lines)
         return rows, transaction, strip, {"rows": list(cursor), "venues": lines}
 
-    in_browser(
+    clientside(
         app,
         "symbols",
         "pace",
@@ -133,14 +133,14 @@ def _register_tick(app: Dash, hub: Hub, journal: TickerJournal, days: DayLines) 
 
 
 def _register_address(app: Dash, hub: Hub) -> None:
-    in_browser(
+    clientside(
         app,
         "address",
         "read",
         Output("address", "data"),
         Input("address", "id"),
     )
-    in_browser(
+    clientside(
         app,
         "address",
         "closed",
@@ -148,7 +148,7 @@ def _register_address(app: Dash, hub: Hub) -> None:
         Input("modal", "is_open"),
         at_start=False,
     )
-    in_browser(
+    clientside(
         app,
         "address",
         "retry",
@@ -158,7 +158,7 @@ def _register_address(app: Dash, hub: Hub) -> None:
         State("address-retry", "data"),
         at_start=False,
     )
-    in_browser(
+    clientside(
         app,
         "address",
         "follow",
@@ -187,8 +187,8 @@ def _register_address(app: Dash, hub: Hub) -> None:
         if opened.panel is not None:
             return True, opened.panel, None, False
         # Asked again by itself, the page does not open a notice anew that was dismissed.
-        notice = no_update if opened.is_later and wanted.get("again") else _notice(opened.cause)
-        return False, [], notice, opened.is_later
+        notice = no_update if opened.is_retryable and wanted.get("again") else _notice(opened.cause)
+        return False, [], notice, opened.is_retryable
 
 
 def _notice(message: str) -> Component:

@@ -10,12 +10,12 @@ _PROPS: Final = ["children", "className"]
 _NONE: Final[list[str]] = []
 
 
-class AfterFootprint(Component):
+class Deferred(Component):
     """An element with a class name, empty at first; without a feed it is filled after a moment."""
 
     # What Dash reads of a component's class.
     _namespace = "orderflow_dash"
-    _type = "AfterFootprint"
+    _type = "Deferred"
     _prop_names = _PROPS
     _children_props = _NONE
     _valid_wildcard_attributes = _NONE

@@ -1,6 +1,6 @@
-"""The footprint chart's part of a panel: its choices and its place; ``assets/footprint-mount.js`` fills it.
+"""The footprint chart's part of a panel: its choices and its place; ``assets/js/panel/footprint-chart.mjs`` fills it.
 
-The chart itself reads the socket (``assets/footprint/``, docs/footprint-chart.md); nothing of it passes
+The chart itself reads the socket (``assets/js/chart/``, docs/footprint-chart.md); nothing of it passes
 through a callback.
 """
 
@@ -13,12 +13,12 @@ from dash import html
 from dash.development.base_component import Component
 
 from orderflow_dash.web.help_links import help_label, help_link
-from orderflow_dash.web.panel.live import live_text
+from orderflow_dash.web.panel.live import bind_text
 from orderflow_dash.web.panel.options import PanelOptions, offered, option_text
 
 _CHOICES: Final = (
     ("cells", "Cells", "What a cell tells"),
-    ("colour", "Colour by", "What the colour of a cell tells"),
+    ("color", "Color by", "What the colour of a cell tells"),
     (
         "scale",
         "Scale",
@@ -42,7 +42,7 @@ def footprint_section(
                 [
                     html.H3("Footprint chart"),
                     help_link("Footprint chart"),
-                    html.Span(unit, className="section-note", **live_text("chart_unit")),
+                    html.Span(unit, className="section-note", **bind_text("chart_unit")),
                     *(_choice(panel_id, options, quote, *choice) for choice in _CHOICES),
                 ],
                 className="section-head",
@@ -68,9 +68,9 @@ def _choice(panel_id: str, options: PanelOptions, quote: str, name: str, label: 
                 ],
                 value=option_text(options, name),
                 size="sm",
-                class_name=f"step-choice option-{name}",
+                class_name=f"control-select option-{name}",
             ),
         ],
-        className="step-label",
+        className="control",
         title=tip,
     )

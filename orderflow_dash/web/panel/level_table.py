@@ -1,6 +1,6 @@
 """The levels of one candle: what the table shows, built here, and its place on the page.
 
-The rows go to the browser as data and are drawn there cell by cell (``assets/level-table.js``): only what
+The rows go to the browser as data and are drawn there cell by cell (``assets/js/panel/level-table.mjs``): only what
 changed is touched, so some hundred live rows cost little.
 """
 

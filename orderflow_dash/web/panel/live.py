@@ -1,4 +1,4 @@
-"""What moves in a panel, as it stands when that opens; ``assets/panel-live.js`` shows it and what follows.
+"""What moves in a panel, as it stands when that opens; ``assets/js/panel/live.mjs`` shows it and what follows.
 
 A component of our own, because Dash's renderer tells every component of a page about each step of each
 callback: a second's news go from ``/api/panels`` to the charts, the table and the words themselves.
@@ -18,7 +18,7 @@ _NONE: Final[list[str]] = []
 
 
 class PanelTexts(TypedDict):
-    """Words of a panel; each stands in the element that ``live_text`` names."""
+    """Words of a panel; each stands in the element that ``bind_text`` names."""
 
     last: str  # price of the newest trade
     now: str  # the newest CVD, green or red as its line
@@ -51,6 +51,6 @@ class PanelLive(Component):
         )
 
 
-def live_text(name: str) -> dict[str, Any]:
+def bind_text(name: str) -> dict[str, Any]:
     """Names an element as a place of a text; those of the profile have ``profile-`` before their name."""
     return {"data-live": name}

@@ -17,11 +17,11 @@ from orderflow_dash.web.query import QueryError, parse_view_query, view_args
 
 
 class Opened(NamedTuple):
-    """A panel, or why there is none; ``is_later`` tells that it may be had by asking again."""
+    """A panel, or why there is none; ``is_retryable`` tells that it may be had by asking again."""
 
     panel: Component | None
     cause: str = ""
-    is_later: bool = False
+    is_retryable: bool = False
 
 
 def open_panel(
@@ -47,8 +47,8 @@ def open_panel(
         )
         return Opened(opened)
     except (QueryError, Unavailable, UnknownSymbol) as error:
-        is_later = isinstance(error, Unavailable) or getattr(error, "code", "") == "unavailable"
-        return Opened(None, str(error), is_later)
+        is_retryable = isinstance(error, Unavailable) or getattr(error, "code", "") == "unavailable"
+        return Opened(None, str(error), is_retryable)
 
 
 def _key(hub: Hub, query: Mapping[str, str]) -> tuple[ViewKey, list[str]]:

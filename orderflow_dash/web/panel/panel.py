@@ -24,13 +24,13 @@ from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import Grid, Instrument, Venue
 from orderflow_dash.runtime.client_limits import Client
 from orderflow_dash.web.client import current_client
-from orderflow_dash.web.clientside import in_browser
+from orderflow_dash.web.clientside import clientside
 from orderflow_dash.web.help_links import drawn_labels, help_label, help_link
 from orderflow_dash.web.latency import latency_place, latency_told
 from orderflow_dash.web.marks import FIRE, quality_legend
 from orderflow_dash.web.panel.controls import option_id, panel_controls
 from orderflow_dash.web.panel.cvd_chart import Figure, current_value, cvd_chart, cvd_figure
-from orderflow_dash.web.panel.deferred import AfterFootprint
+from orderflow_dash.web.panel.deferred import Deferred
 from orderflow_dash.web.panel.footprint_section import footprint_section
 from orderflow_dash.web.panel.footprint_table import (
     Row,
@@ -40,7 +40,7 @@ from orderflow_dash.web.panel.footprint_table import (
     footprint_tooltips,
 )
 from orderflow_dash.web.panel.level_table import LEGEND, LevelContent, level_content, level_section
-from orderflow_dash.web.panel.live import PanelLive, PanelTexts, live_text
+from orderflow_dash.web.panel.live import PanelLive, PanelTexts, bind_text
 from orderflow_dash.web.panel.options import (
     DEFAULTS,
     NAMES,
@@ -203,7 +203,7 @@ def leased(
 
 def _register_browser(app: Dash) -> None:
     here = MATCH
-    in_browser(
+    clientside(
         app,
         "panel",
         "choose",
@@ -216,10 +216,10 @@ def _register_browser(app: Dash) -> None:
         State(_id("view", here), "data"),
         at_start=False,
     )
-    in_browser(
+    clientside(
         app,
         "panel",
-        "dress",
+        "applyOptions",
         Output(_id("root", here), "className"),
         Output(_id("root", here), "style"),
         Output(_id("table", here), "columns"),
@@ -228,8 +228,8 @@ def _register_browser(app: Dash) -> None:
         State(_id("table", here), "columns"),
         at_start=False,
     )
-    in_browser(app, "panelUpdates", "ask", Input(_id("view", ALL), "data"), Input("theme", "data"))
-    in_browser(
+    clientside(app, "panelUpdates", "ask", Input(_id("view", ALL), "data"), Input("theme", "data"))
+    clientside(
         app,
         "footprint",
         "draw",
@@ -279,13 +279,13 @@ def _head(view: View, content: PanelContent) -> Component:
                 ],
                 className="panel-title",
             ),
-            html.Div(content.texts["last"], className="panel-last", title="Last trade", **live_text("last")),
+            html.Div(content.texts["last"], className="panel-last", title="Last trade", **bind_text("last")),
             html.Div(
                 [
                     html.Span(className="feed-dot"),
-                    html.Span(className="feed-word", **live_text("word")),
-                    html.Span(className="feed-cause", **live_text("cause")),
-                    html.Span(className="feed-age", title="Age of the last trade", **live_text("age")),
+                    html.Span(className="feed-word", **bind_text("word")),
+                    html.Span(className="feed-detail", **bind_text("cause")),
+                    html.Span(className="feed-age", title="Age of the last trade", **bind_text("age")),
                     latency_place(),
                 ],
                 className="feed-status",
@@ -307,13 +307,13 @@ def _chart_section(panel_id: str, content: PanelContent) -> Component:
                 [
                     html.H3("CVD"),
                     help_link("CVD"),
-                    html.Span(content.texts["since"], className="section-note", **live_text("since")),
-                    html.Span(content.texts["unit"], className="section-note", **live_text("unit")),
+                    html.Span(content.texts["since"], className="section-note", **bind_text("since")),
+                    html.Span(content.texts["unit"], className="section-note", **bind_text("unit")),
                 ],
                 className="section-head",
             ),
-            html.Span(content.texts["now"], className="cvd-now", title="CVD now", **live_text("now")),
-            AfterFootprint(cvd_chart(_id("chart", panel_id), content.figure), "cvd-place"),
+            html.Span(content.texts["now"], className="cvd-now", title="CVD now", **bind_text("now")),
+            Deferred(cvd_chart(_id("chart", panel_id), content.figure), "cvd-place"),
         ],
         className="chart-section",
     )
@@ -326,14 +326,14 @@ def _table_section(panel_id: str, content: PanelContent, options: PanelOptions) 
                 [
                     html.H3("Footprint"),
                     help_link("Footprint"),
-                    html.Span(content.texts["units"], className="section-note", **live_text("units")),
+                    html.Span(content.texts["units"], className="section-note", **bind_text("units")),
                     html.Span("a row opens its levels", className="section-note hint"),
                 ],
                 className="section-head",
             ),
             html.Div(
                 [
-                    AfterFootprint(
+                    Deferred(
                         footprint_table(_id("table", panel_id), content.rows, content.tooltips, options),
                         "footprint-rows",
                     ),
@@ -343,7 +343,7 @@ def _table_section(panel_id: str, content: PanelContent, options: PanelOptions) 
             ),
             html.Ul(
                 [
-                    _meaning(FIRE, html.Span(content.texts["fire"], **live_text("fire"))),
+                    _meaning(FIRE, html.Span(content.texts["fire"], **bind_text("fire"))),
                     *(_meaning(mark, meaning) for mark, meaning in (*quality_legend(), *LEGEND)),
                 ],
                 className="legend",

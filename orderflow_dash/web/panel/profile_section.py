@@ -12,8 +12,8 @@ from orderflow_dash.live.view import View
 from orderflow_dash.web.help_links import help_label, help_link
 from orderflow_dash.web.panel.controls import option_buttons
 from orderflow_dash.web.panel.cvd_chart import CONFIG
-from orderflow_dash.web.panel.deferred import AfterFootprint
-from orderflow_dash.web.panel.live import live_text
+from orderflow_dash.web.panel.deferred import Deferred
+from orderflow_dash.web.panel.live import bind_text
 from orderflow_dash.web.panel.options import PanelOptions
 from orderflow_dash.web.panel.profile_chart import (
     NO_TEXTS,
@@ -88,9 +88,9 @@ def profile_section(panel_id: str, content: ProfileContent, options: PanelOption
                         content.texts["known"],
                         className="section-note profile-known",
                         title="Times in UTC",
-                        **live_text("profile-known"),
+                        **bind_text("profile-known"),
                     ),
-                    html.Span(content.texts["unit"], className="section-note", **live_text("profile-unit")),
+                    html.Span(content.texts["unit"], className="section-note", **bind_text("profile-unit")),
                 ],
                 className="section-head",
             ),
@@ -112,7 +112,7 @@ def profile_section(panel_id: str, content: ProfileContent, options: PanelOption
             ),
             html.Div(
                 [
-                    AfterFootprint(
+                    Deferred(
                         dcc.Graph(
                             id={"type": "profile-chart", "panel": panel_id},
                             className="profile-chart",
@@ -126,7 +126,7 @@ def profile_section(panel_id: str, content: ProfileContent, options: PanelOption
                             html.Div(
                                 [
                                     html.Dt(help_label(label), title=meaning),
-                                    html.Dd(content.texts[name], **live_text(f"profile-{name}")),
+                                    html.Dd(content.texts[name], **bind_text(f"profile-{name}")),
                                 ],
                                 className=f"profile-{name.replace('_', '-')}",
                             )

@@ -8,11 +8,11 @@ import dash_bootstrap_components as dbc
 from dash import MATCH, Dash, Input, Output, html
 from dash.development.base_component import Component
 
-from orderflow_dash.web.clientside import in_browser
+from orderflow_dash.web.clientside import clientside
 
 
 def share_menu(panel_id: str) -> Component:
-    """The disclosure; ``assets/share.js`` fills it with what names the panel as it stands."""
+    """The disclosure; ``assets/js/panel/share.mjs`` fills it with what names the panel as it stands."""
     return html.Details(
         [
             html.Summary("Share", className="btn btn-sm"),
@@ -43,7 +43,7 @@ def share_menu(panel_id: str) -> Component:
 
 def register_share(app: Dash) -> None:
     """Let the fields follow the panel."""
-    in_browser(
+    clientside(
         app,
         "share",
         "fill",

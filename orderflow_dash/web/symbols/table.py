@@ -15,7 +15,7 @@ from dash import Dash, Input, html
 from dash.development.base_component import Component
 
 from orderflow_dash.market import Venue
-from orderflow_dash.web.clientside import in_browser
+from orderflow_dash.web.clientside import clientside
 from orderflow_dash.web.symbols.rows import Row
 from orderflow_dash.web.symbols.toolbar import COLUMNS_ID, nothing_shown, table_bar
 
@@ -86,19 +86,19 @@ def symbol_table(rows: list[Row], venues: Iterable[Venue], *, has_days: bool = T
 
 def register_symbol_table(app: Dash) -> None:
     """Wire search, filters, columns and keyboard, all of which work in the browser."""
-    in_browser(app, "symbols", "begin", Input(TABLE_ID, "id"))
-    in_browser(app, "symbols", "search", Input(SEARCH_ID, "value"), at_start=False)
-    in_browser(app, "symbols", "columns", Input(COLUMNS_ID, "value"), at_start=False)
-    in_browser(app, "symbols", "modal", Input("modal", "is_open"), at_start=False)
+    clientside(app, "symbols", "start", Input(TABLE_ID, "id"))
+    clientside(app, "symbols", "search", Input(SEARCH_ID, "value"), at_start=False)
+    clientside(app, "symbols", "columns", Input(COLUMNS_ID, "value"), at_start=False)
+    clientside(app, "symbols", "modal", Input("modal", "is_open"), at_start=False)
 
 
 def _columns() -> list[dict[str, Any]]:
     return [
         {
-            "colId": "favourite",
+            "colId": "favorite",
             "headerName": "★",
             "headerTooltip": "Favourites of this browser",
-            "valueGetter": {"function": "isFavourite(params)"},
+            "valueGetter": {"function": "isFavorite(params)"},
             "cellRenderer": "StarCell",
             "pinned": "left",
             "lockPinned": True,

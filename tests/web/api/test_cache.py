@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from orderflow_dash.live.view import View
-from orderflow_dash.web.api.cache import Shared
+from orderflow_dash.web.api.cache import ViewCache
 
 
 class AnyView:
@@ -24,9 +24,9 @@ def now() -> list[float]:
 
 
 @pytest.fixture
-def shared(now: list[float]) -> Shared[str]:
+def shared(now: list[float]) -> ViewCache[str]:
     """Contents by that clock."""
-    return Shared(lambda: now[0])
+    return ViewCache(lambda: now[0])
 
 
 def a_view() -> View:
@@ -34,7 +34,7 @@ def a_view() -> View:
     return cast(View, AnyView())
 
 
-def test_what_was_built_a_moment_ago_is_shown_again(shared: Shared[str], now: list[float]) -> None:
+def test_what_was_built_a_moment_ago_is_shown_again(shared: ViewCache[str], now: list[float]) -> None:
     """And is built anew when it is old."""
     view, built = a_view(), []
 
@@ -50,7 +50,7 @@ def test_what_was_built_a_moment_ago_is_shown_again(shared: Shared[str], now: li
     assert len(built) == 2
 
 
-def test_views_and_looks_are_apart(shared: Shared[str]) -> None:
+def test_views_and_looks_are_apart(shared: ViewCache[str]) -> None:
     """Nobody is shown what is another's."""
     one, other = a_view(), a_view()
     for view, look in ((one, "dark"), (one, "light"), (other, "dark")):
@@ -59,7 +59,7 @@ def test_views_and_looks_are_apart(shared: Shared[str]) -> None:
         )
 
 
-def test_a_failure_is_nobody_elses(shared: Shared[str]) -> None:
+def test_a_failure_is_nobody_elses(shared: ViewCache[str]) -> None:
     """The next who asks builds it."""
     view = a_view()
 
@@ -71,7 +71,7 @@ def test_a_failure_is_nobody_elses(shared: Shared[str]) -> None:
     assert shared.get(view, "dark", lambda: "built") == "built"
 
 
-def test_a_view_that_is_gone_takes_its_contents_along(shared: Shared[Any]) -> None:
+def test_a_view_that_is_gone_takes_its_contents_along(shared: ViewCache[Any]) -> None:
     """Nothing holds it for the sake of what was shown of it."""
     view = a_view()
     seen = weakref.ref(shared.get(view, "dark", AnyView))
@@ -80,7 +80,7 @@ def test_a_view_that_is_gone_takes_its_contents_along(shared: Shared[Any]) -> No
     assert seen() is None
 
 
-def test_looks_that_nobody_has_any_more_are_let_go(shared: Shared[Any], now: list[float]) -> None:
+def test_looks_that_nobody_has_any_more_are_let_go(shared: ViewCache[Any], now: list[float]) -> None:
     """However many a client thinks of."""
     view = a_view()
     contents = []
@@ -91,7 +91,7 @@ def test_looks_that_nobody_has_any_more_are_let_go(shared: Shared[Any], now: lis
     assert sum(each() is not None for each in contents) <= 6
 
 
-def test_who_asks_at_the_same_time_waits_for_the_one_who_builds(shared: Shared[str]) -> None:
+def test_who_asks_at_the_same_time_waits_for_the_one_who_builds(shared: ViewCache[str]) -> None:
     """Ten at once cost one building."""
     view, built, together = a_view(), [], threading.Barrier(10)
 
@@ -113,7 +113,7 @@ def test_who_asks_at_the_same_time_waits_for_the_one_who_builds(shared: Shared[s
 
 @pytest.mark.parametrize(("age", "meanwhile"), [(0.4, "old"), (0.7, "old"), (1.2, None)])
 def test_what_is_ready_is_what_nobody_has_to_build_or_wait_for(
-    shared: Shared[str], now: list[float], age: float, meanwhile: str | None
+    shared: ViewCache[str], now: list[float], age: float, meanwhile: str | None
 ) -> None:
     """Before anything was built there is nothing; what is old is given only while somebody builds anew."""
     view = a_view()
@@ -135,7 +135,7 @@ def test_what_is_ready_is_what_nobody_has_to_build_or_wait_for(
 
 @pytest.mark.parametrize(("age", "shown"), [(0.7, "old"), (1.2, "new")])
 def test_who_asks_while_it_is_built_anew_gets_what_was_there_for_a_moment(
-    shared: Shared[str], now: list[float], age: float, shown: str
+    shared: ViewCache[str], now: list[float], age: float, shown: str
 ) -> None:
     """Nobody waits for a building whose last result is hardly older than what is built may be."""
     view, building, may_end = a_view(), threading.Event(), threading.Event()

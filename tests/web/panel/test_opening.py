@@ -63,4 +63,4 @@ def test_where_no_venue_can_be_reached_the_usual_one_is_told(serve) -> None:
     opened = open_panel(serve(demo=False).hub, {"symbol": "BTCUSDT"}, "dark")
     assert opened.panel is None
     assert opened.cause == "Binance cannot be reached: 127.0.0.1: connection refused"
-    assert opened.is_later
+    assert opened.is_retryable
