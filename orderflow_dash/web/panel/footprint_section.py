@@ -1,7 +1,7 @@
-"""The footprint chart's part of a panel: its choices and its place; ``assets/js/panel/footprint-chart.mjs`` fills it.
+"""The footprint chart's part of a panel: its controls and its place.
 
-The chart itself reads the socket (``assets/js/chart/``, docs/footprint-chart.md); nothing of it passes
-through a callback.
+``assets/js/panel/footprint-chart.mjs`` fills it. The chart reads the socket (``assets/js/chart/``,
+docs/footprint-chart.md); nothing of it passes through a callback.
 """
 
 from __future__ import annotations

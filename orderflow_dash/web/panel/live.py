@@ -1,4 +1,4 @@
-"""What moves in a panel, as it stands when that opens; ``assets/js/panel/live.mjs`` shows it and what follows.
+"""What moves in a panel, as it stands when that opens; ``assets/js/panel/live.mjs`` shows it and the rest.
 
 A component of our own, because Dash's renderer tells every component of a page about each step of each
 callback: a second's news go from ``/api/panels`` to the charts, the table and the words themselves.
