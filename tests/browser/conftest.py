@@ -23,7 +23,7 @@ SPEED = 30  # simulated seconds a second: a candle of a minute closes every two 
 
 
 class Page:
-    """What a person sees and does in one tab."""
+    """One tab of the browser."""
 
     def __init__(self, driver: Chrome, root: str) -> None:
         self.driver = driver
@@ -117,7 +117,7 @@ class Page:
         )
 
     def complaints(self) -> list[str]:
-        """What the console was told, and whatever was asked of another host."""
+        """Messages of the console, and requests to other hosts."""
         console = [entry["message"] for entry in self.driver.get_log("browser")]
         hosts = set()
         for entry in self.driver.get_log("performance"):
@@ -129,7 +129,7 @@ class Page:
 
 
 def chrome(*, accepts_any_certificate: bool = False, has_scroll_bars: bool = False) -> Iterator[Chrome]:
-    """A browser as wide as a trader's screen, ended when the iteration goes on."""
+    """A browser as wide as a trader's screen, closed when the iteration continues."""
     chromedriver = shutil.which("chromedriver")
     if chromedriver is None:
         pytest.fail("chromedriver is not on PATH: install the packages chromium and chromium-driver")
@@ -158,7 +158,7 @@ def driver() -> Iterator[Chrome]:
 
 @pytest.fixture(scope="session")
 def market() -> Iterator[Served]:
-    """The application with a fast simulated market and both real venues out of reach."""
+    """The application with a fast simulated market and both real venues unreachable."""
     served = Served(**UNREACHABLE, demo=True, demo_speed=SPEED, lease=3, grace=1, history=0)
     yield served
     served.stop()
@@ -166,7 +166,7 @@ def market() -> Iterator[Served]:
 
 @pytest.fixture
 def page(driver: Chrome, market: Served) -> Iterator[Page]:
-    """A fresh tab, whose console must stay silent and which must ask no other host."""
+    """A fresh tab, which must log nothing and send no request to another host."""
     driver.switch_to.new_window("tab")
     page = Page(driver, market.url)
     page.complaints()

@@ -101,7 +101,7 @@
     return found;
   }
 
-  /* What of an element tells that it has the focus: nothing where that cannot be seen. */
+  /* The mark of a focused element; empty if it is not visible. */
   function focusMark(element) {
     const shown = element.matches(".btn-check") ? element.nextElementSibling : element;
     const style = getComputedStyle(shown);
@@ -140,7 +140,7 @@
     };
   }
 
-  /* What moves by itself. */
+  /* Elements with an animation or a transition. */
   function moving() {
     const found = [];
     for (const element of document.querySelectorAll("*")) {

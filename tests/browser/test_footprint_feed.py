@@ -31,7 +31,7 @@ def chart(page: Page) -> ChartPage:
 
 @pytest.fixture
 def played(chart: ChartPage) -> ChartPage:
-    """A chart on a socket that the test plays."""
+    """A chart on a socket that the test controls."""
     chart.page.js(_FAKE)
     chart.mount(exchange="demo", symbol="TESTUSDT", tf="1m", lookback=3)
     return chart
@@ -51,10 +51,10 @@ def opened(chart: ChartPage) -> int:
         ("0.05", "0.1", 10_247, 2**52),
     ],
 )
-def test_every_figure_is_the_decimal_that_the_socket_printed(
+def test_every_figure_is_the_socket_s_decimal(
     chart: ChartPage, tick: str, lot: str, price: int, volume: int
 ) -> None:
-    """From tiny prices to huge volumes: no digit is lost, none is invented."""
+    """From tiny prices to huge volumes: no digit is lost or added."""
     chart.mount([Source(tick, lot).snapshot(candle(0, [(price, volume // 3, volume - volume // 3, 9)]))])
     shown = chart.readout()
     tick_size, lot_size = Decimal(tick), Decimal(lot)
@@ -71,8 +71,8 @@ def test_sums_show_no_binary_fractions(chart: ChartPage) -> None:
     assert chart.readout()["volume"] == "0.3"
 
 
-def test_a_candle_that_cannot_be_read_is_not_shown_and_is_told(chart: ChartPage) -> None:
-    """Half a candle is none; the others stand."""
+def test_an_unreadable_candle_is_counted_and_not_shown(chart: ChartPage) -> None:
+    """The others stay."""
     source = Source()
     good = source.delta(candle(1))
     broken = [
@@ -91,8 +91,8 @@ def test_a_candle_that_cannot_be_read_is_not_shown_and_is_told(chart: ChartPage)
         assert f"cannot be read: {count}" in chart.badge()
 
 
-def test_a_lost_connection_keeps_the_picture_and_says_so(played: ChartPage) -> None:
-    """The last picture stands under a badge; the next snapshot takes the badge away."""
+def test_a_lost_connection_freezes_the_chart_with_a_badge(played: ChartPage) -> None:
+    """The next snapshot removes the badge."""
     played.page.js(SAY, Source().snapshot(candle(0)))
     played.settle()
     assert played.badge() == ""
@@ -109,8 +109,8 @@ def test_a_lost_connection_keeps_the_picture_and_says_so(played: ChartPage) -> N
     assert played.visible()["candles"] == 2
 
 
-def test_what_cannot_be_understood_begins_anew(played: ChartPage) -> None:
-    """Garbage, and a delta of another step, end the connection; a snapshot mends it."""
+def test_a_malformed_message_reconnects(played: ChartPage) -> None:
+    """Garbage, and a delta of another step, close the connection; a snapshot recovers."""
     for nonsense in ("{", Source(step=7).delta(candle(1, [(700, 1, 1, 1)]))):
         played.page.js(SAY, Source().snapshot(candle(0)))
         count = opened(played)
@@ -121,7 +121,7 @@ def test_what_cannot_be_understood_begins_anew(played: ChartPage) -> None:
         played.page.wait(lambda count=count: opened(played) > count, "another attempt")
 
 
-def test_a_refused_view_is_told_and_not_asked_for_again(played: ChartPage) -> None:
+def test_a_refused_view_shows_why_and_does_not_retry(played: ChartPage) -> None:
     """A wrong parameter stays wrong."""
     played.page.js(SAY, '{"type":"error","code":"bad_parameter","param":"step","message":"step is wrong"}')
     played.page.js(CLOSE, 1008)
@@ -131,8 +131,8 @@ def test_a_refused_view_is_told_and_not_asked_for_again(played: ChartPage) -> No
     assert opened(played) == 1
 
 
-def test_a_full_server_is_told_and_asked_again(played: ChartPage) -> None:
-    """1013 is no end, and its cause is on screen."""
+def test_a_full_server_shows_why_and_is_retried(played: ChartPage) -> None:
+    """1013 is not final, and its cause is on screen."""
     played.page.js(
         SAY, '{"type":"error","code":"too_many_clients","param":null,"message":"all places are taken"}'
     )
@@ -142,8 +142,7 @@ def test_a_full_server_is_told_and_asked_again(played: ChartPage) -> None:
     assert "Reconnecting" in played.badge()
 
 
-def test_a_feed_s_state_is_told(played: ChartPage) -> None:
-    """What the server says of the stream stands on the picture."""
+def test_the_stream_s_state_is_on_the_chart(played: ChartPage) -> None:
     played.page.js(SAY, Source().snapshot(candle(0)))
     played.page.js(SAY, '{"type":"status","state":"stale","detail":"no trade for 40 s"}')
     played.settle()
@@ -154,7 +153,7 @@ def test_a_feed_s_state_is_told(played: ChartPage) -> None:
 
 
 def test_charts_of_one_view_share_a_connection(played: ChartPage) -> None:
-    """The last one closes it, and nothing is left behind."""
+    """The last one closes it."""
     options = {"exchange": "demo", "symbol": "TESTUSDT", "tf": "1m", "lookback": 3}
     played.page.js(
         "const other = document.createElement('div'); document.body.append(other);"
@@ -169,8 +168,8 @@ def test_charts_of_one_view_share_a_connection(played: ChartPage) -> None:
     assert played.page.module(*OPEN_CONNECTIONS) == 0
 
 
-def test_another_view_is_another_connection(played: ChartPage) -> None:
-    """A changed step opens its own socket and closes the old one; a changed color does neither."""
+def test_another_view_has_another_connection(played: ChartPage) -> None:
+    """A changed step opens its own socket and closes the old one; a changed coloring does neither."""
     played.set(coloring="volume")
     assert opened(played) == 1
     played.set(step="0.5")

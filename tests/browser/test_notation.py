@@ -16,8 +16,8 @@ def test_money_is_short_in_the_symbol_table(page: Page) -> None:
     assert page.js(table, [1234.5, 2.5e9, 1e12, 0, None]) == ["1.23k", "2.50B", "1.00T", "0", "–"]
 
 
-def test_the_cvd_axis_has_no_letters_of_its_own(page: Page) -> None:
-    """What Plotly draws is what the server wrote."""
+def test_the_cvd_axis_has_the_server_s_labels(page: Page) -> None:
+    """Plotly adds no letters of its own."""
     page.open("exchange=demo&symbol=1000PEPEUSDT&units=quote")
     page.wait(lambda: page.chart()[0], "a first candle")
     page.wait(lambda: page.count(".cvd-chart .ytick text"), "the axis")
@@ -27,8 +27,8 @@ def test_the_cvd_axis_has_no_letters_of_its_own(page: Page) -> None:
 
 
 @pytest.mark.parametrize(("units", "unit"), [("quote", "USDT"), ("base", "BTC")])
-def test_every_part_of_a_panel_has_one_unit(page: Page, units: str, unit: str) -> None:
-    """The unit stands at CVD, profile, footprint chart and table; nothing else is written there."""
+def test_all_parts_of_a_panel_have_one_unit(page: Page, units: str, unit: str) -> None:
+    """CVD, profile, footprint chart and table name it, and no other."""
     page.open(f"exchange=demo&symbol=BTCUSDT&units={units}")
     page.wait(lambda: page.chart()[0], "a first candle")
     page.wait(lambda: page.count(".footprint-readout dd"), "the readout")

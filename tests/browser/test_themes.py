@@ -1,4 +1,4 @@
-"""Dark and light, each whole."""
+"""The dark and the light theme."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ GROUNDS = (
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_every_part_wears_the_theme(page: Page, theme: str) -> None:
-    """Grounds, texts and the chart's own colors all belong to the theme."""
+def test_every_part_has_the_theme(page: Page, theme: str) -> None:
+    """Grounds, texts and the chart's own colors."""
     page.open("exchange=demo&symbol=BTCUSDT")
     page.js("localStorage.setItem('theme', JSON.stringify(arguments[0]))", theme)
     page.driver.refresh()
@@ -45,7 +45,7 @@ def test_every_part_wears_the_theme(page: Page, theme: str) -> None:
     assert line in ({"#36c48f", "#f46a78"} if is_dark else {"#08704a", "#bb2233"})
 
 
-def test_the_choice_is_kept_and_a_live_chart_follows(page: Page) -> None:
+def test_the_theme_is_stored_and_applied_to_a_live_chart(page: Page) -> None:
     """Dark at first; the switch changes page and chart; a reload keeps it."""
     page.open()
     assert page.js("return document.documentElement.dataset.bsTheme") == "dark"

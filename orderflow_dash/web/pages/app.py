@@ -76,10 +76,10 @@ class _Page(Dash):
 
 
 class _PanelScripts(Scripts):
-    """The scripts of a page without the symbol table: its grid is a fifth of what the page would weigh."""
+    """The scripts of a page without the symbol table: its grid would be a fifth of the page."""
 
     def get_all_scripts(self, dev_bundles: bool = False) -> list[dict[str, Any]]:
-        """What Dash lists in such a page."""
+        """The scripts that Dash lists in the page."""
         others = [name for name in ComponentRegistry.registry if name != "dash_ag_grid"]
         scripts = self.get_library_scripts(others, dev_bundles)  # type: ignore[no-untyped-call]
         return cast(list[dict[str, Any]], scripts)
@@ -90,8 +90,8 @@ def create_dash(
 ) -> Dash:
     """The Dash app over a hub, with its other pages on the same server.
 
-    Starts nothing: streams begin when a page asks for them. Each page is an application of its own with its
-    own layout, so that none carries the callbacks or waits for the layout of another.
+    Starts no stream: those start when a page needs them. Each page is an application of its own with its own
+    layout, so that none carries the callbacks or waits for the layout of another.
     """
     days = days or DayLines()
     app = _new_dash(settings.prefix)
@@ -124,9 +124,9 @@ def _new_dash(root: str, page: str = "", server: Flask | None = None) -> Dash:
         assets_folder=str(assets_folder()),
         include_assets_files=False,  # the document names them
         title="Order flow",
-        update_title=cast(str, None),  # what Dash takes for "leave the title alone"
+        update_title=cast(str, None),  # Dash must not change the title
         enable_mcp=False,
-        suppress_callback_exceptions=True,  # a panel's parts exist once it is opened
+        suppress_callback_exceptions=True,  # a panel's components exist only while it is open
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
     app.index_string = _document(root, page)
