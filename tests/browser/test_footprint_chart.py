@@ -433,13 +433,14 @@ def test_nothing_is_left_of_a_destroyed_chart(chart: ChartPage) -> None:
         "const name = (target, type) => `${target === window ? 'window' : target.className} ${type}`;"
         "const {addEventListener: add, removeEventListener: remove} = EventTarget.prototype;"
         "EventTarget.prototype.addEventListener = function (type, ...rest) {"
-        "  if (window.watched) window.live.push([this, type, rest[0]]);"
+        "  if (window.watched) window.live.push([this, type, ...rest]);"
         "  return add.call(this, type, ...rest); };"
         "EventTarget.prototype.removeEventListener = function (type, ...rest) {"
         "  window.live = window.live.filter((l) => l[0] !== this || l[1] !== type || l[2] !== rest[0]);"
         "  return remove.call(this, type, ...rest); };"
-        "window.outside = () => window.live.filter(([target]) => !(target instanceof Node)"
-        "  || target.contains(window.place)).map(([target, type]) => name(target, type));"
+        "const isOutside = ([target, , , options]) => !options?.signal?.aborted"
+        "  && (!(target instanceof Node) || target.contains(window.place));"
+        "window.outside = () => window.live.filter(isOutside).map(([target, type]) => name(target, type));"
         "window.watched = true"
     )
     chart.mount(exchange="demo", symbol="BTCUSDT", tf="1m")
