@@ -3,7 +3,7 @@ BIN := .venv/bin
 APT := apt-get install --quiet=2 --yes --no-install-recommends
 
 .PHONY: help run check test lint coverage faults audit attack bench bench-browser load soak screenshots lock \
-  browser postgres nginx clean
+  browser postgres nginx node test-js lint-js clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,15 +19,20 @@ check: .venv/test ## run lint and the tests named by T, for example T=tests/feed
 # Tests that measure time or race an accelerated market run last: browsers would take the processor from them.
 CLOCKED := tests/clients tests/faults tests/feeds tests/test_commands.py tests/replay/test_replay.py tests/server/test_shutdown.py
 TWO := --numprocesses=2 --dist=worksteal
-test: .venv/test browser postgres nginx lint ## run every check and test, browser tests included
+test: .venv/test browser postgres nginx lint test-js ## run every check and test, browser tests included
 	$(BIN)/pytest $(TWO) $(CLOCKED:%=--ignore=%)
 	$(BIN)/pytest $(TWO) $(CLOCKED)
 
-lint: .venv/test ## check style, types and import rules
+lint: .venv/test lint-js ## check style, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# Skipped where Node cannot be installed; the app itself needs none.
+lint-js test-js: node
+	@if ! command -v npm >/dev/null; then echo "$@ is skipped: Node is not installed."; exit 0; fi; \
+	$(MAKE) --no-print-directory .node && npm run --silent $(@:%-js=%)
 
 # Not part of `make test`: tracing halves the speed.
 coverage: .venv/test ## measure branch coverage of the core, without the browser
@@ -96,8 +101,16 @@ nginx: ## install nginx for the tests of docs/deploy.md, which skip without it
 	  echo "The nginx recipe is not tested. For that, on Debian: apt-get install nginx openssl"; \
 	fi
 
+node: ## install Node for the checks of assets/js, which skip without it
+	@if command -v node >/dev/null && command -v npm >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive $(APT) nodejs npm >/dev/null || true; \
+	else \
+	  echo "The scripts in assets/ are not checked. For that, on Debian: apt-get install nodejs npm"; \
+	fi
+
 clean: ## remove the environment and all caches
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .node node_modules .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -112,4 +125,9 @@ clean: ## remove the environment and all caches
 
 .venv/test: requirements-test.txt .venv/run
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-test.txt
+	@touch $@
+
+# Exactly the packages of package-lock.json.
+.node: package.json package-lock.json
+	npm ci --silent --no-audit --no-fund
 	@touch $@

@@ -85,7 +85,7 @@ def test_readers_that_stall_do_not_keep_the_pages_threads(program: Program) -> N
     """As many as there are threads ask for the largest file: the next request is answered after a while."""
     with ExitStack() as held:
         for _ in range(29):
-            held.enter_context(closing(stalled(program, "/assets/00-plotly-cartesian.min.js")))
+            held.enter_context(closing(stalled(program, "/assets/vendor/plotly-cartesian.min.js")))
         answer = httpx.get(f"{program.url}/health", trust_env=False, timeout=4 * STALL_S)
         assert answer.status_code == 200
     assert "Traceback" not in program.output

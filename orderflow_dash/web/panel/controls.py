@@ -1,7 +1,7 @@
 """The controls of a panel: a compact row, and behind "Settings" the rest.
 
 Every option's control has the id ``{"type": "panel-option", "panel": ..., "option": <name in the address>}``;
-``assets/panel.js`` makes the panel's ``view`` store out of them.
+``assets/js/panel/controls.mjs`` makes the panel's ``view`` store out of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SETTINGS: Final = (
     _Setting("zero", "Zero opposite", "Whether a level counts whose other side has no trades at all", True),
     _Setting("anchor", "CVD from", "Where CVD begins: at the first candle known, or each UTC midnight", True),
     _Setting("swap", "Sides", "Which of the two columns comes first", True),
-    _Setting("palette", "Colours", "Selling and buying", True),
+    _Setting("palette", "Colors", "Selling and buying", True),
 )
 
 
@@ -59,11 +59,11 @@ def panel_controls(
                         options=step_options(view, price),
                         value=step_text(view.key),
                         size="sm",
-                        class_name="step-choice",
+                        class_name="control-select",
                     ),
                     html.Span(view.instrument.quote, className="unit"),
                 ],
-                className="step-label",
+                className="control",
             ),
             html.Div(
                 [
@@ -76,7 +76,7 @@ def panel_controls(
                         choices={"base": view.instrument.base, "quote": view.instrument.quote},
                     ),
                 ],
-                className="step-label",
+                className="control",
                 title="Volumes in the base or in the quote currency",
             ),
             html.Details(
@@ -155,7 +155,7 @@ def _setting(panel_id: str, view: View, options: PanelOptions, setting: _Setting
         options=[{"label": text, "value": value} for value, text in offered(options, name).items()],
         value=option_text(options, name),
         size="sm",
-        class_name=f"step-choice option-{name}",
+        class_name=f"control-select option-{name}",
     )
     return html.Label(
         [caption, html.Span([select, unit], className="setting-field")],

@@ -23,7 +23,7 @@ from orderflow_dash.web.panel.volume_units import VolumeUnits
 from orderflow_dash.web.text import axis_margin, axis_texts, day_clock
 from orderflow_dash.web.theme import Palette
 
-CHART_HEIGHT: Final = 232  # px, equal to the height in assets/40-panel.css
+CHART_HEIGHT: Final = 232  # px, equal to the height in assets/css/panel.css
 _WIDEST: Final = 4  # times the candles shown, on the time axis: a symbol may trade rarely
 _MOST_TICKS: Final = 7  # steps between the ends of the value axis, before every other one is left out
 MIN_SLOTS: Final = 8  # candles of room on the time axis even where fewer are known

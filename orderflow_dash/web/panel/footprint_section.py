@@ -1,7 +1,7 @@
-"""The footprint chart's part of a panel: its choices and its place; ``assets/footprint-mount.js`` fills it.
+"""The footprint chart's part of a panel: its controls and its place.
 
-The chart itself reads the socket (``assets/footprint/``, docs/footprint-chart.md); nothing of it passes
-through a callback.
+``assets/js/panel/footprint-chart.mjs`` fills it. The chart reads the socket (``assets/js/chart/``,
+docs/footprint-chart.md); nothing of it passes through a callback.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from orderflow_dash.web.panel.options import PanelOptions, offered, option_text
 
 _CHOICES: Final = (
     ("cells", "Cells", "What a cell tells"),
-    ("colour", "Colour by", "What the colour of a cell tells"),
+    ("color", "Color by", "What the colour of a cell tells"),
     (
         "scale",
         "Scale",
@@ -68,9 +68,9 @@ def _choice(panel_id: str, options: PanelOptions, quote: str, name: str, label: 
                 ],
                 value=option_text(options, name),
                 size="sm",
-                class_name=f"step-choice option-{name}",
+                class_name=f"control-select option-{name}",
             ),
         ],
-        className="step-label",
+        className="control",
         title=tip,
     )

@@ -4,7 +4,7 @@ DataTable is deprecated in Dash 4.2 and stays here because users asked for it by
 product knows it. Only ``data`` and ``tooltip_data`` change while it lives: every style is a fixed rule
 over hidden fields of the row, so a new second costs the browser a few cells. The table tries each rule on
 each row each second, so they are few: how long a delta bar is says a variable of its row
-(``assets/footprint-rows.js``), and a bar lies over whatever ground its cell has.
+(``assets/js/panel/footprint-table.mjs``), and a bar lies over whatever ground its cell has.
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ def _bar(side: str) -> str:
     """A strip from the cell's centre line: selling to the left, buying to the right.
 
     Halves are counted from the cell's own edges, so the strip and the line meet whatever its width; where in
-    the cell they lie is in ``assets/40-panel.css``.
+    the cell they lie is in ``assets/css/panel.css``.
     """
     colour, start, end = f"var(--of-{side}-bar)", "var(--of-bar-start, 50%)", "var(--of-bar-end, 50%)"
     return f"linear-gradient(90deg, transparent {start}, {colour} {start} {end}, transparent {end})"

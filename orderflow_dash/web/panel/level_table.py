@@ -1,7 +1,7 @@
 """The levels of one candle: what the table shows, built here, and its place on the page.
 
-The rows go to the browser as data and are drawn there cell by cell (``assets/level-table.js``): only what
-changed is touched, so some hundred live rows cost little.
+The rows go to the browser as data and are drawn there cell by cell
+(``assets/js/panel/level-table.mjs``): only what changed is touched, so some hundred live rows cost little.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from orderflow_dash.web.clientside import clientside
 
 
 def share_menu(panel_id: str) -> Component:
-    """The disclosure; ``assets/share.js`` fills it with what names the panel as it stands."""
+    """The disclosure; ``assets/js/panel/share.mjs`` fills it with what names the panel as it stands."""
     return html.Details(
         [
             html.Summary("Share", className="btn btn-sm"),
