@@ -66,7 +66,7 @@ def test_every_field_of_health_is_there(app: Served) -> None:
         "failed on a defect; it begins again in",
         "connection lost: ",
         "; next attempt in ",
-        "stands still for ",
+        "feed thread unresponsive for ",
         "history is kept in memory only",
         "history is kept again",
         "not all minutes could be stored before the end",

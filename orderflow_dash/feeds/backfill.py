@@ -40,10 +40,13 @@ class BackfillTarget(Protocol):
 
     instrument: Instrument
     ended: bool
-    trades: int  # that it has passed on
     past_known: bool | None  # whether the past of a silent stream has been asked for
 
-    def begin_with(self, batch: TradeBatch) -> None:
+    @property
+    def has_traded(self) -> bool:
+        """Whether any trade has counted."""
+
+    def start_from(self, batch: TradeBatch) -> None:
         """Start with a trade of the past, where none has come from the stream."""
 
     def fill(self, batch: TradeBatch) -> int:
@@ -128,7 +131,7 @@ class Backfiller:
         self._stop.set()
         self._wake.set()
 
-    def begin(self, stream: BackfillTarget, batch: TradeBatch, known: Known | None) -> None:
+    def fetch_history(self, stream: BackfillTarget, batch: TradeBatch, known: Known | None) -> None:
         """A stream's first trades have come: fetch what came before them, as far as is wanted.
 
         Where trades are ``known`` from before, what is missing since then is fetched like any gap. If that
@@ -168,12 +171,12 @@ class Backfiller:
             self._jobs.append(BackfillJob(stream, None, time.monotonic() + _SILENT_S, is_silent_start=True))
             self._wake.set()
 
-    def gap(self, stream: BackfillTarget, gap: Gap) -> None:
+    def fetch_gap(self, stream: BackfillTarget, gap: Gap) -> None:
         """Trades are missing: fetch them. Where one page is all there is, too many gaps stay marked."""
         if gap.missing is not None or self._busy[id(stream)] < _MOST_JOBS:
             self._put(BackfillJob(stream, gap, time.monotonic() + _SETTLE_S))
 
-    def busy(self, stream: BackfillTarget) -> bool:
+    def is_busy(self, stream: BackfillTarget) -> bool:
         """Whether anything of a stream is being fetched, or waits to be."""
         return self._busy[id(stream)] > 0
 
@@ -234,7 +237,7 @@ class Backfiller:
 
     def _sought(self, job: BackfillJob) -> bool:
         """Begin the stream if it is still silent. What fails is tried again, and keeps no repair waiting."""
-        if job.stream.trades:
+        if job.stream.has_traded:
             return True
         try:
             batch = self._method.newest(job.stream.instrument)
@@ -242,7 +245,7 @@ class Backfiller:
             log.info("%s: history not available yet: %s", job.stream.instrument.symbol, error)
             job.due = time.monotonic() + _SEEK_AGAIN_S
             return False
-        job.stream.begin_with(batch)
+        job.stream.start_from(batch)
         job.stream.past_known = True
         return True
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
-from orderflow_dash.feeds.feed import StreamStatus, Timeliness
+from orderflow_dash.feeds.feed import Timeliness
 from orderflow_dash.feeds.latency import LagMeter
 from orderflow_dash.feeds.sequencing import Gap, Known
-from orderflow_dash.feeds.stream import TradeSink
+from orderflow_dash.feeds.stream import StreamStatus, TradeSink
 from orderflow_dash.footprint.candle import Candle, CandleBuilder
 from orderflow_dash.footprint.hourly import Shelf, ShelfHour
 from orderflow_dash.footprint.minute import Minute

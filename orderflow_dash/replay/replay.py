@@ -18,9 +18,9 @@ from weakref import WeakKeyDictionary
 
 from orderflow_dash.exchanges.protocol import Event, TradeBatch
 from orderflow_dash.feeds.connection import Connection
-from orderflow_dash.feeds.feed import Feed, StreamStatus
+from orderflow_dash.feeds.feed import Feed
 from orderflow_dash.feeds.listings import ListingSource, Report
-from orderflow_dash.feeds.stream import TradeStream
+from orderflow_dash.feeds.stream import StreamStatus, TradeStream
 from orderflow_dash.market import Instrument, State, Ticker, Venue
 from orderflow_dash.runtime.threads import CRASHES
 from orderflow_dash.simulator import (

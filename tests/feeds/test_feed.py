@@ -18,6 +18,7 @@ from orderflow_dash.exchanges.binance.stream import BinanceProtocol, market_stre
 from orderflow_dash.exchanges.bybit.stream import BybitProtocol
 from orderflow_dash.exchanges.protocol import ReconnectAsked, Rejected, TradeBatch
 from orderflow_dash.feeds import feed as feed_module
+from orderflow_dash.feeds import pool
 from orderflow_dash.feeds.clock import VenueClock
 from orderflow_dash.feeds.connection import ConnectionPolicy, Link
 from orderflow_dash.feeds.feed import Feed
@@ -197,7 +198,7 @@ def test_streams_beyond_a_connections_limit_get_another(feeds):
         asked = [topic for request in server.requests for topic in request["params"]]
         assert asked.count("btcusdt@markPrice@1s") == 2
         assert sorted(t for t in asked if "aggTrade" in t) == sorted(f"s{n}usdt@aggTrade" for n in range(250))
-        assert [len(connection.topics) for connection in feed._connections] == [199, 51]
+        assert [len(connection.topics) for connection in feed._pool.connections] == [199, 51]
         assert max(len(request["params"]) for request in server.requests) <= 50
 
 
@@ -254,10 +255,10 @@ def test_a_cut_is_told_and_survived(exchange, feeds, side):
 @pytest.mark.parametrize("side", [binance, bybit])
 def test_a_planned_renewal_loses_and_doubles_nothing(exchange, feeds, side, monkeypatch):
     """Several successors in a row: every trade of the venue exactly once, and no gap."""
-    monkeypatch.setattr(feed_module, "_SETTLE_S", 0.2)
+    monkeypatch.setattr(pool, "_SETTLE_S", 0.2)
     feed, sink = side(feeds, exchange, replace(QUICK, life=0.8)), Sink()
     feed.subscribe("BTCUSDT", sink)
-    wait_until(lambda: feed.counters["handovers"] >= 2, 20)
+    wait_until(lambda: feed.health()["handovers"] >= 2, 20)
     feed.unsubscribe("BTCUSDT")
     (listing,) = [x for x in exchange.source.listings if x.symbol == "BTCUSDT" and feed.venue in x.venues]
     made = exchange.source.tape(listing).prints(0, 10**6)
@@ -278,7 +279,7 @@ def test_an_announced_shutdown_leads_to_a_successor(exchange, feeds):
     feed.subscribe("BTCUSDT", sink)
     wait_until(lambda: sink.trades)
     exchange.faults.server_shutdown()
-    wait_until(lambda: feed.counters["handovers"] == 1)
+    wait_until(lambda: feed.health()["handovers"] == 1)
     wait_until(lambda: len(exchange.connections) == 1)
     assert feed.status("BTCUSDT").state is State.LIVE
     assert feed.health()["gaps"] == 0
@@ -287,7 +288,7 @@ def test_an_announced_shutdown_leads_to_a_successor(exchange, feeds):
 @pytest.fixture
 def handover(feeds, monkeypatch):
     """A feed in the middle of a handover, on a server that the test speaks for."""
-    monkeypatch.setattr(feed_module, "_SETTLE_S", 0.0)
+    monkeypatch.setattr(pool, "_SETTLE_S", 0.0)
     with VenueServer(obey) as server:
         feed = feeds(server.url, LISTED, replace(QUICK, backoff_floor=0.3, backoff_ceiling=0.4))
         sink = Sink()
@@ -295,18 +296,18 @@ def handover(feeds, monkeypatch):
         wait_until(subscribed(server, 2))
         told(server, 0, 1)
         wait_until(lambda: sink.trades)
-        (old,) = feed._connections
+        (old,) = feed._pool.connections
         feed.on_event(old, ReconnectAsked("test"))
         feed.on_event(old, ReconnectAsked("test"))  # once is enough
         wait_until(lambda: len(server.sockets) == 2)
         wait_until(subscribed(server, 4))
-        assert len(feed._connections) == 2
+        assert len(feed._pool.connections) == 2
         yield server, feed, sink, old
 
 
 def look_again(feed: Feed) -> None:
     """Let the next event look after handovers at once, not within a second."""
-    feed._next_look = 0.0
+    feed._next_check = 0.0
 
 
 def test_the_old_connection_stays_until_the_new_one_has_shown_its_symbols(handover):
@@ -324,11 +325,11 @@ def test_the_old_connection_stays_until_the_new_one_has_shown_its_symbols(handov
     told(server, 1, 5)
     look_again(feed)
     told(server, 1, 6)
-    wait_until(lambda: feed.counters["handovers"] == 1 and 6 in sink.ids)
+    wait_until(lambda: feed.health()["handovers"] == 1 and 6 in sink.ids)
     assert sink.ids == [1, 2, 4, 3, 5, 6]
     wait_until(lambda: not old._thread.is_alive())
     assert feed.health()["gaps"] == 0
-    assert feed._connections == [feed._streams["BTCUSDT"].connection]
+    assert feed._pool.connections == [feed._streams["BTCUSDT"].subscription.connection]
 
 
 def test_a_stream_that_begins_during_a_handover_outlives_it(handover):
@@ -336,13 +337,13 @@ def test_a_stream_that_begins_during_a_handover_outlives_it(handover):
     server, feed, sink, old = handover
     late = Sink()
     feed.subscribe("ETHUSDT", late)
-    assert feed._streams["ETHUSDT"].connection is not old
+    assert feed._streams["ETHUSDT"].subscription.connection is not old
     wait_until(subscribed(server, 5))
     for number in (2, 3):
         look_again(feed)
         told(server, 1, number)
         wait_until(lambda number=number: number in sink.ids)
-    wait_until(lambda: feed.counters["handovers"] == 1)
+    wait_until(lambda: feed.health()["handovers"] == 1)
     told(server, 1, 77, "ETHUSDT")
     wait_until(lambda: late.trades)
 
@@ -352,22 +353,22 @@ def test_a_successor_that_breaks_has_to_show_everything_anew(handover):
     server, feed, sink, _ = handover
     told(server, 1, 2)
     wait_until(lambda: 2 in sink.ids)
-    ((successor, begun),) = feed._handovers.items()
+    ((successor, begun),) = feed._pool.handovers.items()
     assert not begun.waiting
     server.sockets[1].close()
     wait_until(lambda: successor.link is Link.LOST)
-    wait_until(lambda: feed._handovers[successor].waiting == {"BTCUSDT"})
+    wait_until(lambda: feed._pool.handovers[successor].waiting == {"BTCUSDT"})
     look_again(feed)
     told(server, 0, 3)
     wait_until(lambda: 3 in sink.ids)
     wait_until(lambda: len(server.sockets) == 3)
     wait_until(subscribed(server, 6))
-    assert feed.counters["handovers"] == 0
+    assert feed.health()["handovers"] == 0
     for number in (4, 5):
         look_again(feed)
         told(server, 2, number)
         wait_until(lambda number=number: number in sink.ids)
-    wait_until(lambda: feed.counters["handovers"] == 1)
+    wait_until(lambda: feed.health()["handovers"] == 1)
     assert sink.ids == [1, 2, 3, 4, 5]
     assert not sink.gaps
 
@@ -375,12 +376,12 @@ def test_a_successor_that_breaks_has_to_show_everything_anew(handover):
 def test_streams_given_back_during_a_handover_end_both_connections(handover):
     """Nothing is left behind, and nothing fails when the handover would have ended."""
     _, feed, _, old = handover
-    connections = list(feed._connections)
+    connections = list(feed._pool.connections)
     feed.unsubscribe("BTCUSDT")
-    assert (feed._connections, feed._handovers) == ([], {})
+    assert (feed._pool.connections, feed._pool.handovers) == ([], {})
     wait_until(lambda: not any(connection._thread.is_alive() for connection in connections))
     feed.on_aged(old)
-    assert not feed._connections
+    assert not feed._pool.connections
 
 
 def test_an_old_connection_that_ends_first_ends_the_handover(handover):
@@ -389,14 +390,14 @@ def test_an_old_connection_that_ends_first_ends_the_handover(handover):
     late = Sink()
     feed.subscribe("ETHUSDT", late)
     feed.unsubscribe("BTCUSDT")
-    assert feed._handovers == {}
-    assert feed._connections == [feed._streams["ETHUSDT"].connection]
+    assert feed._pool.handovers == {}
+    assert feed._pool.connections == [feed._streams["ETHUSDT"].subscription.connection]
     wait_until(lambda: not old._thread.is_alive())
     wait_until(subscribed(server, 5))
     look_again(feed)
     told(server, 1, 5, "ETHUSDT")
     wait_until(lambda: late.trades)
-    assert feed.counters["handovers"] == 0
+    assert feed.health()["handovers"] == 0
 
 
 def test_a_quiet_symbol_does_not_hold_a_handover_up_for_ever(handover, monkeypatch):
@@ -404,13 +405,13 @@ def test_a_quiet_symbol_does_not_hold_a_handover_up_for_ever(handover, monkeypat
     server, feed, _, old = handover
     feed.subscribe("ETHUSDT", other := Sink())
     wait_until(subscribed(server, 5))
-    monkeypatch.setattr(feed_module, "_HANDOVER_S", 0.0)
+    monkeypatch.setattr(pool, "_HANDOVER_S", 0.0)
     for number in (1, 2, 3):
         look_again(feed)
         told(server, 1, number, "ETHUSDT")
         wait_until(lambda number=number: number in other.ids)
     wait_until(lambda: not old._thread.is_alive())
-    assert feed.counters["handovers"] == 1
+    assert feed.health()["handovers"] == 1
 
 
 def test_a_refused_symbol_says_so_until_it_has_trades(exchange, feeds):
@@ -425,7 +426,7 @@ def test_a_refused_symbol_says_so_until_it_has_trades(exchange, feeds):
     assert feed.status("BTCUSDT").state is State.LIVE
     assert feed.health()["refused"] == 1
     exchange.faults.clear("reject")
-    feed._streams["ETHUSDT"].connection.renew("publicTrade.ETHUSDT")
+    feed._streams["ETHUSDT"].subscription.connection.renew("publicTrade.ETHUSDT")
     wait_until(lambda: bad.trades)
     assert feed.status("ETHUSDT").state is State.LIVE
 
@@ -435,14 +436,14 @@ def test_a_refusal_without_topics_blames_nobody(exchange, feeds):
     feed = binance(feeds, exchange)
     feed.subscribe("BTCUSDT", sink := Sink())
     wait_until(lambda: sink.trades)
-    feed.on_event(feed._connections[0], Rejected([], "what?"))
+    feed.on_event(feed._pool.connections[0], Rejected([], "what?"))
     assert feed.health()["refused"] == 1
     assert feed.status("BTCUSDT").state is State.LIVE
 
 
 def test_silence_out_of_rhythm_is_stale_and_asked_about(feeds, monkeypatch):
     """A topic that went silent on a living connection is asked for again, once per patience."""
-    monkeypatch.setattr(feed_module, "_ASK_AGAIN_S", 0.1)
+    monkeypatch.setattr(feed_module, "_RENEW_AFTER_S", 0.1)
     with VenueServer(obey) as server:
         feed, sink = feeds(server.url, LISTED), Sink()
         feed.subscribe("BTCUSDT", sink)
@@ -453,7 +454,7 @@ def test_silence_out_of_rhythm_is_stale_and_asked_about(feeds, monkeypatch):
         assert feed.status("ETHUSDT").detail == "connected, waiting for a trade"
         stream = feed._streams["BTCUSDT"]
         stream.stale.last -= 500
-        stream.asked_at -= 500
+        stream.subscription.requested_at -= 500
         status = feed.status("BTCUSDT")
         assert status.state is State.STALE
         assert "no trade for 500 s; more than 30 s is unusual for BTCUSDT" in status.detail
@@ -469,13 +470,13 @@ def test_silence_out_of_rhythm_is_stale_and_asked_about(feeds, monkeypatch):
 
 def test_a_lost_connection_collects_no_requests(feeds, monkeypatch):
     """While it is down, silence is no reason to ask: it asks for everything when it is back."""
-    monkeypatch.setattr(feed_module, "_ASK_AGAIN_S", 0.0)
+    monkeypatch.setattr(feed_module, "_RENEW_AFTER_S", 0.0)
     with VenueServer(lambda _, socket: socket.close()) as server:
         feed = feeds(server.url, LISTED, replace(QUICK, backoff_floor=30, backoff_ceiling=30))
         feed.subscribe("BTCUSDT", Sink())
-        (connection,) = feed._connections
+        (connection,) = feed._pool.connections
         wait_until(lambda: connection.link is Link.LOST)
-        feed._streams["BTCUSDT"].asked_at -= 1e6
+        feed._streams["BTCUSDT"].subscription.requested_at -= 1e6
         for _ in range(5):
             look_again(feed)
             feed.on_event(connection, TradeBatch("OTHER", []))
@@ -490,7 +491,7 @@ def test_malformed_frames_are_counted_and_logged_once_a_minute(feeds, caplog):
     feed.on_event(None, TradeBatch("BTCUSDT", [], [], malformed=4))
     assert feed.health()["malformed"] == 7
     assert len([record for record in caplog.records if "malformed" in record.message]) == 1
-    feed._last_log -= 61
+    feed._health._logged_at -= 61
     feed.on_event(None, TradeBatch("BTCUSDT", [], [], malformed=1, excluded=2))
     assert "skipped 7 malformed, the last: rows of BTCUSDT" in caplog.records[-1].message
     assert feed.health()["excluded"] == 2
@@ -501,7 +502,7 @@ def test_a_frame_without_a_readable_trade_is_no_sign_of_life(feeds):
     with VenueServer(obey) as server:
         feed = feeds(server.url, LISTED)
         feed.subscribe("BTCUSDT", sink := Sink())
-        (connection,) = feed._connections
+        (connection,) = feed._pool.connections
         feed.on_event(connection, TradeBatch("BTCUSDT", [], [], malformed=1))
         assert feed._streams["BTCUSDT"].stale.last is None
         assert not sink.trades
@@ -540,7 +541,7 @@ def test_a_stop_ends_all_within_about_a_second(feeds):
         feed = feeds(f"ws://127.0.0.1:{listener.getsockname()[1]}", listed)
         for symbol in listed:
             feed.subscribe(symbol, Sink())
-        assert len(feed._connections) == 5
+        assert len(feed._pool.connections) == 5
         begun = time.monotonic()
         feed.stop()
         assert time.monotonic() - begun < 2
@@ -570,5 +571,5 @@ def test_threads_that_subscribe_and_give_back_while_trades_flow(exchange, feeds)
         thread.join(20)
     assert not any(thread.is_alive() for thread in threads)
     assert not failures
-    assert (feed._streams, feed._connections, feed._handovers) == ({}, [], {})
+    assert (feed._streams, feed._pool.connections, feed._pool.handovers) == ({}, [], {})
     wait_until(lambda: not exchange.connections)

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from orderflow_dash.feeds import feed as feed_module
+from orderflow_dash.feeds import stream as stream_module
 from orderflow_dash.feeds.venues.runtime import VenueRuntime
 from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import State, Timeframe, Venue
@@ -296,7 +296,7 @@ def test_a_thread_that_stands_still_is_not_live(
     app: Served, view: View, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A feed whose thread neither fails nor moves is stale, and live again once it moves."""
-    monkeypatch.setattr(feed_module, "_STANDS_STILL_S", 0.5)
+    monkeypatch.setattr(stream_module, "_UNRESPONSIVE_S", 0.5)
     feed, go_on = demo(app).feed, threading.Event()
     receive = feed.on_event
 
@@ -306,7 +306,7 @@ def test_a_thread_that_stands_still_is_not_live(
 
     feed.on_event = stand
     try:
-        wait_until(lambda: "stands still" in view.status().detail, 10)
+        wait_until(lambda: "unresponsive" in view.status().detail, 10)
         assert view.status().state is State.STALE
     finally:
         feed.on_event = receive
@@ -324,7 +324,7 @@ def test_a_symbol_whose_thread_could_not_begin_can_be_asked_for_again(
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as full:
-        full.setattr(feed, "_roomy_connection", refuse)
+        full.setattr(feed._pool, "with_room", refuse)
         with pytest.raises(RuntimeError):
             app.hub.lease("other", BTC._replace(symbol="ETHUSDT"))
     other = app.hub.lease("other", BTC._replace(symbol="ETHUSDT"))
