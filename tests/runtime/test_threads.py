@@ -186,8 +186,8 @@ def demo(app: Served) -> VenueRuntime:
 
 INJECTIONS = {
     "demo-trades": lambda app: (demo(app).feed, "on_event"),
-    "demo-tickers": lambda app: (demo(app).instruments._listing, "on_event"),
-    "demo-directory": lambda app: (demo(app).instruments._listing, "watch"),
+    "demo-tickers": lambda app: (demo(app).instruments._source, "on_event"),
+    "demo-directory": lambda app: (demo(app).instruments._source, "watch"),
     "demo-repair": lambda app: (demo(app).backfiller, "_next"),
     "demo-reconcile": lambda app: (demo(app).reconciler, "turn"),
     "demo-days": lambda app: (app.application._sparklines, "_next"),
@@ -197,7 +197,7 @@ INJECTIONS = {
     "simulated-exchange": lambda app: (app.application.exchange, "_turn"),
 }
 WAKES = {
-    "demo-directory": lambda app: setattr(demo(app).instruments, "_interest_until", 0),
+    "demo-directory": lambda app: setattr(demo(app).instruments._live, "interest_until", 0),
     "demo-repair": lambda app: demo(app).backfiller._wake.set(),
     "store-writer": lambda app: app.application.history._store._wake.set(),
 }
