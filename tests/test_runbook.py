@@ -70,7 +70,7 @@ def test_every_field_of_health_is_there(app: Served) -> None:
         "history is kept in memory only",
         "history is kept again",
         "not all minutes could be stored before the end",
-        "repair waits ",
+        "backfill retries in ",
         "the recent trades do not reach back to what is known",
         "the venue no longer has ids ",
         "no klines of ",

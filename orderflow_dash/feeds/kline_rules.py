@@ -1,7 +1,7 @@
-"""When a minute counted from trades equals the venue's kline: what the rules of the venues share.
+"""Comparison of a minute's candle with the venue's kline: what the venues' rules share.
 
-All klines are on one grid. ``ours`` comes from the trades, ``theirs`` is the venue's kline, ``before`` the
-venue's kline of the minute before, where it was served. A rule returns the first field that differs, or None.
+All klines are on one grid. ``ours`` is counted from trades, ``theirs`` is the venue's kline, ``before`` the
+venue's kline of the minute before, if it was returned. A rule returns the first field that differs, or None.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from orderflow_dash.market import Difference, Kline
 
 
 def may_lack_rpi(ours: Kline, theirs: Kline) -> bool:
-    """Whether all that differs could be fills that a kline leaves out: it has less and lies inside."""
+    """Whether fills that a kline leaves out could explain every difference: it has less and lies inside."""
     return (
         theirs.volume <= ours.volume
         and (theirs.buy_volume or 0) <= (ours.buy_volume or 0)

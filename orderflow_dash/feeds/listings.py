@@ -121,7 +121,7 @@ class InstrumentProvider:
         """Load again, because the venue may list more, less or other instruments than is known.
 
         Waits for that load, ``wait_s`` seconds at most. Loads on demand are limited to one in 5 s and a few
-        at once; beyond that nothing waits, and the load comes later. A venue that cannot be reached is left to
+        at once; beyond that nothing waits, and the load comes later. A venue that cannot be reached keeps to
         its own retries. ``symbol``: one that is not listed, whose status is requested as well.
         """
         if not self.reachable or self._stop.is_set():
