@@ -10,7 +10,6 @@ Basis = Literal["q", "nq", "unknown"]
 
 TRADES_OF_A_REQUEST = 1_000
 REQUESTS_TO_LEARN = 5
-_HALF_OF_THE_BUDGET = 1_200  # of Binance's 2,400 weight a minute: the rest is for what is missing
 
 
 class KlineSource(Protocol):
@@ -20,7 +19,7 @@ class KlineSource(Protocol):
     proves_loss: bool  # trade ids cannot prove that a minute's trades all came; its kline can
     basis: Basis | None  # which of its two volumes its klines sum; None where it has only one
 
-    def differs(self, ours: Kline, theirs: Kline, before: Kline | None) -> Difference | None:
+    def differs(self, candle: Kline, kline: Kline, before: Kline | None) -> Difference | None:
         """The first field that differs by the venue's rule, or None; see ``kline_rules``."""
 
     def is_busy(self) -> bool:

@@ -287,7 +287,7 @@ class TradeStream:
 
     def _open_gap(self, gap: Gap) -> None:
         self._sink.on_gap(gap)
-        if gap.whole_from is not None:  # the time before the first trade is no gap
+        if gap.whole_from is not None:  # the time before the first trade does not count as a gap
             return
         self.counts.gaps += 1
         if self._backfiller is not None:
