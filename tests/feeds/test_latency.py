@@ -15,8 +15,8 @@ from orderflow_dash.feeds.latency import (
     LagMeter,
     LagReading,
     LagWindow,
-    read,
     histogram_buckets,
+    read,
 )
 
 

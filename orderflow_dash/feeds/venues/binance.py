@@ -201,9 +201,9 @@ class BinanceListing:
         """The ``!ticker@arr`` and ``!markPrice@arr`` streams."""
         self._report = report
         if report is not None:
-            self._open().add(BinanceProtocol.board_topics)
+            self._open().add(BinanceProtocol.ticker_topics)
         elif self._connection is not None:
-            self._connection.remove(BinanceProtocol.board_topics)
+            self._connection.remove(BinanceProtocol.ticker_topics)
             if not self._connection.topics:
                 self._close_connection()
 
