@@ -62,7 +62,7 @@ class Application:
         tickers = TickerCache()
         self._venues = self._live(tickers) if self.replay is None else self._replayed(self.replay, tickers)
         self._sparklines = Sparklines()
-        if self.replay is None:  # the hours of a recording would show what is still to be played
+        if self.replay is None:  # a recording's hours would show prices that are still to be played
             for each in self._venues:
                 self._sparklines.add(each.venue, each.klines, each.instruments.instruments)
         self.hub = Hub(

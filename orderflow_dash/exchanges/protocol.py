@@ -1,4 +1,4 @@
-"""What every venue's protocol is to the feeds: frames in, events out, frames to send."""
+"""The interface of a venue's protocol: frames in, events out, frames to send; and shared parsing."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import msgspec
 
 from orderflow_dash.market import LARGEST, Grid, Instrument, Kline, OffGridError, Ticker, Trade, parse_decimal
 
-EARLIEST_MS = 1_262_304_000_000  # 2010: no venue of ours is older
-_LATEST_MS = 4_102_444_800_000  # 2100: what is later is no time in milliseconds
+EARLIEST_MS = 1_262_304_000_000  # 2010: every supported venue is younger
+_LATEST_MS = 4_102_444_800_000  # 2100: later values are not milliseconds
 AHEAD_MS = 60_000  # no trade is further ahead of the venue's clock
 
 _MEMO_SIZE = 1 << 14
 
 
 class FrameError(ValueError):
-    """A frame that is not what it should be; the text says what is wrong with it."""
+    """A malformed frame; the text is the cause."""
 
 
 class AheadOfClock(FrameError):
@@ -42,20 +42,20 @@ class TradeBatch(msgspec.Struct, gc=False):
     grid: Grid | None = None  # of the trades; None: the one that the series has
     excluded: int = 0  # prints left out on purpose
     malformed: int = 0  # rows that could not be read
-    # Trades that cannot be counted: time (ms, the frame's where a row has none) and id, as the venue has it.
+    # Trades that cannot be counted: time (ms, the frame's where a row has none) and the venue's id.
     lost: Sequence[tuple[int, int | str]] = ()
-    ahead: int = 0  # ms: the latest of the times for which rows were refused; they count as malformed
+    ahead: int = 0  # ms: the latest time for which rows were refused; they count as malformed
 
 
 class TickerBatch(msgspec.Struct, gc=False):
-    """What changed in the symbol table; fields that a frame does not tell are None."""
+    """Changes of the symbol table; fields that are not in the frame are None."""
 
     tickers: list[Ticker]
     malformed: int = 0
 
 
 class ListingChanged(msgspec.Struct, gc=False):
-    """The venue announces a change of what it lists."""
+    """The venue announces a change of its listing."""
 
     symbol: str
 
@@ -79,8 +79,8 @@ Event = TradeBatch | TickerBatch | ListingChanged | Rejected | ReconnectAsked
 class Instruments(NamedTuple):
     """One page of a venue's listing.
 
-    ``absent``: perpetuals that it names and that are not to be traded now, with the status that says why.
-    ``cursor``: of the next page; empty on the last.
+    ``absent``: perpetuals on it that cannot be traded now, with the venue's status. ``cursor``: of the next
+    page; empty on the last.
     """
 
     listed: dict[str, Instrument]
@@ -89,10 +89,10 @@ class Instruments(NamedTuple):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What a venue allows on one connection."""
+    """A venue's limits on one connection."""
 
-    topics: int  # most topics
-    topic_characters: int  # most characters of all topics together
+    topics: int
+    topic_characters: int  # of all topics together
     topics_per_request: int
     requests_per_second: float
     life_s: float  # the venue cuts a connection that is older
@@ -108,27 +108,27 @@ class StreamProtocol(Protocol):
         """The topic of a symbol's trades."""
 
     def pulse_topic(self) -> str | None:
-        """A topic that always has data: its silence tells a dead connection from a quiet symbol."""
+        """A topic that always has data, by which a dead connection differs from a quiet symbol."""
 
     def subscribe(self, topics: Sequence[str]) -> str:
-        """The frame that asks for topics, at most ``limits.topics_per_request``."""
+        """The frame that subscribes to topics, at most ``limits.topics_per_request``."""
 
     def unsubscribe(self, topics: Sequence[str]) -> str:
-        """The frame that gives topics back."""
+        """The frame that unsubscribes from topics."""
 
     def heartbeat(self) -> str:
         """The frame that keeps the connection open."""
 
     def receive(self, frame: str | bytes, now: int) -> Event | None:
-        """What a frame says; None where it says nothing of interest. ``now``: the venue's clock, ms."""
+        """Decode a frame; None where it has no event. ``now``: the venue's clock, ms."""
 
 
 class ExactUnits:
-    """Memo of the exact integers behind a venue's decimal texts, per symbol.
+    """Cache of the exact integers of a venue's decimal texts, per symbol.
 
     ``known[symbol]`` holds two plain dicts (price text to units, quantity text to units) and their grid: the
     fast path reads them itself and calls ``learn`` on a KeyError. The grid of a symbol starts with the
-    instrument's tick and lot; a text that is no whole multiple of them refines it.
+    instrument's tick and lot; a text that is not a whole multiple of them refines it.
     """
 
     def __init__(self, instruments: Mapping[str, Instrument]) -> None:
@@ -138,8 +138,8 @@ class ExactUnits:
     def learn(self, symbol: str, price: str, quantity: str) -> tuple[int, int, Grid]:
         """Units of price and quantity, both above 0, and their grid.
 
-        Raises FrameError for an unlisted symbol, and for a text that is no number, out of range or finer than
-        a trade of the venue can be.
+        Raises FrameError for an unlisted symbol, and for a text that is not a number, out of range or finer
+        than a trade of the venue can be.
         """
         instrument = self._instruments.get(symbol)
         if instrument is None:
@@ -164,27 +164,56 @@ class ExactUnits:
         return ticks, lots, grid
 
 
+def is_time(value: int) -> bool:
+    """Whether a value can be a time of the venue, ms."""
+    return EARLIEST_MS <= value < _LATEST_MS
+
+
 def checked_time(time: int, now: int) -> int:
-    """A trade time (ms) that can be true, given the venue's clock. The frame's own time proves nothing."""
-    if not EARLIEST_MS <= time < _LATEST_MS:
-        raise FrameError(f"a trade time that cannot be: {time}")
+    """A plausible trade time (ms), given the venue's clock. The frame's own time proves nothing."""
+    if not is_time(time):
+        raise FrameError(f"an impossible trade time: {time}")
     if time > now + AHEAD_MS:
         raise AheadOfClock(time)
     return time
 
 
 def checked_kline(kline: Kline) -> Kline:
-    """A kline whose figures can be true together; ValueError otherwise."""
+    """A kline with consistent figures; ValueError otherwise."""
     held = kline.low <= min(kline.open, kline.close) and max(kline.open, kline.close) <= kline.high
     if not held or kline.low <= 0 or not 0 <= (kline.buy_volume or 0) <= kline.volume:
-        raise ValueError(f"a kline that cannot be: {kline}")
+        raise ValueError(f"an inconsistent kline: {kline}")
     return kline
+
+
+def sort_instruments(
+    rows: Iterable[dict[str, Any]],
+    status_of: Callable[[dict[str, Any]], str | None],
+    read: Callable[[dict[str, Any]], Instrument],
+) -> Instruments:
+    """Rows of a listing as tradable instruments and absent symbols, without rows that cannot be read.
+
+    ``status_of`` returns an empty text for a tradable contract, and None for one to leave out.
+    """
+    page = Instruments({}, {})
+    for row in rows:
+        status = status_of(row)
+        if status:
+            page.absent[str(row["symbol"])] = status
+        elif status is not None:
+            try:
+                instrument = read(row)
+                _ = instrument.grid  # raises where a unit cannot be used
+            except (KeyError, TypeError, ValueError):
+                continue
+            page.listed[instrument.symbol] = instrument
+    return page
 
 
 def readable_klines(
     rows: Iterable[object], listed: Grid, read: Callable[[Any, Grid, Grid], Kline]
 ) -> list[Kline]:
-    """Klines old to new, without the rows that ``read`` cannot make sense of.
+    """Klines old to new, without the rows that ``read`` raises an error for.
 
     Each is on the coarsest grid that fits it and the ones before; the first starts with the ``listed`` one.
     """
@@ -201,7 +230,7 @@ def readable_klines(
 
 
 def refine_batch(batch: TradeBatch, grid: Grid) -> None:
-    """Take a batch to a finer grid, or set it where there is none."""
+    """Convert a batch to a finer grid, or set its first one."""
     if batch.grid is not None and batch.grid is not grid:
         batch.trades = batch.grid.scale_to(grid).trades(batch.trades)
     batch.grid = grid
@@ -212,8 +241,8 @@ def exact_units(
 ) -> tuple[list[int], list[int], Grid]:
     """A row's prices and quantities as units, and the grid they count on: refined where the row needs it.
 
-    ``listed`` is the grid of the venue's tick and lot. Raises ValueError for a text that is no decimal, that
-    is out of range, or that needs a grid which ``listed`` does not allow.
+    ``listed`` is the grid of the venue's tick and lot. Raises ValueError for a text that is not a decimal,
+    that is out of range, or that needs a grid which ``listed`` does not allow.
     """
     try:
         ticks = [grid.price.units(text) for text in prices]

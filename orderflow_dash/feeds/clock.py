@@ -1,8 +1,8 @@
-"""A venue's clock: what time it is there, how sure that is, and how far this server's clock is from it.
+"""An estimate of a venue's clock, with its accuracy and its difference from this server's clock.
 
-The estimate runs on the monotonic clock, so a step of this server's clock moves nothing. The venue's own
-answers to "what time is it?" anchor it. The times of trades are no evidence one by one: only a run of them
-that agrees over some seconds moves the estimate, because one wrong frame must not.
+The estimate runs on the monotonic clock, so a step of this server's clock does not move it. Time requests to
+the venue anchor it. A single trade time proves nothing: only a run of trade times that agree over some
+seconds moves the estimate, because one wrong frame must not.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from orderflow_dash.exchanges.protocol import AHEAD_MS
 from orderflow_dash.feeds.rest import RestError
 
 TIME_DEADLINE_S: Final = 3.0  # a slower answer is too inexact, and a frame may wait for it
-_KEPT: Final = 10  # answers; of those that agree with the newest the quickest is the most exact
+_KEPT: Final = 10  # answers; the fastest that agrees with the newest is the most exact
 _OLD_S: Final = 900.0
-_DRIFT: Final = 0.001  # two clocks part by less than this share of the time between two answers
-_RUN: Final = 5  # trade times in a row that must agree
-_RUN_S: Final = 2.0  # over at least so long
-_RUN_PAUSE_S: Final = 10.0  # and none further apart
+_DRIFT: Final = 0.001  # two clocks drift by less than this share of the time between two answers
+_RUN: Final = 5  # consecutive trade times that must agree
+_RUN_S: Final = 2.0  # over at least this time
+_RUN_PAUSE_S: Final = 10.0  # and none further apart than this
 _EARLY_MS: Final = 1_000
 _ASK_AGAIN_S: Final = 5.0  # after an answer that did not confirm a trade's time
-_TRUSTED_S: Final = 10.0  # an estimate by trades stands against the venue's answers while trades confirm it
-_TOLD_S: Final = 60.0  # a refused time is named as a cause for so long
-_FAR_MS: Final = 600_000  # clocks this far apart are named
+_TRUSTED_S: Final = 10.0  # an estimate by trades overrides the venue's answers while trades confirm it
+_REPORTED_S: Final = 60.0  # a refused time is reported this long
+_FAR_MS: Final = 600_000  # a difference from here on is reported
 
 
 class ClockReading(NamedTuple):
-    """``skew_ms``: the venue's clock less ours. It is true to ``within_ms``, half of the round trip."""
+    """``skew_ms``: the venue's clock minus this server's, exact to ``within_ms``, half of the round trip."""
 
     skew_ms: int
     within_ms: int
@@ -42,14 +42,14 @@ class ClockReading(NamedTuple):
 class _Answer(NamedTuple):
     at: float  # monotonic, s
     round_trip: float  # ms
-    base: float  # the venue's time less the monotonic clock, ms
+    base: float  # the venue's time minus the monotonic clock, ms
 
 
 @dataclass(slots=True)
 class _Run:
-    """Trade times in a row that agree with each other and not with the estimate."""
+    """Consecutive trade times that agree with each other and not with the estimate."""
 
-    begun: float  # monotonic, s
+    started: float  # monotonic, s
     seen: float
     first: int  # ms
     last: int
@@ -59,8 +59,8 @@ class _Run:
 class VenueClock:
     """The estimate of one venue's clock. Thread-safe.
 
-    ``ask`` gives the venue's time (ms) by one request; it raises RestError or ValueError, and is None where
-    the venue cannot be asked. Before the first answer the estimate is this server's clock.
+    ``ask`` requests the venue's time (ms); it raises RestError or ValueError, and is None where there is no
+    such request. Before the first answer the estimate is this server's clock.
     """
 
     def __init__(
@@ -88,13 +88,13 @@ class VenueClock:
         return int(self._wall() * 1000 if base is None else base + self._clock() * 1000)
 
     def reading(self) -> ClockReading | None:
-        """How far the clocks are apart now; None where nothing is known of the last quarter of an hour."""
+        """The clocks' difference now; None without an answer in the last 15 minutes."""
         if self._base is None or self._clock() - self._known_at >= _OLD_S:
             return None
         return ClockReading(round(self.now() - self._wall() * 1000), max(1, round(self._within)))
 
     def difference(self) -> str:
-        """A sentence where the clocks are ten minutes apart or more; empty where they are not, or unknown."""
+        """A sentence if the clocks are ten minutes apart or more; empty otherwise."""
         reading = self.reading()
         if reading is None or abs(reading.skew_ms) < _FAR_MS:
             return ""
@@ -102,24 +102,24 @@ class VenueClock:
         return f"the venue's clock is {_duration(abs(reading.skew_ms))} {direction} this server's"
 
     def disbelief(self) -> str:
-        """A sentence where trades were refused for their time within the last minute; empty otherwise."""
+        """A sentence if trades were refused for their time within the last minute; empty otherwise."""
         refused = self._refused
-        if refused is None or self._clock() - refused[0] > _TOLD_S:
+        if refused is None or self._clock() - refused[0] > _REPORTED_S:
             return ""
         return f"a trade's time is {_duration(refused[1])} ahead of the venue's clock and is not believed"
 
     # -- evidence ----------------------------------------------------------------------------
 
     def measure(self) -> None:
-        """Ask the venue twice: the first request may have to open the connection. Raises as ``ask``."""
+        """Request the time twice: the first request may have to open the connection. Raises as ``ask``."""
         if self.ask is not None:
             self.ask()
             self._ask_once(self.ask)
 
     def note(self, asked: float, answered: float, theirs: int) -> None:
-        """An answer: when it was asked for and came (monotonic, s), and the time that it tells (ms).
+        """Take an answer: when it was requested and arrived (monotonic, s), and the venue's time in it (ms).
 
-        The venue is taken to have read its clock half-way. Answers that contradict it are forgotten.
+        The venue is assumed to have read its clock half-way. Earlier answers that contradict it are dropped.
         """
         answer = _Answer(answered, (answered - asked) * 1000, theirs - (asked + answered) * 500)
         with self._lock:
@@ -134,7 +134,7 @@ class VenueClock:
             self._anchor(best.base, best.round_trip / 2, answered, is_by_trades=False)
 
     def saw(self, time_ms: int) -> None:
-        """The newest trade of a frame has this time: the estimate follows what trades agree on."""
+        """Take the time of a frame's newest trade: the estimate follows times that agree."""
         now = self._clock()
         apart = time_ms - self.now()
         if apart <= AHEAD_MS and (apart >= -_FAR_MS or not self._is_by_trades):
@@ -151,20 +151,20 @@ class VenueClock:
             run.seen = now
             if time_ms > run.last:  # a repeat proves nothing
                 run.last, run.count = time_ms, run.count + 1
-            elapsed = now - run.begun
-            # A clock runs: a few frames that someone stamped alike do not.
+            elapsed = now - run.started
+            # A clock runs, unlike a few frames with the same wrong time.
             if run.count >= _RUN and elapsed >= _RUN_S and run.last - run.first >= elapsed * 250:
                 self._run = None
                 self._agreed_at = now
                 self._anchor(run.last - now * 1000, _EARLY_MS, now, is_by_trades=True)
 
     def admits(self, time_ms: int) -> bool:
-        """Whether a trade time ahead of the estimate can be true after all; asks the venue if it may."""
+        """Whether a trade time ahead of the estimate can be true; asks the venue, within limits."""
         now, apart = self._clock(), time_ms - self.now()
-        # A time that is far nearer than the one that was just disproved may be true all the same.
+        # A time far closer than the one just disproved may still be true.
         may_ask = now >= self._ask_at or apart < self._disproved / 2
         if self.ask is not None and may_ask and not self._reaches(time_ms):
-            with contextlib.suppress(RestError, ValueError):  # then trades alone can tell
+            with contextlib.suppress(RestError, ValueError):  # then only trades can show it
                 self._ask_once(self.ask)
             if not self._reaches(time_ms):
                 self._ask_at = self._clock() + _ASK_AGAIN_S
@@ -185,7 +185,7 @@ class VenueClock:
         self.note(asked, self._clock(), theirs)
 
     def _follow(self, time_ms: int, now: float) -> None:
-        """Of three believed times ahead of the estimate, the least moves it."""
+        """Move the estimate to the earliest of three plausible times ahead of it."""
         with self._lock:
             self._early.append(time_ms)
             if len(self._early) == 3:
@@ -201,7 +201,7 @@ class VenueClock:
 
 
 def _agree(one: _Answer, other: _Answer) -> bool:
-    """Whether two answers can tell of one clock that nobody has set meanwhile."""
+    """Whether two answers fit one clock that was not set in between."""
     doubt = (one.round_trip + other.round_trip) / 2 + abs(one.at - other.at) * 1000 * _DRIFT + 2
     return abs(one.base - other.base) <= doubt
 

@@ -1,4 +1,4 @@
-"""One websocket connection to a venue: the one loop that owns its life, from handshake to stop."""
+"""One websocket connection to a venue, and the thread that keeps it up from handshake to stop."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from orderflow_dash.runtime.threads import SupervisedThread
 
 log = logging.getLogger(__name__)
 
-_TICK_S = 0.2  # how soon a new topic, a stop or a stall is noticed on a silent connection
+_TICK_S = 0.2  # delay until a silent connection notices a new topic, a stop or a stall
 _LARGEST_FRAME = 8 << 20
 _QUEUE_FRAMES = 4_096
 _SLOWEST_STALL_S = 600.0
 
 
 class Link(Enum):
-    """Where a connection stands."""
+    """State of a connection."""
 
     CONNECTING = "connecting"
     CONNECTED = "connected"
@@ -50,31 +50,31 @@ class ConnectionPolicy:
     """Times of a connection's life, in seconds."""
 
     open_timeout: float = 10.0
-    stall: float = 20.0  # silence after which a connection is given up
-    ping: float = 20.0  # between our pings, which keep proxies and routers from closing it
+    stall: float = 20.0  # silence after which a connection is reopened
+    ping: float = 20.0  # between pings, which keep proxies and routers from closing it
     life: float = 82_800.0  # planned reconnect, before the venue's own cut at 24 h
     backoff_floor: float = 0.5
     backoff_ceiling: float = 10.0
 
 
 class ConnectionHandler(Protocol):
-    """Who owns connections. All calls come from the connection's own thread."""
+    """The owner of connections. All calls come from the connection's own thread."""
 
     def on_event(self, connection: Connection, event: Event) -> None:
-        """A frame said something."""
+        """Called with each decoded event."""
 
     def on_malformed(self, reason: str) -> None:
-        """A frame was not what it should be, and was skipped."""
+        """Called for each malformed frame, which is skipped."""
 
     def on_lost(self, connection: Connection) -> None:
-        """The connection broke; ``connection.detail`` tells why. Another attempt follows."""
+        """Called when the connection breaks; ``connection.detail`` is the cause. A retry follows."""
 
     def on_aged(self, connection: Connection) -> None:
-        """The venue will cut it before long: time for a successor."""
+        """Called before the venue cuts the connection for its age: time for a successor."""
 
 
 class Connection:
-    """A set of topics on one websocket, kept up until ``stop``. Owns one thread."""
+    """A set of topics on one websocket, reconnected until ``stop``. Owns one thread."""
 
     def __init__(
         self,
@@ -92,8 +92,8 @@ class Connection:
         self.detail = ""
         self.reconnects = 0
         self.retry_at = 0.0  # monotonic, while lost
-        self.received_ms = 0  # when the newest frame was received, by our clock
-        self.turned_at = 0.0  # monotonic: when its thread last came round, while connected
+        self.received_ms = 0  # when the newest frame arrived, by this server's clock
+        self.turned_at = 0.0  # monotonic: when its thread last looped, while connected
         self._new_protocol = protocol
         self._handler = handler
         self._policy = policy
@@ -102,18 +102,18 @@ class Connection:
         self._silent: list[str] = []
         self._changed = threading.Event()
         self._stop = threading.Event()
-        self._fruitless = 0  # sessions in a row without data
+        self._fruitless = 0  # consecutive sessions without data
         self._proxy: Proxy | None = None  # of the last session
         self._thread = SupervisedThread(
             self._run, name=name, stopping=self._stop, backoff=self._backoff, on_crash=self._crashed
         )
 
     def start(self) -> None:
-        """Begin; topics can be added before and after."""
+        """Start its thread; topics can be added before and after."""
         self._thread.start()
 
     def stop(self, wait: float = 1.0) -> None:
-        """End it, within ``wait`` seconds unless a handshake is under way (that one ends by itself)."""
+        """Stop within ``wait`` seconds, unless a handshake is under way."""
         self._stop.set()
         self._changed.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
@@ -121,22 +121,22 @@ class Connection:
 
     @property
     def topics(self) -> Collection[str]:
-        """What it is asked to carry."""
+        """The topics that it carries or requests."""
         return tuple(self._wanted)
 
     def add(self, topics: Collection[str]) -> None:
-        """Carry topics too."""
+        """Subscribe to topics."""
         self._wanted.update(dict.fromkeys(topics))
         self._changed.set()
 
     def remove(self, topics: Collection[str]) -> None:
-        """Carry topics no longer."""
+        """Unsubscribe from topics."""
         for topic in topics:
             self._wanted.pop(topic, None)
         self._changed.set()
 
     def renew(self, topic: str) -> None:
-        """Ask for a topic again: it is silent."""
+        """Subscribe to a silent topic again."""
         self._silent.append(topic)
         self._changed.set()
 
@@ -163,7 +163,7 @@ class Connection:
         self._lose(wait)
 
     def _lose(self, wait: float) -> None:
-        """Say so; the next attempt is in so many seconds."""
+        """Report the loss; the next attempt follows in ``wait`` seconds."""
         self.link = Link.LOST
         self.reconnects += 1
         self.retry_at = time.monotonic() + wait
@@ -179,7 +179,7 @@ class Connection:
             max_size=_LARGEST_FRAME,
             max_queue=_QUEUE_FRAMES,
             proxy=None if self._proxy is None else self._proxy.url,
-            # A venue that answers no ping but sends data is alive: silence of data alone ends a connection.
+            # A venue that sends data without answering pings is alive: only missing data ends a connection.
             ping_interval=self._policy.ping,
             ping_timeout=None,
         ) as websocket:
@@ -188,7 +188,7 @@ class Connection:
             self.detail = ""
             _Session(self, websocket, self._new_protocol(), self._handler, self._policy).run()
 
-    # What a session tells its connection.
+    # Called by the session.
 
     def _stopping(self) -> bool:
         return self._stop.is_set()
@@ -207,7 +207,7 @@ class Connection:
 
 
 class _Session:
-    """One handshake's worth of a connection."""
+    """A connection from one handshake to its end."""
 
     def __init__(
         self,
@@ -222,16 +222,16 @@ class _Session:
         self._protocol = protocol
         self._handler = handler
         self._policy = policy
-        self._asked: dict[str, None] = {}
-        self._alone: list[str] = []  # silent, or of a refused request: to be asked for one by one
+        self._requested: dict[str, None] = {}
+        self._alone: list[str] = []  # silent, or of a refused request: requested one by one
         self._next_request = 0.0
         self._pulse = protocol.pulse_topic()
 
     def run(self) -> None:
-        """Until the connection is stopped, breaks (raises) or is silent for too long (returns)."""
+        """Run until the connection stops or is silent for too long; raises where it breaks."""
         connection, websocket, protocol = self._connection, self._websocket, self._protocol
-        begun = last_data = last_heartbeat = time.monotonic()
-        renew_at = begun + self._policy.life
+        started = last_data = last_heartbeat = time.monotonic()
+        renew_at = started + self._policy.life
         connection._changed.set()
         while not connection._stopping():
             now = connection.turned_at = time.monotonic()
@@ -255,7 +255,7 @@ class _Session:
                 connection._data_came()
 
     def _receive(self, frame: bytes) -> bool:
-        """Whether a frame was data: an acknowledgement or a pong is none."""
+        """Handle a frame; returns whether it was data, unlike an acknowledgement or a pong."""
         self._connection.received_ms = int(time.time() * 1000)
         try:
             event = self._read(frame)
@@ -265,7 +265,7 @@ class _Session:
         if event is None:
             return False
         if isinstance(event, Rejected) and len(event.topics) > 1:
-            self._alone.extend(event.topics)  # one bad topic makes the venue refuse them all
+            self._alone.extend(event.topics)  # one bad topic makes the venue refuse the whole request
             return False
         if isinstance(event, Rejected) and event.topics == [self._pulse]:
             return False
@@ -273,7 +273,7 @@ class _Session:
         return isinstance(event, TradeBatch | TickerBatch)
 
     def _read(self, frame: bytes) -> Event | None:
-        """What a frame says; once more where the venue's clock turns out to be further. Raises FrameError."""
+        """Decode a frame; again where the venue's clock turns out to be ahead. Raises FrameError."""
         clock = self._connection.clock
         try:
             event = self._protocol.receive(frame, clock.now())
@@ -289,7 +289,7 @@ class _Session:
         return event
 
     def _request(self, now: float) -> None:
-        """Send at most one request, if the venue's pace allows it by now."""
+        """Send at most one request, if the venue's rate limit allows it."""
         if now < self._next_request:
             return
         limits, connection = self._protocol.limits, self._connection
@@ -299,19 +299,19 @@ class _Session:
         wanted = list(connection.topics)
         if self._pulse is not None and wanted:
             wanted.append(self._pulse)
-        gone = [topic for topic in self._asked if topic not in wanted]
-        fresh = [topic for topic in wanted if topic not in self._asked]
+        gone = [topic for topic in self._requested if topic not in wanted]
+        fresh = [topic for topic in wanted if topic not in self._requested]
         batch = (gone or fresh)[: limits.topics_per_request]
         if gone:
             for topic in batch:
-                del self._asked[topic]
+                del self._requested[topic]
             self._websocket.send(self._protocol.unsubscribe(batch))
         elif fresh:
-            self._asked.update(dict.fromkeys(batch))
+            self._requested.update(dict.fromkeys(batch))
             self._websocket.send(self._protocol.subscribe(batch))
         elif self._alone:
             topic = self._alone.pop(0)
-            if topic in self._asked:
+            if topic in self._requested:
                 self._websocket.send(self._protocol.subscribe([topic]))
         else:
             return

@@ -1,4 +1,4 @@
-"""Why a connection or a request failed, in words that a person understands."""
+"""Plain causes of failed connections and requests."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _STATUS = {
 
 
 def describe_status(status: int, proxy: Proxy | None = None) -> str:
-    """What an HTTP status means, of a venue or of the proxy before it."""
+    """The meaning of an HTTP status, of a venue or of the proxy in front of it."""
     if proxy is not None and status == _NEEDS_LOGIN:
         return f"proxy {proxy.label}: {_proxy_status(status)}"
     return _STATUS.get(status, f"HTTP {status}")
 
 
 def describe_failure(error: BaseException, url: str, proxy: Proxy | None = None) -> str:
-    """One line: the host and what went wrong; the proxy where it was its fault."""
+    """One line: the host and the cause; the proxy if the failure was its own."""
     host = urlsplit(url).hostname or url
     if proxy is None:
         return f"{host}: {_cause(error)}"
@@ -49,7 +49,7 @@ def describe_failure(error: BaseException, url: str, proxy: Proxy | None = None)
     return f"{host}: {_cause(error)}"
 
 
-# With a proxy, no other connection is opened and no other name is looked up from here.
+# With a proxy, this server opens no other connection and looks up no other name.
 _OF_PROXY = (
     ProxyError,
     httpx.ProxyError,

@@ -1,7 +1,7 @@
-"""When a minute counted from trades equals the venue's kline: what the rules of the venues share.
+"""Comparison of a minute's candle with the venue's kline: what the venues' rules share.
 
-All klines are on one grid. ``ours`` comes from the trades, ``theirs`` is the venue's kline, ``before`` the
-venue's kline of the minute before, where it was served. A rule returns the first field that differs, or None.
+All are on one grid. ``candle`` is counted from trades, ``kline`` is the venue's, ``before`` the venue's kline
+of the minute before, if it was returned. A rule returns the first field that differs, or None.
 """
 
 from __future__ import annotations
@@ -9,27 +9,27 @@ from __future__ import annotations
 from orderflow_dash.market import Difference, Kline
 
 
-def may_lack_rpi(ours: Kline, theirs: Kline) -> bool:
-    """Whether all that differs could be fills that a kline leaves out: it has less and lies inside."""
+def may_lack_rpi(candle: Kline, kline: Kline) -> bool:
+    """Whether fills that a kline leaves out could explain every difference: it has less and lies inside."""
     return (
-        theirs.volume <= ours.volume
-        and (theirs.buy_volume or 0) <= (ours.buy_volume or 0)
-        and theirs.volume - (theirs.buy_volume or 0) <= ours.volume - (ours.buy_volume or 0)
-        and theirs.volume < ours.volume
-        and (not theirs.volume or ours.low <= theirs.low <= theirs.high <= ours.high)
+        kline.volume <= candle.volume
+        and (kline.buy_volume or 0) <= (candle.buy_volume or 0)
+        and kline.volume - (kline.buy_volume or 0) <= candle.volume - (candle.buy_volume or 0)
+        and kline.volume < candle.volume
+        and (not kline.volume or candle.low <= kline.low <= kline.high <= candle.high)
     )
 
 
-def first_difference(ours: Kline, theirs: Kline, names: tuple[str, ...]) -> Difference | None:
+def first_difference(candle: Kline, kline: Kline, names: tuple[str, ...]) -> Difference | None:
     for name in names:
-        mine, other = getattr(ours, name), getattr(theirs, name)
+        mine, other = getattr(candle, name), getattr(kline, name)
         if mine is not None and other is not None and mine != other:
-            return difference_in(ours, theirs, name)
+            return difference_in(candle, kline, name)
     return None
 
 
-def difference_in(ours: Kline, theirs: Kline, name: str) -> Difference:
-    unit = ours.grid.quantity if name in ("volume", "buy_volume") else ours.grid.price
+def difference_in(candle: Kline, kline: Kline, name: str) -> Difference:
+    unit = candle.grid.quantity if name in ("volume", "buy_volume") else candle.grid.price
     return Difference(
-        ours.open_ts, name, unit.decimal(getattr(ours, name)), unit.decimal(getattr(theirs, name))
+        candle.open_ts, name, unit.decimal(getattr(candle, name)), unit.decimal(getattr(kline, name))
     )

@@ -1,7 +1,7 @@
-"""How late trades come: the time at which they are received less the exchange's own time of the trade.
+"""How late trades come: the time of their arrival minus the exchange's own time of the trade.
 
-Nothing is corrected: where two clocks differ, the lag has the difference in it, and ``clock`` tells it apart.
-On the way of a frame there is one ``append``; what was appended is counted once a second, all at once.
+Nothing is corrected: the lag includes a difference of the two clocks, which ``clock`` estimates. A frame
+costs one ``append``; appended lags are counted once a second, all at once.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-# Upper bounds (ms, inclusive) as a monitor gets them.
-TOLD_MS: Final = (0, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 60_000)
+# Upper bounds (ms, inclusive) of the histogram in ``/metrics``.
+BUCKETS_MS: Final = (0, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 60_000)
 
 _WINDOW_S: Final = 60.0
 _SNAPSHOT_S: Final = 10.0
-_FRESH_S: Final = 1.0  # a reading is made anew at most so often
+_FRESH_S: Final = 1.0  # a reading is recomputed at most this often
 
 Counts = npt.NDArray[np.int64]
 
@@ -30,14 +30,14 @@ def _bounds() -> tuple[int, ...]:
     """Whole ms up to 20, then steps of 8 %, so that a quantile is off by 4 % at most; coarser below 0."""
     below = (-60_000, -10_000, -5_000, -2_500, -1_000, -500, -250, -100, -50, -25, -10, -1)
     above = [*range(21)]
-    while above[-1] < TOLD_MS[-1]:
+    while above[-1] < BUCKETS_MS[-1]:
         above.append(round(above[-1] * 1.08))
-    return tuple(sorted({*below, *above[:-1], *TOLD_MS}))
+    return tuple(sorted({*below, *above[:-1], *BUCKETS_MS}))
 
 
 BOUNDS_MS: Final = _bounds()
 _BOUNDS = np.array(BOUNDS_MS)
-_TOLD = np.searchsorted(_BOUNDS, TOLD_MS)
+_BUCKETS = np.searchsorted(_BOUNDS, BUCKETS_MS)
 _MIDDLES: Final = (
     BOUNDS_MS[0],
     *((below + 1 + bound) / 2 for below, bound in pairwise(BOUNDS_MS)),
@@ -56,7 +56,7 @@ class LagReading(NamedTuple):
 class LagMeter:
     """Lags counted by ``BOUNDS_MS``, shape (len + 1,): each count is of lags up to its bound. Thread-safe.
 
-    ``note(lag_ms)`` is to be called for every frame, and ``count`` every now and then.
+    Call ``note(lag_ms)`` for every frame, and ``count`` about once a second.
     """
 
     __slots__ = ("_counts", "_lock", "_noted", "_sum_ms", "note")
@@ -69,7 +69,7 @@ class LagMeter:
         self.note: Callable[[int], None] = self._noted.append
 
     def count(self) -> tuple[Counts, int]:
-        """The counts up to now, not to be changed, and the sum of all lags, ms."""
+        """The counts up to now, which callers must not change, and the sum of all lags, ms."""
         with self._lock:
             noted = self._noted[:]
             if noted:
@@ -80,7 +80,7 @@ class LagMeter:
             return self._counts, self._sum_ms
 
     def take_over(self, other: LagMeter) -> None:
-        """Add all that another one has counted."""
+        """Add the counts of another meter."""
         counts, sum_ms = other.count()
         with self._lock:
             self._counts = self._counts + counts
@@ -88,9 +88,9 @@ class LagMeter:
 
 
 class LagWindow:
-    """Quantiles of about the last minute, out of counts that only grow. Costs only who asks.
+    """Quantiles of about the last minute, from counts that only grow. It costs nothing between readings.
 
-    After a minute in which nobody asked, the first reading is None: what is known then is of no minute.
+    After a minute without a reading the first one is None: no snapshot is recent enough.
     """
 
     def __init__(self, counts: Callable[[], Counts], clock: Callable[[], float] = time.monotonic) -> None:
@@ -102,7 +102,7 @@ class LagWindow:
         self._read_at = -_FRESH_S
 
     def reading(self) -> LagReading | None:
-        """None where nothing came, or is known, of the last minute."""
+        """The last minute's quantiles; None without trades or without a recent snapshot."""
         with self._lock:
             now = self._clock()
             if now - self._read_at >= _FRESH_S:
@@ -131,8 +131,9 @@ def read(counts: Counts) -> LagReading | None:
     return LagReading(round(p50), round(p99), frames)
 
 
-def told_buckets(counts: Counts) -> list[tuple[str, float]]:
-    """The counts as a monitor gets them: upper bound in seconds, and how many are not above it."""
+def histogram_buckets(counts: Counts) -> list[tuple[str, float]]:
+    """The counts for ``/metrics``: upper bound in seconds, and how many lags are at most that."""
     reached = np.cumsum(counts)
-    told = [(str(bound / 1000), float(reached[at])) for bound, at in zip(TOLD_MS, _TOLD, strict=True)]
-    return [*told, ("+Inf", float(reached[-1]))]
+    places = zip(BUCKETS_MS, _BUCKETS, strict=True)
+    buckets = [(str(bound / 1000), float(reached[at])) for bound, at in places]
+    return [*buckets, ("+Inf", float(reached[-1]))]

@@ -1,14 +1,14 @@
 """Reconciliation: every closed minute of every streaming symbol against the venue's own kline.
 
-One thread per venue. It asks gently: all minutes of a symbol that wait go into one request, a symbol is
-asked for at most once in ``every`` seconds, requests keep ``spacing`` apart, and it waits while others
-need the venue's budget. Pauses after 403, 418 and 429 hold for all who share the venue's RestClient.
+One thread per venue, with few requests: all waiting minutes of a symbol go into one request, a symbol is
+requested at most once in ``every`` seconds, requests keep ``spacing`` apart, and none is made while backfills
+need the venue's budget. Pauses after 403, 418 and 429 apply to everything that shares the venue's RestClient.
 
-What it tells is never a guess. A minute with a gap is not compared; a partial one, in which the feed began,
-can turn out to be true (nothing had been traded in it before), but not false. A difference is told only
-after two requests, ``every`` seconds apart, gave the same two figures: a kline that was not final yet, or
-a trade under way, is no difference. A failed request delays and says nothing. Where a venue's ids cannot
-prove that nothing is missing, a minute of which nothing came is held against its kline in the same way.
+A verdict is never a guess. A minute with a gap is not compared. A partial minute, in which the feed started,
+can be verified (nothing had traded in it before) but not found to differ. A difference counts only after two
+requests, ``every`` seconds apart, returned the same two figures: a kline may not be final yet, or a trade
+still under way. A failed request only delays. Where a venue's ids cannot prove that no trade is missing, a
+minute without trades is compared with its kline in the same way.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ log = logging.getLogger(__name__)
 
 _TICK_S = 0.2
 SETTLE_S = 3.0
-_ATTEMPTS = 5  # requests that may come back without a minute's kline
-_LATER_S = 900.0  # until a minute that could not be compared is tried again, if it is still there
+_ATTEMPTS = 5  # requests that may return no kline for a minute
+_LATER_S = 900.0  # until a minute that could not be compared is retried, if it is still there
 _BACKOFF_S = 2.0, 60.0
 
-_TOO_DEAR = REQUESTS_TO_LEARN, 0
+_TOO_EXPENSIVE = REQUESTS_TO_LEARN, 0
 
 VERIFIED, DIFFERING, UNVERIFIABLE = "verified", "differing", "unverifiable"
 
@@ -49,66 +49,66 @@ class Minutes(Protocol):
 
     @property
     def instrument(self) -> Instrument:
-        """Gives the units."""
+        """Its grid has the units."""
 
     @property
     def revision(self) -> int:
-        """Rises with every change."""
+        """Increases with every change."""
 
     def oldest(self) -> int:
         """Open (ms) of the oldest minute kept."""
 
     def changed(self, since: int) -> tuple[int, list[int]]:
-        """The revision, and opens (ms) of what may have changed since one, old to new."""
+        """The revision, and opens (ms) of the minutes that may have changed since one, old to new."""
 
     def sort_out(self, opens: Collection[int]) -> tuple[list[int], list[int]]:
-        """Of these: the ones that are not compared yet, and the ones with a gap, which cannot be."""
+        """Of these: the minutes not compared yet, and the ones with a gap, which cannot be."""
 
     def judge(self, opens: Collection[int], rule: Callable[[Kline, bool], Verdict]) -> None:
-        """Give each of these the verdict that a rule finds of it, and of whether it is whole."""
+        """Set the verdict that ``rule`` returns for each minute's kline and whether it is whole."""
 
     def around(self, open_ts: int) -> tuple[int, int] | None:
-        """Opens of the minutes before and after one that never came; None where it did, or a gap did."""
+        """Opens of the minutes before and after one without trades; None if it has trades or a gap."""
 
     def lose(self, open_ts: int) -> None:
-        """Trades of such a minute never came."""
+        """Mark the trades of such a minute as missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcilePolicy:
-    """How gently it asks, in seconds."""
+    """Limits on requests, in seconds."""
 
-    every: float = 15.0  # least time between two requests of one symbol
-    settle: float = SETTLE_S  # of a minute after its end: trades under way, klines not final
+    every: float = 15.0  # between two requests of one symbol
+    settle: float = SETTLE_S  # after a minute's end: trades may be under way, its kline not final
     spacing: float = 0.2  # between any two requests of the venue
-    learn_every: float = 60.0  # between two attempts to learn what the venue's klines count
+    learn_every: float = 60.0  # between two attempts to detect what the venue's klines count
 
 
 @dataclass(slots=True)
 class _Waiting:
     due: float  # monotonic
     attempts: int = 0
-    doubt: tuple[Kline, Kline] | None = None  # ours and theirs, as a request found them to differ
-    examined: bool = False  # the venue's basis was asked about it
+    doubt: tuple[Kline, Kline] | None = None  # candle and kline that differed
+    examined: bool = False  # used to detect the venue's basis
 
 
 @dataclass(slots=True, eq=False)
 class _Symbol:
-    """Where the reconciliation of one symbol stands."""
+    """State of one symbol's reconciliation."""
 
     book: Minutes
     backoff: Backoff
     revision: int = -1
     newest: int = 0  # open of the newest minute
     changed_at: float = 0.0  # monotonic
-    rested: bool = False  # the newest minute was looked at since
+    rested: bool = False  # the newest minute was queued since
     next_request: float = 0.0
     waiting: dict[int, _Waiting] = field(default_factory=dict)
     outcomes: dict[int, str] = field(default_factory=dict)
-    absent: dict[int, Kline] = field(default_factory=dict)  # traded, as a request found, but not here
+    absent: dict[int, Kline] = field(default_factory=dict)  # with volume, of minutes without trades here
 
     def due(self, now: float) -> list[int]:
-        """Opens of what can be asked for now."""
+        """Opens of the minutes to request now."""
         if now < self.next_request:
             return []
         return sorted(open_ts for open_ts, each in self.waiting.items() if each.due <= now)
@@ -133,21 +133,21 @@ class Reconciler:
         self._stop = threading.Event()
         self._thread: SupervisedThread | None = None
 
-    def start(self, books: Callable[[], Collection[Minutes]]) -> None:
-        """Begin; ``books`` tells what streams now."""
+    def start(self, streaming: Callable[[], Collection[Minutes]]) -> None:
+        """Start its thread; ``streaming`` returns the minutes of every symbol that streams now."""
         self._thread = SupervisedThread(
-            lambda: self._run(books), name=f"{self.venue}-reconcile", stopping=self._stop
+            lambda: self._run(streaming), name=f"{self.venue}-reconcile", stopping=self._stop
         )
         self._thread.start()
 
     def stop(self, wait: float = 0.5) -> None:
-        """End; a request under way is waited for so many seconds and then left to end by itself."""
+        """Stop; a request under way is waited for ``wait`` seconds at most."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(wait)
 
     def health(self) -> dict[str, object]:
-        """Minutes by outcome since the start, how many wait, and what the venue's klines count."""
+        """Minutes by outcome since the start, how many wait, and the volume that klines count."""
         symbols = list(self._symbols.values())
         return {
             **{outcome: self._counts[outcome] for outcome in (VERIFIED, DIFFERING, UNVERIFIABLE)},
@@ -158,17 +158,17 @@ class Reconciler:
 
     # -- the loop ----------------------------------------------------------------------------
 
-    def _run(self, books: Callable[[], Collection[Minutes]]) -> None:
+    def _run(self, streaming: Callable[[], Collection[Minutes]]) -> None:
         while not self._stop.is_set():
-            asked = self.turn(books(), time.monotonic(), self._clock.now())
-            self._stop.wait(self._policy.spacing if asked else _TICK_S)
+            has_asked = self.turn(streaming(), time.monotonic(), self._clock.now())
+            self._stop.wait(self._policy.spacing if has_asked else _TICK_S)
 
     def turn(self, books: Collection[Minutes], now: float, venue_ms: int) -> bool:
-        """Note what is new, and make at most one request; whether one was made.
+        """Queue new minutes, and make at most one request; returns whether one was made.
 
         ``now`` is monotonic (s), ``venue_ms`` the venue's clock.
         """
-        self._symbols = {book: self._symbols.get(book) or self._begin(book) for book in books}
+        self._symbols = {book: self._symbols.get(book) or self._new_symbol(book) for book in books}
         for symbol in self._symbols.values():
             self._look(symbol, now, venue_ms)
         if now < self._resume_at or self._source.is_busy():
@@ -181,11 +181,11 @@ class Reconciler:
         self._ask(symbol, due, now)
         return True
 
-    def _begin(self, book: Minutes) -> _Symbol:
+    def _new_symbol(self, book: Minutes) -> _Symbol:
         return _Symbol(book, Backoff(self._policy.every, max(self._policy.every, 300.0)))
 
     def _look(self, symbol: _Symbol, now: float, venue_ms: int) -> None:
-        """Let what has closed or changed wait for its comparison."""
+        """Queue the minutes that have closed or changed."""
         policy = self._policy
         if symbol.book.revision != symbol.revision:
             symbol.revision, opens = symbol.book.changed(symbol.revision)
@@ -198,7 +198,7 @@ class Reconciler:
             and now - symbol.changed_at >= policy.settle
             and venue_ms >= symbol.newest + MINUTE_MS + policy.settle * 1000
         ):
-            # No newer trade has closed it, but it is over by the venue's clock, and nothing is under way.
+            # No newer trade has closed it, but it has ended by the venue's clock, with nothing under way.
             symbol.rested = True
             self._queue(symbol, [symbol.newest], now)
 
@@ -224,10 +224,10 @@ class Reconciler:
     # -- one request -------------------------------------------------------------------------
 
     def _ask(self, symbol: _Symbol, due: list[int], now: float) -> None:
-        """Compare what is due, as far as one request reaches."""
-        # The minute before comes along: a venue may open a kline at its close.
+        """Compare the due minutes that fit in one request."""
+        # With the minute before: a venue may open a kline at its close.
         first = due[0] - MINUTE_MS
-        if self._source.proves_loss:  # and so do the minutes without a trade of ours before it
+        if self._source.proves_loss:  # and with the minutes without trades before that
             around = symbol.book.around(first)
             first = first if around is None else max(around[0], first - self._source.most // 2 * MINUTE_MS)
         last = min(due[-1], first + (self._source.most - 1) * MINUTE_MS)
@@ -243,7 +243,7 @@ class Reconciler:
         except RestError as error:
             self._note_failure(symbol, str(error))
             symbol.next_request = now + symbol.backoff.next()
-            if error.status != httpx.codes.BAD_REQUEST:  # that is the symbol's own: it was delisted
+            if error.status != httpx.codes.BAD_REQUEST:  # which concerns one symbol: it was delisted
                 self._resume_at = now + self._backoff.next()
         except ValueError as error:
             self._note_failure(symbol, str(error))
@@ -271,7 +271,7 @@ class Reconciler:
         self._learn(symbol, comparison, now)
 
     def _look_for_losses(self, symbol: _Symbol, klines: list[Kline], now: float) -> None:
-        """Mark minutes that were traded and of which nothing came; as any difference, only once confirmed."""
+        """Mark minutes with volume but without trades here; as any difference, only once confirmed."""
         for kline in klines:
             around = symbol.book.around(kline.open_ts) if kline.volume else None
             known = symbol.absent.pop(kline.open_ts, None)
@@ -281,12 +281,12 @@ class Reconciler:
                 symbol.book.lose(kline.open_ts)
             else:
                 symbol.absent[kline.open_ts] = kline
-                for open_ts in around:  # so that the next request reaches over it
+                for open_ts in around:  # so that the next request covers it
                     symbol.waiting.setdefault(open_ts, _Waiting(now + self._policy.every))
 
     def _learn(self, symbol: _Symbol, comparison: _Comparison, now: float) -> None:
-        """Ask what the venue's klines count, by a minute that may tell; rarely, for it costs weight."""
-        kline = comparison.telling
+        """Detect what the venue's klines count from a suitable minute; rarely, because of its weight."""
+        kline = comparison.sample
         if self._source.basis != "unknown" or kline is None or now < self._learn_at:
             return
         self._learn_at = now + self._policy.learn_every
@@ -294,7 +294,7 @@ class Reconciler:
         if kline.open_ts in symbol.waiting:
             symbol.waiting[kline.open_ts].examined = True
         if self._leaves_rpi_out():
-            # What seemed to differ may only lack what klines leave out.
+            # Apparent differences may only be fills that klines leave out.
             for each in self._symbols.values():
                 for open_ts, outcome in each.outcomes.items():
                     if outcome == DIFFERING:
@@ -308,56 +308,56 @@ class _Comparison:
     """The verdicts of one request's klines."""
 
     def __init__(self, source: KlineSource, waiting: dict[int, _Waiting], klines: dict[int, Kline]) -> None:
-        self.seen: set[int] = set()  # minutes that were there, without a gap
-        self.partial: set[int] = set()  # of these, what is not true and cannot be false
-        self.outcomes: dict[int, str] = {}  # what is settled
-        self.telling: Kline | None = None  # of a minute by which the venue's basis may be learned
-        self._price = _TOO_DEAR  # of learning by it: requests, then trades (the more, the likelier)
+        self.seen: set[int] = set()  # minutes here, without a gap
+        self.partial: set[int] = set()  # of these, the partial ones that did not match
+        self.outcomes: dict[int, str] = {}  # final ones
+        self.sample: Kline | None = None  # of a minute from which the venue's basis may be detected
+        self._price = _TOO_EXPENSIVE  # of detecting from it: requests, then trades (more are better)
         self._source = source
         self._waiting = waiting
         self._klines = klines
 
-    def judge(self, ours: Kline, is_whole: bool) -> Verdict:
-        """The verdict of a minute; None where there is none (yet)."""
-        open_ts = ours.open_ts
+    def judge(self, candle: Kline, is_whole: bool) -> Verdict:
+        """The verdict of a minute; None if there is none (yet)."""
+        open_ts = candle.open_ts
         self.seen.add(open_ts)
-        theirs = self._klines.get(open_ts)
-        if theirs is None:
+        kline = self._klines.get(open_ts)
+        if kline is None:
             return None
         waiting = self._waiting[open_ts]
-        ours, theirs, before = _on_one_grid(ours, theirs, self._klines.get(open_ts - MINUTE_MS))
-        difference = self._source.differs(ours, theirs, before)
+        candle, kline, before = _on_one_grid(candle, kline, self._klines.get(open_ts - MINUTE_MS))
+        difference = self._source.differs(candle, kline, before)
         if difference is None:
             waiting.doubt = None
             self.outcomes[open_ts] = VERIFIED
-            trades = ours.count or 0
+            trades = candle.count or 0
             price = trades // TRADES_OF_A_REQUEST, -trades
             if price < self._price:
-                self.telling, self._price = theirs, price
+                self.sample, self._price = kline, price
             return True
         if not is_whole:
             self.partial.add(open_ts)
             self.outcomes[open_ts] = UNVERIFIABLE
             return None
-        return self._doubt(ours, theirs, difference, waiting)
+        return self._doubt(candle, kline, difference, waiting)
 
-    def _doubt(self, ours: Kline, theirs: Kline, difference: Difference, waiting: _Waiting) -> Verdict:
-        is_confirmed, waiting.doubt = waiting.doubt == (ours, theirs), (ours, theirs)
+    def _doubt(self, candle: Kline, kline: Kline, difference: Difference, waiting: _Waiting) -> Verdict:
+        is_confirmed, waiting.doubt = waiting.doubt == (candle, kline), (candle, kline)
         if not is_confirmed:
             return None
-        if may_lack_rpi(ours, theirs):
+        if may_lack_rpi(candle, kline):
             if self._source.basis == "nq":
-                self.outcomes[ours.open_ts] = UNVERIFIABLE
+                self.outcomes[candle.open_ts] = UNVERIFIABLE
                 return None
             if self._source.basis == "unknown" and not waiting.examined:
-                self.telling, self._price = theirs, (-1, 0)  # it is this one that waits for an answer
+                self.sample, self._price = kline, (-1, 0)  # the verdict of this one depends on it
                 return None
-        self.outcomes[ours.open_ts] = DIFFERING
+        self.outcomes[candle.open_ts] = DIFFERING
         return difference
 
 
-def _on_one_grid(ours: Kline, theirs: Kline, before: Kline | None) -> tuple[Kline, Kline, Kline | None]:
-    grid = ours.grid.common(theirs.grid)
+def _on_one_grid(candle: Kline, kline: Kline, before: Kline | None) -> tuple[Kline, Kline, Kline | None]:
+    grid = candle.grid.common(kline.grid)
     if before is not None:
         grid = grid.common(before.grid)
-    return ours.on(grid), theirs.on(grid), None if before is None else before.on(grid)
+    return candle.on(grid), kline.on(grid), None if before is None else before.on(grid)

@@ -1,4 +1,4 @@
-"""REST of the venues: one client per venue, which stops asking when the venue says so."""
+"""REST requests to a venue, with the pauses that the venue demands."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from orderflow_dash.feeds.proxies import Proxy, ProxyRefused, proxy_of
 from orderflow_dash.feeds.transport import Deadline, DeadlineTransport
 
 _TIMEOUT_S = 10.0  # of one read
-_DEADLINE_S = 30.0  # of a whole answer
+_DEADLINE_S = 30.0  # of a whole response
 _BLOCKS = {403: 600.0, 418: 300.0, 429: 60.0}  # pause in seconds where the venue names none
-_LONGEST_PAUSE_S = 3 * 86_400.0  # the longest ban that a venue gives
+_LONGEST_PAUSE_S = 3 * 86_400.0  # the longest ban of any venue
 _LARGEST_BODY = 32 << 20
 _WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
 _WEIGHT_S = 60.0
 
 
 class RestError(Exception):
-    """A request that gave nothing; the text says why, in plain words. ``status``: of HTTP, where one came."""
+    """A failed request; the text is the cause in plain words. ``status``: of HTTP, if it got that far."""
 
     def __init__(self, text: str, status: int | None = None) -> None:
         super().__init__(text)
@@ -37,16 +37,16 @@ class _Answer(NamedTuple):
 
 
 class RestClient:
-    """GETs of one venue. After 403, 418 or 429 nothing is asked until the venue's pause is over.
+    """GET requests to one venue. After 403, 418 or 429 it sends none until the venue's pause is over.
 
-    ``timeout`` bounds each read, ``deadline`` a whole answer, both in seconds. The environment names the
-    proxy.
+    ``timeout`` limits each read, ``deadline`` a whole response, both in seconds. The proxy comes from the
+    environment.
     """
 
     def __init__(self, root: str, timeout: float = _TIMEOUT_S, deadline: float = _DEADLINE_S) -> None:
         self.root = root
         self._proxy: Proxy | None = None
-        self._refusal = ""  # why the environment's proxy cannot be used
+        self._refusal = ""  # why the proxy cannot be used
         try:
             self._proxy = proxy_of(root)
         except ProxyRefused as error:
@@ -65,7 +65,7 @@ class RestClient:
         self._weight_at = -_WEIGHT_S
 
     def used_weight(self) -> int:
-        """Weight of the last minute's requests as the venue told it; 0 where it has told none since."""
+        """Weight of the last minute's requests, as the venue reported it; 0 if it reported none."""
         return self._weight if time.monotonic() - self._weight_at < _WEIGHT_S else 0
 
     def _check_open(self) -> None:
@@ -87,7 +87,7 @@ class RestClient:
             with self._deadline.within(seconds):
                 answer = self._ask(path, params, seconds)
         except RuntimeError:
-            self._check_open()  # it was closed meanwhile
+            self._check_open()  # it was closed during the request
             raise
         except (httpx.HTTPError, OSError) as error:
             raise RestError(describe_failure(error, self.root, self._proxy)) from error
@@ -97,8 +97,8 @@ class RestClient:
         if answer.status in _BLOCKS:
             self._resume_at = time.monotonic() + _retry_after(answer.headers, _BLOCKS[answer.status])
         if answer.status != httpx.codes.OK:
-            told = describe_status(answer.status, self._proxy)
-            raise RestError(f"{urlsplit(self.root).hostname}: {told}", answer.status)
+            cause = describe_status(answer.status, self._proxy)
+            raise RestError(f"{urlsplit(self.root).hostname}: {cause}", answer.status)
         return answer.body
 
     def _ask(self, path: str, params: Mapping[str, str | int] | None, seconds: float) -> _Answer:
@@ -106,7 +106,7 @@ class RestClient:
             try:
                 return self._read(path, params)
             except httpx.RemoteProtocolError:
-                # A connection that was kept alive and that the venue has closed meanwhile: a new one will do.
+                # The venue has closed an idle connection: use a new one.
                 return self._read(path, params)
         except httpx.TimeoutException as error:
             if not self._deadline.has_passed():
@@ -115,7 +115,7 @@ class RestClient:
             raise RestError(f"{host}: no whole answer within {seconds:g} s") from error
 
     def _read(self, path: str, params: Mapping[str, str | int] | None) -> _Answer:
-        # Piece by piece: httpx's response is in a cycle, and a body that it has read stays with it.
+        # In pieces: httpx's response is part of a cycle, which would keep a body that it has read.
         with self._client.stream("GET", path, params=params) as response:
             body = bytearray()
             for piece in response.iter_bytes():
@@ -131,5 +131,5 @@ class RestClient:
 
 def _retry_after(headers: httpx.Headers, default: float) -> float:
     text = headers.get("Retry-After", "")
-    # Seconds; a date, which no venue of ours sends, counts as nothing told.
+    # Seconds; a date, which no supported venue sends, is ignored.
     return min(max(1.0, float(text)), _LONGEST_PAUSE_S) if text.isdecimal() else default

@@ -23,7 +23,7 @@ _MAX_RANGES = 4_096
 
 
 class Known(NamedTuple):
-    """What is known of a symbol before its stream starts: every trade before ``until`` (ms), none after.
+    """The trades known before a stream starts: every trade before ``until`` (ms), none after.
 
     ``order`` is that of the newest of them. ``is_current``: no trade can have passed between ``until``
     and the start of the stream.
@@ -251,8 +251,8 @@ class SequenceTracker:
                 if time <= self._last_time + _CLOCK_SLACK_MS:
                     self.repeats += 1
                     return
-                # An old id with a newer time is no repeat: the venue has reset its ids, and the ones that
-                # were missing mean other trades now.
+                # An old id with a newer time means that the venue has reset its ids: the missing ones mean
+                # other trades now.
                 self._gaps.clear()
                 self._open_gap(changes, time, None)
                 self._advance(order, time)

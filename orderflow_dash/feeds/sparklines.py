@@ -1,9 +1,8 @@
-"""The day of a symbol as a line: the hourly closes of the venue's own klines, for symbols in view.
+"""Sparklines: the last 24 hourly closes of the symbols in view, from the venue's klines.
 
-No venue tells the day of its whole market at once, and a request for each of 500 symbols would be a burden.
-So only what somebody has in view is asked for, one request at a time and a few a second for each venue, again
-after minutes, and not while the venue's budget is needed for what is missing. A symbol that cannot be asked
-for has no line.
+No venue returns the day of all symbols at once, and a request for each of 500 symbols is too much. So only
+symbols in view are requested, one at a time and a few a second per venue, again after minutes, and not while
+backfills need the venue's budget. A symbol whose request fails has no sparkline.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from orderflow_dash.runtime.threads import SupervisedThread
 log = logging.getLogger(__name__)
 
 HOURS: Final = 24
-HIGHEST: Final = 100  # a line's heights go from 0 to this
-FRESH_S: Final = 300.0  # so long a line is good
-_IN_VIEW_S: Final = 5.0  # so long a symbol counts as in view after a page said so
+HIGHEST: Final = 100  # heights go from 0 to this
+FRESH_S: Final = 300.0  # until a sparkline is requested again
+_IN_VIEW_S: Final = 5.0  # a symbol counts as in view this long after a page reported it
 _SPACING_S: Final = 0.25  # between two requests to a venue
 _BACKOFF_S: Final = 2.0, 60.0
 _BAD_REQUEST: Final = 400
@@ -33,19 +32,19 @@ Key = tuple[Venue, str]
 
 
 class HourSource(Protocol):
-    """Where a venue's hourly klines come from. Requests raise RestError or ValueError."""
+    """One venue's hourly klines. Requests raise RestError or ValueError."""
 
     def is_busy(self) -> bool:
-        """Whether what is left of the venue's budget should be left to others."""
+        """Whether the rest of the venue's request budget is reserved for backfills."""
 
     def hours(self, instrument: Instrument, count: int) -> list[Kline]:
-        """The newest hours, old to new; the last is under way."""
+        """The newest hours, old to new; the last is still open."""
 
 
 def sparkline(hours: Sequence[Kline]) -> str | None:
-    """Heights of the closes of the 24 hours that end with the last: 0 to 100, "-" for an hour not told.
+    """Heights of the closes of the 24 hours that end with the last: 0 to 100, "-" for a missing hour.
 
-    None where there are fewer than two: a point is no line.
+    None where there are fewer than two.
     """
     if not hours:
         return None
@@ -62,7 +61,7 @@ def sparkline(hours: Sequence[Kline]) -> str | None:
 
 
 class Sparklines:
-    """The lines of all venues' symbols. Thread-safe; ``rows`` is replaced, never changed in place."""
+    """The sparklines of all venues. Thread-safe; ``rows`` is replaced, never changed in place."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, spacing: float = _SPACING_S) -> None:
         self.rows: Mapping[Key, str] = {}
@@ -71,36 +70,36 @@ class Sparklines:
         self._lock = threading.Lock()
         self._listed: dict[Venue, Mapping[str, Instrument]] = {}
         self._in_view: dict[Key, float] = {}  # until when
-        self._due: dict[Key, float] = {}  # when what was asked for is old
+        self._due: dict[Key, float] = {}  # when a symbol is requested again
         self._stop = threading.Event()
         self._threads: list[SupervisedThread] = []
 
     @property
     def has_venues(self) -> bool:
-        """Whether any venue is asked at all."""
+        """Whether any venue has sparklines."""
         return bool(self._listed)
 
     def add(self, venue: Venue, source: HourSource, instruments: Mapping[str, Instrument]) -> None:
-        """Ask a venue too; before ``start``. ``instruments`` is what it lists, always the present state."""
+        """Add a venue, before ``start``. ``instruments`` always holds its current listing."""
         self._listed[venue] = instruments
         self._threads.append(
             SupervisedThread(lambda: self._run(venue, source), name=f"{venue}-days", stopping=self._stop)
         )
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start the venues' threads."""
         for thread in self._threads:
             thread.start()
 
     def stop(self, wait: float = 0.5) -> None:
-        """End; a request under way is waited for so many seconds and then left to end by itself."""
+        """Stop; a request under way is waited for ``wait`` seconds at most."""
         self._stop.set()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(wait)
 
     def look(self, keys: Iterable[Key]) -> None:
-        """Somebody has these symbols in view now; unlisted ones are left out."""
+        """A page has these symbols in view now; unlisted ones are left out."""
         now = self._clock()
         with self._lock:
             self._in_view = {key: until for key, until in self._in_view.items() if until > now}
@@ -109,7 +108,7 @@ class Sparklines:
                     self._in_view[venue, symbol] = now + _IN_VIEW_S
 
     def ask_next(self, venue: Venue, source: HourSource) -> bool:
-        """Ask for the one symbol in view that waits longest; False where none does. Raises RestError."""
+        """Request the symbol in view that has waited longest; False where none is due. Raises RestError."""
         instrument = self._next(venue)
         if instrument is None or source.is_busy():
             return False
@@ -117,7 +116,7 @@ class Sparklines:
             line = sparkline(source.hours(instrument, HOURS))
         except (RestError, ValueError) as error:
             if isinstance(error, RestError) and error.status != _BAD_REQUEST:
-                raise  # the venue, and not this symbol
+                raise  # the venue failed, not this symbol
             log.warning("%s: no hours of %s: %s", venue, instrument.symbol, error)
             line = None
         key = venue, instrument.symbol
@@ -147,4 +146,4 @@ class Sparklines:
                     backoff.reset()
             except RestError as error:
                 wait = backoff.next()
-                log.info("%s: no line of the day: %s", venue, error)
+                log.info("%s: no sparkline: %s", venue, error)

@@ -1,4 +1,4 @@
-"""Tickers of all venues: what the symbol table shows."""
+"""Tickers of all venues, for the symbol table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class TickerCache:
         self._lock = threading.Lock()
 
     def update(self, venue: Venue, tickers: Iterable[Ticker], listed: Iterable[str]) -> None:
-        """Merge what is known of each; unlisted symbols are left out. None means "not told"."""
+        """Merge partial updates; unlisted symbols are left out. None means unknown."""
         symbols = set(listed)
         with self._lock:
             rows = dict(self.rows)  # readers keep the one they have
@@ -32,8 +32,8 @@ class TickerCache:
             self.revision += 1
 
 
-def _merged(known: Ticker | None, news: Ticker) -> Ticker:
+def _merged(known: Ticker | None, update: Ticker) -> Ticker:
     if known is None:
-        return news
-    told = {name: getattr(news, name) for name in _FIELDS if getattr(news, name) is not None}
-    return replace(known, **told)
+        return update
+    changed = {name: getattr(update, name) for name in _FIELDS if getattr(update, name) is not None}
+    return replace(known, **changed)

@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from orderflow_dash.feeds.feed import Feed, StreamStatus, Timeliness
+from orderflow_dash.feeds.feed import Feed, Timeliness
 from orderflow_dash.feeds.sequencing import Gap, Known
+from orderflow_dash.feeds.stream import StreamStatus
 from orderflow_dash.footprint.hourly import HourLevels, HourlyLevels
 from orderflow_dash.footprint.minute import Minute
 from orderflow_dash.footprint.series import Series

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from orderflow_dash.feeds.feed import StreamStatus, Timeliness
+from orderflow_dash.feeds.feed import Timeliness
+from orderflow_dash.feeds.stream import StreamStatus
 from orderflow_dash.footprint.candle import Candle, CandleBuilder
 from orderflow_dash.indicators.session_cvd import SessionBegins, session_begins
 from orderflow_dash.live.encoded_candles import EncodedCandles

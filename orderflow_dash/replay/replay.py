@@ -17,9 +17,8 @@ from typing import Final, TypedDict
 from weakref import WeakKeyDictionary
 
 from orderflow_dash.exchanges.protocol import TradeBatch
-from orderflow_dash.feeds.feed import StreamStatus
 from orderflow_dash.feeds.listings import ListingSource, Report
-from orderflow_dash.feeds.stream import TradeStream
+from orderflow_dash.feeds.stream import StreamStatus, TradeStream
 from orderflow_dash.market import Instrument, State, Ticker, Venue
 from orderflow_dash.runtime.threads import CRASHES
 from orderflow_dash.simulator import (

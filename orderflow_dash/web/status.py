@@ -8,7 +8,7 @@ from typing import Any, Final, TypedDict
 from dash import html
 from dash.development.base_component import Component
 
-from orderflow_dash.feeds.feed import StreamStatus
+from orderflow_dash.feeds.stream import StreamStatus
 from orderflow_dash.live.hub import Hub, VenueStatus
 from orderflow_dash.market import State, Venue
 from orderflow_dash.web.latency import LatencyReport

@@ -69,10 +69,10 @@ class Rest:
 class Inline(list[BackfillJob]):
     """Repair without a thread."""
 
-    def gap(self, stream: TradeStream, gap: Gap) -> None:
+    def fetch_gap(self, stream: TradeStream, gap: Gap) -> None:
         self.append(BackfillJob(stream, gap))
 
-    def begin(self, stream: TradeStream, batch: TradeBatch, known: Known | None) -> None:
+    def fetch_history(self, stream: TradeStream, batch: TradeBatch, known: Known | None) -> None:
         """History is asked for by hand."""
 
 
@@ -97,7 +97,7 @@ class Bench:
         """Fetch what came before a first trade."""
         backfiller = Backfiller(self.method, "test", minutes * MINUTE_MS)
         batch = TradeBatch("BTCUSDT", [(time_of(number), number, 1_000, 1)])
-        backfiller.begin(self.stream, batch, known)
+        backfiller.fetch_history(self.stream, batch, known)
         self.jobs += backfiller._jobs
         self.run()
 
@@ -249,8 +249,8 @@ def test_one_symbols_trouble_delays_no_other(backfiller: tuple[Backfiller, Rest]
         for number in (0, 5_000):
             streams[symbol].receive(TradeBatch(symbol, [(time_of(number), number, 1_000, 1)]), 0.0, 0)
     wait_until(lambda: sum(asked["symbol"] == "BADUSDT" for asked in rest.asked) > 1)
-    wait_until(lambda: streams["BTCUSDT"].repaired == 4_999, 5)
-    assert streams["BADUSDT"].repaired == 0
+    wait_until(lambda: streams["BTCUSDT"].counts.repaired == 4_999, 5)
+    assert streams["BADUSDT"].counts.repaired == 0
     assert threading.active_count() > 1
 
 
@@ -288,7 +288,7 @@ def test_a_page_that_does_not_reach_back_fills_what_it_has() -> None:
     """Only the stretch before it is a gap."""
     stream, sink, method, jobs = bybit(Page(*range(1_510, 3_000)))
     stream.receive(prints(*range(100)), 0.0, 0)
-    stream.interrupted()
+    stream.on_disconnect()
     stream.receive(prints(3_000), 0.0, 0)
     assert method.step(jobs.pop())
     series = sink.series

@@ -1,139 +1,24 @@
-"""All streams of a venue: who is on which connection, and how each of them is."""
+"""A venue's streams: which connection carries a symbol, and its status."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import socket as sockets
 import threading
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from orderflow_dash.exchanges.binance import rest as binance_rest
-from orderflow_dash.exchanges.binance.stream import BinanceProtocol, market_stream_url
-from orderflow_dash.exchanges.bybit.stream import BybitProtocol
-from orderflow_dash.exchanges.protocol import ReconnectAsked, Rejected, TradeBatch
+from orderflow_dash.exchanges.protocol import Rejected, TradeBatch
 from orderflow_dash.feeds import feed as feed_module
-from orderflow_dash.feeds.clock import VenueClock
-from orderflow_dash.feeds.connection import ConnectionPolicy, Link
-from orderflow_dash.feeds.feed import Feed
-from orderflow_dash.feeds.rest import RestClient
-from orderflow_dash.feeds.sequencing import Deduplicator, Gap, SequenceTracker
-from orderflow_dash.market import Grid, Instrument, State, Trade, Venue
-from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
+from orderflow_dash.feeds.connection import Link
+from orderflow_dash.market import State, Venue
 from tests.conftest import wait_until
 from tests.exchanges.frames import LISTED, aggregate, combined, instrument
+from tests.feeds.feed_bench import Sink, binance, bybit, look_again, obey, send_trade, subscribed
 from tests.feeds.venue_server import QUICK, VenueServer
-
-
-class Sink:
-    """What a stream gave."""
-
-    def __init__(self) -> None:
-        self.trades: list[Trade] = []
-        self.grids: list[Grid | None] = []
-        self.gaps: list[Gap] = []
-        self.filled: list[Gap] = []
-
-    def on_trades(self, trades: list[Trade], grid: Grid | None = None) -> None:
-        self.trades += trades
-        self.grids += [grid] * len(trades)
-
-    def on_gap(self, gap: Gap) -> None:
-        self.gaps.append(gap)
-
-    def on_gap_filled(self, gap: Gap) -> None:
-        self.filled.append(gap)
-
-    @property
-    def ids(self) -> list[int]:
-        return [order for _, order, _, _ in self.trades]
-
-    @property
-    def prices(self) -> list[Decimal]:
-        return [grid.price.decimal(trade[2]) for trade, grid in zip(self.trades, self.grids, strict=True)]
-
-
-@pytest.fixture
-def feeds() -> Iterator[Callable[..., Feed]]:
-    """Makes feeds, and stops them after the test; no thread of theirs outlives it.
-
-    To be asked for after an exchange, so that they end before it.
-    """
-    before = set(threading.enumerate())
-    made: list[Feed] = []
-
-    def make(url, listed, policy=QUICK, protocol=BinanceProtocol, sequencer=SequenceTracker, clock=None):
-        venue = Venue.BYBIT if issubclass(protocol, BybitProtocol) else Venue.BINANCE
-        made.append(Feed(venue, url, protocol, sequencer, dict(listed), policy, clock=clock))
-        return made[-1]
-
-    yield make
-    for feed in made:
-        feed.stop()
-    wait_until(
-        lambda: not [t for t in threading.enumerate() if t not in before and t.name.endswith("-trades")]
-    )
-
-
-@pytest.fixture
-def exchange() -> Iterator[SimulatedExchange]:
-    """A market that runs 20 times as fast as a clock."""
-    with SimulatedExchange(SyntheticMarket(3, 20.0)) as running:
-        yield running
-
-
-def listed_on(exchange: SimulatedExchange, venue: Venue) -> dict[str, Instrument]:
-    """What the exchange lists, as a directory would tell it."""
-    return {
-        each.symbol: Instrument(
-            venue, each.symbol, each.base, each.quote, each.price.value, each.quantity.value
-        )
-        for each in exchange.source.listings
-        if venue in each.venues
-    }
-
-
-def clock_of(exchange: SimulatedExchange) -> VenueClock:
-    """The clock of a market that is faster than this one."""
-    clock, rest = VenueClock(), RestClient(exchange.rest_root)
-    clock.ask = lambda: binance_rest.parse_time(rest.get(binance_rest.TIME_PATH))
-    clock.measure()
-    return clock
-
-
-def binance(feeds, exchange, policy: ConnectionPolicy = QUICK) -> Feed:
-    """A feed of the exchange's Binance side."""
-    url, clock = market_stream_url(exchange.ws_root), clock_of(exchange)
-    return feeds(url, listed_on(exchange, Venue.BINANCE), policy, clock=clock)
-
-
-def bybit(feeds, exchange, policy: ConnectionPolicy = QUICK) -> Feed:
-    """A feed of the exchange's Bybit side."""
-    listed, clock = listed_on(exchange, Venue.BYBIT), clock_of(exchange)
-    return feeds(exchange.bybit_ws, listed, policy, BybitProtocol, Deduplicator, clock)
-
-
-def obey(server: VenueServer, socket) -> None:
-    """Acknowledge everything, send nothing else."""
-    while True:
-        request = server.hear(socket)
-        socket.send(json.dumps({"result": None, "id": request["id"]}))
-
-
-def told(server: VenueServer, socket_number: int, number: int, symbol: str = "BTCUSDT") -> None:
-    """The venue sends one trade."""
-    price = "100.00" if symbol != "DOGEUSDT" else "0.10000"
-    server.sockets[socket_number].send(combined(aggregate(s=symbol, p=price, q="1", a=number)))
-
-
-def subscribed(server: VenueServer, count: int) -> Callable[[], bool]:
-    """Whether so many topics were asked for, pulse included."""
-    return lambda: sum(len(r["params"]) for r in server.requests if r["method"] == "SUBSCRIBE") >= count
 
 
 def test_a_stream_runs_from_its_subscription_to_its_end(exchange, feeds):
@@ -197,7 +82,7 @@ def test_streams_beyond_a_connections_limit_get_another(feeds):
         asked = [topic for request in server.requests for topic in request["params"]]
         assert asked.count("btcusdt@markPrice@1s") == 2
         assert sorted(t for t in asked if "aggTrade" in t) == sorted(f"s{n}usdt@aggTrade" for n in range(250))
-        assert [len(connection.topics) for connection in feed._connections] == [199, 51]
+        assert [len(connection.topics) for connection in feed._pool.connections] == [199, 51]
         assert max(len(request["params"]) for request in server.requests) <= 50
 
 
@@ -211,8 +96,8 @@ def test_a_given_back_stream_gets_nothing_more(feeds):
         feed.unsubscribe("ETHUSDT")
         wait_until(lambda: server.requests[-1]["method"] == "UNSUBSCRIBE")
         assert server.requests[-1]["params"] == ["ethusdt@aggTrade"]
-        told(server, 0, 1, "ETHUSDT")
-        told(server, 0, 2)
+        send_trade(server, 0, 1, "ETHUSDT")
+        send_trade(server, 0, 2)
         wait_until(lambda: kept.trades)
         assert not given.trades
 
@@ -251,168 +136,6 @@ def test_a_cut_is_told_and_survived(exchange, feeds, side):
         assert len(set(sink.ids)) == len(sink.ids)
 
 
-@pytest.mark.parametrize("side", [binance, bybit])
-def test_a_planned_renewal_loses_and_doubles_nothing(exchange, feeds, side, monkeypatch):
-    """Several successors in a row: every trade of the venue exactly once, and no gap."""
-    monkeypatch.setattr(feed_module, "_SETTLE_S", 0.2)
-    feed, sink = side(feeds, exchange, replace(QUICK, life=0.8)), Sink()
-    feed.subscribe("BTCUSDT", sink)
-    wait_until(lambda: feed.counters["handovers"] >= 2, 20)
-    feed.unsubscribe("BTCUSDT")
-    (listing,) = [x for x in exchange.source.listings if x.symbol == "BTCUSDT" and feed.venue in x.venues]
-    made = exchange.source.tape(listing).prints(0, 10**6)
-    mine = [p for p in made if sink.trades[0][0] <= p.time <= sink.trades[-1][0] and p.quantity]
-    counted = sorted((time, price, quantity) for time, _, price, quantity in sink.trades)
-    expected = sorted((p.time, p.price, p.quantity) for p in mine)
-    assert [t for t in counted if counted[0][0] < t[0] < counted[-1][0]] == [
-        t for t in expected if counted[0][0] < t[0] < counted[-1][0]
-    ]
-    assert len(sink.gaps) == len(sink.filled)
-    assert feed.health()["gaps"] == 0
-    assert feed.health()["reconnects"] == 0
-
-
-def test_an_announced_shutdown_leads_to_a_successor(exchange, feeds):
-    """The venue's notice is enough; the stream does not break."""
-    feed, sink = binance(feeds, exchange), Sink()
-    feed.subscribe("BTCUSDT", sink)
-    wait_until(lambda: sink.trades)
-    exchange.faults.server_shutdown()
-    wait_until(lambda: feed.counters["handovers"] == 1)
-    wait_until(lambda: len(exchange.connections) == 1)
-    assert feed.status("BTCUSDT").state is State.LIVE
-    assert feed.health()["gaps"] == 0
-
-
-@pytest.fixture
-def handover(feeds, monkeypatch):
-    """A feed in the middle of a handover, on a server that the test speaks for."""
-    monkeypatch.setattr(feed_module, "_SETTLE_S", 0.0)
-    with VenueServer(obey) as server:
-        feed = feeds(server.url, LISTED, replace(QUICK, backoff_floor=0.3, backoff_ceiling=0.4))
-        sink = Sink()
-        feed.subscribe("BTCUSDT", sink)
-        wait_until(subscribed(server, 2))
-        told(server, 0, 1)
-        wait_until(lambda: sink.trades)
-        (old,) = feed._connections
-        feed.on_event(old, ReconnectAsked("test"))
-        feed.on_event(old, ReconnectAsked("test"))  # once is enough
-        wait_until(lambda: len(server.sockets) == 2)
-        wait_until(subscribed(server, 4))
-        assert len(feed._connections) == 2
-        yield server, feed, sink, old
-
-
-def look_again(feed: Feed) -> None:
-    """Let the next event look after handovers at once, not within a second."""
-    feed._next_look = 0.0
-
-
-def test_the_old_connection_stays_until_the_new_one_has_shown_its_symbols(handover):
-    """Trades come over both, each counts once, and what only the old one has is not lost."""
-    server, feed, sink, old = handover
-    told(server, 0, 2)
-    wait_until(lambda: sink.ids == [1, 2])
-    look_again(feed)
-    told(server, 1, 4)
-    wait_until(lambda: 4 in sink.ids)
-    assert sink.gaps
-    told(server, 0, 3)
-    wait_until(lambda: sink.filled)
-    look_again(feed)
-    told(server, 1, 5)
-    look_again(feed)
-    told(server, 1, 6)
-    wait_until(lambda: feed.counters["handovers"] == 1 and 6 in sink.ids)
-    assert sink.ids == [1, 2, 4, 3, 5, 6]
-    wait_until(lambda: not old._thread.is_alive())
-    assert feed.health()["gaps"] == 0
-    assert feed._connections == [feed._streams["BTCUSDT"].connection]
-
-
-def test_a_stream_that_begins_during_a_handover_outlives_it(handover):
-    """It is put on a connection that stays."""
-    server, feed, sink, old = handover
-    late = Sink()
-    feed.subscribe("ETHUSDT", late)
-    assert feed._streams["ETHUSDT"].connection is not old
-    wait_until(subscribed(server, 5))
-    for number in (2, 3):
-        look_again(feed)
-        told(server, 1, number)
-        wait_until(lambda number=number: number in sink.ids)
-    wait_until(lambda: feed.counters["handovers"] == 1)
-    told(server, 1, 77, "ETHUSDT")
-    wait_until(lambda: late.trades)
-
-
-def test_a_successor_that_breaks_has_to_show_everything_anew(handover):
-    """The old connection is not given up for one that has only just come back."""
-    server, feed, sink, _ = handover
-    told(server, 1, 2)
-    wait_until(lambda: 2 in sink.ids)
-    ((successor, begun),) = feed._handovers.items()
-    assert not begun.waiting
-    server.sockets[1].close()
-    wait_until(lambda: successor.link is Link.LOST)
-    wait_until(lambda: feed._handovers[successor].waiting == {"BTCUSDT"})
-    look_again(feed)
-    told(server, 0, 3)
-    wait_until(lambda: 3 in sink.ids)
-    wait_until(lambda: len(server.sockets) == 3)
-    wait_until(subscribed(server, 6))
-    assert feed.counters["handovers"] == 0
-    for number in (4, 5):
-        look_again(feed)
-        told(server, 2, number)
-        wait_until(lambda number=number: number in sink.ids)
-    wait_until(lambda: feed.counters["handovers"] == 1)
-    assert sink.ids == [1, 2, 3, 4, 5]
-    assert not sink.gaps
-
-
-def test_streams_given_back_during_a_handover_end_both_connections(handover):
-    """Nothing is left behind, and nothing fails when the handover would have ended."""
-    _, feed, _, old = handover
-    connections = list(feed._connections)
-    feed.unsubscribe("BTCUSDT")
-    assert (feed._connections, feed._handovers) == ([], {})
-    wait_until(lambda: not any(connection._thread.is_alive() for connection in connections))
-    feed.on_aged(old)
-    assert not feed._connections
-
-
-def test_an_old_connection_that_ends_first_ends_the_handover(handover):
-    """The successor goes on as an ordinary connection."""
-    server, feed, _, old = handover
-    late = Sink()
-    feed.subscribe("ETHUSDT", late)
-    feed.unsubscribe("BTCUSDT")
-    assert feed._handovers == {}
-    assert feed._connections == [feed._streams["ETHUSDT"].connection]
-    wait_until(lambda: not old._thread.is_alive())
-    wait_until(subscribed(server, 5))
-    look_again(feed)
-    told(server, 1, 5, "ETHUSDT")
-    wait_until(lambda: late.trades)
-    assert feed.counters["handovers"] == 0
-
-
-def test_a_quiet_symbol_does_not_hold_a_handover_up_for_ever(handover, monkeypatch):
-    """After the longest overlap the old connection goes, shown or not."""
-    server, feed, _, old = handover
-    feed.subscribe("ETHUSDT", other := Sink())
-    wait_until(subscribed(server, 5))
-    monkeypatch.setattr(feed_module, "_HANDOVER_S", 0.0)
-    for number in (1, 2, 3):
-        look_again(feed)
-        told(server, 1, number, "ETHUSDT")
-        wait_until(lambda number=number: number in other.ids)
-    wait_until(lambda: not old._thread.is_alive())
-    assert feed.counters["handovers"] == 1
-
-
 def test_a_refused_symbol_says_so_until_it_has_trades(exchange, feeds):
     """One bad topic takes no other with it; a topic that the venue takes later is live again."""
     exchange.faults.reject("publicTrade.ETHUSDT")
@@ -425,7 +148,7 @@ def test_a_refused_symbol_says_so_until_it_has_trades(exchange, feeds):
     assert feed.status("BTCUSDT").state is State.LIVE
     assert feed.health()["refused"] == 1
     exchange.faults.clear("reject")
-    feed._streams["ETHUSDT"].connection.renew("publicTrade.ETHUSDT")
+    feed._streams["ETHUSDT"].subscription.connection.renew("publicTrade.ETHUSDT")
     wait_until(lambda: bad.trades)
     assert feed.status("ETHUSDT").state is State.LIVE
 
@@ -435,31 +158,31 @@ def test_a_refusal_without_topics_blames_nobody(exchange, feeds):
     feed = binance(feeds, exchange)
     feed.subscribe("BTCUSDT", sink := Sink())
     wait_until(lambda: sink.trades)
-    feed.on_event(feed._connections[0], Rejected([], "what?"))
+    feed.on_event(feed._pool.connections[0], Rejected([], "what?"))
     assert feed.health()["refused"] == 1
     assert feed.status("BTCUSDT").state is State.LIVE
 
 
 def test_silence_out_of_rhythm_is_stale_and_asked_about(feeds, monkeypatch):
     """A topic that went silent on a living connection is asked for again, once per patience."""
-    monkeypatch.setattr(feed_module, "_ASK_AGAIN_S", 0.1)
+    monkeypatch.setattr(feed_module, "_RENEW_AFTER_S", 0.1)
     with VenueServer(obey) as server:
         feed, sink = feeds(server.url, LISTED), Sink()
         feed.subscribe("BTCUSDT", sink)
         feed.subscribe("ETHUSDT", Sink())
         wait_until(subscribed(server, 3))
-        told(server, 0, 1)
+        send_trade(server, 0, 1)
         wait_until(lambda: sink.trades)
         assert feed.status("ETHUSDT").detail == "connected, waiting for a trade"
         stream = feed._streams["BTCUSDT"]
         stream.stale.last -= 500
-        stream.asked_at -= 500
+        stream.subscription.requested_at -= 500
         status = feed.status("BTCUSDT")
         assert status.state is State.STALE
         assert "no trade for 500 s; more than 30 s is unusual for BTCUSDT" in status.detail
         for number in (1, 2):
             look_again(feed)
-            told(server, 0, number, "ETHUSDT")
+            send_trade(server, 0, number, "ETHUSDT")
         wait_until(lambda: server.requests[-1]["params"] == ["btcusdt@aggTrade"])
         assert (
             len(server.requests) == 3
@@ -469,13 +192,13 @@ def test_silence_out_of_rhythm_is_stale_and_asked_about(feeds, monkeypatch):
 
 def test_a_lost_connection_collects_no_requests(feeds, monkeypatch):
     """While it is down, silence is no reason to ask: it asks for everything when it is back."""
-    monkeypatch.setattr(feed_module, "_ASK_AGAIN_S", 0.0)
+    monkeypatch.setattr(feed_module, "_RENEW_AFTER_S", 0.0)
     with VenueServer(lambda _, socket: socket.close()) as server:
         feed = feeds(server.url, LISTED, replace(QUICK, backoff_floor=30, backoff_ceiling=30))
         feed.subscribe("BTCUSDT", Sink())
-        (connection,) = feed._connections
+        (connection,) = feed._pool.connections
         wait_until(lambda: connection.link is Link.LOST)
-        feed._streams["BTCUSDT"].asked_at -= 1e6
+        feed._streams["BTCUSDT"].subscription.requested_at -= 1e6
         for _ in range(5):
             look_again(feed)
             feed.on_event(connection, TradeBatch("OTHER", []))
@@ -490,7 +213,7 @@ def test_malformed_frames_are_counted_and_logged_once_a_minute(feeds, caplog):
     feed.on_event(None, TradeBatch("BTCUSDT", [], [], malformed=4))
     assert feed.health()["malformed"] == 7
     assert len([record for record in caplog.records if "malformed" in record.message]) == 1
-    feed._last_log -= 61
+    feed._health._logged_at -= 61
     feed.on_event(None, TradeBatch("BTCUSDT", [], [], malformed=1, excluded=2))
     assert "skipped 7 malformed, the last: rows of BTCUSDT" in caplog.records[-1].message
     assert feed.health()["excluded"] == 2
@@ -501,7 +224,7 @@ def test_a_frame_without_a_readable_trade_is_no_sign_of_life(feeds):
     with VenueServer(obey) as server:
         feed = feeds(server.url, LISTED)
         feed.subscribe("BTCUSDT", sink := Sink())
-        (connection,) = feed._connections
+        (connection,) = feed._pool.connections
         feed.on_event(connection, TradeBatch("BTCUSDT", [], [], malformed=1))
         assert feed._streams["BTCUSDT"].stale.last is None
         assert not sink.trades
@@ -514,10 +237,10 @@ def test_trades_of_a_changed_tick_come_with_a_finer_grid(feeds):
         feed.subscribe("DOGEUSDT", Sink())
         feed.subscribe("BTCUSDT", before)
         wait_until(subscribed(server, 3))
-        told(server, 0, 1)
+        send_trade(server, 0, 1)
         wait_until(lambda: before.trades)
         feed._listed["BTCUSDT"] = replace(LISTED["BTCUSDT"], tick=Decimal("0.01"))
-        told(server, 0, 2)
+        send_trade(server, 0, 2)
         server.sockets[0].send(combined(aggregate(p="100.05", q="2", a=3)))  # a text not seen before
         server.sockets[0].send(combined(aggregate(p="100.20", q="2", a=4)))
         wait_until(lambda: 4 in before.ids)
@@ -540,7 +263,7 @@ def test_a_stop_ends_all_within_about_a_second(feeds):
         feed = feeds(f"ws://127.0.0.1:{listener.getsockname()[1]}", listed)
         for symbol in listed:
             feed.subscribe(symbol, Sink())
-        assert len(feed._connections) == 5
+        assert len(feed._pool.connections) == 5
         begun = time.monotonic()
         feed.stop()
         assert time.monotonic() - begun < 2
@@ -570,5 +293,5 @@ def test_threads_that_subscribe_and_give_back_while_trades_flow(exchange, feeds)
         thread.join(20)
     assert not any(thread.is_alive() for thread in threads)
     assert not failures
-    assert (feed._streams, feed._connections, feed._handovers) == ({}, [], {})
+    assert (feed._streams, feed._pool.connections, feed._pool.handovers) == ({}, [], {})
     wait_until(lambda: not exchange.connections)

@@ -153,10 +153,10 @@ class Inline:
     method: BackfillMethod
     jobs: list[BackfillJob] = field(default_factory=list)
 
-    def begin(self, stream: TradeStream, batch: TradeBatch, known: Known | None) -> None:
+    def fetch_history(self, stream: TradeStream, batch: TradeBatch, known: Known | None) -> None:
         """History is of no interest here."""
 
-    def gap(self, stream: TradeStream, gap: Gap) -> None:
+    def fetch_gap(self, stream: TradeStream, gap: Gap) -> None:
         self.jobs.append(BackfillJob(stream, gap))
 
     def run(self) -> None:
@@ -192,9 +192,9 @@ def played(
             continue
         if new_connection():
             protocol = protocol_of(listed)
-            stream.interrupted()
+            stream.on_disconnect()
         if venue is Venue.BYBIT and any(row.fault == "lost" for row in part):
-            stream.interrupted()  # trades of this venue are only lost by the frame, with the connection
+            stream.on_disconnect()  # trades of this venue are only lost by the frame, with the connection
             continue
         served.sent = part[-1].number
         for frame in served.frames(symbol, part):

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from orderflow_dash.feeds import listings
+from orderflow_dash.feeds import listing_changes
 from tests.conftest import wait_until
 from tests.feeds.scripted_listing import BTC, ETH, ScriptedListing
 
@@ -36,14 +36,14 @@ def test_a_tick_that_changes_is_there_with_the_next_load(start_provider):
 
 def test_loads_on_demand_are_limited(start_provider, monkeypatch):
     """A few at once, then one by one; who comes too soon does not wait, and its load comes later."""
-    monkeypatch.setattr(listings, "_SPACING_S", 0.5)
+    monkeypatch.setattr(listing_changes, "_SPACING_S", 0.5)
     listing = ScriptedListing()
     provider = start_provider(listing)
     wait_until(lambda: provider.reachable)
     begun = time.monotonic()
     for _ in range(50):
         provider.refresh(0.3)
-    assert listing.loads <= 2 + listings._AT_ONCE + (time.monotonic() - begun) / 0.5
+    assert listing.loads <= 2 + listing_changes._BURST + (time.monotonic() - begun) / 0.5
     loads = listing.loads
     wait_until(lambda: listing.loads > loads)
 
@@ -57,7 +57,7 @@ def test_waiting_for_a_load_is_bounded(start_provider):
     waiting = [threading.Thread(target=provider.refresh, args=(1.0,)) for _ in range(4)]
     for thread in waiting:
         thread.start()
-    wait_until(lambda: provider._waiting._value == 0)
+    wait_until(lambda: provider._schedule._waiting._value == 0)
     begun = time.monotonic()
     provider.refresh(1.0)
     assert time.monotonic() - begun < 0.5
@@ -93,7 +93,7 @@ def test_an_announced_change_makes_it_load(start_provider):
 
 def test_what_is_announced_is_loaded_once_more(start_provider, monkeypatch):
     """The venue's REST side may be behind its announcement."""
-    monkeypatch.setattr(listings, "_ANNOUNCED_S", 0.3)
+    monkeypatch.setattr(listing_changes, "_ANNOUNCED_S", 0.3)
     listing = ScriptedListing()
     provider = start_provider(listing)
     wait_until(lambda: listing.changed)

@@ -1,127 +1,16 @@
-"""Reconciliation turn by turn: a real series, and a venue that answers what the test says."""
+"""Reconciliation turn by turn: which minutes are compared, and with what result."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
-from decimal import Decimal
-from itertools import pairwise
 
-import orjson
 import pytest
 
-from orderflow_dash.exchanges.binance.rest import KLINES_PATH
-from orderflow_dash.feeds.klines import REQUESTS_TO_LEARN
-from orderflow_dash.feeds.reconcile import ReconcilePolicy, Reconciler
+from orderflow_dash.feeds.reconcile import Reconciler
 from orderflow_dash.feeds.rest import RestError
-from orderflow_dash.feeds.venues.binance import BinanceKlines
 from orderflow_dash.feeds.venues.bybit import BybitKlines
-from orderflow_dash.footprint.series import Series
-from orderflow_dash.live.closed_minutes import ClosedMinutes
-from orderflow_dash.market import MINUTE_MS, Difference, Instrument, Kline, Quality, Venue
-
-START = 1_790_000_040_000 // MINUTE_MS * MINUTE_MS
-INSTRUMENT = Instrument(Venue.BINANCE, "BTCUSDT", "BTC", "USDT", Decimal("0.1"), Decimal("0.001"))
-POLICY = ReconcilePolicy(every=10, settle=3, learn_every=60)
-
-
-def trades(minutes: range, each: int = 3) -> list[tuple[int, int, int, int]]:
-    """Some trades in each minute, bought and sold, in the venue's order."""
-    return [
-        (START + minute * MINUTE_MS + 1000 * number, 100 * minute + number, 1000 + number, 5 - 3 * number)
-        for minute in minutes
-        for number in range(each)
-    ]
-
-
-class Rest:
-    """A venue that serves klines and aggregate trades from dicts, or fails."""
-
-    def __init__(self) -> None:
-        self.klines: dict[int, Kline] = {}
-        self.volumes: list[dict[str, object]] = []
-        self.failure: Exception | None = None
-        self.body: bytes | None = None
-        self.weight = 0
-        self.asked: list[str] = []
-        self.ranges: list[tuple[int, int]] = []
-
-    def used_weight(self) -> int:
-        return self.weight
-
-    def get(self, path: str, params: dict[str, int]) -> bytes:
-        self.asked.append(path)
-        if self.failure is not None:
-            raise self.failure
-        if path.endswith("aggTrades"):
-            first = params.get("fromId", 0)
-            found = [row for row in self.volumes if row["a"] >= first]
-            return orjson.dumps(found[: params["limit"]])
-        if self.body is not None:
-            return self.body
-        self.ranges.append((params["startTime"], params["endTime"]))
-        return orjson.dumps([row(kline) for kline in self.klines.values() if self._covers(params, kline)])
-
-    @staticmethod
-    def _covers(params: dict[str, int], kline: Kline) -> bool:
-        return params["startTime"] <= kline.open_ts <= params["endTime"]
-
-
-def row(kline: Kline) -> list[object]:
-    """A kline as Binance sends it."""
-    price, lots = INSTRUMENT.grid.price.text, INSTRUMENT.grid.quantity.text
-    prices = [price(figure) for figure in (kline.open, kline.high, kline.low, kline.close)]
-    ends = [lots(kline.volume), 0, "0", 5, lots(kline.buy_volume or 0), "0", "0"]
-    return [kline.open_ts, *prices, *ends]
-
-
-class Bench:
-    """A series of so many minutes, whose first is partial, and its reconciler with a clock of the test's."""
-
-    def __init__(self, minutes: int = 6) -> None:
-        self.series = Series(window=2_000, grid=INSTRUMENT.grid)
-        self.book = ClosedMinutes(INSTRUMENT, threading.Lock(), self.series)
-        self.rest = Rest()
-        self.source = BinanceKlines(self.rest)  # type: ignore[arg-type]
-        self.reconciler = Reconciler(Venue.BINANCE, self.source, POLICY)
-        self.now = 1000.0
-        self.wall = START
-        self.series.apply(trades(range(minutes)))
-        self.serve()
-
-    def serve(self) -> None:
-        """The venue has seen exactly what we have, and a trade more in the first minute, before we came."""
-        self.rest.klines = {minute.open_ts: minute.kline(INSTRUMENT.grid) for minute in self.series.minutes()}
-        first = self.rest.klines[START]
-        self.rest.klines[START] = replace(first, volume=first.volume + 1)
-
-    def pass_time(self, seconds: float) -> int:
-        """Turns while time passes; how many requests for klines were made."""
-        before = self.rest.asked.count(KLINES_PATH)
-        for _ in range(int(seconds * 4)):
-            self.now += 0.25
-            self.reconciler.turn([self.book], self.now, self.wall)
-        return self.rest.asked.count(KLINES_PATH) - before
-
-    def verified(self) -> list[bool | None]:
-        """Of every minute, old to new."""
-        return [minute.verified for minute in self.series.minutes()]
-
-    def counts(self) -> tuple[object, ...]:
-        """Verified, differing, unverifiable."""
-        health = self.reconciler.health()
-        return health["verified"], health["differing"], health["unverifiable"]
-
-
-@pytest.fixture
-def bench() -> Bench:
-    """Six minutes of which the first is partial and the last is open."""
-    return Bench()
-
-
-def open_of(minute: int) -> int:
-    """Open of a minute, ms."""
-    return START + minute * MINUTE_MS
+from orderflow_dash.market import MINUTE_MS, Difference, Kline, Quality, Venue
+from tests.feeds.reconcile_bench import INSTRUMENT, POLICY, START, Bench, open_of, trades
 
 
 def test_every_whole_closed_minute_is_verified_with_one_request(bench):
@@ -296,102 +185,6 @@ def test_a_symbol_that_was_delisted_does_not_hold_up_the_others():
         other.reconciler.turn([bench.book, other.book], other.now, START)
     assert refusals == 1
     assert other.verified() == [None, True, True, True, True, None]
-
-
-def rpi(kline: Kline, plain: int, number: int = 1) -> list[dict[str, object]]:
-    """Aggregate trades of a minute whose volumes sum to the kline's with RPI fills, and less without."""
-    lots = INSTRUMENT.grid.quantity.text
-    sold = kline.volume - (kline.buy_volume or 0)
-    return [
-        {"a": number, "q": lots(kline.buy_volume or 0), "nq": lots(plain), "m": False, "T": kline.open_ts},
-        {"a": number + 1, "q": lots(sold), "nq": lots(sold), "m": True, "T": kline.open_ts + 5},
-    ]
-
-
-def test_klines_that_count_rpi_fills_are_known_as_such(bench):
-    """A verified minute whose two volumes differ tells that klines sum q."""
-    largest = bench.rest.klines[open_of(1)]
-    bench.rest.volumes = rpi(largest, plain=1)
-    assert bench.reconciler.health()["basis"] == "unknown"
-    bench.pass_time(5)
-    assert bench.reconciler.health()["basis"] == "q"
-    assert bench.rest.asked.count("/fapi/v1/aggTrades") == 1
-
-
-def test_a_minute_without_rpi_fills_tells_nothing(bench):
-    """Then it stays unknown, and is asked for again only after a while."""
-    bench.rest.volumes = rpi(bench.rest.klines[open_of(1)], plain=bench.rest.klines[open_of(1)].buy_volume)
-    bench.pass_time(5)
-    assert bench.reconciler.health()["basis"] == "unknown"
-    bench.series.apply(trades(range(6, 9)))
-    bench.serve()
-    bench.pass_time(20)
-    assert bench.rest.asked.count("/fapi/v1/aggTrades") == 1
-
-
-def test_klines_without_rpi_fills_are_never_called_a_difference(bench):
-    """Where q differs and nq matches, that is told, and the minutes are not comparable rather than false."""
-    whole = bench.rest.klines[open_of(2)]
-    bench.rest.volumes = rpi(whole, plain=whole.buy_volume - 2)
-    bench.rest.klines[open_of(2)] = replace(
-        whole, volume=whole.volume - 2, buy_volume=whole.buy_volume - 2, high=whole.high - 1, close=whole.low
-    )
-    seen = set()
-    for _ in range(40):
-        bench.pass_time(2)
-        seen.add(bench.verified()[2])
-    assert bench.reconciler.health()["basis"] == "nq"
-    assert seen == {None}
-    assert bench.verified() == [None, True, None, True, True, None]
-    assert bench.counts() == (3, 0, 2)
-
-
-def test_less_than_ours_is_a_difference_where_rpi_fills_do_not_explain_it(bench):
-    """The single trades of the minute were asked, and their q does not fit either."""
-    whole = bench.rest.klines[open_of(2)]
-    bench.rest.volumes = rpi(whole, plain=whole.buy_volume)
-    bench.rest.klines[open_of(2)] = replace(whole, volume=whole.volume - 1)
-    bench.pass_time(100)
-    assert bench.verified()[2] is False
-
-
-def test_learning_has_a_bound(bench):
-    """A minute with too many trades is given up after so many pages."""
-    lots = {"q": "1", "nq": "0.5", "m": True, "T": open_of(1)}
-    bench.rest.volumes = [{"a": number, **lots} for number in range(1000 * REQUESTS_TO_LEARN + 5)]
-    bench.source.learn_basis(INSTRUMENT, bench.rest.klines[open_of(1)])
-    assert bench.source.basis == "unknown"
-    assert len(bench.rest.asked) == REQUESTS_TO_LEARN
-
-
-def test_bybit_knows_one_volume_and_asks_with_the_minute_before():
-    """There is no basis to learn, and an open that is the close before does not differ."""
-    asked = []
-
-    class BybitRest:
-        def get(self, path, params):
-            asked.append(path)
-            rows = [
-                [str(k.open_ts), *(INSTRUMENT.grid.price.text(p) for p in (k.open, k.high, k.low, k.close)),
-                 INSTRUMENT.grid.quantity.text(k.volume), "0"]
-                for k in klines if params["start"] <= k.open_ts <= params["end"]
-            ]  # fmt: skip
-            return orjson.dumps({"retCode": 0, "result": {"symbol": "BTCUSDT", "list": rows[::-1]}})
-
-    bench = Bench()
-    served = list(bench.rest.klines.values())
-    # As on the venue: each opens at the close before.
-    klines = [served[0]] + [
-        replace(k, open=b.close, high=max(k.high, b.close), low=min(k.low, b.close))
-        for b, k in pairwise(served)
-    ]
-    assert all(k.open != s.open for k, s in zip(klines[1:], served[1:], strict=True))
-    source = BybitKlines(BybitRest())  # type: ignore[arg-type]
-    bench.reconciler = Reconciler(Venue.BYBIT, source, POLICY)
-    bench.pass_time(20)
-    assert bench.verified() == [None, True, True, True, True, None]
-    assert bench.reconciler.health()["basis"] is None
-    assert asked == ["/v5/market/kline"]
 
 
 def test_a_long_backlog_is_asked_for_piece_by_piece():

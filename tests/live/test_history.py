@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orderflow_dash.feeds.feed import StreamStatus
 from orderflow_dash.feeds.sequencing import Known
-from orderflow_dash.feeds.stream import TradeSink
+from orderflow_dash.feeds.stream import StreamStatus, TradeSink
 from orderflow_dash.feeds.tickers import TickerCache
 from orderflow_dash.live.history import History
 from orderflow_dash.live.hub import Hub, VenueLink

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from orderflow_dash.exchanges.binance.stream import BinanceProtocol, market_stream_url
 from orderflow_dash.exchanges.protocol import TradeBatch
-from orderflow_dash.feeds.feed import Feed, StreamStatus
+from orderflow_dash.feeds.feed import Feed
 from orderflow_dash.feeds.sequencing import Known, SequenceTracker
-from orderflow_dash.feeds.stream import TradeSink
+from orderflow_dash.feeds.stream import StreamStatus, TradeSink
 from orderflow_dash.feeds.tickers import TickerCache
 from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol, VenueLink
 from orderflow_dash.live.limits import HubLimits

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from orderflow_dash.feeds.feed import StreamStatus
 from orderflow_dash.feeds.sequencing import Known
-from orderflow_dash.feeds.stream import TradeSink
+from orderflow_dash.feeds.stream import StreamStatus, TradeSink
 from orderflow_dash.footprint.candle import Candle
 from orderflow_dash.live.stream import SeriesStream, StoredSeries
 from orderflow_dash.live.view import View, ViewKey

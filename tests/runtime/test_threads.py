@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from orderflow_dash.feeds import feed as feed_module
+from orderflow_dash.feeds import stream as stream_module
 from orderflow_dash.feeds.venues.runtime import VenueRuntime
 from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import State, Timeframe, Venue
@@ -191,8 +191,8 @@ def demo(app: Served) -> VenueRuntime:
 
 INJECTIONS = {
     "demo-trades": lambda app: (demo(app).feed, "on_event"),
-    "demo-tickers": lambda app: (demo(app).instruments._listing, "on_event"),
-    "demo-directory": lambda app: (demo(app).instruments._listing, "watch"),
+    "demo-tickers": lambda app: (demo(app).instruments._source, "on_event"),
+    "demo-directory": lambda app: (demo(app).instruments._source, "watch"),
     "demo-repair": lambda app: (demo(app).backfiller, "_next"),
     "demo-reconcile": lambda app: (demo(app).reconciler, "turn"),
     "demo-days": lambda app: (app.application._sparklines, "_next"),
@@ -202,7 +202,7 @@ INJECTIONS = {
     "simulated-exchange": lambda app: (app.application.exchange, "_turn"),
 }
 WAKES = {
-    "demo-directory": lambda app: setattr(demo(app).instruments, "_interest_until", 0),
+    "demo-directory": lambda app: setattr(demo(app).instruments._live, "interest_until", 0),
     "demo-repair": lambda app: demo(app).backfiller._wake.set(),
     "store-writer": lambda app: app.application.history._store._wake.set(),
 }
@@ -301,7 +301,7 @@ def test_a_thread_that_stands_still_is_not_live(
     app: Served, view: View, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A feed whose thread neither fails nor moves is stale, and live again once it moves."""
-    monkeypatch.setattr(feed_module, "_STANDS_STILL_S", 0.5)
+    monkeypatch.setattr(stream_module, "_UNRESPONSIVE_S", 0.5)
     feed, go_on = demo(app).feed, threading.Event()
     receive = feed.on_event
 
@@ -311,7 +311,7 @@ def test_a_thread_that_stands_still_is_not_live(
 
     feed.on_event = stand
     try:
-        wait_until(lambda: "stands still" in view.status().detail, 10)
+        wait_until(lambda: "unresponsive" in view.status().detail, 10)
         assert view.status().state is State.STALE
     finally:
         feed.on_event = receive
@@ -329,7 +329,7 @@ def test_a_symbol_whose_thread_could_not_begin_can_be_asked_for_again(
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as full:
-        full.setattr(feed, "_roomy_connection", refuse)
+        full.setattr(feed._pool, "with_room", refuse)
         with pytest.raises(RuntimeError):
             app.hub.lease("other", BTC._replace(symbol="ETHUSDT"))
     other = app.hub.lease("other", BTC._replace(symbol="ETHUSDT"))

@@ -1,4 +1,4 @@
-from orderflow_dash.feeds.feed import StreamStatus
+from orderflow_dash.feeds.stream import StreamStatus
 from orderflow_dash.live.hub import VenueStatus
 from orderflow_dash.market import State, Venue
 from orderflow_dash.web.status import WORDS, feed_status, venue_lines

@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 import orjson
 
 from orderflow_dash.exchanges.protocol import (
-    EARLIEST_MS,
     Instruments,
     TradeBatch,
     checked_kline,
     exact_trade,
     exact_units,
+    is_time,
     optional_decimal,
     readable_klines,
     refine_batch,
+    sort_instruments,
 )
 from orderflow_dash.market import MINUTE_MS, Grid, Instrument, Kline, Ticker, Trade, Venue, parse_decimal
 
@@ -28,8 +29,6 @@ OPEN_INTEREST_PATH = "/fapi/v1/openInterest"
 KLINES_PATH = "/fapi/v1/klines"
 AGG_TRADES_PATH = "/fapi/v1/aggTrades"
 TIME_PATH = "/fapi/v1/time"
-
-_LATEST_MS = 1 << 42  # the year 2109: what is later is no time
 
 
 class AggVolume(NamedTuple):
@@ -52,28 +51,25 @@ def parse_instruments(venue: Venue, body: bytes) -> Instruments:
 
     Rows that cannot be read are left out; ValueError for a wrong body.
     """
-    page = Instruments({}, {})
-    for row in _rows(orjson.loads(body), "symbols"):
-        symbol, status = row.get("symbol"), row.get("status")
-        if row.get("contractType") not in (*_PERPETUAL, _ENDING):
-            continue
-        if status != "TRADING" or row["contractType"] == _ENDING:
-            if isinstance(symbol, str) and isinstance(status, str):
-                page.absent[symbol] = _ENDING if status == "TRADING" else status[:40]
-            continue
-        try:
-            instrument = _instrument(venue, row)
-        except (KeyError, TypeError, ValueError):
-            continue
-        page.listed[instrument.symbol] = instrument
-    return page
+    return sort_instruments(
+        _rows(orjson.loads(body), "symbols"), _status, lambda row: _instrument(venue, row)
+    )
+
+
+def _status(row: dict[str, Any]) -> str | None:
+    symbol, status, contract = row.get("symbol"), row.get("status"), row.get("contractType")
+    if contract in _PERPETUAL and status == "TRADING":
+        return ""
+    if contract not in (*_PERPETUAL, _ENDING) or not isinstance(symbol, str) or not isinstance(status, str):
+        return None
+    return _ENDING if status == "TRADING" else status[:40]
 
 
 def parse_time(body: bytes) -> int:
     """The venue's clock, ms. ValueError for a wrong body."""
     answer = orjson.loads(body)
     time = answer.get("serverTime") if isinstance(answer, dict) else None
-    if type(time) is not int or time < EARLIEST_MS:
+    if type(time) is not int or not is_time(time):
         raise ValueError("a body without the venue's time")
     return time
 
@@ -115,10 +111,10 @@ def parse_open_interest(body: bytes) -> list[Ticker]:
 
 
 def parse_agg_trades(instrument: Instrument, body: bytes) -> TradeBatch:
-    """Past trades by rising id. A row without quantity keeps its id: it proves that nothing is missing.
+    """Past trades by rising id. A row without quantity keeps its id, which proves that no trade is missing.
 
-    A row with an id and a time that cannot be counted is ``lost``; one without them is as if it were not
-    there, and its id stays missing. ValueError for a wrong body.
+    A row with an id and a time that cannot be counted is ``lost``; one without them is skipped, and its id
+    stays missing. ValueError for a wrong body.
     """
     rows = orjson.loads(body)
     if not isinstance(rows, list):
@@ -138,11 +134,11 @@ def parse_agg_trades(instrument: Instrument, body: bytes) -> TradeBatch:
 
 
 def _place(row: object) -> tuple[int, int] | None:
-    """Time (ms) and id of a row; None where it has none that can be true."""
+    """Time (ms) and id of a row; None where they are missing or impossible."""
     time, order = (row.get("T"), row.get("a")) if isinstance(row, dict) else (None, None)
     if type(time) is not int or type(order) is not int:
         return None
-    return (time, order) if EARLIEST_MS <= time < _LATEST_MS and 0 <= order < 1 << 62 else None
+    return (time, order) if is_time(time) and 0 <= order < 1 << 62 else None
 
 
 def _trade(listed: Grid, batch: TradeBatch, row: dict[str, Any]) -> Trade:
@@ -180,7 +176,7 @@ def parse_klines(body: bytes, instrument: Instrument) -> list[Kline]:
 def parse_agg_volumes(body: bytes) -> list[AggVolume]:
     """Volumes of aggregate trades, in the venue's order; ValueError for anything unreadable in the body.
 
-    Decimals, for these volumes are only summed and compared.
+    In decimals, because these volumes are only summed and compared.
     """
     rows = orjson.loads(body)
     if not isinstance(rows, list):
@@ -208,9 +204,9 @@ def _kline(row: Any, listed: Grid, grid: Grid) -> Kline:  # noqa: ANN401 - check
 
 
 def _instrument(venue: Venue, row: dict[str, Any]) -> Instrument:
-    # Never pricePrecision: it is not the tick.
+    # Not pricePrecision, which is not the tick.
     filters = {each["filterType"]: each for each in row["filters"]}
-    instrument = Instrument(
+    return Instrument(
         venue=venue,
         symbol=str(row["symbol"]),
         base=str(row["baseAsset"]),
@@ -219,8 +215,6 @@ def _instrument(venue: Venue, row: dict[str, Any]) -> Instrument:
         lot=_unit(filters["LOT_SIZE"]["stepSize"]),
         is_pre_market=row.get("underlyingType") == "PREMARKET",
     )
-    _ = instrument.grid  # a unit that cannot be used raises here, not in a feed
-    return instrument
 
 
 def _unit(text: str) -> Decimal:

@@ -103,7 +103,7 @@ class BinanceProtocol:
         topics=200, topic_characters=1 << 20, topics_per_request=50, requests_per_second=5, life_s=86_400
     )
     heartbeat_s: ClassVar[float | None] = None  # the venue pings; the websocket library answers
-    board_topics: ClassVar[tuple[str, ...]] = ("!ticker@arr", "!markPrice@arr")
+    ticker_topics: ClassVar[tuple[str, ...]] = ("!ticker@arr", "!markPrice@arr")
     listing_topic: ClassVar[str] = "!contractInfo"
 
     def __init__(self, instruments: Mapping[str, Instrument]) -> None:
@@ -131,11 +131,11 @@ class BinanceProtocol:
         return self._request("UNSUBSCRIBE", topics)
 
     def heartbeat(self) -> str:
-        """LIST_SUBSCRIPTIONS: harmless; never needed, the venue pings by itself."""
+        """LIST_SUBSCRIPTIONS, which has no effect; not needed, because the venue sends pings."""
         return self._request("LIST_SUBSCRIPTIONS", ())
 
     def receive(self, frame: str | bytes, now: int) -> Event | None:
-        """Trades at full speed; anything else the slow way."""
+        """Decode trades on a fast path, and everything else after it."""
         try:
             trade = _decode_agg_trade(frame).data
         except _UNREADABLE:
@@ -145,7 +145,7 @@ class BinanceProtocol:
             if isinstance(other, _Fill):
                 return self._fill(other, now)
             trade = other
-        # Flat on purpose: this runs once per trade of a whole venue.
+        # Not split into functions: this runs once per trade of a venue.
         symbol, time = trade.s, trade.T
         try:
             prices, quantities, grid = self._known[symbol]
@@ -157,7 +157,7 @@ class BinanceProtocol:
                 if symbol not in self._instruments:
                     raise
                 return TradeBatch(symbol, [], malformed=1, lost=((checked_time(time, now), trade.a),))
-            self._fills.known.pop(symbol, None)  # aggregates were asked for: they win
+            self._fills.known.pop(symbol, None)  # the feed subscribes to aggregates: they take precedence
         if not EARLIEST_MS <= time <= now:
             checked_time(time, now)
         return TradeBatch(symbol, [(time, trade.a, price, -quantity if trade.m else quantity)], None, grid)

@@ -8,15 +8,16 @@ from typing import Any
 import orjson
 
 from orderflow_dash.exchanges.protocol import (
-    EARLIEST_MS,
     Instruments,
     TradeBatch,
     checked_kline,
     exact_trade,
     exact_units,
+    is_time,
     optional_decimal,
     readable_klines,
     refine_batch,
+    sort_instruments,
 )
 from orderflow_dash.market import MINUTE_MS, Grid, Instrument, Kline, Ticker, Trade, Venue, parse_decimal
 
@@ -26,7 +27,6 @@ RECENT_TRADES_PATH = "/v5/market/recent-trade"
 KLINES_PATH = "/v5/market/kline"
 TIME_PATH = "/v5/market/time"
 
-_LATEST_MS = 1 << 42  # the year 2109: what is later is no time
 PRE_LAUNCH = "PreLaunch"
 
 
@@ -36,21 +36,8 @@ def parse_instruments(venue: Venue, body: bytes) -> Instruments:
     Rows that cannot be read are left out; ValueError for a wrong body.
     """
     result = _result(body)
-    page = Instruments({}, {}, str(result.get("nextPageCursor") or ""))
-    for row in _list(result):
-        if row.get("contractType") != "LinearPerpetual":
-            continue
-        symbol, status = row.get("symbol"), row.get("status")
-        if status != "Trading" and not _is_pre_market(row):
-            if isinstance(symbol, str) and isinstance(status, str):
-                page.absent[symbol] = _status(row)
-            continue
-        try:
-            instrument = _instrument(venue, row)
-        except (KeyError, TypeError, ValueError):
-            continue
-        page.listed[instrument.symbol] = instrument
-    return page
+    page = sort_instruments(_list(result), _status, lambda row: _instrument(venue, row))
+    return page._replace(cursor=str(result.get("nextPageCursor") or ""))
 
 
 def _is_pre_market(row: dict[str, Any]) -> bool:
@@ -63,9 +50,15 @@ def _phase(row: dict[str, Any]) -> str:
     return str(before.get("curAuctionPhase") or "")[:40] if isinstance(before, dict) else ""
 
 
-def _status(row: dict[str, Any]) -> str:
-    status, phase = str(row["status"])[:40], _phase(row)
-    return f"{status}, {phase}" if status == PRE_LAUNCH and phase else status
+def _status(row: dict[str, Any]) -> str | None:
+    status, phase = row.get("status"), _phase(row)
+    if row.get("contractType") != "LinearPerpetual":
+        return None
+    if status == "Trading" or _is_pre_market(row):
+        return ""
+    if not isinstance(row.get("symbol"), str) or not isinstance(status, str):
+        return None
+    return f"{status}, {phase}" if status == PRE_LAUNCH and phase else status[:40]
 
 
 def parse_time(body: bytes) -> int:
@@ -74,13 +67,13 @@ def parse_time(body: bytes) -> int:
     if not isinstance(nanoseconds, str) or not nanoseconds.isdecimal():
         raise ValueError("a body without the venue's time")
     time = int(nanoseconds) // 1_000_000
-    if time < EARLIEST_MS:
+    if not is_time(time):
         raise ValueError("a body without the venue's time")
     return time
 
 
 def parse_tickers(body: bytes) -> list[Ticker]:
-    """Everything a symbol table shows, of all symbols."""
+    """The tickers of all symbols."""
     return [_ticker(row) for row in _list(_result(body)) if isinstance(row.get("symbol"), str)]
 
 
@@ -91,7 +84,7 @@ def parse_recent_trades(instrument: Instrument, body: bytes) -> TradeBatch:
     """
     batch = TradeBatch(instrument.symbol, [], grid=instrument.grid)
     uids: list[str] = []
-    rows = _list(_result(body))[::-1]  # the venue gives the newest first
+    rows = _list(_result(body))[::-1]  # the venue sends the newest first
     time = next((found for row in rows if (found := _row_time(row))), 0)
     for row in rows:
         time = _row_time(row) or time
@@ -110,10 +103,10 @@ def parse_recent_trades(instrument: Instrument, body: bytes) -> TradeBatch:
 
 
 def _row_time(row: dict[str, Any]) -> int:
-    """A row's time, ms; 0 where it has none that can be true."""
+    """A row's time, ms; 0 where it is missing or impossible."""
     text = row.get("time")
     time = int(text) if isinstance(text, str) and text.isascii() and text.isdecimal() else 0
-    return time if EARLIEST_MS <= time < _LATEST_MS else 0
+    return time if is_time(time) else 0
 
 
 def _trade(listed: Grid, batch: TradeBatch, row: dict[str, Any]) -> Trade:
@@ -147,7 +140,7 @@ def hours_query(symbol: str, count: int) -> dict[str, str | int]:
 
 
 def parse_klines(body: bytes, instrument: Instrument) -> list[Kline]:
-    """Minutes or hours, old to new; the venue sends them newest first and tells neither buy volume nor count.
+    """Minutes or hours, old to new. The venue sends them newest first, without buy volume and count.
 
     Rows that cannot be read are left out; ValueError for a wrong body.
     """
@@ -185,7 +178,7 @@ def _one_side(row: dict[str, Any]) -> Decimal | None:
 
 
 def _instrument(venue: Venue, row: dict[str, Any]) -> Instrument:
-    instrument = Instrument(
+    return Instrument(
         venue=venue,
         symbol=str(row["symbol"]),
         base=str(row["baseCoin"]),
@@ -194,8 +187,6 @@ def _instrument(venue: Venue, row: dict[str, Any]) -> Instrument:
         lot=parse_decimal(row["lotSizeFilter"]["qtyStep"]).normalize(),
         is_pre_market=_is_pre_market(row),
     )
-    _ = instrument.grid  # a unit that cannot be used raises here, not in a feed
-    return instrument
 
 
 def _result(body: bytes) -> dict[str, Any]:

@@ -57,8 +57,8 @@ _decode_loose = msgspec.json.Decoder(_LooseTrade).decode
 _decode_print = msgspec.json.Decoder(_Print).decode
 
 _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
-_OLDEST_MS = 3_600_000  # a row that is older is no live trade
-_CLOCK_ERROR_MS = 1_000  # more than the venue's clock is off
+_OLDEST_MS = 3_600_000  # no live trade is older
+_CLOCK_ERROR_MS = 1_000  # upper bound of the clock estimate's error
 
 
 _Lost = Sequence[tuple[int, str]]
@@ -66,15 +66,12 @@ _CUT_TRADES = re.compile(rb'\s*\{\s*"topic"\s*:\s*"publicTrade\.([^"\\]{1,64})"'
 
 
 def _time_of(time: int, now: int) -> int:
-    """When a row that cannot be counted was traded: its own time (ms) where that can be true.
-
-    Else no later than now, give or take what is not known of the venue's clock.
-    """
+    """The time (ms) of a row that cannot be counted: its own if plausible, otherwise a bound after now."""
     return time if now - _OLDEST_MS < time <= now + AHEAD_MS else now + _CLOCK_ERROR_MS
 
 
 def _uid_of(row: msgspec.Raw) -> str:
-    """The id of a row that cannot be read otherwise; empty where it has none."""
+    """The id of a row that cannot be decoded; empty where it has none."""
     try:
         content = orjson.loads(bytes(row))
     except orjson.JSONDecodeError:
@@ -122,11 +119,11 @@ class BybitProtocol:
         return self._request("unsubscribe", topics)
 
     def heartbeat(self) -> str:
-        """The ping that keeps the connection from the venue's idle cut."""
+        """The ping that keeps the venue from closing an idle connection."""
         return '{"op":"ping"}'
 
     def receive(self, frame: str | bytes, now: int) -> Event | None:
-        """Trades at full speed; anything else the slow way."""
+        """Decode trades on a fast path, and everything else after it."""
         try:
             message = _decode_trades(frame)
         except _UNREADABLE:
@@ -138,7 +135,7 @@ class BybitProtocol:
         batch = TradeBatch(symbol, [], [], malformed=len(lost), lost=lost)
         uids: list[str] = []
         for item in prints:
-            if item.BT:  # block trades are made off the book
+            if item.BT:  # block trades are made off the order book
                 batch.excluded += 1
                 continue
             try:
@@ -167,7 +164,7 @@ class BybitProtocol:
             message = orjson.loads(frame)
         except orjson.JSONDecodeError as error:
             cut = _CUT_TRADES.match(frame if isinstance(frame, bytes) else frame.encode(errors="replace"))
-            if cut is not None:  # its trades are lost, and no id will show it
+            if cut is not None:  # its trades are lost, which no id shows
                 return _lost_frame(cut[1].decode(errors="replace"), now)
             raise FrameError(f"not JSON: {error}") from error
         if not isinstance(message, dict):
@@ -175,14 +172,14 @@ class BybitProtocol:
         topic = message.get("topic")
         if isinstance(topic, str):
             if topic.startswith(_TICKERS):
-                return TickerBatch([])  # the pulse; the symbol table reads REST, one request for all symbols
+                return TickerBatch([])  # the pulse; the symbol table uses one REST request for all symbols
             return self._salvage(topic, frame, now) if topic.startswith(_TRADES) else None
         if "op" in message or "success" in message:
             return self._reply(message)
         raise FrameError("an object of no known form")
 
     def _salvage(self, topic: str, frame: str | bytes, now: int) -> Event:
-        """A trade frame with bad rows in it: the good ones count."""
+        """Count the good rows of a trade frame with malformed ones."""
         try:
             loose = _decode_loose(frame)
         except _UNREADABLE:
@@ -208,5 +205,5 @@ class BybitProtocol:
         if reply.get("success", True):
             return None  # pong or acknowledgement: neither is data
         if len(topics) == 1 and "already subscribed" in reason:
-            return None  # as good as an acknowledgement; of several topics the others were refused with it
+            return None  # as good as an acknowledgement, but only for one topic
         return Rejected(topics, reason)

@@ -46,17 +46,16 @@ def build(venue: Venue, ws_root: str, rest_root: str, options: VenueOptions) -> 
     return assemble(venue, instruments, parts, options)
 
 
-def kline_difference(ours: Kline, theirs: Kline, before: Kline | None = None) -> Difference | None:  # noqa: ARG001
-    """OHLC, volume and taker-buy volume. Never the count: a kline counts fills, we aggregate trades."""
-    return first_difference(ours, theirs, _COMPARED_FIELDS)
+def kline_difference(candle: Kline, kline: Kline, before: Kline | None = None) -> Difference | None:  # noqa: ARG001
+    """Compare OHLC, volume and taker-buy volume; not the count: klines count fills, candles aggregates."""
+    return first_difference(candle, kline, _COMPARED_FIELDS)
 
 
 class BinanceKlines:
     """Klines of Binance USD-M.
 
-    An aggregate trade tells its volume twice: ``q`` with RPI fills, which is what we count, and ``nq``
-    without. Which of the two klines sum is not documented, so it is learned from a minute that has RPI
-    fills, by its single trades.
+    An aggregate trade has two volumes: ``q`` with RPI fills, which candles count, and ``nq`` without. Which
+    of them klines sum is not documented, so it is detected from the trades of a minute with RPI fills.
     """
 
     most = 499  # weight 2
@@ -82,9 +81,9 @@ class BinanceKlines:
         return binance_rest.parse_klines(self._rest.get(binance_rest.KLINES_PATH, query), instrument)
 
     def learn_basis(self, instrument: Instrument, kline: Kline) -> None:
-        """Sum both volumes of the minute's trades; up to 5 requests of weight 20.
+        """Sum both volumes of the minute's trades, with up to 5 requests of weight 20.
 
-        A minute without RPI fills, or with more trades than that, tells nothing.
+        A minute without RPI fills, or with more trades than that, shows nothing.
         """
         trades = self._trades(instrument, kline.open_ts)
         if trades is None or any(trade.plain is None for trade in trades):
@@ -127,8 +126,8 @@ def _sums(volumes: Iterable[tuple[Decimal, bool]]) -> tuple[Decimal, Decimal]:
 class BinanceListing:
     """Instruments, funding and first tickers by REST, live tickers by the array streams.
 
-    Open interest is told one symbol a request, so it comes round by round. One connection carries the
-    announcements of the listing, and the array streams while somebody looks.
+    Open interest takes one request per symbol, so it comes in rounds. One connection carries the
+    announcements of the listing, and the array streams while the symbol table has viewers.
     """
 
     poll_s = 1.0
@@ -159,7 +158,7 @@ class BinanceListing:
 
     @property
     def reload_s(self) -> float:
-        """Sooner while a contract is about to trade: the announcement may be missed."""
+        """Shorter while a contract is about to trade, because its announcement may be missed."""
         return self._PENDING_S if binance_rest.PENDING in self._absent.values() else self._RELOAD_S
 
     @property
@@ -180,7 +179,7 @@ class BinanceListing:
         if self._polls % self._FULL_EVERY == 0:
             report(binance_rest.parse_tickers(self._rest.get(binance_rest.TICKERS_PATH)))
             report(binance_rest.parse_funding(self._rest.get(binance_rest.FUNDING_PATH)))
-            self._polls += 1  # only now: a full read that failed is due again
+            self._polls += 1  # after the requests: a full read that failed is due again
             return
         self._polls += 1
         for _ in range(self._OPEN_INTEREST_A_POLL):
@@ -194,7 +193,7 @@ class BinanceListing:
             body = self._rest.get(binance_rest.OPEN_INTEREST_PATH, {"symbol": symbol})
         except RestError as error:
             if error.status == httpx.codes.BAD_REQUEST:
-                return  # a symbol that was delisted since: no fault of the venue
+                return  # the symbol was delisted since the last load
             raise
         report(binance_rest.parse_open_interest(body))
 
@@ -202,9 +201,9 @@ class BinanceListing:
         """The ``!ticker@arr`` and ``!markPrice@arr`` streams."""
         self._report = report
         if report is not None:
-            self._open().add(BinanceProtocol.board_topics)
+            self._open().add(BinanceProtocol.ticker_topics)
         elif self._connection is not None:
-            self._connection.remove(BinanceProtocol.board_topics)
+            self._connection.remove(BinanceProtocol.ticker_topics)
             if not self._connection.topics:
                 self._close_connection()
 
@@ -214,7 +213,7 @@ class BinanceListing:
         self._open().add([BinanceProtocol.listing_topic])
 
     def status_of(self, symbol: str) -> str:
-        """From the last exchangeInfo: it names every contract that it knows."""
+        """From the last exchangeInfo, which names every known contract."""
         return self._absent.get(symbol, "")
 
     def _open(self) -> Connection:
@@ -245,31 +244,31 @@ class BinanceListing:
     # ConnectionHandler
 
     def on_event(self, connection: Connection, event: Event) -> None:  # noqa: ARG002
-        """Tickers go to the board; an announcement makes the directory load."""
+        """Report tickers; an announcement makes the listing load."""
         if isinstance(event, ListingChanged) and self._changed is not None:
             self._changed()
         if isinstance(event, TickerBatch) and self._report is not None:
             self._report(event.tickers)
 
     def on_malformed(self, reason: str) -> None:
-        """A ticker that cannot be read is the next one's loss; the table keeps the last."""
+        """Skip it: the symbol table keeps the last ticker."""
         log.debug("%s: skipped a ticker frame: %s", self._venue, reason)
 
     def on_lost(self, connection: Connection) -> None:
-        """The table keeps what it has."""
+        """The symbol table keeps the last tickers."""
 
     def on_aged(self, connection: Connection) -> None:
-        """The venue's cut does no harm here."""
+        """Nothing to do: a short break of the tickers does no harm."""
 
 
 class BinanceBackfill:
-    """By id: every gap is known to the last trade, and the venue keeps them for a day and more."""
+    """Backfill by id: every missing id is known, and the venue keeps trades for more than a day."""
 
     def __init__(self, rest: RestClient) -> None:
         self._rest = rest
 
     def step(self, job: BackfillJob) -> bool:
-        """Fetch the newest page that is missing."""
+        """Fetch the newest missing page."""
         if job.gap is None:
             return self._find_history(job)
         if not job.gap.missing and job.proof is None:
@@ -289,7 +288,7 @@ class BinanceBackfill:
         return self._finish(job, job.gap) if not job.gap.missing else False
 
     def give_up(self, job: BackfillJob) -> None:
-        """The venue refuses: what is still missing is lost."""
+        """Mark all missing trades as lost: the venue refuses them."""
         if job.gap is not None and job.gap.missing is not None:
             for first, last in list(job.gap.missing):
                 job.gap.lose(first, last)
@@ -297,18 +296,18 @@ class BinanceBackfill:
 
     @staticmethod
     def _prove(job: BackfillJob, page: TradeBatch) -> None:
-        """Where the venue has the id before the first one, that one is the first of its time."""
+        """If the venue has the id before the first one, no earlier trade of that time is missing."""
         if job.gap is not None and job.proof in _places(page):
             job.gap.whole_from = job.since
         job.proof = None
 
     def newest(self, instrument: Instrument) -> TradeBatch:
-        """Without an id or a time the venue gives the newest."""
+        """One request: without an id or a time the venue returns the newest trade."""
         return self._page(instrument, {"limit": 1})
 
     @staticmethod
     def _fill(job: BackfillJob, gap: Gap, page: TradeBatch, start: int, last: int) -> None:
-        """Count a page; what it should have and does not have is lost."""
+        """Count a page; the ids that it lacks are lost."""
         places = _places(page)
         if not places:
             raise RestError("the venue returned no trades", httpx.codes.BAD_REQUEST)
@@ -317,7 +316,7 @@ class BinanceBackfill:
                 job.stream.lose(time_, time_)
         wanted = [trade for trade in page.trades if start <= trade[1] <= last]
         job.stream.fill(TradeBatch(page.symbol, wanted, grid=page.grid, lost=page.lost))
-        # Where the page starts after what was asked for, the venue has nothing older either.
+        # If the page starts after the requested ids, the venue has nothing older either.
         beyond = 0 if min(places) > last else start
         gone = [(max(first, beyond), min(end, last)) for first, end in gap.missing or () if end >= beyond]
         for first, end in gone:
@@ -328,7 +327,7 @@ class BinanceBackfill:
 
     @staticmethod
     def _finish(job: BackfillJob, gap: Gap) -> bool:
-        """Mark what is lost, from the trade before to the one after, and close the rest."""
+        """Mark lost trades, from the trade before to the one after, and close the gap."""
         for first, last in _joined(gap.lost):
             job.stream.lose(job.times.get(first - 1, gap.after), job.times.get(last + 1, gap.before))
         gap.lost.clear()
@@ -336,7 +335,7 @@ class BinanceBackfill:
         return True
 
     def _find_history(self, job: BackfillJob) -> bool:
-        """Find the first id that is wanted; an hour at a time."""
+        """Find the first id of the wanted history, an hour at a time."""
         time_, order, *_ = job.first
         end = min(job.since + _HISTORY_WINDOW_MS, time_)
         page = self._page(job.stream.instrument, {"startTime": job.since, "endTime": end, "limit": 1})
@@ -344,22 +343,22 @@ class BinanceBackfill:
         if not places and end < time_:
             job.since = end + 1
             return False
-        found, begin = min(places, default=(time_, order))
-        begin = min(begin, order)
-        self._mark_between(job, found, begin)
-        missing = [(begin, order - 1)] if begin < order else []
+        found, start = min(places, default=(time_, order))
+        start = min(start, order)
+        self._mark_between(job, found, start)
+        missing = [(start, order - 1)] if start < order else []
         whole_from = job.since
-        if job.known is None or job.known.order + 1 != begin:
-            # Until it is proved that the first trade is the first of its minute.
-            job.proof, whole_from = begin - 1, found - found % MINUTE_MS + MINUTE_MS
+        if job.known is None or job.known.order + 1 != start:
+            # Until the id before it proves that the first trade is the first of its minute.
+            job.proof, whole_from = start - 1, found - found % MINUTE_MS + MINUTE_MS
         job.gap = Gap(job.since, time_, missing, whole_from=whole_from)
         job.stream.expect(job.gap)
         return False
 
     @staticmethod
-    def _mark_between(job: BackfillJob, found: int, begin: int) -> None:
-        """Mark what is missing between what is known from before and the first trade that can be had."""
-        if job.known is not None and begin > job.known.order + 1:
+    def _mark_between(job: BackfillJob, found: int, start: int) -> None:
+        """Mark the gap between the trades known from before and the first one that the venue has."""
+        if job.known is not None and start > job.known.order + 1:
             job.stream.lose(job.known.until, found)
         if job.mark is not None:
             job.stream.unmark(job.mark)
@@ -367,19 +366,19 @@ class BinanceBackfill:
 
     def _page(self, instrument: Instrument, params: dict[str, str | int]) -> TradeBatch:
         if self._rest.used_weight() > _BACKFILL_WEIGHT_LIMIT:
-            raise RestError("the venue's weight of this minute is nearly used up")
+            raise RestError("the request weight of this minute is nearly used up")
         query: dict[str, str | int] = {"symbol": instrument.symbol, **params}
         body = self._rest.get(binance_rest.AGG_TRADES_PATH, query)
         return binance_rest.parse_agg_trades(instrument, body)
 
 
 def _places(page: TradeBatch) -> dict[int, int]:
-    """Times (ms) of a page's rows by id, also of those that cannot be counted."""
+    """Times (ms) of a page's rows by id, including rows that cannot be counted."""
     return {trade[1]: trade[0] for trade in page.trades} | {int(order): time_ for time_, order in page.lost}
 
 
 def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Ranges of ids, low to high, those that follow each other as one."""
+    """Ranges of ids, low to high, with adjacent ones joined."""
     joined: list[tuple[int, int]] = []
     for first, last in sorted(ranges):
         if joined and joined[-1][1] + 1 >= first:

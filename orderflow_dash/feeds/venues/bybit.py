@@ -38,35 +38,35 @@ def build(ws_url: str, rest_root: str, options: VenueOptions) -> VenueRuntime:
     return assemble(Venue.BYBIT, {}, parts, options)
 
 
-def kline_difference(ours: Kline, theirs: Kline, before: Kline | None = None) -> Difference | None:
-    """Volume and close; open, high and low as far as the venue's way of opening lets them be compared.
+def kline_difference(candle: Kline, kline: Kline, before: Kline | None = None) -> Difference | None:
+    """Compare volume and close; open, high and low as far as the venue's opening rule allows.
 
     A live kline of this venue opens at the close of the minute before, not at its own first trade. So
-    where it opens elsewhere than our first trade did:
+    if it opens elsewhere than the first trade:
 
-    - the open is held against that close alone, and not at all where the minute before was not served;
-    - a high that is the open itself may be above every trade, and a low that is the open below: then
-      it is enough that ours lies inside.
+    - the open is compared with that close only, and not at all if the minute before was not returned;
+    - a high that equals the open may be above every trade, and a low that equals it below: then it is
+      enough that the candle lies inside.
 
-    Everything else must be equal. A minute that lacks trades differs in volume, whatever its open; and
-    as this venue's ids cannot tell that nothing is missing, a kline with more volume tells that some is.
+    Everything else must be equal. A minute that lacks trades differs in volume, whatever its open; and as
+    this venue's ids cannot prove that no trade is missing, a kline with more volume proves that one is.
     """
-    difference = first_difference(ours, theirs, ("volume", "close"))
+    difference = first_difference(candle, kline, ("volume", "close"))
     if difference is not None:
-        return difference._replace(trades_missing=theirs.volume > ours.volume)
-    if theirs.open == ours.open:
-        return first_difference(ours, theirs, ("high", "low"))
-    if before is not None and theirs.open != before.close:
-        return difference_in(ours, theirs, "open")
-    if not (theirs.high == ours.high or theirs.high == theirs.open > ours.high):
-        return difference_in(ours, theirs, "high")
-    if not (theirs.low == ours.low or theirs.low == theirs.open < ours.low):
-        return difference_in(ours, theirs, "low")
+        return difference._replace(trades_missing=kline.volume > candle.volume)
+    if kline.open == candle.open:
+        return first_difference(candle, kline, ("high", "low"))
+    if before is not None and kline.open != before.close:
+        return difference_in(candle, kline, "open")
+    if not (kline.high == candle.high or kline.high == kline.open > candle.high):
+        return difference_in(candle, kline, "high")
+    if not (kline.low == candle.low or kline.low == kline.open < candle.low):
+        return difference_in(candle, kline, "low")
     return None
 
 
 class BybitKlines:
-    """Klines of Bybit linear perpetuals. Its trades tell one volume, with RPI fills."""
+    """Klines of Bybit linear perpetuals. Trades have one volume, with RPI fills."""
 
     most = 999
     proves_loss = True
@@ -77,7 +77,7 @@ class BybitKlines:
         self._rest = rest
 
     def is_busy(self) -> bool:
-        """Never: the venue counts requests, 600 in 5 s, and this asks a few a second at most."""
+        """Never: the venue allows 600 requests in 5 s, and this sends a few a second at most."""
         return False
 
     def fetch(self, instrument: Instrument, first: int, last: int) -> list[Kline]:
@@ -95,11 +95,11 @@ class BybitKlines:
 
 
 class BybitListing:
-    """Instruments page by page; one request tells the tickers of all symbols."""
+    """Instruments page by page; one request returns the tickers of all symbols."""
 
     poll_s = 2.0
     reload_s = 40.0  # no stream announces a change
-    # The plain request gives what trades; the rest has to be asked for by its status.
+    # A plain request returns trading contracts; the others are requested by their status.
     _ENDED = "", "Delivering", "Closed", bybit_rest.PRE_LAUNCH
 
     def __init__(self, venue: Venue, rest: RestClient) -> None:
@@ -142,13 +142,13 @@ class BybitListing:
         report(bybit_rest.parse_tickers(self._rest.get(bybit_rest.TICKERS_PATH, {"category": "linear"})))
 
     def watch(self, report: Report | None) -> None:
-        """Polling is live enough."""
+        """Nothing to do: polling is live enough."""
 
     def attend(self, changed: Callable[[], None]) -> None:
-        """Nothing announces a change."""
+        """Nothing to do: the venue announces no change."""
 
     def status_of(self, symbol: str) -> str:
-        """One request for each status that a contract can have, until one gives it."""
+        """One request for each possible status, until one returns the symbol."""
         if symbol in self._absent:
             return self._absent[symbol]
         for status in self._ENDED:
@@ -175,13 +175,13 @@ class BybitListing:
 
 
 class BybitBackfill:
-    """By the one page of recent trades: it closes a gap where it reaches back to a trade that is known."""
+    """Backfill by the one page of recent trades: it closes gaps that it reaches back to."""
 
     def __init__(self, rest: RestClient) -> None:
         self._rest = rest
 
     def step(self, job: BackfillJob) -> bool:
-        """Fetch the page; there is no other."""
+        """Fetch the page; there are no older ones."""
         instrument = job.stream.instrument
         batch = self._page(instrument)
         if job.gap is not None and job.gap.resumed:
@@ -204,7 +204,7 @@ class BybitBackfill:
         """The gap stays open."""
 
     def newest(self, instrument: Instrument) -> TradeBatch:
-        """The last of the page: a page of one might be a block trade, which does not count."""
+        """The last trade of a page: a page of one might be a block trade, which does not count."""
         batch = self._page(instrument)
         return TradeBatch(batch.symbol, batch.trades[-1:], (batch.uids or [])[-1:], grid=batch.grid)
 
@@ -220,7 +220,7 @@ class BybitBackfill:
 
     @staticmethod
     def _resume(stream: BackfillTarget, gap: Gap, batch: TradeBatch) -> None:
-        """Count what the page has since the last trade that is known from before."""
+        """Count the page's trades since the last one known from before."""
         if not batch.trades:
             return
         oldest = batch.trades[0][0]
@@ -231,7 +231,7 @@ class BybitBackfill:
 
     @staticmethod
     def _history(job: BackfillJob, batch: TradeBatch) -> None:
-        """Count what the page has of the time before the first trade. Its oldest minute may be cut."""
+        """Count the page's trades before the first live one. Its oldest minute may be incomplete."""
         oldest = batch.trades[0][0]
         job.gap = Gap(oldest, job.first[0], None, whole_from=oldest - oldest % MINUTE_MS + MINUTE_MS)
         job.stream.expect(job.gap)
@@ -239,7 +239,7 @@ class BybitBackfill:
 
     @staticmethod
     def _fill(stream: BackfillTarget, gap: Gap, batch: TradeBatch) -> None:
-        """Count what a gap lacks and close it; rows that cannot be counted mark their minutes."""
+        """Count the missing trades and close the gap; rows that cannot be counted mark their minutes."""
         for time_, _ in batch.lost:
             if gap.after <= time_ <= gap.before:
                 stream.lose(time_, time_)
@@ -255,7 +255,7 @@ def _after(batch: TradeBatch, uid: str) -> TradeBatch:
 
 
 def _until(batch: TradeBatch, time_ms: int) -> TradeBatch:
-    """The trades of a batch that are not later than a time: later ones come live."""
+    """The trades of a batch up to a time: later ones come live."""
     pairs = [pair for pair in zip(batch.trades, batch.uids or (), strict=True) if pair[0][0] <= time_ms]
     trades, uids = [trade for trade, _ in pairs], [uid for _, uid in pairs]
     return TradeBatch(batch.symbol, trades, uids, batch.grid)

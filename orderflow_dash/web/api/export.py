@@ -26,7 +26,7 @@ from typing import Final, Literal, NamedTuple, cast
 
 from flask import Flask, Response, request
 
-from orderflow_dash.feeds.feed import StreamStatus
+from orderflow_dash.feeds.stream import StreamStatus
 from orderflow_dash.footprint.candle import Candle
 from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol
 from orderflow_dash.live.limits import COUNTED_IDLE_S

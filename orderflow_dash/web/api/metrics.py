@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from orderflow_dash.feeds.latency import LagMeter, told_buckets
+from orderflow_dash.feeds.latency import LagMeter, histogram_buckets
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.market import State, Venue
 from orderflow_dash.runtime.telemetry import REGISTRY
@@ -104,7 +104,7 @@ def _lags(meters: Mapping[Venue, LagMeter | None]) -> Metric:
     for venue, meter in meters.items():
         if meter is not None:
             counts, sum_ms = meter.count()
-            histogram.add_metric([venue.value], told_buckets(counts), sum_ms / 1000)
+            histogram.add_metric([venue.value], histogram_buckets(counts), sum_ms / 1000)
     return histogram
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from decimal import Decimal
 
-import orjson
 import pytest
-import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderflow_dash.exchanges.binance import rest as binance_rest
 from orderflow_dash.exchanges.binance.stream import BinanceProtocol, market_stream_url
 from orderflow_dash.exchanges.protocol import (
     AheadOfClock,
@@ -20,11 +16,11 @@ from orderflow_dash.exchanges.protocol import (
     ListingChanged,
     ReconnectAsked,
     Rejected,
-    TickerBatch,
     TradeBatch,
 )
-from orderflow_dash.market import Ticker, Venue
+from orderflow_dash.market import Ticker
 from tests.exchanges.frames import LISTED, NOW, aggregate, combined, fill
+from tests.exchanges.fuzz import assert_only_frame_errors, json_values
 
 
 def read(frame, now=NOW, listed=LISTED):
@@ -192,50 +188,29 @@ def test_what_is_no_message_is_a_frame_error(frame):
         read(frame)
 
 
-def only_frame_errors(protocol, frame):
-    """Reads a frame; every exception but FrameError fails the test."""
-    try:
-        event = protocol.receive(frame, NOW)
-    except FrameError:
-        return
-    assert event is None or isinstance(event, TradeBatch | TickerBatch | Rejected | ReconnectAsked)
-    if isinstance(event, TradeBatch):
-        for time, order, price, quantity in event.trades:
-            assert (price > 0 and quantity) or (price == quantity == 0 and event.excluded)
-            assert min(time, order) >= 0
-
-
-names = st.sampled_from(
-    [
-        "e", "E", "a", "s", "p", "q", "T", "m", "st", "X", "f", "l", "nq", "stream", "data", "event", "id",
-        "error", "code", "result", "c", "P", "r", "t",
-    ]
-)  # fmt: skip
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
-    | st.sampled_from(
-        ["aggTrade", "trade", "BTCUSDT", "24hrTicker", "markPriceUpdate", "1.0", "serverShutdown"]
-    ),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=5),
-    max_leaves=12,
-)  # fmt: skip
+NAMES = [
+    "e", "E", "a", "s", "p", "q", "T", "m", "st", "X", "f", "l", "nq", "stream", "data", "event", "id",
+    "error", "code", "result", "c", "P", "r", "t",
+]  # fmt: skip
+TEXTS = ["aggTrade", "trade", "BTCUSDT", "24hrTicker", "markPriceUpdate", "1.0", "serverShutdown"]
+values = json_values(NAMES, TEXTS)
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60))
 def test_arbitrary_bytes_raise_nothing_but_frame_errors(frame):
     """A line of noise is counted, not fatal."""
-    only_frame_errors(BinanceProtocol(LISTED), frame)
+    assert_only_frame_errors(BinanceProtocol(LISTED), frame)
 
 
 @given(values)
 def test_arbitrary_json_raises_nothing_but_frame_errors(message):
     """Any JSON document, with the venue's own names in it."""
-    only_frame_errors(BinanceProtocol(LISTED), json.dumps(message))
+    assert_only_frame_errors(BinanceProtocol(LISTED), json.dumps(message))
 
 
 @given(
     st.sampled_from([aggregate(), fill()]),
-    st.dictionaries(names, values, max_size=3),
+    st.dictionaries(st.sampled_from(NAMES), values, max_size=3),
     st.booleans(),
     st.integers(0, 300),
 )
@@ -244,8 +219,8 @@ def test_mutated_frames_raise_nothing_but_frame_errors(payload, changes, wrapped
     payload = {**payload, **changes}
     frame = combined(payload) if wrapped else json.dumps(payload)
     protocol = BinanceProtocol(LISTED)
-    only_frame_errors(protocol, frame)
-    only_frame_errors(protocol, frame[:cut])
+    assert_only_frame_errors(protocol, frame)
+    assert_only_frame_errors(protocol, frame[:cut])
 
 
 def test_tickers_are_told_field_by_field():
@@ -334,73 +309,3 @@ def test_every_form_of_the_root_leads_to_the_market_route(root):
 def test_a_root_may_have_a_port_and_a_path():
     """A gateway's path stays in front of the route."""
     assert market_stream_url("ws://127.0.0.1:9443/gate/ws") == "ws://127.0.0.1:9443/gate/market/stream"
-
-
-def on(symbol, trade):
-    """A batch of one trade on the grid of its symbol."""
-    return TradeBatch(symbol, [trade], grid=LISTED[symbol].grid)
-
-
-def test_real_frames_of_2026_are_read(recorded_data):
-    """Frames as they came in 2026: aggregates, MARKET, RPI and NA fills; book frames are never trades."""
-    lines = (recorded_data / "live-frames-2026/binance_um_frames.jsonl").read_text().splitlines()
-    trades = {}
-    for line in lines:
-        protocol = BinanceProtocol(LISTED)
-        try:
-            event = protocol.receive(line, NOW)
-        except FrameError:
-            assert "forceOrder" in line
-            continue
-        if isinstance(event, TradeBatch):
-            trades[orjson.loads(line)["stream"]] = event
-        else:
-            assert event is None
-    assert trades == {
-        "btcusdt@aggTrade": on("BTCUSDT", (1791391081874, 3478018549, 834_344, -16)),
-        "btcusdt@trade": on("BTCUSDT", (1790370834848, 8121136411, 836_800, -1)),
-        "1000pepeusdt@trade": on("1000PEPEUSDT", (1790371723021, 2804511605, 44_478, 10_403)),
-        "dogeusdt@trade": TradeBatch("DOGEUSDT", [(1790371725748, 3488255295, 0, 0)], excluded=1),
-    }
-
-
-def test_a_real_session_is_read_frame_by_frame(recorded_data):
-    """A recorded session: instruments from its exchangeInfo, every aggTrade exact, no frame refused."""
-    path = recorded_data / "cryptofeed/BINANCE_FUTURES.jsonl.zst"
-    protocol, counted = None, 0
-    with zstandard.open(path, "rt") as file:
-        for line in file:
-            record = orjson.loads(line)
-            if record["t"] == "http" and "exchangeInfo" in record["url"]:
-                listed = binance_rest.parse_instruments(Venue.BINANCE, record["data"].encode()).listed
-                protocol = BinanceProtocol(listed)
-            if record["t"] != "recv":
-                continue
-            event = protocol.receive(record["data"], NOW)
-            payload = orjson.loads(record["data"]).get("data", {})
-            assert isinstance(event, TradeBatch) == (payload.get("e") == "aggTrade")
-            if isinstance(event, TradeBatch):
-                counted += 1
-                ((time, order, price, quantity),) = event.trades
-                instrument = listed[event.symbol]
-                assert (time, order) == (payload["T"], payload["a"])
-                assert price * instrument.tick == Decimal(payload["p"])
-                assert abs(quantity) * instrument.lot == Decimal(payload["q"])
-                assert (quantity < 0) == payload["m"]
-    assert counted == 40 + 8 + 5 + 38
-
-
-def test_the_insurance_fund_print_of_a_real_session_counts_no_volume(recorded_data):
-    """Of the recorded fills exactly one is left out, and its id is still told."""
-    protocol, excluded, last = BinanceProtocol(LISTED), [], None
-    with gzip.open(recorded_data / "hftbacktest/usdm/btcusdt_20230405.dat.gz", "rb") as file:
-        for line in file:
-            if b'"e":"trade"' not in line:
-                continue
-            event = protocol.receive(line.split(b" ", 1)[1], NOW)
-            ((_, order, _, quantity),) = event.trades
-            assert last is None or order == last + 1
-            last = order
-            if not quantity:
-                excluded.append(order)
-    assert excluded == [3535191080]

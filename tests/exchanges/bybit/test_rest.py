@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from decimal import Decimal
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from orderflow_dash.exchanges.bybit import rest as bybit_rest
 from orderflow_dash.market import Ticker, Venue
+from tests.exchanges.fuzz import assert_only_value_errors, json_values
 
 
 def row(**changes):
@@ -130,26 +130,20 @@ def test_a_refusal_is_told_in_the_venues_words():
         bybit_rest.parse_tickers(b'{"retCode":10006,"retMsg":"Too many visits!","result":{}}')
 
 
-values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(max_size=6) | st.just("Trading"),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from([*row(), "list"]), inner, max_size=4),
-    max_leaves=12,
-)  # fmt: skip
+NAMES = [*row(), "list"]
+values = json_values(NAMES, ["Trading"], max_leaves=15)
 
 
 @given(values, st.dictionaries(st.sampled_from(list(row())), values, max_size=3))
 def test_any_json_is_read_or_a_value_error(anything, changes):
     """Nothing else comes out of a venue's answer, however wrong."""
     wrapped = json.dumps({"retCode": 0, "result": anything}).encode()
-    for parse in (
+    assert_only_value_errors(
         lambda: bybit_rest.parse_instruments(Venue.BYBIT, wrapped),
         lambda: bybit_rest.parse_tickers(wrapped),
         lambda: bybit_rest.parse_tickers(body(anything)),
         lambda: parsed(row(**changes)),
-    ):
-        with contextlib.suppress(ValueError):
-            parse()
+    )
 
 
 def test_tickers_of_all_symbols():

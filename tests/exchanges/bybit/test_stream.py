@@ -16,6 +16,7 @@ from orderflow_dash.exchanges.bybit.stream import BybitProtocol
 from orderflow_dash.exchanges.protocol import FrameError, Rejected, TickerBatch, TradeBatch
 from orderflow_dash.market import Venue
 from tests.exchanges.frames import LISTED, NOW, print_row, public_trade
+from tests.exchanges.fuzz import assert_only_frame_errors, json_values
 
 GOOD = (NOW - 10, 753843954913, 651_142, -4)
 UID = "a9188a0a-82bc-50de-be60-03eedbe3cdd7"
@@ -151,67 +152,46 @@ def test_what_is_no_message_is_a_frame_error(frame):
         read(frame)
 
 
-def only_frame_errors(protocol, frame):
-    """Reads a frame; every exception but FrameError fails the test."""
-    try:
-        event = protocol.receive(frame, NOW)
-    except FrameError:
-        return
-    assert event is None or isinstance(event, TradeBatch | TickerBatch | Rejected)
-    if isinstance(event, TradeBatch):
-        assert len(event.trades) == len(event.uids)
-        for time, order, price, quantity in event.trades:
-            assert price > 0
-            assert quantity
-            assert min(time, order) >= 0
-
-
 @pytest.mark.parametrize("depth", [10, 900, 985, 990, 1_000, 1_010, 1_015, 1_020, 1_024, 2_000])
 @pytest.mark.parametrize("shape", ['{"topic":"publicTrade.BTCUSDT","data":[%s]}',
                                    '{"topic":"publicTrade.BTCUSDT","data":[{"T":%s}]}',
                                    '{"topic":"tickers.BTCUSDT","data":%s}'])  # fmt: skip
 def test_nests_of_any_depth_are_survived(shape, depth):
     """Between the depths that two decoders refuse there is none that ends the connection."""
-    only_frame_errors(BybitProtocol(LISTED), shape % ("[" * depth + "]" * depth))
+    assert_only_frame_errors(BybitProtocol(LISTED), shape % ("[" * depth + "]" * depth))
 
 
-names = st.sampled_from(
-    [
-        "topic", "data", "ts", "T", "s", "S", "v", "p", "i", "BT", "RPI", "seq", "op", "success",
-        "ret_msg", "req_id", "args",
-    ]
-)  # fmt: skip
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
-    | st.sampled_from(["publicTrade.BTCUSDT", "publicTrade.", "tickers.X", "Buy", "BTCUSDT", "1.0"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=5),
-    max_leaves=12,
-)  # fmt: skip
+NAMES = [
+    "topic", "data", "ts", "T", "s", "S", "v", "p", "i", "BT", "RPI", "seq", "op", "success", "ret_msg",
+    "req_id", "args",
+]  # fmt: skip
+TEXTS = ["publicTrade.BTCUSDT", "publicTrade.", "tickers.X", "Buy", "BTCUSDT", "1.0"]
+values = json_values(NAMES, TEXTS)
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60))
 def test_arbitrary_bytes_raise_nothing_but_frame_errors(frame):
     """A line of noise is counted, not fatal."""
-    only_frame_errors(BybitProtocol(LISTED), frame)
+    assert_only_frame_errors(BybitProtocol(LISTED), frame)
 
 
 @given(values)
 def test_arbitrary_json_raises_nothing_but_frame_errors(message):
     """Any JSON document, with the venue's own names in it."""
-    only_frame_errors(BybitProtocol(LISTED), json.dumps(message))
+    assert_only_frame_errors(BybitProtocol(LISTED), json.dumps(message))
 
 
 @given(
-    st.dictionaries(names, values, max_size=3),
-    st.dictionaries(names, values, max_size=2),
+    st.dictionaries(st.sampled_from(NAMES), values, max_size=3),
+    st.dictionaries(st.sampled_from(NAMES), values, max_size=2),
     st.integers(0, 300),
 )
 def test_mutated_frames_raise_nothing_but_frame_errors(row, top, cut):
     """Good frames with foreign values in rows and around them, whole or cut short."""
     frame = public_trade(print_row(), {**print_row(), **row}, **top)
     protocol = BybitProtocol(LISTED)
-    only_frame_errors(protocol, frame)
-    only_frame_errors(protocol, frame[:cut])
+    assert_only_frame_errors(protocol, frame)
+    assert_only_frame_errors(protocol, frame[:cut])
 
 
 def reply(**fields):

@@ -32,7 +32,7 @@ def test_binance_listing_on_a_real_server(exchange, rest, start_provider, monkey
     wait_until(lambda: "!ticker@arr" in exchange.connections[0].subscriptions)
     moved = tickers.rows[Venue.BINANCE, "BTCUSDT"].time
     wait_until(lambda: tickers.rows[Venue.BINANCE, "BTCUSDT"].time > moved)
-    provider._interest_until = 0.0
+    provider._live.interest_until = 0.0
     wait_until(lambda: exchange.connections[0].subscriptions == ("!contractInfo", "btcusdt@markPrice@1s"))
     provider.stop()
     wait_until(lambda: not exchange.connections)

@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from orderflow_dash.exchanges.binance.rest import AGG_TRADES_PATH
-from orderflow_dash.feeds.feed import StreamStatus
+from orderflow_dash.feeds.stream import StreamStatus
 from orderflow_dash.live.view import ViewKey
 from orderflow_dash.market import MINUTE_MS, State, Ticker
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
