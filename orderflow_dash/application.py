@@ -25,7 +25,7 @@ from orderflow_dash.feeds.rest import RestClient
 from orderflow_dash.feeds.sequencing import ContiguousIds, UniqueIds
 from orderflow_dash.feeds.sparklines import DayLines
 from orderflow_dash.feeds.tickers import TickerBoard
-from orderflow_dash.live.history import History
+from orderflow_dash.live.history import HistoryLoader
 from orderflow_dash.live.hub import Hub, VenueLink
 from orderflow_dash.live.limits import HubLimits
 from orderflow_dash.market import MINUTE_MS, Instrument, Venue
@@ -71,7 +71,7 @@ class Application:
             self._store_place(settings), Retention(days=settings.keep_days, megabytes=settings.keep_mb)
         )
         self.history = (
-            History(store, settings.window)
+            HistoryLoader(store, settings.window)
             if self.replay is None
             else RecordedHistory(self.replay.market, settings.window)
         )

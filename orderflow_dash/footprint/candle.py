@@ -150,7 +150,7 @@ class CandleBuilder:
         first, last = minutes[0], minutes[-1]
         opening, closing = first.path(), last.path()
         running = min_delta = max_delta = 0
-        lacks, is_cut = series.lacks(open_ts, end), series.begins_within(open_ts, end)
+        lacks, is_cut = series.lacks(open_ts, end), series.starts_within(open_ts, end)
         # A minute of which all trades are missing, or that came before the stream, is not here to say so.
         qualities = {Quality.GAP} if lacks else {Quality.PARTIAL} if is_cut else set()
         for minute in minutes:

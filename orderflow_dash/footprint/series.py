@@ -66,7 +66,7 @@ class Series:
         self._end = 0
         self._missing_to = -1  # highest order that a hole lacks: what is not above it comes late
         self._unpacked: set[int] = set()
-        self._begins = True  # the next minute is the first one of the stream
+        self._is_at_start = True  # the next minute is the first one of the stream
 
     # -- trades in ---------------------------------------------------------------------------
 
@@ -265,7 +265,7 @@ class Series:
             oldest = open_ts
         return oldest
 
-    def begins_within(self, start: int, end: int) -> bool:
+    def starts_within(self, start: int, end: int) -> bool:
         """Whether what is known begins after ``start`` and before ``end`` (ms)."""
         return self.first_open is not None and start < self.first_open < end
 
@@ -423,7 +423,7 @@ class Series:
         minute.quote_before = quote
         if self.first_open is None:
             self.first_open = self.quote_from = open_ts
-        minute.partial, self._begins = self._begins, False
+        minute.partial, self._is_at_start = self._is_at_start, False
         self._minutes[open_ts] = minute
         self._opens.append(open_ts)
         self._minute, self._end = minute, minute.end_ts

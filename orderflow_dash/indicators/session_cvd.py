@@ -11,7 +11,7 @@ from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import DAY_MS, HOUR_MS
 
 
-class Begin(NamedTuple):
+class SessionStart(NamedTuple):
     """The running sums before a session's first trade, and from when on (ms) that session is known."""
 
     cvd: int  # lots
@@ -19,7 +19,7 @@ class Begin(NamedTuple):
     known_from: int
 
 
-SessionBegins = Mapping[int, Begin]
+SessionStarts = Mapping[int, SessionStart]
 """By the session's midnight (ms). A session whose begin cannot be had is not in it."""
 
 
@@ -28,13 +28,13 @@ def session_of(open_ts: int) -> int:
     return open_ts - open_ts % DAY_MS
 
 
-def session_begins(candles: Sequence[Candle], series: Series, hourly: HourlyLevels) -> SessionBegins:
+def session_starts(candles: Sequence[Candle], series: Series, hourly: HourlyLevels) -> SessionStarts:
     """The begins of the sessions of some candles, old to new.
 
     A session that begins among the candles is read from them; the one that they begin inside of, from the
     minutes of the series, and for what left those from the hourly levels.
     """
-    begins: dict[int, Begin] = {}
+    begins: dict[int, SessionStart] = {}
     for candle in candles:
         session = session_of(candle.open_ts)
         if session in begins:
@@ -46,11 +46,11 @@ def session_begins(candles: Sequence[Candle], series: Series, hourly: HourlyLeve
                 begins[session] = found
         else:
             before = candle.cvd - candle.delta, candle.quote_cvd - candle.quote_delta
-            begins[session] = Begin(*before, candle.open_ts)
+            begins[session] = SessionStart(*before, candle.open_ts)
     return begins
 
 
-def _before_memory(session: int, series: Series, hourly: HourlyLevels) -> Begin | None:
+def _before_memory(session: int, series: Series, hourly: HourlyLevels) -> SessionStart | None:
     """A begin out of the series and the hourly levels; None where neither reaches back to it."""
     if series.first_open is None:
         return None
@@ -60,7 +60,7 @@ def _before_memory(session: int, series: Series, hourly: HourlyLevels) -> Begin 
     cvd, quote = first.cvd_before, first.quote_before
     known_from = max(series.known_from, session)
     if series.oldest_open < session or series.first_open >= first.open_ts:
-        return Begin(cvd, quote, known_from)
+        return SessionStart(cvd, quote, known_from)
     if session <= first.open_ts - first.open_ts % HOUR_MS - KEPT_HOURS * HOUR_MS:
         return None  # hours of it may have left the hourly levels
     for hour in hourly.hours(session, first.open_ts):
@@ -71,4 +71,4 @@ def _before_memory(session: int, series: Series, hourly: HourlyLevels) -> Begin 
         cvd, quote = cvd - (ask - bid), quote - (quote_ask - quote_bid)
         if hour.known_ms:
             known_from = min(known_from, hour.known_from)
-    return Begin(cvd, quote, known_from)
+    return SessionStart(cvd, quote, known_from)

@@ -24,7 +24,7 @@ from orderflow_dash.market import HOUR_MS, MINUTE_MS, Instrument, Quality, Timef
 from orderflow_dash.runtime.threads import CRASHES, SupervisedThread
 from orderflow_dash.store.candles import stored_candles
 from orderflow_dash.store.minutes import StoredHour, StoredMinute, combine, common_grid, restore
-from orderflow_dash.store.null import History as Store
+from orderflow_dash.store.null import HistoryStore
 from orderflow_dash.store.store import EVER
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ _PORTION_MS = 4 * HOUR_MS  # read at once
 _PATIENCE_S = 5.0  # a stream begins without its past where that takes longer to read
 
 
-class History:
+class HistoryLoader:
     """Between streams and the store. Thread-safe.
 
     Args:
@@ -43,12 +43,12 @@ class History:
         window: how many minutes a stream begins with, at least, where they are there.
     """
 
-    def __init__(self, store: Store, window: int) -> None:
+    def __init__(self, store: HistoryStore, window: int) -> None:
         self._store = store
         self._window_ms = window * MINUTE_MS
         self._lock = threading.Lock()
-        self._told: dict[SeriesStream, _Told] = {}
-        self._beginning: dict[SeriesStream, float] = {}  # when its past was asked for, monotonic
+        self._written: dict[SeriesStream, _WrittenState] = {}
+        self._starting: dict[SeriesStream, float] = {}  # when its past was asked for, monotonic
         self._wanted: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._stopping = threading.Event()
         # Daemons: a read that hangs must not hold up the exit.
@@ -77,22 +77,22 @@ class History:
         """The store's figures for ``/health``."""
         return self._store.health()
 
-    def begin(self, stream: SeriesStream, refetch_ms: int) -> None:
+    def start_stream(self, stream: SeriesStream, refetch_ms: int) -> None:
         """Begin a stream with what is stored of it, and keep what it closes; returns at once.
 
         ``refetch_ms``: how far back the venue gives a gap's trades again.
         """
         with self._lock:
-            self._beginning[stream] = time.monotonic()
-        self._read(lambda: self._begin(stream, refetch_ms), lambda: self._begin_without(stream))
+            self._starting[stream] = time.monotonic()
+        self._read(lambda: self._load_and_start(stream, refetch_ms), lambda: self._start_without(stream))
 
-    def end(self, stream: SeriesStream) -> None:
+    def end_stream(self, stream: SeriesStream) -> None:
         """Keep the last of a stream that has ended; no error where it was never begun."""
         with self._lock:
-            self._beginning.pop(stream, None)
-            told = self._told.pop(stream, None)
-        if told is not None:
-            told.keep(self._store)
+            self._starting.pop(stream, None)
+            state = self._written.pop(stream, None)
+        if state is not None:
+            state.keep(self._store)
 
     def older(
         self, instrument: Instrument, timeframe: Timeframe, step: Decimal, since: int, until: int
@@ -120,9 +120,9 @@ class History:
     def keep(self) -> None:
         """Hand over what has closed since the last time."""
         with self._lock:
-            all_told = list(self._told.values())
-        for told in all_told:
-            told.keep(self._store)
+            states = list(self._written.values())
+        for state in states:
+            state.keep(self._store)
 
     # -- inside ------------------------------------------------------------------------------
 
@@ -141,22 +141,22 @@ class History:
         while not self._stopping.is_set():
             self._wanted.get()()
 
-    def _begin(self, stream: SeriesStream, refetch_ms: int) -> None:
+    def _load_and_start(self, stream: SeriesStream, refetch_ms: int) -> None:
         kept, sound = self._kept(stream.instrument, refetch_ms)
         self._start(stream, kept, sound)
 
-    def _begin_without(self, stream: SeriesStream) -> None:
+    def _start_without(self, stream: SeriesStream) -> None:
         self._start(stream, None, [])
 
     def _start(self, stream: SeriesStream, kept: StoredSeries | None, stored: Sequence[StoredMinute]) -> None:
-        has_begun = stream.start(kept)
+        has_started = stream.start(kept)
         with self._lock:
-            self._beginning.pop(stream, None)
-            if not has_begun:
+            self._starting.pop(stream, None)
+            if not has_started:
                 return  # its past was waited for too long, or it has ended
-            self._told[stream] = _Told(stream, stored)
+            self._written[stream] = _WrittenState(stream, stored)
         if stream.ended:  # meanwhile
-            self.end(stream)
+            self.end_stream(stream)
 
     def _kept(
         self, instrument: Instrument, refetch_ms: int
@@ -209,22 +209,22 @@ class History:
     def _lose_patience(self) -> None:
         now = time.monotonic()
         with self._lock:
-            late = [stream for stream, since in self._beginning.items() if now - since > _PATIENCE_S]
+            late = [stream for stream, since in self._starting.items() if now - since > _PATIENCE_S]
         for stream in late:
             log.warning("%s begins without its past: the store does not answer", stream.instrument.symbol)
-            self._begin_without(stream)
+            self._start_without(stream)
 
 
-class _Told:
+class _WrittenState:
     """What was handed over of one stream."""
 
     def __init__(self, stream: SeriesStream, stored: Sequence[StoredMinute]) -> None:
         self._stream = stream
         self._lock = threading.Lock()
         self._revision = -1
-        self._told = {minute.open_ts: minute for minute in stored}  # as they are stored or on their way
+        self._written = {minute.open_ts: minute for minute in stored}  # as they are stored or on their way
 
-    def keep(self, store: Store) -> None:
+    def keep(self, store: HistoryStore) -> None:
         """Hand over what has closed or changed since the last time."""
         closed = self._stream.closed_minutes
         with self._lock:
@@ -232,14 +232,14 @@ class _Told:
                 return
             self._revision, opens = closed.changed(self._revision)
             changed = [
-                minute for minute in closed.stored(opens[:-1]) if self._told.get(minute.open_ts) != minute
+                minute for minute in closed.stored(opens[:-1]) if self._written.get(minute.open_ts) != minute
             ]
             if changed:
                 store.put(self._stream.instrument, changed, self._stream.series.first_open)
-            self._told.update((minute.open_ts, minute) for minute in changed)
+            self._written.update((minute.open_ts, minute) for minute in changed)
             oldest = closed.oldest()
-            for open_ts in [each for each in self._told if each < oldest]:
-                del self._told[open_ts]
+            for open_ts in [each for each in self._written if each < oldest]:
+                del self._written[open_ts]
 
 
 class _Mark(NamedTuple):

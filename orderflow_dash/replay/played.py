@@ -20,7 +20,7 @@ from orderflow_dash.footprint.candle import Candle, CandleBuilder
 from orderflow_dash.footprint.hourly import HourlyLevels
 from orderflow_dash.footprint.minute import Ints
 from orderflow_dash.footprint.series import Series
-from orderflow_dash.live.history import History
+from orderflow_dash.live.history import HistoryLoader
 from orderflow_dash.live.stream import SeriesStream, StoredSeries
 from orderflow_dash.market import MINUTE_MS, Grid, Instrument, Timeframe, Trade, Venue
 from orderflow_dash.simulator import Listing, PlayedUpTo, RecordedMarket
@@ -34,7 +34,7 @@ _EVER: Final = 1 << 62
 Columns = tuple[Ints, Ints, Ints, Ints]
 
 
-class RecordedHistory(History):
+class RecordedHistory(HistoryLoader):
     """The past of a replay's streams; nothing is stored. Thread-safe."""
 
     def __init__(self, market: RecordedMarket, window: int) -> None:
@@ -42,14 +42,14 @@ class RecordedHistory(History):
         self._market = market
         self._window = window
 
-    def begin(self, stream: SeriesStream, refetch_ms: int) -> None:  # noqa: ARG002 - the interface
+    def start_stream(self, stream: SeriesStream, refetch_ms: int) -> None:  # noqa: ARG002 - the interface
         """Begin a stream with what was played of it; returns at once."""
-        self._read(lambda: self._begin_played(stream), lambda: self._begin_without(stream))
+        self._read(lambda: self._start_played(stream), lambda: self._start_without(stream))
 
-    def _begin_without(self, stream: SeriesStream) -> None:
+    def _start_without(self, stream: SeriesStream) -> None:
         stream.start()
 
-    def end(self, stream: SeriesStream) -> None:
+    def end_stream(self, stream: SeriesStream) -> None:
         """Nothing of it is kept."""
 
     def older(
@@ -59,7 +59,7 @@ class RecordedHistory(History):
         played = self._market.played_up_to(self._market.find(instrument.symbol, instrument.venue))
         return [] if played is None else played_candles(played, timeframe, step, since, until)
 
-    def _begin_played(self, stream: SeriesStream) -> None:
+    def _start_played(self, stream: SeriesStream) -> None:
         instrument = stream.instrument
         played = self._market.played_up_to(self._market.find(instrument.symbol, instrument.venue))
         stream.start(None if played is None else played_minutes(played, self._window))

@@ -12,7 +12,7 @@ import pytest
 from orderflow_dash.feeds.feed import StreamStatus
 from orderflow_dash.feeds.sequencing import Known, TradeSink
 from orderflow_dash.feeds.tickers import TickerBoard
-from orderflow_dash.live.history import History
+from orderflow_dash.live.history import HistoryLoader
 from orderflow_dash.live.hub import Hub, VenueLink
 from orderflow_dash.live.limits import HubLimits
 from orderflow_dash.live.session_profile import ProfileKind
@@ -108,7 +108,7 @@ class Setting:
 
     def __init__(self, store: NullStore, refetch_ms: int = 0) -> None:
         self.source = Source()
-        self.history = History(store, window=500)
+        self.history = HistoryLoader(store, window=500)
         self.history.start()
         link = VenueLink(Listed(), self.source, refetch_ms=refetch_ms)
         self.hub = Hub({Venue.BINANCE: link}, TickerBoard(), HubLimits(grace_s=0), history=self.history)
