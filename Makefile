@@ -10,7 +10,7 @@ run: .venv/run
 # Every check and every test, browser tests included, from a bare clone.
 # Two at a time, for most tests wait for sockets, clocks and pages; those that measure time or race an accelerated
 # market wait most of all, and come after the browsers, which would take the processor from them.
-CLOCKED := tests/clients tests/faults tests/feeds tests/test_commands.py tests/replay/test_replay.py tests/server/test_shutdown.py
+CLOCKED := tests/clients tests/faults tests/feeds tests/test_commands.py tests/replay tests/server/test_shutdown.py
 TWO := --numprocesses=2 --dist=worksteal
 test: .venv/test browser postgres nginx lint
 	$(BIN)/pytest $(TWO) $(CLOCKED:%=--ignore=%)
@@ -18,7 +18,7 @@ test: .venv/test browser postgres nginx lint
 
 # Branch coverage of the core, without the browser: tracing halves the speed, so it is no part of `make test`.
 coverage: .venv/test
-	$(BIN)/pytest tests/exchanges tests/feeds tests/footprint tests/live/test_hub.py tests/test_market.py \
+	$(BIN)/pytest tests/exchanges tests/feeds tests/footprint tests/live tests/test_market.py \
 	  tests/test_wire.py tests/faults/test_history.py --cov=orderflow_dash.exchanges --cov=orderflow_dash.feeds \
 	  --cov=orderflow_dash.footprint --cov=orderflow_dash.live.hub --cov-report=term:skip-covered --cov-fail-under=90
 
