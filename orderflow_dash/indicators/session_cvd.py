@@ -1,4 +1,4 @@
-"""CVD that begins anew with each UTC session: where the running sums stood when a session began."""
+"""CVD per UTC session: the running sums at the start of each session."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orderflow_dash.market import DAY_MS, HOUR_MS
 
 
 class SessionStart(NamedTuple):
-    """The running sums before a session's first trade, and from when on (ms) that session is known."""
+    """The running sums before a session's first trade, and the first ms known of it."""
 
     cvd: int  # lots
     quote_cvd: int  # ticks x lots
@@ -20,7 +20,7 @@ class SessionStart(NamedTuple):
 
 
 SessionStarts = Mapping[int, SessionStart]
-"""By the session's midnight (ms). A session whose begin cannot be had is not in it."""
+"""By the session's midnight (ms); without sessions whose start is unknown."""
 
 
 def session_of(open_ts: int) -> int:
@@ -29,29 +29,29 @@ def session_of(open_ts: int) -> int:
 
 
 def session_starts(candles: Sequence[Candle], series: Series, hourly: HourlyLevels) -> SessionStarts:
-    """The begins of the sessions of some candles, old to new.
+    """The starts of the sessions of some candles, old to new.
 
-    A session that begins among the candles is read from them; the one that they begin inside of, from the
-    minutes of the series, and for what left those from the hourly levels.
+    A session that starts among the candles is read from them; the one before, from the minutes of the series
+    and from the hourly levels.
     """
-    begins: dict[int, SessionStart] = {}
+    starts: dict[int, SessionStart] = {}
     for candle in candles:
         session = session_of(candle.open_ts)
-        if session in begins:
+        if session in starts:
             continue
         if candle.open_ts != session and session_of(candles[0].open_ts) == session:
-            # Candles on a grid that the series has just refined get their begin with the next look.
+            # Candles on a grid that the series has just refined get their start on the next call.
             found = _before_memory(session, series, hourly) if candle.grid == series.grid else None
             if found is not None:
-                begins[session] = found
+                starts[session] = found
         else:
             before = candle.cvd - candle.delta, candle.quote_cvd - candle.quote_delta
-            begins[session] = SessionStart(*before, candle.open_ts)
-    return begins
+            starts[session] = SessionStart(*before, candle.open_ts)
+    return starts
 
 
 def _before_memory(session: int, series: Series, hourly: HourlyLevels) -> SessionStart | None:
-    """A begin out of the series and the hourly levels; None where neither reaches back to it."""
+    """A start from the series and the hourly levels; None if neither reaches back to it."""
     if series.first_open is None:
         return None
     first = next(iter(series.minutes(session)), None)

@@ -1,7 +1,7 @@
-"""What was before: a stream begins with what is stored of it, and what it closes is stored.
+"""Stored history: a stream starts with its stored minutes, and the minutes it closes are stored.
 
-The store may be slow or away: reading is done by threads of its own, which begin the stream when they are
-done, and what is to be written is handed over in memory. Nobody who watches waits for either.
+The store may be slow or unreachable. Reader threads load the minutes and then start the stream, and minutes
+to write are queued in memory, so viewers wait for neither.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from orderflow_dash.store.store import EVER
 
 log = logging.getLogger(__name__)
 
-_READERS = 4  # so that one slow read does not keep every stream waiting
+_READERS = 4  # so that one slow read does not block every stream
 _SWEEP_S = 0.5
-_PORTION_MS = 4 * HOUR_MS  # read at once
-_PATIENCE_S = 5.0  # a stream begins without its past where that takes longer to read
+_PORTION_MS = 4 * HOUR_MS  # per read
+_READ_TIMEOUT_S = 5.0  # a stream starts without history if reading takes longer
 
 
 class HistoryLoader:
-    """Between streams and the store. Thread-safe.
+    """Loads history from the store into streams, and saves what they close. Thread-safe.
 
     Args:
-        store: where minutes are kept.
-        window: how many minutes a stream begins with, at least, where they are there.
+        store: holds the minutes.
+        window: minutes that a stream starts with, at least, if stored.
     """
 
     def __init__(self, store: HistoryStore, window: int) -> None:
@@ -48,7 +48,7 @@ class HistoryLoader:
         self._window_ms = window * MINUTE_MS
         self._lock = threading.Lock()
         self._written: dict[SeriesStream, _WrittenState] = {}
-        self._starting: dict[SeriesStream, float] = {}  # when its past was asked for, monotonic
+        self._starting: dict[SeriesStream, float] = {}  # when its history was requested, monotonic
         self._wanted: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._stopping = threading.Event()
         # Daemons: a read that hangs must not hold up the exit.
@@ -59,14 +59,14 @@ class HistoryLoader:
         self._keeper = SupervisedThread(self._keep_on, name="history-keeper", stopping=self._stopping)
 
     def start(self) -> None:
-        """Open the store and begin to keep."""
+        """Open the store and start to save."""
         self._store.start()
         self._keeper.start()
         for reader in self._readers:
             reader.start()
 
     def stop(self, flush_s: float) -> None:
-        """Keep what has closed, and give the store so many seconds to write it."""
+        """Save closed minutes; the store has ``flush_s`` seconds to write them."""
         self._stopping.set()
         self._keeper.join()
         self.keep()
@@ -78,16 +78,16 @@ class HistoryLoader:
         return self._store.health()
 
     def start_stream(self, stream: SeriesStream, refetch_ms: int) -> None:
-        """Begin a stream with what is stored of it, and keep what it closes; returns at once.
+        """Start a stream with its stored minutes, and save those it closes; returns at once.
 
-        ``refetch_ms``: how far back the venue gives a gap's trades again.
+        ``refetch_ms``: how far back the venue returns the trades of a gap.
         """
         with self._lock:
             self._starting[stream] = time.monotonic()
         self._read(lambda: self._load_and_start(stream, refetch_ms), lambda: self._start_without(stream))
 
     def end_stream(self, stream: SeriesStream) -> None:
-        """Keep the last of a stream that has ended; no error where it was never begun."""
+        """Save the last minutes of a stream that has ended, if it had started."""
         with self._lock:
             self._starting.pop(stream, None)
             state = self._written.pop(stream, None)
@@ -97,7 +97,7 @@ class HistoryLoader:
     def older(
         self, instrument: Instrument, timeframe: Timeframe, step: Decimal, since: int, until: int
     ) -> list[Candle]:
-        """Stored candles that open from ``since`` and before ``until`` (ms), old to new. May take long."""
+        """Stored candles that open from ``since`` and before ``until`` (ms), old to new. May block."""
         load = self._store.load_hours if timeframe is Timeframe.H1 else self._store.load
         return stored_candles(load(instrument, since, until, include_dropped=True), timeframe, step)
 
@@ -110,7 +110,7 @@ class HistoryLoader:
         until: int,
         adopt: Callable[[Sequence[Candle]], None],
     ) -> None:
-        """Read ``older`` by and by, and hand over what is found, be it nothing; returns at once."""
+        """Pass ``older`` to ``adopt`` later, or an empty list if it fails; returns at once."""
 
         def read() -> None:
             adopt(self.older(instrument, timeframe, step, since, until))
@@ -118,7 +118,7 @@ class HistoryLoader:
         self._read(read, lambda: adopt([]))
 
     def keep(self) -> None:
-        """Hand over what has closed since the last time."""
+        """Pass minutes closed since the last call to the store."""
         with self._lock:
             states = list(self._written.values())
         for state in states:
@@ -130,9 +130,9 @@ class HistoryLoader:
         def run() -> None:
             try:
                 task()
-            except Exception as error:  # a stream must begin, whatever is wrong with its past
+            except Exception as error:  # a stream must start even if its history cannot be read
                 CRASHES.note("store-reader", error)
-                log.exception("stored history could not be used")
+                log.exception("stored history cannot be used")
                 instead()
 
         self._wanted.put(run)
@@ -153,19 +153,19 @@ class HistoryLoader:
         with self._lock:
             self._starting.pop(stream, None)
             if not has_started:
-                return  # its past was waited for too long, or it has ended
+                return  # it started without history, or has ended
             self._written[stream] = _WrittenState(stream, stored)
-        if stream.ended:  # meanwhile
+        if stream.ended:
             self.end_stream(stream)
 
     def _kept(
         self, instrument: Instrument, refetch_ms: int
     ) -> tuple[StoredSeries | None, Sequence[StoredMinute]]:
-        """What a stream begins with, and the same as it is stored."""
+        """Stored data that a stream starts with, and its minutes in stored form."""
         point = self._store.resume(instrument)
         if point is None:
             return None, []
-        window = (point.open_ts - self._window_ms) // HOUR_MS * HOUR_MS  # no derived candle is cut
+        window = (point.open_ts - self._window_ms) // HOUR_MS * HOUR_MS  # cuts no derived candle
         hourly = point.open_ts // HOUR_MS * HOUR_MS - KEPT_HOURS * HOUR_MS
         before, ladders = self._before(instrument, hourly, window)
         stored = self._store.load(instrument, window, EVER, include_dropped=True)
@@ -188,7 +188,7 @@ class HistoryLoader:
     def _before(
         self, instrument: Instrument, since: int, window: int
     ) -> tuple[list[_Mark], dict[int, StoredHour]]:
-        """The minutes before the window, and their hours as ladders; never a whole day of minutes at once."""
+        """The minutes before the window, and their hours as ladders; reads a few hours at a time."""
         marks: list[_Mark] = []
         ladders: dict[int, StoredHour] = {}
         for start in range(since, window, _PORTION_MS):
@@ -204,28 +204,28 @@ class HistoryLoader:
     def _keep_on(self) -> None:
         while not self._stopping.wait(_SWEEP_S):
             self.keep()
-            self._lose_patience()
+            self._start_late()
 
-    def _lose_patience(self) -> None:
+    def _start_late(self) -> None:
         now = time.monotonic()
         with self._lock:
-            late = [stream for stream, since in self._starting.items() if now - since > _PATIENCE_S]
+            late = [stream for stream, since in self._starting.items() if now - since > _READ_TIMEOUT_S]
         for stream in late:
-            log.warning("%s begins without its past: the store does not answer", stream.instrument.symbol)
+            log.warning("%s starts without history: the store does not respond", stream.instrument.symbol)
             self._start_without(stream)
 
 
 class _WrittenState:
-    """What was handed over of one stream."""
+    """Minutes of one stream that were passed to the store."""
 
     def __init__(self, stream: SeriesStream, stored: Sequence[StoredMinute]) -> None:
         self._stream = stream
         self._lock = threading.Lock()
         self._revision = -1
-        self._written = {minute.open_ts: minute for minute in stored}  # as they are stored or on their way
+        self._written = {minute.open_ts: minute for minute in stored}  # by open, stored or queued
 
     def keep(self, store: HistoryStore) -> None:
-        """Hand over what has closed or changed since the last time."""
+        """Pass minutes closed or changed since the last call to the store."""
         closed = self._stream.closed_minutes
         with self._lock:
             if closed.revision == self._revision:
@@ -243,7 +243,7 @@ class _WrittenState:
 
 
 class _Mark(NamedTuple):
-    """What a stored minute tells of what is missing."""
+    """A stored minute without its figures."""
 
     open_ts: int
     quality: Quality
@@ -255,7 +255,7 @@ def _mark(minute: StoredMinute) -> _Mark:
 
 
 def _without_recent_gaps(stored: Sequence[_Mark], refetch_ms: int) -> Sequence[_Mark]:
-    """What stands before the first gap that can be fetched again: from there on all is fetched anew."""
+    """The minutes before the first gap that can be refetched: everything from there on is."""
     if not refetch_ms or not stored:
         return stored
     since = stored[-1].open_ts - refetch_ms
@@ -266,9 +266,9 @@ def _without_recent_gaps(stored: Sequence[_Mark], refetch_ms: int) -> Sequence[_
 
 
 def _holes(stored: Sequence[_Mark]) -> list[tuple[int, int]]:
-    """Stretches (ms, both inclusive) of which trades are missing for good.
+    """Spans (ms, both inclusive) whose trades are missing for good.
 
-    Where no minute stands before one with a gap, the time between lacks them too.
+    Minutes missing before one with a gap belong to its span.
     """
     holes: list[tuple[int, int]] = []
     end = stored[0].open_ts
@@ -285,7 +285,7 @@ def _holes(stored: Sequence[_Mark]) -> list[tuple[int, int]]:
 def _hours(
     stored: Sequence[_Mark], ladders: Mapping[int, Levels], window: int, holes: Sequence[tuple[int, int]]
 ) -> list[HourLevels]:
-    """Ladders as hours of the hourly levels; ``window`` (ms) is where memory begins."""
+    """Ladders as hourly levels; ``window`` (ms) is where memory starts."""
     hours = []
     known_from = stored[0].open_ts if stored else window
     for open_ts, levels in ladders.items():

@@ -302,7 +302,7 @@ class Hub:
         return {venue: link.trades.lags() for venue, link in self._links.items()}
 
     def health(self) -> dict[str, object]:
-        """Counts of what is watched, and each venue's feed, for ``/health``."""
+        """Counts of streams, views and leases, and each venue's feed, for ``/health``."""
         with self._lock:
             streams, views = dict(self._streams), dict(self._views)
             counts = {"series": len(streams), "views": len(views), "leases": len(self._leases)}

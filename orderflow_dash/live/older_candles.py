@@ -52,7 +52,7 @@ class OlderCandles:
             self._history.read_older(self._stream.instrument, self._timeframe, self._step, *span, on_read)
 
     def prepend(self, older: Sequence[Candle], candles: EncodedCandles) -> None:
-        """Put what was read in front of a view's candles."""
+        """Add stored candles before a view's own."""
         self.is_reading = False
         if candles.oldest is None or not older:
             return

@@ -32,7 +32,7 @@ def test_a_truncated_file_plays_up_to_the_damage(tmp_path: Path, replayed: Calla
     served = replayed(path)
     told = loaded(served)
     assert told["files"][0]["error"] == (
-        f"{path.name}, line 3002: 4 columns instead of 7; everything before it is played"
+        f"{path.name}, line 3002: 4 columns instead of 7; playing everything before it"
     )
     with served.socket(exchange="binance", **QUERY) as socket:
         reader = CandleReader(socket)
@@ -181,5 +181,5 @@ def test_a_file_without_trades_is_reported(tmp_path: Path, replayed: Callable[..
     """Rows of quantity 0 alone are no recording: nothing is listed, and the page says so."""
     served = replayed(binance_file(tmp_path, [], "1,250,0,1,1,1789430400000,true"))
     wait_until(lambda: state(served)["phase"] == "failed")
-    wait_until(lambda: any("holds no trade" in venue.detail for venue in served.hub.venues()))
+    wait_until(lambda: any("has no trades" in venue.detail for venue in served.hub.venues()))
     assert not served.hub.instruments()
