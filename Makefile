@@ -17,7 +17,7 @@ check: .venv/test ## run lint and the tests named by T, for example T=tests/feed
 	$(BIN)/pytest $(T) --numprocesses=2
 
 # Tests that measure time or race an accelerated market run last: browsers would take the processor from them.
-CLOCKED := tests/clients tests/faults tests/feeds tests/test_commands.py tests/replay/test_replay.py tests/server/test_shutdown.py
+CLOCKED := tests/clients tests/faults tests/feeds tests/test_commands.py tests/replay tests/server/test_shutdown.py
 TWO := --numprocesses=2 --dist=worksteal
 test: .venv/test browser postgres nginx lint test-js ## run every check and test, browser tests included
 	$(BIN)/pytest $(TWO) $(CLOCKED:%=--ignore=%)
@@ -36,7 +36,7 @@ lint-js test-js: node
 
 # Not part of `make test`: tracing halves the speed.
 coverage: .venv/test ## measure branch coverage of the core, without the browser
-	$(BIN)/pytest tests/exchanges tests/feeds tests/footprint tests/live/test_hub.py tests/test_market.py \
+	$(BIN)/pytest tests/exchanges tests/feeds tests/footprint tests/live tests/test_market.py \
 	  tests/test_wire.py tests/faults/test_history.py --cov=orderflow_dash.exchanges --cov=orderflow_dash.feeds \
 	  --cov=orderflow_dash.footprint --cov=orderflow_dash.live.hub --cov-report=term:skip-covered --cov-fail-under=90
 

@@ -18,7 +18,7 @@ from orderflow_dash.feeds.sparklines import Sparklines
 from orderflow_dash.feeds.tickers import TickerCache
 from orderflow_dash.feeds.venues import binance, bybit
 from orderflow_dash.feeds.venues.runtime import VenueOptions, VenueParts, VenueRuntime
-from orderflow_dash.live.history import History
+from orderflow_dash.live.history import HistoryLoader
 from orderflow_dash.live.hub import Hub, VenueLink
 from orderflow_dash.live.limits import HubLimits
 from orderflow_dash.market import MINUTE_MS, Venue
@@ -54,7 +54,7 @@ class Application:
             self._store_place(settings), Retention(days=settings.keep_days, megabytes=settings.keep_mb)
         )
         self.history = (
-            History(store, settings.memory_minutes)
+            HistoryLoader(store, settings.memory_minutes)
             if self.replay is None
             else RecordedHistory(self.replay.market, settings.memory_minutes)
         )

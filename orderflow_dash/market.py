@@ -1,4 +1,4 @@
-"""The words that every part of the product shares. Imports nothing of ours."""
+"""Types shared by the whole package; imports none of its modules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_UNITS: Final = 1 << 50
 """The same bound for units of a grid that is finer than tick and lot."""
 
 FINEST: Final = 10_000
-"""A trade refines a grid to no less than this part of the venue's tick or lot. What is finer is no trade."""
+"""A trade refines a grid to no less than this part of the venue's tick or lot. A finer trade is rejected."""
 
 _DECIMAL_TEXT = re.compile(r"(-?)([0-9]{1,18})(?:\.([0-9]{1,18}))?", re.ASCII)
 
@@ -55,7 +55,7 @@ class Timeframe(StrEnum):
 
 
 class State(StrEnum):
-    """State of one symbol's trade stream, as the socket and the page tell it."""
+    """State of one symbol's trade stream; the value is used on the socket and the page."""
 
     CONNECTING = "connecting"
     LIVE = "live"
@@ -65,7 +65,7 @@ class State(StrEnum):
 
 
 class Quality(StrEnum):
-    """How whole a candle is: every trade seen, fetched afterwards, begun inside, or missing some."""
+    """How whole a candle is: every trade seen, some fetched later, its start missing, or trades missing."""
 
     COMPLETE = "complete"
     REPAIRED = "repaired"
@@ -97,7 +97,7 @@ def parse_decimal(text: str) -> Decimal:
 
 
 class OffGridError(ValueError):
-    """A decimal is no whole multiple of a unit."""
+    """A decimal is not a whole multiple of a unit."""
 
 
 class DecimalUnit:
@@ -117,7 +117,7 @@ class DecimalUnit:
         self.size: int = numerator * 10**self.decimals // denominator
 
     def units(self, text: str) -> int:
-        """Whole units in a decimal text; OffGridError where it is no whole multiple, else ValueError."""
+        """Whole units in a decimal text; OffGridError if not a multiple, ValueError if not a decimal."""
         match = _DECIMAL_TEXT.fullmatch(text)
         if match is None:
             raise ValueError(f"not a plain decimal number: {text[:40]!r}")
@@ -129,7 +129,7 @@ class DecimalUnit:
         return -units if sign else units
 
     def count(self, value: Decimal) -> int:
-        """Whole units in a decimal; OffGridError where it is no whole multiple."""
+        """Whole units in a decimal; OffGridError if it is not a whole multiple."""
         numerator, denominator = value.as_integer_ratio()
         units, rest = divmod(numerator * int(10**self.decimals), denominator * self.size)
         if rest:
@@ -150,7 +150,7 @@ class DecimalUnit:
         return f"{sign}{digits[: -self.decimals]}.{digits[-self.decimals :]}"
 
     def common(self, value: Decimal) -> Decimal:
-        """The largest unit of which this one and ``value`` are whole multiples; this one where it does.
+        """The largest unit of which this one and ``value`` are whole multiples; this one if possible.
 
         ValueError where that takes more than 18 decimals.
         """
@@ -178,7 +178,7 @@ class Scale(NamedTuple):
 class Grid:
     """The units that prices and quantities of a series count in: both exact, neither ever coarser later.
 
-    A grid starts with the venue's tick and lot. A row that is no whole multiple of them refines it.
+    A grid starts with the venue's tick and lot. A row that is not a whole multiple of them refines it.
     Build grids with ``Grid.of``: equal grids are then nearly always the same object.
     """
 
@@ -190,7 +190,7 @@ class Grid:
 
     @staticmethod
     def of(tick: Decimal, lot: Decimal) -> Grid:
-        """The grid of a tick and a lot; ValueError where one of them is no usable unit."""
+        """The grid of a tick and a lot; ValueError if one of them is not a usable unit."""
         return _grid(tick.normalize(), lot.normalize())
 
     def __eq__(self, other: object) -> bool:
@@ -216,7 +216,7 @@ class Grid:
         return self if (tick, lot) == self._units() else Grid.of(tick, lot)
 
     def fitting(self, price: str, quantity: str) -> Grid:
-        """The coarsest grid on which this one and a row's two texts fit; ValueError for what is no number."""
+        """The coarsest grid that fits this one and a row's two texts; ValueError if one is not a number."""
         tick = self.price.common(parse_decimal(price))
         lot = self.quantity.common(parse_decimal(quantity))
         return self if (tick, lot) == self._units() else Grid.of(tick, lot)
@@ -237,7 +237,7 @@ class Grid:
         return max(price, 1), max(quantity, 1)
 
     def scale_to(self, finer: Grid) -> Scale:
-        """The factors from this grid to a finer one; OffGridError where the other is not finer."""
+        """The factors from this grid to a finer one; OffGridError if the other is not finer."""
         return Scale(finer.price.count(self.price.value), finer.quantity.count(self.quantity.value))
 
 
@@ -247,12 +247,12 @@ def _grid(tick: Decimal, lot: Decimal) -> Grid:
 
 
 WHOLE: Final = Grid.of(Decimal(1), Decimal(1))
-"""Whole numbers: the grid where nothing else is known."""
+"""Whole numbers: the grid if none is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kline:
-    """One minute, as the venue's own kline or as our trades give it, exact, in units of its grid.
+    """One minute, from the venue's kline or from trades, exact, in units of its grid.
 
     ``buy_volume``: of trades whose aggressor bought; None where the venue leaves it out (Bybit).
     ``count``: Binance's klines count fills, our minutes count aggregate trades: never compare the two.
@@ -286,20 +286,20 @@ class Kline:
 
 
 class Difference(NamedTuple):
-    """Where a minute of ours differs from the venue's kline: a field of ``Kline`` and the two figures, exact.
+    """The first field of ``Kline`` in which a minute differs from the venue's, with both figures, exact.
 
-    ``trades_missing``: it shows that trades never came, which nothing else could have shown.
+    ``counted`` is from trades, ``reported`` from the venue. ``trades_missing``: proves a loss of trades.
     """
 
     open_ts: int
     field: str
-    ours: Decimal
-    theirs: Decimal
+    counted: Decimal
+    reported: Decimal
     trades_missing: bool = False
 
 
 Verdict = Difference | Literal[True] | None
-"""What comparing a minute with the venue's kline gave: equal, different, or not comparable."""
+"""Result of comparing a minute with the venue's kline: different, equal, or not comparable."""
 
 
 @dataclass(frozen=True)
@@ -312,7 +312,7 @@ class Instrument:
     quote: str
     tick: Decimal
     lot: Decimal
-    is_pre_market: bool = False  # it trades before the asset does elsewhere
+    is_pre_market: bool = False  # trades before the asset is listed elsewhere
 
     @cached_property
     def grid(self) -> Grid:
@@ -322,12 +322,12 @@ class Instrument:
 
 @dataclass(frozen=True, slots=True)
 class Ticker:
-    """What a symbol table shows of one perpetual. None where the venue has not said it (yet)."""
+    """One perpetual's figures in the symbol table; None if the venue has not sent one yet."""
 
     symbol: str
     last: Decimal | None = None  # quote currency
-    change_24h: Decimal | None = None  # per cent
+    change_24h: Decimal | None = None  # percent
     volume_24h: Decimal | None = None  # turnover, quote currency
-    funding: Decimal | None = None  # rate of the current interval, per cent
+    funding: Decimal | None = None  # rate of the current interval, percent
     open_interest: Decimal | None = None  # base currency, one side
     time: int = 0  # ms since the epoch, the venue's

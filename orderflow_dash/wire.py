@@ -1,7 +1,7 @@
-"""The socket's messages: their shapes and their one encoding.
+"""Messages of the socket and their encoding.
 
-Prices and volumes are written from integers, always with the decimals of the series' grid, which are the
-instrument's unless trades needed more: no float takes part, so nothing is ever rounded.
+Prices and volumes are written from integers with the decimals of the series' grid, which are the
+instrument's unless trades needed more. Without floats, nothing is rounded.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class StatusMessage(TypedDict):
 
 
 class ErrorMessage(TypedDict):
-    """Why the socket is closed."""
+    """The reason why the socket closes."""
 
     type: Literal["error"]
     code: Literal["bad_parameter", "unknown_symbol", "too_many_clients", "unavailable"]

@@ -57,9 +57,7 @@ class Feed:
         self.venue = venue
         self.url = url
         self.listing: InstrumentProvider | None = None
-        self.is_timely = (
-            is_timely  # the trades are of now, not recorded and not of a faster market
-        )
+        self.is_timely = is_timely  # the trades are of now, not recorded and not of a faster market
         self._clock = clock or VenueClock()
         self._listed = instruments
         # A venue may delist a symbol while it streams: its last trades still count.

@@ -1,1 +1,1 @@
-"""What trades mean: minutes, candles, levels and their measures. No I/O, no clock, no threads."""
+"""Trades as minutes, candles, levels and their measures. No I/O, no clock, no threads."""

@@ -1,4 +1,4 @@
-"""Minutes out of whole arrays of trades: the fast way to what ``Series`` gives trade by trade."""
+"""Minutes from arrays of trades: the same result as ``Series`` trade by trade, much faster."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Candle:
     grid: Grid = WHOLE
     # Bid and ask volume of each level in quote, each trade at its own price: price x quantity units, (k, 2).
     turnover: Ints = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
-    quote_cvd: int = 0  # running sum of ``quote_delta`` at the close, from the view's ``quote_from`` on
+    quote_cvd: int = 0  # running sum of ``quote_delta`` from the view's ``quote_from`` to the close
 
     @property
     def delta(self) -> int:
@@ -93,7 +93,7 @@ class Candle:
         )
 
     def no_better_than(self, quality: Quality) -> Candle:
-        """The same, known to be less whole than it looked: nothing proves it then; a difference stays one."""
+        """The same with a worse quality: no longer verified, but a difference stays one."""
         worst = Quality.worst({self.quality, quality})
         if worst is self.quality:
             return self
@@ -108,7 +108,7 @@ def level_of(price: Ints, step: int) -> Ints:
 def bucket_levels(parts: Sequence[Levels], step: int) -> Levels:
     """Levels of several minutes as one ladder with rows of ``step`` price units, high to low.
 
-    Whatever columns follow the price are summed.
+    All columns after the price are summed.
     Levels that are on the step already stay there, so a ladder can be built up in parts.
     """
     if len(parts) == 1 and step == 1:
@@ -119,9 +119,9 @@ def bucket_levels(parts: Sequence[Levels], step: int) -> Levels:
 
 
 def with_turnover(levels: Levels) -> Ints:
-    """Levels at the finest grain and what was paid on either side, price x quantity units, shape (k, 6).
+    """Levels at the finest grain with the turnover of both sides, price x quantity units, shape (k, 6).
 
-    Python's integers where 64 bits might not hold the sum of an hour.
+    Python integers if the sum of an hour might exceed 64 bits.
     """
     price, volume = levels[:, :1], levels[:, 1:3]
     if len(levels) and int(abs(price).max()) * int(volume.sum()) >= _SUMMABLE:
@@ -130,10 +130,10 @@ def with_turnover(levels: Levels) -> Ints:
 
 
 class CandleBuilder:
-    """Derives the candles of one timeframe and step from a series, keeping what is settled.
+    """Derives the candles of one timeframe and step from a series.
 
-    The ladder of a candle's older minutes is kept while their revisions stand, so that a live
-    candle of an hour costs as much as one of a minute.
+    The ladder of a candle's older minutes is cached until one of them changes, so that a live candle of an
+    hour costs as much as one of a minute.
     """
 
     def __init__(self, series: Series, timeframe: Timeframe, step: Decimal) -> None:
@@ -150,9 +150,9 @@ class CandleBuilder:
         first, last = minutes[0], minutes[-1]
         opening, closing = first.path(), last.path()
         running = min_delta = max_delta = 0
-        lacks, is_cut = series.has_gap_between(open_ts, end), series.begins_within(open_ts, end)
-        # A minute of which all trades are missing, or that came before the stream, is not here to say so.
-        qualities = {Quality.GAP} if lacks else {Quality.PARTIAL} if is_cut else set()
+        has_gap, is_cut = series.has_gap_between(open_ts, end), series.starts_within(open_ts, end)
+        # A minute without any trade here cannot carry the mark itself.
+        qualities = {Quality.GAP} if has_gap else {Quality.PARTIAL} if is_cut else set()
         for minute in minutes:
             path = minute.path()
             min_delta = min(min_delta, running + path.min_delta)
@@ -164,7 +164,7 @@ class CandleBuilder:
         _, bid, ask, n = levels.sum(axis=0).tolist()
         newest = series.newest
         closed = newest is not None and newest.open_ts >= end
-        verified = self._verified(minutes, whole=closed and not lacks and not is_cut)
+        verified = self._verified(minutes, whole=closed and not has_gap and not is_cut)
         return Candle(
             open_ts=open_ts,
             open=opening.open,
@@ -190,15 +190,15 @@ class CandleBuilder:
         )
 
     def _verified(self, minutes: list[Minute], *, whole: bool) -> bool | None:
-        """True where every minute equals its kline, False where one differs.
+        """True if every minute equals its kline, False if one differs.
 
-        A minute is only compared once it is over, so it needs no newer one to be true; a longer candle
-        does, because minutes of it may be to come, and none of its minutes may be unknown.
+        A minute is compared after it has ended. A longer candle is verified only if it has ended too and
+        none of its minutes is unknown.
         """
-        told = {minute.verified for minute in minutes}
-        if False in told:
+        verdicts = {minute.verified for minute in minutes}
+        if False in verdicts:
             return False
-        return True if told == {True} and (whole or self._timeframe is Timeframe.M1) else None
+        return True if verdicts == {True} and (whole or self._timeframe is Timeframe.M1) else None
 
     def _difference(self, minutes: list[Minute]) -> Difference | None:
         found = (self._series.differences.get(minute.open_ts) for minute in minutes)

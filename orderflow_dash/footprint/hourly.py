@@ -1,4 +1,4 @@
-"""Hours that have left a series' window, or were never in it: one ladder each, at the finest grain."""
+"""Hours before a series' window: one ladder each, at the finest grain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orderflow_dash.footprint.minute import Levels, refined_levels
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Scale
 
-KEPT_HOURS: Final = 25  # a day, and the hour in which it begins
+KEPT_HOURS: Final = 25  # a day, and the hour in which it starts
 _SUMMABLE: Final = 1 << 62
 _BYTES: Final = 400  # of an hour without its levels, as Python holds it
 NO_LEVELS: Final[Levels] = np.empty((0, 4), dtype=np.int64)
@@ -29,7 +29,7 @@ class HourLevels(NamedTuple):
 
 
 class HourlyLevels:
-    """The newest 25 hours of one instrument, put in any order. Not thread-safe: the owner holds a lock."""
+    """The newest 25 hours of one instrument, added in any order. Not thread-safe: the owner holds a lock."""
 
     def __init__(self) -> None:
         self.revision = 0  # rises with every change
@@ -38,14 +38,14 @@ class HourlyLevels:
     def put(self, open_ts: int, levels: Levels, known_ms: int, span: tuple[int, int] | None = None) -> None:
         """Keep an hour: its ladder on the series' grid, shape (k, 4), and how many of its ms are known.
 
-        ``span``: first ms known and the first after the last known; the whole hour where it is not given.
-        What memory has of the same hour counts beside it from the end of the span on. Of the same hour
-        the one that is known for longer stays, or else the newer. Raises ValueError for what is no hour.
+        ``span``: first ms known and the first after the last known; by default the whole hour. Minutes in
+        memory after the span count in addition. Of two versions of an hour the one known for longer is
+        kept, or else the newer. Raises ValueError if the figures do not fit an hour.
         """
         known_from, known_to = span or (open_ts, open_ts + HOUR_MS)
         if open_ts % HOUR_MS or not 0 <= known_ms <= known_to - known_from <= HOUR_MS:
             raise ValueError(
-                f"no hour: opens at {open_ts}, {known_ms} ms known of {known_from} to {known_to}"
+                f"not an hour: opens at {open_ts}, {known_ms} ms known of {known_from} to {known_to}"
             )
         there = self._hours.get(open_ts)
         newest = max(self._hours, default=open_ts)
@@ -57,7 +57,7 @@ class HourlyLevels:
         self.revision += 1
 
     def refine(self, scale: Scale) -> None:
-        """Count on a finer grid. An hour whose sums would leave 64 bits is no longer known."""
+        """Convert to a finer grid. Drops an hour whose sums would exceed 64 bits."""
         for open_ts, hour in list(self._hours.items()):
             volume = int(hour.levels[:, 1:3].sum())
             price = int(hour.levels[:, 0].max(initial=0))
@@ -72,32 +72,32 @@ class HourlyLevels:
         return [self._hours[open_ts] for open_ts in sorted(self._hours) if start <= open_ts < end]
 
     def held_bytes(self) -> int:
-        """About what its hours take in memory; may be asked without the lock."""
+        """Estimated size of its hours in memory; may be called without the lock."""
         return sum(_BYTES + int(hour.levels.nbytes) for hour in list(self._hours.values()))
 
     def take_over(self, series: Series, hour: int) -> None:
-        """Keep the hour (its open, ms) that a series is about to drop, and the quiet ones before it."""
+        """Keep the hour (its open, ms) that a series is about to drop, and hours without trades before it."""
         known_from = series.known_from
         oldest = max(known_from - known_from % HOUR_MS, hour - KEPT_HOURS * HOUR_MS)
         for open_ts in range(oldest, hour + 1, HOUR_MS):
             end = open_ts + HOUR_MS
             levels, known, known_from = NO_LEVELS, 0, max(series.known_from, open_ts)
-            begin = open_ts
+            start_ts = open_ts
             for there in self.hours(open_ts, end):
-                goes_on = resumes(there, series.known_from, end, series.gaps)
-                if goes_on is not None:
-                    levels, known, begin = there.levels, there.known_ms, goes_on
+                resumed = resumes(there, series.known_from, end, series.gaps)
+                if resumed is not None:
+                    levels, known, start_ts = there.levels, there.known_ms, resumed
                     known_from = min(known_from, there.known_from)
-            minutes = [minute.level_array() for minute in series.minutes(begin, end)]
-            known += known_ms(max(series.known_from, begin), end, series.gaps)
+            minutes = [minute.level_array() for minute in series.minutes(start_ts, end)]
+            known += known_ms(max(series.known_from, start_ts), end, series.gaps)
             self.put(open_ts, merge_rows(np.concatenate([levels, *minutes])), known, (known_from, end))
 
 
 def resumes(hour: HourLevels, memory_from: int, end: int, gaps: Sequence[tuple[int, int]]) -> int | None:
     """The minute (ms) from which memory counts beside an hour kept here; None: memory alone counts.
 
-    Trades that both have must not count twice, and a ladder cannot be cut. So of the hour, up to ``end``,
-    it is either memory alone or the hourly levels's and what memory has after it, whichever knows more.
+    Trades must not count twice, and a ladder cannot be cut. So up to ``end`` the hour is either memory
+    alone, or these levels and what memory has after them, whichever knows more.
     """
     end = min(end, hour.open_ts + HOUR_MS)
     after = min(-(-hour.known_to // MINUTE_MS) * MINUTE_MS, hour.open_ts + HOUR_MS)
@@ -109,10 +109,10 @@ def resumes(hour: HourLevels, memory_from: int, end: int, gaps: Sequence[tuple[i
 
 
 def known_ms(start: int, end: int, gaps: Sequence[tuple[int, int]]) -> int:
-    """Milliseconds of ``[start, end)`` that are in no gap: pairs of ms, whose own trades are known."""
-    known, begin = 0, start
+    """Milliseconds of ``[start, end)`` outside all gaps; the trades at a gap's two ends are known."""
+    known, known_to = 0, start
     for after, before in sorted(gaps):
-        if before > begin:
-            known += max(min(after, end) - begin, 0)
-            begin = before
-    return known + max(end - begin, 0)
+        if before > known_to:
+            known += max(min(after, end) - known_to, 0)
+            known_to = before
+    return known + max(end - known_to, 0)

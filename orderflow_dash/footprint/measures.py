@@ -1,4 +1,4 @@
-"""Measures on candles and levels. Definitions: the project's help, after the conventions of the field."""
+"""Measures on candles and levels, as defined on the help page."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def point_of_control(levels: Levels) -> int:
 
 
 def default_step(tick: Decimal, price: Decimal | None) -> Decimal:
-    """The step that suits a price; both and the step in quote currency.
+    """The default step at a price, all in quote currency.
 
-    0.5 where that is whole ticks and under 1 % of the price, else the 1-2-5 multiple of the tick nearest to
+    0.5 if that is whole ticks and under 1 % of the price, else the 1-2-5 multiple of the tick nearest to
     1/2000 of the price. Without a price (None) 0.5, or the tick.
     """
     if not _PREFERRED_STEP % tick and (price is None or price > 100 * _PREFERRED_STEP):

@@ -12,7 +12,7 @@ from orderflow_dash.market import MINUTE_MS, WHOLE, Grid, Kline, Scale
 _INT64 = 1 << 63
 _BYTES = 1_120  # of a minute without its levels, as Python holds it
 _RUN_BYTES = 350
-_LEVEL_BYTES = 250  # of a level while it can still change; packed it is 32
+_LEVEL_BYTES = 250  # of a level in a dict; 32 packed
 
 Ints = npt.NDArray[np.int64]
 Levels = npt.NDArray[np.int64]
@@ -20,11 +20,10 @@ Levels = npt.NDArray[np.int64]
 
 
 class Run:
-    """An unbroken stretch of trades inside one minute, as the path of its running delta.
+    """An unbroken sequence of trades inside one minute, as the path of its running delta.
 
-    Runs of a minute stand in the venue's order. Two neighbours join into one: the second one's
-    extremes are shifted by the first one's delta. So a hole can be filled, whenever that happens,
-    without having kept a single trade.
+    Runs of a minute are in the venue's order. Two neighbors join into one: the second one's extremes are
+    shifted by the first one's delta. So a hole can be filled later without keeping trades.
     """
 
     __slots__ = (
@@ -56,7 +55,7 @@ class Run:
         self.delta += following.delta
 
     def refine(self, scale: Scale) -> None:
-        """Count on a finer grid."""
+        """Convert to a finer grid."""
         self.open *= scale.price
         self.close *= scale.price
         self.delta *= scale.quantity
@@ -67,8 +66,8 @@ class Run:
 class Minute:
     """Levels and delta path of one minute, integers only; everything else derives from them.
 
-    While it can still change its levels are a dict ``price -> [bid, ask, n]``; ``freeze`` packs
-    them into an array, ``thaw`` undoes that for a late trade.
+    While it changes, its levels are a dict ``price -> [bid, ask, n]``; ``freeze`` packs them into an array,
+    ``thaw`` unpacks them for a late trade.
     """
 
     __slots__ = (
@@ -89,7 +88,7 @@ class Minute:
         self.cvd_before = cvd_before  # CVD at the open, lots
         self.quote_before = 0  # CVD in quote at the open, ticks x lots, from the series' ``quote_from`` on
         self.revision = revision
-        self.partial = False  # the feed began inside it
+        self.partial = False  # the feed started inside it
         self.repaired = False  # a hole in it was filled by fetched trades
         self.verified: bool | None = None  # whether it equals the venue's kline; None while not compared
         self.runs: list[Run] = []
@@ -98,7 +97,7 @@ class Minute:
 
     @property
     def held_bytes(self) -> int:
-        """About what it takes in memory."""
+        """Estimated size in memory."""
         packed = self._frozen
         levels = _LEVEL_BYTES * len(self.levels) if packed is None else int(packed.nbytes)
         return _BYTES + _RUN_BYTES * (len(self.runs) - 1) + levels
@@ -146,7 +145,7 @@ class Minute:
         return sum(bid + ask for bid, ask, _ in self.levels.values())
 
     def refine(self, scale: Scale) -> None:
-        """Count on a finer grid. The caller checks that the figures stay below 64 bits."""
+        """Convert to a finer grid. The caller checks that the figures stay below 64 bits."""
         price, quantity = scale
         self.cvd_before *= quantity
         self.quote_before *= price * quantity
@@ -176,11 +175,10 @@ class Minute:
         return path
 
     def run_for(self, time: int, order: int, price: int) -> Run:
-        """The run that a trade out of sequence goes to: the one it directly extends, or a new one.
+        """The run of a trade out of sequence: the one it directly extends, or a new one.
 
-        A trade extends the run before it only where its order is the very next one: otherwise what
-        is missing in between could not be put there later. A trade that falls inside a run (which
-        no venue with contiguous ids can send) stands right behind that run.
+        A trade extends the run before it only if its order is the very next one: otherwise trades missing in
+        between could not be added later. A trade inside a run (impossible with contiguous ids) follows it.
         """
         position = bisect_right(self.runs, (time, order), key=lambda run: run.first)
         if position:
@@ -214,14 +212,14 @@ class Minute:
         return np.array(rows, dtype=np.int64).reshape(-1, 4)
 
     def adopt(self, levels: Levels, run: Run) -> None:
-        """Take the whole content of a minute that was computed in one batch."""
+        """Take the content of a minute that was computed in one batch."""
         self._frozen = levels
         self.levels = {}
         self.runs = [run]
 
 
 def refined_levels(levels: Levels, scale: Scale) -> Levels:
-    """Levels on a finer grid: further columns than price, bid, ask and records stay as they are."""
+    """Levels on a finer grid; columns after price, bid and ask do not change."""
     refined = levels.copy(order="K")
     refined[:, 0] *= scale.price
     refined[:, 1:3] *= scale.quantity

@@ -31,12 +31,12 @@ _NO_RUN.last_time = 1 << 62  # no trade follows it
 class Series:
     """One-minute candles x price units of one instrument, exact, at least the newest ``window`` minutes.
 
-    Everything counts in units of ``grid``, which only ever gets finer: a trade that does not fit it refines
-    it, and all that is here with it. No value changes with that, so no revision does.
+    All figures are in units of ``grid``. A trade that does not fit refines the grid and all figures; since
+    no value changes, no revision does.
 
-    Trades may come late or out of order: each corrects its own minute, and the CVD of all later
-    ones. Revisions never fall from one minute to the next newer one, so what changed since a
-    revision is always a suffix. Not thread-safe: the owner holds a lock.
+    Trades may come late or out of order: each corrects its own minute, and the CVD of all later ones.
+    Revisions never fall from a minute to the next newer one, so the minutes changed since a revision are
+    always a suffix. Not thread-safe: the owner holds a lock.
     """
 
     def __init__(
@@ -48,25 +48,25 @@ class Series:
     ) -> None:
         self.window = window
         self.grid = grid
-        self.unplaceable = 0  # trades that no grid fits: their minutes are marked
-        self._on_refine = on_refine  # called with the factors just after the grid became finer
+        self.unplaceable = 0  # trades that fit no grid; their minutes are marked
+        self._on_refine = on_refine  # called with the factors after the grid became finer
         self._gone_to: int | None = None  # end (ms) of the newest minute that left the window
         self.evicted_to = 0  # end (ms) of the newest hour that left the window
-        self._on_evict = on_evict  # called with each hour (its open, ms) just before it leaves
+        self._on_evict = on_evict  # called with each hour (its open, ms) before it is dropped
         self.revision = 0
-        self.late = 0  # trades that came out of the venue's order
+        self.late = 0  # trades out of the venue's order
         self.first_open: int | None = None  # open of the first minute known, evicted or not
-        self.quote_from: int | None = None  # the same for CVD in quote, which nothing keeps over a restart
+        self.quote_from: int | None = None  # the same for CVD in quote, which is not stored
         self.gaps: list[tuple[int, int]] = []  # (time of the trade before, of the trade after)
-        self.differences: dict[int, Difference] = {}  # by open, of minutes that are not the venue's kline
+        self.differences: dict[int, Difference] = {}  # by open, of minutes that differ from the venue's kline
         self._minutes: dict[int, Minute] = {}
         self._opens: list[int] = []
         self._minute = Minute(0, 0, 0)
         self._run = _NO_RUN
         self._end = 0
-        self._missing_to = -1  # highest order that a hole lacks: what is not above it comes late
+        self._missing_to = -1  # highest missing order: trades up to it come late
         self._unpacked: set[int] = set()
-        self._begins = True  # the next minute is the first one of the stream
+        self._is_at_start = True  # the next minute is the first of the stream
 
     # -- trades in ---------------------------------------------------------------------------
 
@@ -78,7 +78,7 @@ class Series:
         if grid is not self.grid and grid is not None:
             trades = self._aligned(trades, grid)
         self.revision = revision = self.revision + 1
-        # Flat on purpose: this runs once per trade.
+        # Inlined: this runs once per trade.
         for time, order, price, quantity in trades:
             run = self._run
             if run.last_time < time < self._end or (time == run.last_time and order >= run.last_order):
@@ -110,13 +110,13 @@ class Series:
     def apply_arrays(self, time: Ints, order: Ints, price: Ints, quantity: Ints) -> None:
         """Count a batch of trades, shape (n,) each: the same result as ``apply``, much faster.
 
-        Fast only where the batch is in the venue's order and follows what is here; trades that are
-        not are counted one by one.
+        Fast only if the batch is in the venue's order and newer than the series; other trades are counted
+        one by one.
         """
         self.revision += 1
         later, ordered = time[1:] > time[:-1], order[1:] >= order[:-1]
         in_order = bool(np.all(later | (ordered & (time[1:] == time[:-1]))))
-        # The head belongs to a minute that is already here, and so goes trade by trade.
+        # The head belongs to an existing minute and is counted trade by trade.
         head = int(np.searchsorted(time, self._end)) if in_order else len(time)
         if head:
             columns = (column[:head].tolist() for column in (time, order, price, quantity))
@@ -132,7 +132,7 @@ class Series:
         self._minute.thaw()
 
     def refine(self, grid: Grid) -> None:
-        """Count on a grid on which ``grid`` fits too. OverflowError where the figures would leave 64 bits."""
+        """Convert to a grid that ``grid`` fits too. OverflowError if figures would exceed 64 bits."""
         finer = self.grid.common(grid)
         if finer == self.grid:
             return
@@ -153,12 +153,10 @@ class Series:
         cvd_from: int,
         grid: Grid | None = None,
     ) -> None:
-        """Begin with minutes that were kept, old to new and at least one; the series must be empty.
+        """Start with stored minutes, old to new and at least one; the series must be empty.
 
-        ``holes`` are what they lack (ms, both inclusive); ``cvd_from`` (ms) is where their CVD counts from;
-        ``grid`` is what they count on, None for the series' own.
-        CVD in quote begins anew with them.
-        What comes next begins inside a minute, as any stream does.
+        ``gaps`` are the spans without trades (ms, both inclusive); ``cvd_from`` (ms) is where CVD counts
+        from; ``grid`` is that of the minutes, None for the series' own. CVD in quote restarts at the first.
         """
         self.revision += 1
         self.first_open = cvd_from
@@ -176,13 +174,13 @@ class Series:
             self.refine(wanted)
 
     def interrupt(self) -> None:
-        """What comes next need not follow what came before: a new run begins."""
+        """Start a new run: the next trade need not follow the last one."""
         self._run = _NO_RUN
 
     def open_gap(self, after: int, before: int, missing_to: int | None = None) -> None:
-        """Trades are missing between two trade times (ms, both inclusive). Marks the minutes.
+        """Mark the minutes between two trade times (ms, both inclusive): trades are missing there.
 
-        ``missing_to`` is the highest order that is missing, where orders are ids without gaps.
+        ``missing_to`` is the highest missing order, if orders are contiguous ids.
         """
         self.interrupt()
         self._missing_to = -1 if missing_to is None else missing_to
@@ -195,9 +193,9 @@ class Series:
         self._touch_from(after - after % MINUTE_MS)
 
     def close_gap(self, after: int, before: int, *, fetched: bool, whole_from: int | None = None) -> None:
-        """What was missing has arrived; ``fetched`` tells that it was not seen live.
+        """Unmark the minutes: the missing trades have arrived, ``fetched`` or late.
 
-        ``whole_from`` (ms): every trade from there on is known now, so no minute is partial any more.
+        ``whole_from`` (ms): every trade from there on is known, so no minute is partial.
         """
         if (after, before) not in self.gaps:
             return  # its minutes have left the window
@@ -213,16 +211,16 @@ class Series:
         self._touch_from(after - after % MINUTE_MS)
 
     def verify(self, verdicts: Mapping[int, Verdict]) -> None:
-        """Note what comparing minutes (by open, ms) with the venue's klines gave; one revision for all.
+        """Set the verdicts of minutes (by open, ms) compared with the venue's klines; one revision for all.
 
-        A minute that changes afterwards is not compared any more: ``verified`` is None again.
+        A minute that changes afterwards loses its verdict.
         """
         changed = [open_ts for open_ts, verdict in verdicts.items() if self._note(open_ts, verdict)]
         if changed:
             self.revision += 1
             self._touch_from(min(changed))
             if self._minute.verified is not None:
-                self.interrupt()  # so that a trade which still comes to it is noticed
+                self.interrupt()  # so that a later trade of it is noticed
 
     # -- minutes out -------------------------------------------------------------------------
 
@@ -230,7 +228,7 @@ class Series:
         return len(self._opens)
 
     def held_bytes(self) -> int:
-        """About what its minutes take in memory; may be asked without the lock."""
+        """Estimated size of its minutes in memory; may be called without the lock."""
         return sum(minute.held_bytes for minute in list(self._minutes.values()))
 
     def minutes(self, start: int = 0, end: int = 1 << 62) -> list[Minute]:
@@ -245,7 +243,7 @@ class Series:
 
     @property
     def known_from(self) -> int:
-        """First ms from which on all trades are in the window, but for the holes; 0 before the first."""
+        """First ms from which all trades are in the window, except in gaps; 0 before the first."""
         if self.evicted_to or not self._opens:
             return self.evicted_to
         oldest = self._minutes[self._opens[0]]
@@ -257,7 +255,7 @@ class Series:
         return self._minutes[self._opens[-1]] if self._opens else None
 
     def changed_since(self, revision: int) -> int | None:
-        """Open of the oldest minute that changed after a revision; None where nothing did."""
+        """Open of the oldest minute that changed after a revision; None if none did."""
         oldest = None
         for open_ts in reversed(self._opens):
             if self._minutes[open_ts].revision <= revision:
@@ -265,8 +263,8 @@ class Series:
             oldest = open_ts
         return oldest
 
-    def begins_within(self, start: int, end: int) -> bool:
-        """Whether what is known begins after ``start`` and before ``end`` (ms)."""
+    def starts_within(self, start: int, end: int) -> bool:
+        """Whether known data starts after ``start`` and before ``end`` (ms)."""
         return self.first_open is not None and start < self.first_open < end
 
     def has_gap_between(self, start: int, end: int) -> bool:
@@ -283,16 +281,16 @@ class Series:
         return Quality.REPAIRED if minute.repaired else Quality.COMPLETE
 
     def has_gap(self, minute: Minute) -> bool:
-        """Whether an open hole reaches into a minute, or into the time without minutes before it.
+        """Whether a gap reaches into a minute, or into the time without minutes before it.
 
-        So a hole between two minutes has one that carries its mark: the first minute after it.
+        So a gap between two minutes marks the first minute after it.
         """
         return bool(self.gaps) and self.has_gap_between(self._end_before(minute.open_ts), minute.end_ts)
 
     def around(self, open_ts: int) -> tuple[Minute, Minute] | None:
-        """The minutes before and after one (ms) that is not here, though it lies between them.
+        """The minutes before and after a missing one (ms).
 
-        None also where a hole that is still open reaches into it: then it is known why it is not here.
+        None if it is not missing, not between minutes, or in a gap, which explains it.
         """
         position = bisect_left(self._opens, open_ts)
         if not 0 < position < len(self._opens) or self._opens[position] == open_ts:
@@ -305,10 +303,10 @@ class Series:
     # -- inside ------------------------------------------------------------------------------
 
     def _aligned(self, trades: Iterable[Trade], grid: Grid) -> list[Trade]:
-        """Trades on the series' grid, which they refine where they must."""
+        """Trades on the series' grid, refined if needed."""
         trades = list(trades)
         if not self._minutes and not _fit(grid.scale_to(self.grid.common(grid)).trades(trades)):
-            self.grid = grid  # nothing counts on the one that it had
+            self.grid = grid  # no figure uses the old one
             return trades
         try:
             self.refine(grid)
@@ -318,7 +316,7 @@ class Series:
         return scaled if _fit(scaled) else self._placeable(trades, grid)
 
     def _placeable(self, trades: Iterable[Trade], grid: Grid) -> list[Trade]:
-        """Those of the trades that fit the series' grid as it is; the minutes of the others lack them."""
+        """The trades that fit the series' grid; the minutes of the others are marked."""
         common = self.grid.common(grid)
         theirs, own = grid.scale_to(common), self.grid.scale_to(common)
         placed = []
@@ -333,16 +331,16 @@ class Series:
         return placed
 
     def _end_before(self, open_ts: int) -> int:
-        """End (ms) of the minute before one that opens at ``open_ts``; that itself where there is none."""
+        """End (ms) of the minute before ``open_ts``; ``open_ts`` itself if there is none."""
         position = bisect_left(self._opens, open_ts)
         if position:
             return self._opens[position - 1] + MINUTE_MS
         return open_ts if self._gone_to is None else self._gone_to
 
     def _place(self, time: int, order: int, price: int, quantity: int) -> tuple[Minute, Run] | None:
-        """Minute and run of a trade that does not simply follow the last one.
+        """Minute and run of a trade that does not follow the last one.
 
-        None where its minute is no longer in the window: then only the CVD takes it.
+        None if its minute has left the window: then only the CVD changes.
         """
         open_ts = time - time % MINUTE_MS
         if not self._opens or open_ts > self._opens[-1]:
@@ -374,7 +372,7 @@ class Series:
         return minute, run
 
     def _note(self, open_ts: int, verdict: Verdict) -> bool:
-        """Keep a verdict; whether it is news."""
+        """Set a verdict; returns whether it changed."""
         minute = self._minutes.get(open_ts)
         if minute is None:
             return False  # it has left the window
@@ -395,10 +393,10 @@ class Series:
             self._unverify(minute)
 
     def _leave_late_run(self) -> None:
-        """Keep what comes next out of a run that began with a trade out of a hole.
+        """Start a new run if the newest one started with a trade from inside a gap.
 
-        The hole may lack more, and that belongs between the two. Such a run is the newest one only
-        where the hole showed by an id without volume.
+        More trades of the gap may belong after it. This happens only if an id without volume revealed the
+        gap.
         """
         if self._run.last_order <= self._missing_to:
             self._run = _NO_RUN
@@ -412,18 +410,18 @@ class Series:
         return self.first_open is not None and self.first_open < self._opens[0] and open_ts < self._opens[0]
 
     def _open_minute(self, open_ts: int, time: int, order: int, price: int) -> tuple[Minute, Run]:
-        """Begin the newest minute; the one before is closed, the one before that packed."""
+        """Open the newest minute; closes the one before and packs the one before that."""
         cvd = quote = 0
         if self._opens:
             closing = self._minutes[self._opens[-1]]
-            closing.revision = self.revision  # it is closed now: a change that clients must get
+            closing.revision = self.revision  # closed now: a change for clients
             cvd, quote = closing.cvd, closing.quote_before + closing.quote_delta
         self._pack()
         minute = Minute(open_ts, cvd, self.revision)
         minute.quote_before = quote
         if self.first_open is None:
             self.first_open = self.quote_from = open_ts
-        minute.partial, self._begins = self._begins, False
+        minute.partial, self._is_at_start = self._is_at_start, False
         self._minutes[open_ts] = minute
         self._opens.append(open_ts)
         self._minute, self._end = minute, minute.end_ts
@@ -433,7 +431,7 @@ class Series:
         return minute, self._run
 
     def _insert_minute(self, open_ts: int) -> Minute:
-        """A minute that only late trades tell of."""
+        """Add a minute that only late trades belong to."""
         position = bisect_left(self._opens, open_ts)
         before = self._minutes[self._opens[position - 1]] if position else None
         minute = Minute(open_ts, before.cvd if before else 0, self.revision)
@@ -455,7 +453,7 @@ class Series:
             minute.quote_before += quote_shift
 
     def _pack(self) -> None:
-        """Pack what a late trade may still touch, but for the minute that closes just now."""
+        """Pack the unpacked minutes, except for the one that closes now."""
         closing = self._opens[-1:]
         for open_ts in self._unpacked.difference(closing):
             minute = self._minutes.get(open_ts)
@@ -464,7 +462,7 @@ class Series:
         self._unpacked = set(closing)
 
     def _evict(self) -> None:
-        """Drop whole hours from the old end, so that no derived candle is ever cut."""
+        """Drop whole hours from the old end, so that no derived candle is cut."""
         while self._opens:
             hour_end = self._opens[0] - self._opens[0] % HOUR_MS + HOUR_MS
             count = bisect_left(self._opens, hour_end)
@@ -481,5 +479,5 @@ class Series:
 
 
 def _fit(trades: Iterable[Trade]) -> bool:
-    """Whether the figures of trades are small enough to be summed in 64 bits."""
+    """Whether figures of trades are small enough for 64-bit sums."""
     return all(price < MOST_UNITS and -MOST_UNITS < quantity < MOST_UNITS for _, _, price, quantity in trades)

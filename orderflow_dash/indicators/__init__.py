@@ -1,1 +1,1 @@
-"""Read off candles, pure: volume profile, imbalances, session CVD."""
+"""Indicators of candles: volume profile, imbalances, session CVD. No I/O, no clock, no threads."""

@@ -1,8 +1,4 @@
-"""Diagonal imbalances: the aggressors of one price against those of the price they trade against next.
-
-Who lifts the ask at a price competes with who hits the bid one step below: so the two sides of a ladder
-are compared one row apart.
-"""
+"""Diagonal imbalances: ask volume at a price against bid volume one step below."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ import numpy.typing as npt
 from orderflow_dash.footprint.measures import IMBALANCE_RATIO
 from orderflow_dash.footprint.minute import Ints, Levels
 
-STACKED: Final = 3  # neighbouring levels of the same side that count as stacked
+STACKED: Final = 3  # neighboring levels of the same side that count as stacked
 
 Marks = npt.NDArray[np.bool_]
 
@@ -62,14 +58,14 @@ def diagonal_imbalances(
 
 
 def stacked(price: Ints, marked: Marks, step: int, least: int = STACKED) -> Marks:
-    """Which of the marked levels stand in a row of at least ``least``, each ``step`` ticks from the next."""
+    """Marked levels in a row of at least ``least``, each ``step`` ticks from the next."""
     result = np.zeros_like(marked)
     start = 0
     for end in range(1, len(price) + 1):
-        goes_on = (
+        continues = (
             end < len(price) and marked[end] and marked[end - 1] and int(price[end - 1] - price[end]) == step
         )
-        if not goes_on:
+        if not continues:
             if marked[start] and end - start >= least:
                 result[start:end] = True
             start = end

@@ -1,4 +1,4 @@
-"""The volume profile of a stretch of time: its value area, its VWAP, and how much of it is known."""
+"""The volume profile of a time span: its value area, its VWAP, and how much of it is known."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Profile:
     poc: int
     value_low: int  # lowest and highest row of the value area
     value_high: int
-    vwap: Fraction  # price units, of the trades' own prices, whatever the step
+    vwap: Fraction  # price units, from trade prices, independent of the step
     known_from: int
     known_ms: int
     elapsed_ms: int
-    revision: tuple[int, int]  # of the series and of the hourly levels that it shows
+    revision: tuple[int, int]  # of the series and of the hourly levels
 
     @property
     def known_share(self) -> float:
@@ -51,7 +51,7 @@ def value_area(levels: Levels, step: int, rows: int = 2) -> tuple[int, int]:
     ``levels``: shape (k, 4), k > 0, on multiples of ``step``, each with volume > 0; the rows without
     trades between them have volume 0. From the POC the larger of the next ``rows`` rows above or below is
     added, both rows of a pair at a time, until 70 % are reached. Tie: the side that reaches less far from
-    the POC, then the lower. At the end of the range what is left of a pair counts as one.
+    the POC, then the lower. At the end of the range an incomplete pair counts as one.
     """
     volume = levels[:, 1] + levels[:, 2]
     poc = point_of_control(levels)

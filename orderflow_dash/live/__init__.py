@@ -1,1 +1,1 @@
-"""What is watched now: streams on demand, their views, history and session profiles."""
+"""Streams on demand, their views, history and session profiles."""

@@ -1,4 +1,4 @@
-"""One series' minutes for those who compare and store them: read and judged under its lock, briefly."""
+"""One series' minutes for verification and storage, read and judged in short holds of its lock."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import Instrument, Kline, Verdict
 from orderflow_dash.store.minutes import StoredMinute, to_stored
 
-_AT_ONCE = 16  # minutes looked at in one hold of the lock: 0.2 ms where each has 200 levels
+_AT_ONCE = 16  # minutes per hold of the lock: 0.2 ms at 200 levels each
 
 
 class ClosedMinutes:
-    """What is to be compared or stored, and where the verdicts go. Thread-safe by the series' own lock."""
+    """Minutes of a series to verify and to store. Thread-safe by the series' own lock."""
 
     def __init__(self, instrument: Instrument, lock: threading.Lock, series: Series) -> None:
         self.instrument = instrument
@@ -27,7 +27,7 @@ class ClosedMinutes:
         return self._series.revision
 
     def oldest(self) -> int:
-        """Open (ms) of the oldest minute kept."""
+        """Open (ms) of the oldest minute in the window."""
         return self._series.oldest_open
 
     def changed(self, since: int) -> tuple[int, list[int]]:
@@ -38,7 +38,7 @@ class ClosedMinutes:
             return self._series.revision, [minute.open_ts for minute in minutes]
 
     def sort_out(self, opens: Collection[int]) -> tuple[list[int], list[int]]:
-        """Of these minutes: those that are not compared yet, and those with a gap, which cannot be."""
+        """Of these minutes: those not verified yet, and those with a gap, which cannot be."""
         comparable, broken = [], []
         for few in _pieces(opens):
             with self._lock:
@@ -50,10 +50,10 @@ class ClosedMinutes:
         return comparable, broken
 
     def judge(self, opens: Collection[int], rule: Callable[[Kline, bool], Verdict]) -> None:
-        """Give each of these minutes, where it is kept, the verdict that a rule finds of it.
+        """Apply a rule to each of these minutes in the window, and keep its verdict.
 
-        The rule is told whether the minute is whole: a partial one may only turn out to be true. One
-        with a gap gets None.
+        The rule takes the minute's kline and whether the minute is whole: a partial one can be verified but
+        not disproved. A minute with a gap gets None.
         """
         for few in _pieces(opens):
             with self._lock:
@@ -66,7 +66,7 @@ class ClosedMinutes:
                 self._series.verify(verdicts)
 
     def stored(self, opens: Collection[int]) -> list[StoredMinute]:
-        """These minutes as they are stored, as far as they are still in the window."""
+        """These minutes in stored form, as far as they are in the window."""
         found: list[StoredMinute] = []
         for few in _pieces(opens):
             with self._lock:
@@ -77,13 +77,13 @@ class ClosedMinutes:
         return found
 
     def around(self, open_ts: int) -> tuple[int, int] | None:
-        """Opens of the minutes before and after one that never came; None where it did, or a gap did."""
+        """Opens of the minutes around a missing one; None if it is here, or in a gap."""
         with self._lock:
             around = self._series.around(open_ts)
         return None if around is None else (around[0].open_ts, around[1].open_ts)
 
     def lose(self, open_ts: int) -> None:
-        """Trades of such a minute never came: mark the stretch from the trade before it to the one after."""
+        """Mark a missing minute, from the trade before it to the one after, as a gap."""
         with self._lock:
             around = self._series.around(open_ts)
             if around is not None:
@@ -91,7 +91,7 @@ class ClosedMinutes:
                 self._series.open_gap(before.path().last_time, after.path().first[0])
 
     def _kept(self, opens: Iterable[int]) -> Iterator[Minute]:
-        """Of these minutes the ones still in the window; called with the lock held."""
+        """These minutes, as far as they are in the window; called with the lock held."""
         for open_ts in opens:
             yield from self._series.minutes(open_ts, open_ts + 1)
 

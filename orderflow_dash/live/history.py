@@ -1,7 +1,7 @@
-"""What was before: a stream begins with what is stored of it, and what it closes is stored.
+"""Stored history: a stream starts with its stored minutes, and the minutes it closes are stored.
 
-The store may be slow or away: reading is done by threads of its own, which begin the stream when they are
-done, and what is to be written is handed over in memory. Nobody who watches waits for either.
+The store may be slow or unreachable. Reader threads load the minutes and then start the stream, and minutes
+to write are queued in memory, so viewers wait for neither.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ from orderflow_dash.market import HOUR_MS, MINUTE_MS, Instrument, Quality, Timef
 from orderflow_dash.runtime.threads import CRASHES, SupervisedThread
 from orderflow_dash.store.candles import stored_candles
 from orderflow_dash.store.minutes import StoredHour, StoredMinute, combine, common_grid, restore
-from orderflow_dash.store.null import History as Store
+from orderflow_dash.store.null import HistoryStore
 from orderflow_dash.store.store import EVER
 
 log = logging.getLogger(__name__)
 
-_READERS = 4  # so that one slow read does not keep every stream waiting
+_READERS = 4  # so that one slow read does not block every stream
 _SWEEP_S = 0.5
-_PORTION_MS = 4 * HOUR_MS  # read at once
-_PATIENCE_S = 5.0  # a stream begins without its past where that takes longer to read
+_PORTION_MS = 4 * HOUR_MS  # per read
+_READ_TIMEOUT_S = 5.0  # a stream starts without history if reading takes longer
 
 
-class History:
-    """Between streams and the store. Thread-safe.
+class HistoryLoader:
+    """Loads history from the store into streams, and saves what they close. Thread-safe.
 
     Args:
-        store: where minutes are kept.
-        window: how many minutes a stream begins with, at least, where they are there.
+        store: holds the minutes.
+        window: minutes that a stream starts with, at least, if stored.
     """
 
-    def __init__(self, store: Store, window: int) -> None:
+    def __init__(self, store: HistoryStore, window: int) -> None:
         self._store = store
         self._window_ms = window * MINUTE_MS
         self._lock = threading.Lock()
-        self._told: dict[SeriesStream, _Told] = {}
-        self._beginning: dict[SeriesStream, float] = {}  # when its past was asked for, monotonic
+        self._written: dict[SeriesStream, _WrittenState] = {}
+        self._starting: dict[SeriesStream, float] = {}  # when its history was requested, monotonic
         self._wanted: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._stopping = threading.Event()
         # Daemons: a read that hangs must not hold up the exit.
@@ -59,14 +59,14 @@ class History:
         self._keeper = SupervisedThread(self._keep_on, name="history-keeper", stopping=self._stopping)
 
     def start(self) -> None:
-        """Open the store and begin to keep."""
+        """Open the store and start to save."""
         self._store.start()
         self._keeper.start()
         for reader in self._readers:
             reader.start()
 
     def stop(self, flush_s: float) -> None:
-        """Keep what has closed, and give the store so many seconds to write it."""
+        """Save closed minutes; the store has ``flush_s`` seconds to write them."""
         self._stopping.set()
         self._keeper.join()
         self.keep()
@@ -77,27 +77,27 @@ class History:
         """The store's figures for ``/health``."""
         return self._store.health()
 
-    def begin(self, stream: SeriesStream, refetch_ms: int) -> None:
-        """Begin a stream with what is stored of it, and keep what it closes; returns at once.
+    def start_stream(self, stream: SeriesStream, refetch_ms: int) -> None:
+        """Start a stream with its stored minutes, and save those it closes; returns at once.
 
-        ``refetch_ms``: how far back the venue gives a gap's trades again.
+        ``refetch_ms``: how far back the venue returns the trades of a gap.
         """
         with self._lock:
-            self._beginning[stream] = time.monotonic()
-        self._read(lambda: self._begin(stream, refetch_ms), lambda: self._begin_without(stream))
+            self._starting[stream] = time.monotonic()
+        self._read(lambda: self._load_and_start(stream, refetch_ms), lambda: self._start_without(stream))
 
-    def end(self, stream: SeriesStream) -> None:
-        """Keep the last of a stream that has ended; no error where it was never begun."""
+    def end_stream(self, stream: SeriesStream) -> None:
+        """Save the last minutes of a stream that has ended, if it had started."""
         with self._lock:
-            self._beginning.pop(stream, None)
-            told = self._told.pop(stream, None)
-        if told is not None:
-            told.keep(self._store)
+            self._starting.pop(stream, None)
+            state = self._written.pop(stream, None)
+        if state is not None:
+            state.keep(self._store)
 
     def older(
         self, instrument: Instrument, timeframe: Timeframe, step: Decimal, since: int, until: int
     ) -> list[Candle]:
-        """Stored candles that open from ``since`` and before ``until`` (ms), old to new. May take long."""
+        """Stored candles that open from ``since`` and before ``until`` (ms), old to new. May block."""
         load = self._store.load_hours if timeframe is Timeframe.H1 else self._store.load
         return stored_candles(load(instrument, since, until, include_dropped=True), timeframe, step)
 
@@ -110,7 +110,7 @@ class History:
         until: int,
         adopt: Callable[[Sequence[Candle]], None],
     ) -> None:
-        """Read ``older`` by and by, and hand over what is found, be it nothing; returns at once."""
+        """Pass ``older`` to ``adopt`` later, or an empty list if it fails; returns at once."""
 
         def read() -> None:
             adopt(self.older(instrument, timeframe, step, since, until))
@@ -118,11 +118,11 @@ class History:
         self._read(read, lambda: adopt([]))
 
     def keep(self) -> None:
-        """Hand over what has closed since the last time."""
+        """Pass minutes closed since the last call to the store."""
         with self._lock:
-            all_told = list(self._told.values())
-        for told in all_told:
-            told.keep(self._store)
+            states = list(self._written.values())
+        for state in states:
+            state.keep(self._store)
 
     # -- inside ------------------------------------------------------------------------------
 
@@ -130,9 +130,9 @@ class History:
         def run() -> None:
             try:
                 task()
-            except Exception as error:  # a stream must begin, whatever is wrong with its past
+            except Exception as error:  # a stream must start even if its history cannot be read
                 CRASHES.record("store-reader", error)
-                log.exception("stored history could not be used")
+                log.exception("stored history cannot be used")
                 instead()
 
         self._wanted.put(run)
@@ -141,31 +141,31 @@ class History:
         while not self._stopping.is_set():
             self._wanted.get()()
 
-    def _begin(self, stream: SeriesStream, refetch_ms: int) -> None:
+    def _load_and_start(self, stream: SeriesStream, refetch_ms: int) -> None:
         kept, sound = self._kept(stream.instrument, refetch_ms)
         self._start(stream, kept, sound)
 
-    def _begin_without(self, stream: SeriesStream) -> None:
+    def _start_without(self, stream: SeriesStream) -> None:
         self._start(stream, None, [])
 
     def _start(self, stream: SeriesStream, kept: StoredSeries | None, stored: Sequence[StoredMinute]) -> None:
-        has_begun = stream.start(kept)
+        has_started = stream.start(kept)
         with self._lock:
-            self._beginning.pop(stream, None)
-            if not has_begun:
-                return  # its past was waited for too long, or it has ended
-            self._told[stream] = _Told(stream, stored)
-        if stream.ended:  # meanwhile
-            self.end(stream)
+            self._starting.pop(stream, None)
+            if not has_started:
+                return  # it started without history, or has ended
+            self._written[stream] = _WrittenState(stream, stored)
+        if stream.ended:
+            self.end_stream(stream)
 
     def _kept(
         self, instrument: Instrument, refetch_ms: int
     ) -> tuple[StoredSeries | None, Sequence[StoredMinute]]:
-        """What a stream begins with, and the same as it is stored."""
+        """Stored data that a stream starts with, and its minutes in stored form."""
         point = self._store.resume(instrument)
         if point is None:
             return None, []
-        window = (point.open_ts - self._window_ms) // HOUR_MS * HOUR_MS  # no derived candle is cut
+        window = (point.open_ts - self._window_ms) // HOUR_MS * HOUR_MS  # cuts no derived candle
         hourly = point.open_ts // HOUR_MS * HOUR_MS - KEPT_HOURS * HOUR_MS
         before, ladders = self._before(instrument, hourly, window)
         stored = self._store.load(instrument, window, EVER, include_dropped=True)
@@ -188,7 +188,7 @@ class History:
     def _before(
         self, instrument: Instrument, since: int, window: int
     ) -> tuple[list[_Mark], dict[int, StoredHour]]:
-        """The minutes before the window, and their hours as ladders; never a whole day of minutes at once."""
+        """The minutes before the window, and their hours as ladders; reads a few hours at a time."""
         marks: list[_Mark] = []
         ladders: dict[int, StoredHour] = {}
         for start in range(since, window, _PORTION_MS):
@@ -204,46 +204,46 @@ class History:
     def _keep_on(self) -> None:
         while not self._stopping.wait(_SWEEP_S):
             self.keep()
-            self._lose_patience()
+            self._start_late()
 
-    def _lose_patience(self) -> None:
+    def _start_late(self) -> None:
         now = time.monotonic()
         with self._lock:
-            late = [stream for stream, since in self._beginning.items() if now - since > _PATIENCE_S]
+            late = [stream for stream, since in self._starting.items() if now - since > _READ_TIMEOUT_S]
         for stream in late:
-            log.warning("%s begins without its past: the store does not answer", stream.instrument.symbol)
-            self._begin_without(stream)
+            log.warning("%s starts without history: the store does not respond", stream.instrument.symbol)
+            self._start_without(stream)
 
 
-class _Told:
-    """What was handed over of one stream."""
+class _WrittenState:
+    """Minutes of one stream that were passed to the store."""
 
     def __init__(self, stream: SeriesStream, stored: Sequence[StoredMinute]) -> None:
         self._stream = stream
         self._lock = threading.Lock()
         self._revision = -1
-        self._told = {minute.open_ts: minute for minute in stored}  # as they are stored or on their way
+        self._written = {minute.open_ts: minute for minute in stored}  # by open, stored or queued
 
-    def keep(self, store: Store) -> None:
-        """Hand over what has closed or changed since the last time."""
+    def keep(self, store: HistoryStore) -> None:
+        """Pass minutes closed or changed since the last call to the store."""
         closed = self._stream.closed_minutes
         with self._lock:
             if closed.revision == self._revision:
                 return
             self._revision, opens = closed.changed(self._revision)
             changed = [
-                minute for minute in closed.stored(opens[:-1]) if self._told.get(minute.open_ts) != minute
+                minute for minute in closed.stored(opens[:-1]) if self._written.get(minute.open_ts) != minute
             ]
             if changed:
                 store.put(self._stream.instrument, changed, self._stream.series.first_open)
-            self._told.update((minute.open_ts, minute) for minute in changed)
+            self._written.update((minute.open_ts, minute) for minute in changed)
             oldest = closed.oldest()
-            for open_ts in [each for each in self._told if each < oldest]:
-                del self._told[open_ts]
+            for open_ts in [each for each in self._written if each < oldest]:
+                del self._written[open_ts]
 
 
 class _Mark(NamedTuple):
-    """What a stored minute tells of what is missing."""
+    """A stored minute without its figures."""
 
     open_ts: int
     quality: Quality
@@ -255,7 +255,7 @@ def _mark(minute: StoredMinute) -> _Mark:
 
 
 def _without_recent_gaps(stored: Sequence[_Mark], refetch_ms: int) -> Sequence[_Mark]:
-    """What stands before the first gap that can be fetched again: from there on all is fetched anew."""
+    """The minutes before the first gap that can be refetched: everything from there on is."""
     if not refetch_ms or not stored:
         return stored
     since = stored[-1].open_ts - refetch_ms
@@ -266,9 +266,9 @@ def _without_recent_gaps(stored: Sequence[_Mark], refetch_ms: int) -> Sequence[_
 
 
 def _gaps(stored: Sequence[_Mark]) -> list[tuple[int, int]]:
-    """Stretches (ms, both inclusive) of which trades are missing for good.
+    """Spans (ms, both inclusive) whose trades are missing for good.
 
-    Where no minute stands before one with a gap, the time between lacks them too.
+    Minutes missing before one with a gap belong to its span.
     """
     gaps: list[tuple[int, int]] = []
     end = stored[0].open_ts
@@ -285,7 +285,7 @@ def _gaps(stored: Sequence[_Mark]) -> list[tuple[int, int]]:
 def _hours(
     stored: Sequence[_Mark], ladders: Mapping[int, Levels], window: int, gaps: Sequence[tuple[int, int]]
 ) -> list[HourLevels]:
-    """Ladders as hours of the hourly levels; ``window`` (ms) is where memory begins."""
+    """Ladders as hourly levels; ``window`` (ms) is where memory starts."""
     hours = []
     known_from = stored[0].open_ts if stored else window
     for open_ts, levels in ladders.items():

@@ -21,7 +21,7 @@ from orderflow_dash.feeds.listings import InstrumentProvider
 from orderflow_dash.feeds.reconcile import Reconciler
 from orderflow_dash.feeds.tickers import TickerCache
 from orderflow_dash.live.closed_minutes import ClosedMinutes
-from orderflow_dash.live.history import History
+from orderflow_dash.live.history import HistoryLoader
 from orderflow_dash.live.limits import COUNTED_IDLE_S, HubLimits, Panel, Symbol, WatchLimiter
 from orderflow_dash.live.memory import held_memory
 from orderflow_dash.live.stream import SeriesStream
@@ -83,7 +83,7 @@ class Hub:
         board: TickerCache,
         limits: HubLimits = HubLimits(),  # noqa: B008 - frozen
         *,
-        history: History | None = None,
+        history: HistoryLoader | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._links = dict(links)
@@ -302,7 +302,7 @@ class Hub:
         return {venue: link.trades.lags() for venue, link in self._links.items()}
 
     def health(self) -> dict[str, object]:
-        """Counts of what is watched, and each venue's feed, for ``/health``."""
+        """Counts of streams, views and leases, and each venue's feed, for ``/health``."""
         with self._lock:
             streams, views = dict(self._streams), dict(self._views)
             counts = {"series": len(streams), "views": len(views), "leases": len(self._leases)}
@@ -368,7 +368,7 @@ class Hub:
     def _start_stream(self, stream: SeriesStream) -> None:
         history = self._history_of(stream.instrument.venue)
         if history is not None:
-            history.begin(stream, self._links[stream.instrument.venue].refetch_ms)
+            history.start_stream(stream, self._links[stream.instrument.venue].refetch_ms)
         else:
             stream.start()
 
@@ -376,7 +376,7 @@ class Hub:
         stream = self._streams[key.venue, key.symbol]
         return View(key, stream, self._history_of(key.venue), self._limits.coalesce_s)
 
-    def _history_of(self, venue: Venue) -> History | None:
+    def _history_of(self, venue: Venue) -> HistoryLoader | None:
         return self._history if self._links[venue].is_kept else None
 
     def _end_lease(self, panel: Panel) -> None:
@@ -391,7 +391,7 @@ class Hub:
         stream = self._streams.pop(symbol)
         stream.end()
         if self._history is not None:
-            self._history.end(stream)
+            self._history.end_stream(stream)
 
     def _sweep_on(self) -> None:
         while not self.stopping.wait(_SWEEP_S):

@@ -1,4 +1,4 @@
-"""What is held in memory for the symbols that stream, estimated by counting, not by measuring."""
+"""Memory that streaming symbols use, estimated by counting."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from orderflow_dash.live.stream import SeriesStream
 from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import Venue
 
-_LARGEST_TOLD: Final = 3
+_LARGEST_REPORTED: Final = 3
 
 
 class LargeSymbol(TypedDict):
-    """One of the symbols that take most."""
+    """One of the symbols that use most."""
 
     venue: str
     symbol: str
@@ -22,10 +22,10 @@ class LargeSymbol(TypedDict):
 
 
 class HeldMemory(TypedDict):
-    """About how many bytes are held. A closed minute of k levels takes 1.1 kB + 32 k; see docs/runbook.md."""
+    """Estimated bytes. A closed minute of k levels takes 1.1 kB + 32 k; see docs/runbook.md."""
 
     series_bytes: int  # minutes
-    shelves_bytes: int  # hours that have left the minutes
+    shelves_bytes: int  # hourly levels
     views_bytes: int  # candles and their encodings
     minutes: int
     largest: list[LargeSymbol]
@@ -34,7 +34,7 @@ class HeldMemory(TypedDict):
 def held_memory(
     streams: Mapping[tuple[Venue, str], SeriesStream], views: Mapping[ViewKey, View]
 ) -> HeldMemory:
-    """What these streams hold. Takes no lock: some 25 ms for 200 symbols of 500 minutes."""
+    """Memory of these streams and views. Takes no lock: 25 ms for 200 symbols of 500 minutes."""
     held: HeldMemory = {"series_bytes": 0, "shelves_bytes": 0, "views_bytes": 0, "minutes": 0, "largest": []}
     view_bytes: Counter[tuple[Venue, str]] = Counter()
     for key, view in views.items():
@@ -48,5 +48,5 @@ def held_memory(
         held["minutes"] += len(stream.series)
         held["largest"].append({"venue": venue.value, "symbol": symbol, "bytes": series + hourly + viewed})
     held["largest"].sort(key=lambda each: each["bytes"], reverse=True)
-    del held["largest"][_LARGEST_TOLD:]
+    del held["largest"][_LARGEST_REPORTED:]
     return held

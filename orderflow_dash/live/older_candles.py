@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from orderflow_dash.footprint.candle import Candle
 from orderflow_dash.live.encoded_candles import EncodedCandles
-from orderflow_dash.live.history import History
+from orderflow_dash.live.history import HistoryLoader
 from orderflow_dash.live.stream import SeriesStream
 from orderflow_dash.market import Quality, Timeframe
 
@@ -25,7 +25,7 @@ class OlderCandles:
     """Requests and takes in the older candles of one view. Not thread-safe: the view holds its lock."""
 
     def __init__(
-        self, stream: SeriesStream, timeframe: Timeframe, step: Decimal, history: History | None
+        self, stream: SeriesStream, timeframe: Timeframe, step: Decimal, history: HistoryLoader | None
     ) -> None:
         self.version = 0  # rises whenever older candles arrive: they come in a snapshot, not in a delta
         self.is_reading = False
@@ -52,7 +52,7 @@ class OlderCandles:
             self._history.read_older(self._stream.instrument, self._timeframe, self._step, *span, on_read)
 
     def prepend(self, older: Sequence[Candle], candles: EncodedCandles) -> None:
-        """Put what was read in front of a view's candles."""
+        """Add stored candles before a view's own."""
         self.is_reading = False
         if candles.oldest is None or not older:
             return
@@ -73,7 +73,7 @@ class OlderCandles:
                 span = candle.open_ts, candle.open_ts + self._timeframe.ms
                 if series.has_gap_between(*span):
                     marked.append(candle.no_better_than(Quality.GAP))
-                elif series.begins_within(*span):
+                elif series.starts_within(*span):
                     marked.append(candle.no_better_than(Quality.PARTIAL))
                 else:
                     marked.append(candle)

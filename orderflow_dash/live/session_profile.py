@@ -1,4 +1,4 @@
-"""The session's volume profile of a live series, out of memory and hourly, at the cost of what changed."""
+"""The session's volume profile of a live series, updated at the cost of what changed."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from orderflow_dash.market import DAY_MS, HOUR_MS, MINUTE_MS, Grid
 
 Rows = Literal[1, 2]
 
-_AT_ONCE: Final = 16  # minutes read in one hold of the lock
-_TRIES: Final = 3  # a replay at full speed passes an hour in less time than its reading takes
-_EVERY_S: Final = 10.0  # a profile that is looked at is computed and drawn anew at most so often
+_AT_ONCE: Final = 16  # minutes per hold of the lock
+_TRIES: Final = 3  # a replay at full speed may pass an hour while it is read
+_EVERY_S: Final = 10.0  # shortest time between two computations of a profile
 
 
 class ProfileKind(StrEnum):
-    """Which time a profile covers; the value is what the page calls it."""
+    """The time a profile covers; the value is its name on the page."""
 
     SESSION = "session"
     DAY = "24h"
@@ -36,8 +36,8 @@ class ProfileKind(StrEnum):
     def start(self, newest_end: int) -> int:
         """Start (ms) of the time that ends with the newest minute (its end, ms), always a full hour.
 
-        ``session``: the UTC day. ``24h``: the 24 hours before, begun at the full hour: the hour that
-        they would cut is in it whole, because hours on the hourly levels cannot be cut.
+        ``session``: the UTC day. ``24h``: the 24 hours before, extended to the full hour, because hourly
+        levels cannot be cut.
         """
         if self is ProfileKind.SESSION:
             newest = newest_end - 1
@@ -47,14 +47,14 @@ class ProfileKind(StrEnum):
 
 
 class _Sum(NamedTuple):
-    """Trades summed up: their ladder at a step, and price times volume of each, in units of a grid."""
+    """Summed trades: their ladder at a step, and their price times volume, in units of a grid."""
 
     levels: Levels
     turnover: int
 
 
 class _Extent(NamedTuple):
-    """What there is to sum up, as found in one hold of the lock."""
+    """The data to sum, as found in one hold of the lock."""
 
     revision: tuple[int, int]  # of the series and of the hourly levels
     grid: Grid
@@ -64,7 +64,7 @@ class _Extent(NamedTuple):
     memory_from: int  # first ms that the series knows
     gaps: tuple[tuple[int, int], ...]
     hours: tuple[HourLevels, ...]  # of the hourly levels, those that count
-    taken: tuple[tuple[int, int], ...]  # (start, end) ms of memory that counts on the hourly levels already
+    taken: tuple[tuple[int, int], ...]  # (start, end) ms of memory that the hours include
 
     @property
     def hour(self) -> int:
@@ -73,15 +73,15 @@ class _Extent(NamedTuple):
 
     @property
     def plan(self) -> tuple[object, ...]:
-        """While it stands, and no minute changes, the hours before the newest sum up to the same."""
+        """While it is equal, and no minute changes, so is the sum of the hours before the newest."""
         opens = tuple(each.open_ts for each in self.hours)
         return self.revision[1], self.grid, self.start, self.hour, self.taken, opens
 
 
 class _Ladder:
-    """The ladder of one kind and step: full hours, the newest hour's older minutes and the rest, kept apart.
+    """The ladder of one kind and step, in three parts: full hours, the newest hour's older minutes, the rest.
 
-    So a live market costs a merge with the newest minute, a closed minute a merge of at most sixty.
+    A live market costs a merge with the newest minute, a closed minute a merge of at most sixty.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class _Ladder:
         self._settled_to = 0  # open of the first minute that is in neither, ms
 
     def sum_up(self) -> tuple[_Extent, _Sum] | None:
-        """The ladder and what it covers; None before the first trade, or where hours pass too fast."""
+        """The ladder and its extent; None before the first trade, or if hours pass too fast."""
         for _ in range(_TRIES):
             with self._lock:
                 extent = self._extent()
@@ -109,20 +109,20 @@ class _Ladder:
             self._revision = extent.revision[0]
             with self._lock:
                 now = self._extent()
-                # An hour may have begun or gone meanwhile: then what was summed up is no longer a whole.
+                # If an hour started or left since, the parts do not fit together.
                 if now is None or now.plan != extent.plan:
                     continue
                 newest = self._counted(extent, self._series.minutes(extent.newest))
                 rest = self._sum(extent, [minute.level_array() for minute in newest])
             turnovers = self._full.turnover + self._settled.turnover + rest.turnover
             ladders = [self._full.levels, self._settled.levels, rest.levels]
-            # With the first revision: what an older minute got meanwhile is found the next time.
+            # With the first revision: the next call finds later changes of older minutes.
             now = now._replace(revision=extent.revision)
             return now, _Sum(bucket_levels(ladders, extent.grid.price.count(self._step)), turnovers)
         return None
 
     def _settle(self, extent: _Extent, changed: int) -> None:
-        """Sum up anew what changed from a minute (its open, ms) on, but for the newest minute."""
+        """Sum what changed from a minute (its open, ms) on, except for the newest minute."""
         if self._plan != extent.plan or changed < extent.hour:
             hours = [hour.levels for hour in extent.hours]
             self._full = self._sum(extent, [*hours, *self._minutes(extent, extent.start, extent.hour)])
@@ -136,7 +136,7 @@ class _Ladder:
         self._settled_to = extent.newest
 
     def _minutes(self, extent: _Extent, start: int, end: int) -> list[Levels]:
-        """Ladders of the minutes that count; the lock is never held for long."""
+        """Ladders of the minutes that count, in short holds of the lock."""
         with self._lock:
             minutes = self._counted(extent, self._series.minutes(max(start, extent.start), end))
         ladders: list[Levels] = []
@@ -147,7 +147,7 @@ class _Ladder:
 
     @staticmethod
     def _counted(extent: _Extent, minutes: list[Minute]) -> list[Minute]:
-        """Without those that count on the hourly levels."""
+        """Without minutes that the hours include."""
         return [
             minute
             for minute in minutes
@@ -188,9 +188,9 @@ class _Ladder:
 
 
 class SessionProfiles:
-    """The profiles of one series at one step, shared by everybody who looks. Thread-safe.
+    """The profiles of one series at one step, shared by all clients. Thread-safe.
 
-    ``lock`` is the series' own; what it and the hourly levels hold is read in short holds of it.
+    ``lock`` is the series' own; the series and the hourly levels are read in short holds of it.
     """
 
     def __init__(
@@ -216,12 +216,10 @@ class SessionProfiles:
         self._profiles: dict[tuple[ProfileKind, Rows], Profile] = {}
 
     def profile(self, kind: ProfileKind, rows: Rows = 2) -> Profile | None:
-        """The profile as it was within the last ten seconds; None before the first trade.
+        """The profile, at most ten seconds old; None before the first trade.
 
-        Where more of the past has come meanwhile, from the venue or a store, it is that of now.
-
-        ``rows``: how many the value area grows by at a time. The same object comes back as long as
-        nothing changed.
+        It is recomputed at once if older history has arrived. Returns the same object until it changes.
+        ``rows``: how many rows the value area grows by at a time.
         """
         with self._lock:
             self._refresh(kind)
@@ -243,7 +241,7 @@ class SessionProfiles:
         ):
             return
         fresh = self._ladders[kind].sum_up()
-        if fresh is not None and len(fresh[1].levels):  # else what was found before stays
+        if fresh is not None and len(fresh[1].levels):  # else the last result stays
             self._found[kind] = fresh
             self._next[kind] = now + self._every_s
             self._profiles = {place: each for place, each in self._profiles.items() if place[0] is not kind}

@@ -1,4 +1,4 @@
-"""One symbol's live series: where its trades arrive, and what was stored of it before."""
+"""One symbol's live series, the sink of its trades."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orderflow_dash.live.closed_minutes import ClosedMinutes
 from orderflow_dash.market import Grid, Instrument, Scale, State, Trade
 
 _PORTION: Final = 250  # fetched trades applied in one hold of the lock
-_READING: Final = StreamStatus(State.CONNECTING, "reading what is stored", None)
+_READING: Final = StreamStatus(State.CONNECTING, "reading stored history", None)
 
 
 class StoredSeries(NamedTuple):

@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 from orderflow_dash.feeds.feed import Timeliness
 from orderflow_dash.feeds.stream import StreamStatus
 from orderflow_dash.footprint.candle import Candle, CandleBuilder
-from orderflow_dash.indicators.session_cvd import SessionBegins, session_begins
+from orderflow_dash.indicators.session_cvd import SessionStarts, session_starts
 from orderflow_dash.live.encoded_candles import EncodedCandles
-from orderflow_dash.live.history import History
+from orderflow_dash.live.history import HistoryLoader
 from orderflow_dash.live.older_candles import OlderCandles
 from orderflow_dash.live.session_profile import SessionProfiles
 from orderflow_dash.live.stream import SeriesStream
@@ -68,7 +68,7 @@ class View:
         self,
         key: ViewKey,
         stream: SeriesStream,
-        history: History | None = None,
+        history: HistoryLoader | None = None,
         coalesce_s: float = 0.0,
     ) -> None:
         """``coalesce_s``: shortest time between two refreshes for deltas, however many clients ask."""
@@ -145,10 +145,10 @@ class View:
         """Estimated size of its candles and their encodings in memory."""
         return self._candles.held_bytes()
 
-    def session_begins(self, candles: Sequence[Candle]) -> SessionBegins:
+    def session_starts(self, candles: Sequence[Candle]) -> SessionStarts:
         """CVD at the start of each UTC session of these candles, as far as known."""
         with self._stream.lock:
-            return session_begins(candles, self._stream.series, self._stream.hourly)
+            return session_starts(candles, self._stream.series, self._stream.hourly)
 
     def candles(self, lookback: int) -> list[Candle]:
         """The newest candles, old to new."""

@@ -1,7 +1,7 @@
-"""What a replay has played of a symbol before anyone watches it: candles, and trades that a stream lacks.
+"""Trades that a replay has played before a stream starts: candles, and trades that the stream lacks.
 
-Both come out of the recording itself, by the path of all trades: a stream begins with the minutes that the
-series makes of the rows up to the replay's clock, and repair fetches what was played since then.
+Both come from the recording: a stream starts with the minutes that a series makes of the rows up to the
+replay's clock, and the backfill fetches the trades played since then.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from orderflow_dash.footprint.candle import Candle, CandleBuilder
 from orderflow_dash.footprint.hourly import HourlyLevels
 from orderflow_dash.footprint.minute import Ints
 from orderflow_dash.footprint.series import Series
-from orderflow_dash.live.history import History
+from orderflow_dash.live.history import HistoryLoader
 from orderflow_dash.live.stream import SeriesStream, StoredSeries
 from orderflow_dash.market import MINUTE_MS, Grid, Instrument, Timeframe, Trade, Venue
 from orderflow_dash.simulator import Listing, PlayedUpTo, RecordedMarket
@@ -28,29 +28,29 @@ from orderflow_dash.simulator.market.tape import Print
 from orderflow_dash.simulator.recordings.recording import Recording
 from orderflow_dash.store.null import NullStore
 
-ALL_HISTORY_MS: Final = 1 << 50  # a replay's past is wanted as far back as it goes
-_PORTION = 5_000  # trades that are read at once
+ALL_HISTORY_MS: Final = 1 << 50  # a replay has all its history
+_PORTION = 5_000  # trades per read
 _EVER: Final = 1 << 62
 Columns = tuple[Ints, Ints, Ints, Ints]
 
 
-class RecordedHistory(History):
-    """The past of a replay's streams; nothing is stored. Thread-safe."""
+class RecordedHistory(HistoryLoader):
+    """Loads history of a replay from its recording; stores nothing. Thread-safe."""
 
     def __init__(self, market: RecordedMarket, window: int) -> None:
         super().__init__(NullStore(), window)
         self._market = market
         self._window = window
 
-    def begin(self, stream: SeriesStream, refetch_ms: int) -> None:  # noqa: ARG002 - the interface
-        """Begin a stream with what was played of it; returns at once."""
-        self._read(lambda: self._begin_played(stream), lambda: self._begin_without(stream))
+    def start_stream(self, stream: SeriesStream, refetch_ms: int) -> None:  # noqa: ARG002 - the interface
+        """Start a stream with the minutes played so far; returns at once."""
+        self._read(lambda: self._start_played(stream), lambda: self._start_without(stream))
 
-    def _begin_without(self, stream: SeriesStream) -> None:
+    def _start_without(self, stream: SeriesStream) -> None:
         stream.start()
 
-    def end(self, stream: SeriesStream) -> None:
-        """Nothing of it is kept."""
+    def end_stream(self, stream: SeriesStream) -> None:
+        """Save nothing."""
 
     def older(
         self, instrument: Instrument, timeframe: Timeframe, step: Decimal, since: int, until: int
@@ -59,14 +59,14 @@ class RecordedHistory(History):
         played = self._market.played_up_to(self._market.find(instrument.symbol, instrument.venue))
         return [] if played is None else played_candles(played, timeframe, step, since, until)
 
-    def _begin_played(self, stream: SeriesStream) -> None:
+    def _start_played(self, stream: SeriesStream) -> None:
         instrument = stream.instrument
         played = self._market.played_up_to(self._market.find(instrument.symbol, instrument.venue))
         stream.start(None if played is None else played_minutes(played, self._window))
 
 
 def played_minutes(played: PlayedUpTo, window: int) -> StoredSeries | None:
-    """The minutes that the series makes of everything recorded up to a time; None where nothing trades."""
+    """The minutes of all trades recorded up to a time; None if there are none."""
     hourly = HourlyLevels()
     grid = _grid(played.recording)
     series = Series(window, on_evict=hourly.take_over, grid=grid)
@@ -87,16 +87,16 @@ def played_minutes(played: PlayedUpTo, window: int) -> StoredSeries | None:
 def played_candles(
     played: PlayedUpTo, timeframe: Timeframe, step: Decimal, since: int, until: int
 ) -> list[Candle]:
-    """The candles of what was played that open from ``since`` and before ``until`` (ms), old to new."""
+    """Played candles that open from ``since`` and before ``until`` (ms), old to new."""
     time, order, price, quantity = _trades(played.recording, played.row)
-    # One candle more, so that the first that counts does not begin where the series does.
-    begin = int(np.searchsorted(np.maximum.accumulate(time), since - timeframe.ms))
+    # One candle more, so that the first one returned is not the partial first of the series.
+    first = int(np.searchsorted(np.maximum.accumulate(time), since - timeframe.ms))
     end = int(np.searchsorted(np.maximum.accumulate(time), until))
-    if begin == end:
+    if first == end:
         return []
     series = Series(_EVER, grid=_grid(played.recording))
-    _apply(series, (time[begin:end], order[begin:end], price[begin:end], quantity[begin:end]), played)
-    before = int(quantity[:begin].sum())
+    _apply(series, (time[first:end], order[first:end], price[first:end], quantity[first:end]), played)
+    before = int(quantity[:first].sum())
     builder = CandleBuilder(series, timeframe, step)
     opens = sorted({minute.open_ts // timeframe.ms * timeframe.ms for minute in series.minutes(since, until)})
     found = (builder.build(open_ts) for open_ts in opens)
@@ -108,7 +108,7 @@ def _grid(units: Recording | Listing) -> Grid:
 
 
 def _apply(series: Series, columns: Columns, played: PlayedUpTo) -> None:
-    """Count trades, with a gap wherever some are missing."""
+    """Apply trades, with a gap wherever some are missing."""
     time, order = columns[:2]
     start = 0
     for at, missing_to in _breaks(played.recording, time, order):
@@ -117,7 +117,7 @@ def _apply(series: Series, columns: Columns, played: PlayedUpTo) -> None:
         start = at
     series.apply_arrays(*(column[start:] for column in columns))
     for after, before in played.recording.gaps:
-        is_one = after == before <= played.time_ms  # one trade of that time is missing
+        is_one = after == before <= played.time_ms  # one trade of that time
         if is_one or after < played.time_ms <= before:
             series.open_gap(after, before)
 
@@ -127,7 +127,7 @@ def _sorted(after: int, before: int) -> tuple[int, int]:
 
 
 def _breaks(recording: Recording, time: Ints, order: Ints) -> Iterator[tuple[int, int | None]]:
-    """Where trades are missing: the number of the first one after, and the highest order that is missing."""
+    """Indexes of trades after missing ones, with the highest missing order."""
     found: dict[int, int | None] = {}
     for after, before in recording.gaps:
         at = int(np.searchsorted(time, before))
@@ -161,14 +161,14 @@ def _up_to(recording: Recording, row: int) -> Iterator[tuple[Print, int]]:
 
 
 class RecordedBackfill:
-    """Fetches what a stream lacks out of what was played of the recording."""
+    """Backfills a stream from the played part of the recording."""
 
     def __init__(self, market: RecordedMarket, venue: Venue) -> None:
         self._market = market
         self._venue = venue
 
     def step(self, job: BackfillJob) -> bool:
-        """All that the recording has of it; always true."""
+        """Fetch all trades that the recording has; always true."""
         listing = self._market.find(job.stream.instrument.symbol, self._venue)
         gap = job.gap or self._history(job, listing)
         if gap is None:
@@ -188,15 +188,15 @@ class RecordedBackfill:
         return True
 
     def give_up(self, job: BackfillJob) -> None:
-        """A recording refuses nothing."""
+        """Never needed: a recording rejects no request."""
 
     def newest(self, instrument: Instrument) -> TradeBatch:
-        """The newest trade that was played; none where none was."""
+        """The newest played trade; empty if there is none."""
         listing = self._market.find(instrument.symbol, self._venue)
         return self._batch(listing, self._market.newest(listing))
 
     def _history(self, job: BackfillJob, listing: Listing) -> Gap | None:
-        """What was played before a stream's first trade; None where nothing was."""
+        """The span played before a stream's first trade; None if there is none."""
         first_id = self._market.first_id(listing)
         found = [] if first_id is None else self._market.played_by_id(listing, first_id, first_id, 1)
         time_, order, *_ = job.first
@@ -214,7 +214,7 @@ class RecordedBackfill:
             first = found[-1].id + 1
 
     def _fill_times(self, stream: BackfillTarget, listing: Listing, gap: Gap) -> None:
-        """A stream remembers a few thousand ids: the trades that it may have come first, then the others."""
+        """Fill edges first: a stream remembers few ids, and only the edges can repeat."""
         found = self._market.played_between(listing, gap.after, gap.before)
         edges = [each for each in found if each.time in (gap.after, gap.before)]
         inner = [each for each in found if each.time not in (gap.after, gap.before)]

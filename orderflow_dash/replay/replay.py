@@ -1,8 +1,7 @@
-"""The app on recorded trades: loads the files, plays them through the simulated exchange, and is steered.
+"""Replays recorded trades: loads the files and plays them through the simulated exchange.
 
-The exchange runs inside the app, and both real venues' addresses lead to it, so that adapters, feeds and
-footprints are those of the live product. What the recording does not hold (24 h statistics, funding, open
-interest) is shown as unknown, not made up.
+The exchange runs inside the app in place of both venues, so that adapters, feeds and footprints are those of
+the live product. Figures that are not recorded (24 h statistics, funding, open interest) are unknown.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from orderflow_dash.simulator.recordings.unpacking import printable
 
 log = logging.getLogger(__name__)
 
-FASTEST: Final = 1_000.0  # the highest speed that can be asked for; 0 is as fast as it goes
+FASTEST: Final = 1_000.0  # maximum speed; 0 is unlimited
 
 
 class FileState(TypedDict):
@@ -44,16 +43,16 @@ class FileState(TypedDict):
     loaded_bytes: int
     rows: int
     zero_quantities: int
-    left_out: int  # damaged rows that others follow
-    repeats: int  # rows that stand in the recording twice; each counts once
-    conflicts: int  # rows whose id stands for another trade; left out, their candles are gaps
+    left_out: int  # damaged rows before valid ones
+    repeats: int  # duplicate rows; each counts once
+    conflicts: int  # rows whose id belongs to another trade; left out, their candles have gaps
     notes: list[str]
     series: list[str]
     error: str | None
 
 
 class RecordedInstrument(TypedDict):
-    """One symbol as ``/api/replay`` reports it. Tick and lot are inferred: the finest that its rows need."""
+    """One symbol as ``/api/replay`` reports it. Tick and lot are inferred from its rows."""
 
     exchange: str
     symbol: str
@@ -62,14 +61,14 @@ class RecordedInstrument(TypedDict):
 
 
 class Silence(TypedDict):
-    """A long stretch of the recording without a trade, which is skipped; ms of the trades around it."""
+    """A long span of the recording without a trade, which is skipped; ms of the trades around it."""
 
     from_ms: int
     to_ms: int
 
 
 class ReplayState(TypedDict):
-    """What ``/api/replay`` tells. Times in ms, recorded ones; null before anything is loaded."""
+    """The response of ``/api/replay``. Recorded times in ms; null until a file is loaded."""
 
     phase: str  # loading, failed, waiting, playing, paused or ended
     paused: bool
@@ -87,11 +86,11 @@ class ReplayState(TypedDict):
 
 
 class NotLoaded(Exception):
-    """There is nothing to seek in yet."""
+    """No file is loaded yet."""
 
 
 def replay_files(setting: str) -> list[Path]:
-    """The files that the setting names: a path, or a JSON list of paths; none where it is ``off``."""
+    """The files that the setting names: a path, or a JSON list of paths; none if it is ``off``."""
     if setting == "off":
         return []
     if setting.startswith("["):
@@ -109,23 +108,23 @@ class Replay:
         self.venues = _venues(files)
         self._loading = Loading(files)
         self._loaded = False
-        self._begin_anew: Callable[[Callable[[], None]], None] = lambda move: move()
+        self._reset_series: Callable[[Callable[[], None]], None] = lambda move: move()
         self._steering = threading.Lock()
         self._reached: WeakKeyDictionary[TradeStream, int] = WeakKeyDictionary()  # newest trade, ms
         self._thread = threading.Thread(target=self._load, name="replay-loading", daemon=True)
 
     @property
     def names(self) -> list[str]:
-        """The names of its files, as text that can be shown."""
+        """The names of its files, printable."""
         return [file.name for file in self._loading.files]
 
-    def start(self, begin_anew: Callable[[Callable[[], None]], None]) -> None:
-        """Begin to load. ``begin_anew`` runs what it is given with no series fed, and begins them anew."""
-        self._begin_anew = begin_anew
+    def start(self, reset_series: Callable[[Callable[[], None]], None]) -> None:
+        """Start to load. ``reset_series`` calls its argument while no series has a feed, and resets them."""
+        self._reset_series = reset_series
         self._thread.start()
 
     def stop(self) -> None:
-        """End the exchange; a file that is being read ends with the process."""
+        """Stop the exchange; the loading thread ends with the process."""
         self.exchange.stop()
 
     def _load(self) -> None:
@@ -133,9 +132,9 @@ class Replay:
             recordings = self._loading.run(strict=False)
             if recordings:
                 self.market.adopt(recordings)
-        except Exception as error:  # a defect of ours must not leave the page at "loading"
+        except Exception as error:  # a crash must not leave the page at "loading"
             CRASHES.record(self._thread.name, error)
-            log.exception("loading the replay failed on a defect")
+            log.exception("loading the replay crashed")
             self._loading.files[0].error = f"internal error: {type(error).__name__}"
         for file in self._loading.files:
             if file.all_damage:
@@ -145,10 +144,10 @@ class Replay:
         self._loaded = True
         self.exchange.rouse()
 
-    # -- what it tells -----------------------------------------------------------------------
+    # -- state -------------------------------------------------------------------------------
 
     def state(self) -> ReplayState:
-        """How loading and playing stand."""
+        """State of loading and playback."""
         loaded, playing = self._loaded, self.market.playing()
         known = bool(self.market.listings)
         files: list[FileState] = [
@@ -193,11 +192,11 @@ class Replay:
         }
 
     def gaps(self, venue: Venue, symbol: str) -> Sequence[tuple[int, int]]:
-        """Stretches of a symbol that lack trades without a jump of ids: times (ms) before and after."""
+        """Spans of a symbol with missing trades that no id reveals: times (ms) before and after."""
         return self.market.gaps(self.market.find(symbol, venue))
 
     def standstill(self) -> str:
-        """Why no trades come just now; empty where they do."""
+        """The reason why no trades come; empty if they do."""
         playing = self.market.playing()
         if not self.market.listings:
             return self.absence(None)
@@ -206,20 +205,20 @@ class Replay:
         return "the replay is paused" if playing.paused else ""
 
     def absence(self, venue: Venue | None) -> str:
-        """Why nothing of a venue is listed; empty where something is."""
+        """The reason why a venue lists no instrument; empty if it does."""
         state = self.state()
         if any(venue is None or venue in listing.venues for listing in self.market.listings):
             return ""
         if state["phase"] == "loading":
             share = 100 * state["loaded_bytes"] // max(1, state["total_bytes"])
-            return f"the recording is being loaded, {share} %"
+            return f"loading the recording, {share} %"
         errors = [file["error"] for file in state["files"] if file["error"]]
-        return errors[0] if errors else "the recording holds no trade of this venue"
+        return errors[0] if errors else "the recording has no trades of this venue"
 
     # -- control -----------------------------------------------------------------------------
 
     def steer(self, *, paused: bool | None, speed: float | None, seek_ms: int | None) -> None:
-        """Change what is given. Raises NotLoaded, or ValueError for a time that is not in the recording."""
+        """Change what is not None. Raises NotLoaded, or ValueError for a time outside the recording."""
         with self._steering:
             if seek_ms is not None:
                 self._seek(seek_ms)
@@ -241,9 +240,9 @@ class Replay:
         def move() -> None:
             self.market.seek(seek_ms)
 
-        self._begin_anew(move)
+        self._reset_series(move)
 
-    # -- the app's parts, as a replay needs them -----------------------------------------------
+    # -- for the feeds -----------------------------------------------------------------------
 
     def status(self, status: StreamStatus) -> StreamStatus:
         """The status of a stream, with the state of the replay."""
@@ -268,18 +267,18 @@ class Replay:
         stream.receive(batch, now, received_ms)
 
     def listing(self, venue: Venue, listing: ListingSource) -> ListingSource:
-        """A listing that tells why it is empty, and no figure that was not recorded."""
+        """A listing without figures that were not recorded; if empty, it has the reason."""
         return _ReplayListing(self, venue, listing)
 
 
 def _damage(file: LoadedFile) -> str:
-    """A file's damage as visitors see it: by its name alone, and what is played of it."""
+    """A file's damage as text for the page, without its path."""
     text = file.all_damage.replace(printable(str(file.path)), file.name)
-    return f"{text}; everything before it is played" if file.error and file.rows else text
+    return f"{text}; playing everything before it" if file.error and file.rows else text
 
 
 def _split(batch: TradeBatch, time_ms: int) -> tuple[TradeBatch, TradeBatch]:
-    """The trades before the first one that is not before a time, and all others."""
+    """The trades before the first one at or after a time, and all others."""
     at = next(at for at, trade in enumerate(batch.trades) if trade[0] >= time_ms)
     uids = batch.uids or []
     has = batch.uids is not None
@@ -289,7 +288,7 @@ def _split(batch: TradeBatch, time_ms: int) -> tuple[TradeBatch, TradeBatch]:
 
 
 class _ReplayListing:
-    reload_s = 1_800.0  # a recording lists what it lists
+    reload_s = 1_800.0  # a recording's instruments do not change
 
     def __init__(self, replaying: Replay, venue: Venue, listing: ListingSource) -> None:
         self.poll_s = listing.poll_s
@@ -299,7 +298,7 @@ class _ReplayListing:
         self._listing = listing
 
     def load(self) -> dict[str, Instrument]:
-        """What is recorded of the venue; ValueError where nothing is (yet)."""
+        """The recorded instruments of the venue; ValueError if there are none (yet)."""
         absence = self._replay.absence(self._venue)
         if absence:
             raise ValueError(absence)
@@ -314,17 +313,16 @@ class _ReplayListing:
         self._listing.watch(None if report is None else lambda tickers: report(_recorded(tickers)))
 
     def attend(self, changed: Callable[[], None]) -> None:
-        """Nothing changes."""
+        """Never called: a recording's instruments do not change."""
 
     def status_of(self, symbol: str) -> str:
-        """What is not recorded has no status."""
-
+        """Always empty: unrecorded symbols have no status."""
         del symbol
         return ""
 
     def time(self) -> int:
-        """The clock of a recording tells nothing."""
-        raise ValueError("recorded trades have no clock of now")
+        """Raises: a recording has no clock."""
+        raise ValueError("a recording has no clock")
 
     def close(self) -> None:
         """Release what it holds."""
@@ -332,21 +330,21 @@ class _ReplayListing:
 
 
 def _recorded(tickers: list[Ticker]) -> list[Ticker]:
-    """What a recording of trades knows of a symbol: its last price."""
+    """Tickers with only the last price, which is all that a recording has."""
     return [
         replace(ticker, change_24h=None, volume_24h=None, funding=None, open_interest=None)
         for ticker in tickers
     ]
 
 
-def _phase(loaded: bool, known: bool, paused: bool, begun: bool, ended: bool) -> str:
+def _phase(loaded: bool, known: bool, paused: bool, started: bool, ended: bool) -> str:
     if not known:
         return "failed" if loaded else "loading"
     if ended:
         return "ended"
     if paused:
         return "paused"
-    return "playing" if begun else "waiting"
+    return "playing" if started else "waiting"
 
 
 def _venues(files: list[Path]) -> frozenset[Venue]:
@@ -356,5 +354,5 @@ def _venues(files: list[Path]) -> frozenset[Venue]:
         try:
             venues |= probe(path)
         except (DamagedFile, OSError):
-            venues |= {Venue.BINANCE, Venue.BYBIT}  # loading tells what is wrong
+            venues |= {Venue.BINANCE, Venue.BYBIT}  # loading reports the error
     return frozenset(venues)

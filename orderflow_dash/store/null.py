@@ -61,7 +61,7 @@ class NullStore:
         return {"state": OFF, "detail": "history is not kept", **figures}
 
 
-History = StoreWriter | NullStore
+HistoryStore = StoreWriter | NullStore
 
 
 def history_place(url: str) -> str:
@@ -69,7 +69,7 @@ def history_place(url: str) -> str:
     return OFF if url == OFF else place_of(parse_url(url or default_url()))
 
 
-def open_history(url: str, retention: Retention | None = None) -> History:
+def open_history(url: str, retention: Retention | None = None) -> HistoryStore:
     """What keeps history at an address: none at ``off``, the default file at an empty one. Not yet started.
 
     Raises ValueError, with what is accepted, where the address is of no known kind.

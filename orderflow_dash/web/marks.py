@@ -47,7 +47,7 @@ def verified_note(candle: Candle) -> str:
 
 
 def _figures(difference: Difference) -> str:
-    ours, theirs = (grouped(f"{figure:f}") for figure in (difference.ours, difference.theirs))
+    ours, theirs = (grouped(f"{figure:f}") for figure in (difference.counted, difference.reported))
     name = _FIELDS.get(difference.field, difference.field)
     return f"{name} of {clock(difference.open_ts)} is {ours} here, {theirs} there"
 

@@ -11,7 +11,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.browser.conftest import Page
 from tests.conftest import Served
-from tests.replay.test_replay import MINUTE, START, binance_file, invented_rows, loaded, state
+from tests.replay.recordings import MINUTE, START, binance_file, invented_rows, loaded, state
 
 PANEL = "exchange=binance&symbol=BTCUSDT&tf=1m&step=0.5"
 

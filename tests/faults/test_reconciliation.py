@@ -113,7 +113,7 @@ def test_a_trade_that_bybit_never_sent_is_found_out(app: Served, exchange: Simul
     _, number = exchange.faults.dropped[0]
     (dropped,) = exchange.source.tape(listing).since_id(number, 1)
     assert difference.field == "volume"
-    assert difference.theirs - difference.ours == Decimal(listing.quantity.text(abs(dropped.quantity)))
+    assert difference.reported - difference.counted == Decimal(listing.quantity.text(abs(dropped.quantity)))
     assert counts["differing"] == 1
 
 

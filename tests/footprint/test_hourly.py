@@ -59,9 +59,9 @@ def test_of_the_same_hour_the_one_known_for_longer_stays():
     ("open_ts", "known", "span"),
     [(START + 1, 5, None), (START, -1, None), (START, HOUR_MS + 1, None), (START, 5, (START, START + 4))],
 )
-def test_what_is_no_hour_is_refused(open_ts, known, span):
+def test_invalid_hours_are_rejected(open_ts, known, span):
     """An open that is none, or more known than there is time."""
-    with pytest.raises(ValueError, match="no hour"):
+    with pytest.raises(ValueError, match="not an hour"):
         HourlyLevels().put(open_ts, ONE, known, span)
 
 

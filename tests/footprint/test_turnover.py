@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from orderflow_dash.footprint.candle import CandleBuilder, with_turnover
 from orderflow_dash.footprint.hourly import HourlyLevels
 from orderflow_dash.footprint.series import Series
-from orderflow_dash.indicators.session_cvd import Begin, session_begins
+from orderflow_dash.indicators.session_cvd import SessionStart, session_starts
 from orderflow_dash.market import DAY_MS, HOUR_MS, MINUTE_MS, Timeframe, Trade
 from tests.footprint.reference import START, nearest_level, ordered_trades, quantities, wild_trades
 
@@ -93,7 +93,7 @@ def test_a_session_counts_from_its_midnight_wherever_its_begin_is_kept(moments, 
     series = Series(window, on_evict=hourly.take_over)
     series.apply(trades)
     candles = candles_of(series, Timeframe.M1, 1)[-4:]
-    begins = session_begins(candles, series, hourly)
+    begins = session_starts(candles, series, hourly)
     for candle in candles:
         midnight = candle.open_ts // DAY_MS * DAY_MS
         own = [trade for trade in trades if midnight <= trade[0] < candle.open_ts + MINUTE_MS]
@@ -110,6 +110,6 @@ def test_a_session_s_begin_tells_from_when_on_it_is_known():
     series = Series()
     series.apply([(MIDNIGHT + 5 * HOUR_MS + 7, 1, 10, 2), (MIDNIGHT + 6 * HOUR_MS, 2, 10, 3)])
     candles = candles_of(series, Timeframe.M1, 1)
-    begins = session_begins(candles[1:], series, HourlyLevels())
-    assert begins == {MIDNIGHT: Begin(0, 0, MIDNIGHT + 5 * HOUR_MS + 7)}
-    assert session_begins([], series, HourlyLevels()) == {}
+    begins = session_starts(candles[1:], series, HourlyLevels())
+    assert begins == {MIDNIGHT: SessionStart(0, 0, MIDNIGHT + 5 * HOUR_MS + 7)}
+    assert session_starts([], series, HourlyLevels()) == {}

@@ -12,7 +12,7 @@ import pytest
 from orderflow_dash.feeds.sequencing import Known
 from orderflow_dash.feeds.stream import StreamStatus, TradeSink
 from orderflow_dash.feeds.tickers import TickerCache
-from orderflow_dash.live.history import History
+from orderflow_dash.live.history import HistoryLoader
 from orderflow_dash.live.hub import Hub, VenueLink
 from orderflow_dash.live.limits import HubLimits
 from orderflow_dash.live.session_profile import ProfileKind
@@ -108,7 +108,7 @@ class Setting:
 
     def __init__(self, store: NullStore, refetch_ms: int = 0) -> None:
         self.source = Source()
-        self.history = History(store, window=500)
+        self.history = HistoryLoader(store, window=500)
         self.history.start()
         link = VenueLink(Listed(), self.source, refetch_ms=refetch_ms)
         self.hub = Hub({Venue.BINANCE: link}, TickerCache(), HubLimits(grace_s=0), history=self.history)
@@ -224,7 +224,7 @@ def test_a_store_that_does_not_answer_keeps_nobody_waiting(
     setting: Callable[..., Setting], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stream begins without its past; an answer that comes too late changes nothing."""
-    monkeypatch.setattr("orderflow_dash.live.history._PATIENCE_S", 0.2)
+    monkeypatch.setattr("orderflow_dash.live.history._READ_TIMEOUT_S", 0.2)
     store = Stuck()
     here = setting(store)
     view = here.view()
@@ -241,7 +241,7 @@ def test_until_then_the_stream_says_what_it_waits_for(setting: Callable[..., Set
     store = Stuck()
     here = setting(store)
     view = here.hub.lease("holder", KEY)
-    assert (view.status().state, view.status().detail) == (State.CONNECTING, "reading what is stored")
+    assert (view.status().state, view.status().detail) == (State.CONNECTING, "reading stored history")
     store.free.set()
     wait_until(lambda: view.status().state is State.LIVE)
 

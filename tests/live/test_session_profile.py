@@ -19,7 +19,7 @@ from orderflow_dash.live.stream import SeriesStream
 from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import DAY_MS, HOUR_MS, MINUTE_MS, Timeframe, Trade
 from tests.footprint.reference import START, nearest_level, ordered_trades, poc_of, rows
-from tests.live.test_hub import BTC, Source
+from tests.live.hub_bench import BTC, ManualFeed
 
 DAY = START // DAY_MS * DAY_MS
 kinds = st.sampled_from(ProfileKind)
@@ -283,7 +283,7 @@ def test_a_market_that_outruns_the_look_does_not_hold_it(pace):
 
 def test_dropped_hours_are_kept_until_a_reset():
     """Through the hub's own stream: the view's profile reaches back over what the window dropped."""
-    source = Source()
+    source = ManualFeed()
     key = ViewKey(BTC.venue, BTC.symbol, Timeframe.M1, BTC.tick)
     stream = SeriesStream(BTC, source, 60)
     view = View(key, stream)

@@ -18,7 +18,7 @@ from dash import ALL, MATCH, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from orderflow_dash.access.embed_token import TokenScope
-from orderflow_dash.indicators.session_cvd import SessionBegins, session_of
+from orderflow_dash.indicators.session_cvd import SessionStarts, session_of
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import Grid, Instrument, Venue
@@ -77,7 +77,7 @@ def panel_content(view: View, theme: str, options: PanelOptions) -> PanelContent
     cursor = panel_cursor(view, theme, options)
     candles = view.candles(wanted)
     instrument, timeframe = view.instrument, view.key.timeframe
-    begins = view.session_begins(candles) if options.anchor == "session" else {}
+    begins = view.session_starts(candles) if options.anchor == "session" else {}
     grid = candles[-1].grid if candles else instrument.grid
     units = VolumeUnits(instrument, options, begins, grid)
     return PanelContent(
@@ -239,7 +239,7 @@ def _register_browser(app: Dash) -> None:
     )
 
 
-def _since(view: View, options: PanelOptions, begins: SessionBegins, newest: int) -> str:
+def _since(view: View, options: PanelOptions, begins: SessionStarts, newest: int) -> str:
     """Where the CVD that is shown begins."""
     if options.anchor == "session":
         begin = begins.get(session_of(newest))

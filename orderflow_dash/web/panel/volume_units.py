@@ -12,7 +12,7 @@ from fractions import Fraction
 from orderflow_dash.footprint.candle import Candle
 from orderflow_dash.footprint.measures import is_imbalanced
 from orderflow_dash.indicators.profile import Profile
-from orderflow_dash.indicators.session_cvd import SessionBegins, session_of
+from orderflow_dash.indicators.session_cvd import SessionStarts, session_of
 from orderflow_dash.market import Grid, Instrument
 from orderflow_dash.web.panel.options import DEFAULTS, PanelOptions
 from orderflow_dash.web.text import grouped, rounded, signed
@@ -25,7 +25,7 @@ class VolumeUnits:
         self,
         instrument: Instrument,
         options: PanelOptions = DEFAULTS,
-        begins: SessionBegins | None = None,
+        begins: SessionStarts | None = None,
         grid: Grid | None = None,
     ) -> None:
         grid = grid or instrument.grid  # of the candles
@@ -33,7 +33,7 @@ class VolumeUnits:
         self._options = options
         self.is_quote = options.units == "quote"
         self._cell = Fraction(grid.price.value) * Fraction(grid.quantity.value)  # a unit of both, in quote
-        self._begins: SessionBegins | Mapping[int, tuple[int, int, int]] = begins or {}
+        self._begins: SessionStarts | Mapping[int, tuple[int, int, int]] = begins or {}
         self.minimum = -(-options.min // self._cell)  # of a turnover, units of price times quantity
         self.name = instrument.quote if self.is_quote else instrument.base
 

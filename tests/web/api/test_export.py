@@ -37,7 +37,7 @@ from orderflow_dash.web.api.export import (
 from orderflow_dash.web.query import parse_view_query
 from tests.conftest import Served, venues_at, wait_until
 from tests.exchanges.frames import instrument
-from tests.live.test_hub import BTC, Setting, at
+from tests.live.hub_bench import BTC, HubBench, at
 
 URL = f"/{routes.EXPORT}"
 QUERY = {"exchange": "binance", "symbol": "BTCUSDT", "tf": "1m", "step": "0.1"}
@@ -49,7 +49,7 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 WORD = r"complete|repaired|partial|gap|true|false|"
 
 
-def client_of(setting: Setting) -> FlaskClient:
+def client_of(setting: HubBench) -> FlaskClient:
     """A client of a server that has nothing but the export."""
     server = Flask("export")
     register_export(server, setting.hub)
@@ -57,15 +57,15 @@ def client_of(setting: Setting) -> FlaskClient:
 
 
 @pytest.fixture
-def setting() -> Setting:
+def setting() -> HubBench:
     """A hub whose BTCUSDT streams already, with trades of three minutes."""
-    setting = Setting()
+    setting = HubBench()
     setting.hub.lease("somebody", key_of(setting))
     setting.source.give(at(1), at(2, quantity=-9), at(3, 1, -4, 1_003), at(4, 2, 7, 1_010))
     return setting
 
 
-def key_of(setting: Setting, **changes: str) -> ViewKey:
+def key_of(setting: HubBench, **changes: str) -> ViewKey:
     """The view that the query names."""
     return parse_view_query({**QUERY, **changes}, setting.hub, None).key
 
@@ -133,7 +133,7 @@ def test_the_table_equals_the_socket_s_snapshot_to_the_last_digit(serve: Callabl
     assert all(Decimal(row["delta"]) == Decimal(row["ask"]) - Decimal(row["bid"]) for row in levels)
 
 
-def test_the_lines_above_say_what_the_table_is(setting: Setting) -> None:
+def test_the_lines_above_say_what_the_table_is(setting: HubBench) -> None:
     """Venue, symbol, timeframe, step, units, time zone, origin of the CVD, and what the words mean."""
     about, rows = asked(client_of(setting))
     assert list(rows[0]) == list(CANDLE_COLUMNS)
@@ -164,7 +164,7 @@ def test_the_feed_is_its_state_and_cause(state: State, detail: str, text: str) -
     assert _feed_text(StreamStatus(state, detail, None)) == text
 
 
-def test_rows_are_exact_and_in_order(setting: Setting) -> None:
+def test_rows_are_exact_and_in_order(setting: HubBench) -> None:
     """Candles from old to new with figures by hand; a level's row stands under its candle's time."""
     _, rows = asked(client_of(setting))
     assert [row["delta"] for row in rows] == ["-0.004", "-0.004", "0.007"]
@@ -198,7 +198,7 @@ def test_rows_are_exact_and_in_order(setting: Setting) -> None:
 @pytest.mark.parametrize("rows", TYPES)
 def test_a_hostile_symbol_begins_no_formula_and_no_row(rows: str) -> None:
     """Whatever a venue calls a symbol: cells are numbers, times and our words, and the rest is one cell."""
-    setting = Setting()
+    setting = HubBench()
     setting.listed.instruments[HOSTILE] = replace(BTC, symbol=HOSTILE, base="=1+1", quote="@A\n,-2")
     setting.hub.lease("somebody", key_of(setting, symbol=HOSTILE))
     setting.source.give(at(1), at(2, quantity=-9), symbol=HOSTILE)
@@ -215,7 +215,7 @@ def test_a_hostile_symbol_begins_no_formula_and_no_row(rows: str) -> None:
     assert re.fullmatch(r'attachment; filename="[A-Za-z0-9_]+\.csv"', name), name
 
 
-def test_the_answer_is_a_download_that_nobody_keeps(setting: Setting) -> None:
+def test_the_answer_is_a_download_that_nobody_keeps(setting: HubBench) -> None:
     """A safe name, no cache, no guess at its type."""
     answer = client_of(setting).get(URL, query_string=QUERY)
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
@@ -237,7 +237,7 @@ def test_the_answer_is_a_download_that_nobody_keeps(setting: Setting) -> None:
     ],
 )
 def test_what_cannot_be_served_is_told_in_a_line(
-    setting: Setting, query: dict[str, str], status: int, said: str
+    setting: HubBench, query: dict[str, str], status: int, said: str
 ) -> None:
     """The status and one plain line with what is accepted."""
     answer = client_of(setting).get(URL, query_string={**QUERY, **query})
@@ -251,14 +251,14 @@ def test_what_cannot_be_served_is_told_in_a_line(
 
 def test_a_hub_that_is_full_says_so() -> None:
     """Where no symbol more may stream the answer is 503."""
-    setting = Setting(series=1)
+    setting = HubBench(series=1)
     setting.hub.lease("somebody", key_of(setting))
     answer = client_of(setting).get(URL, query_string={**QUERY, "symbol": "ETHUSDT"})
     assert (answer.status_code, "Symbol limit (1) reached: " in answer.text) == (503, True)
     assert f"try again in {answer.headers['Retry-After']} s." in answer.text
 
 
-def test_exports_have_few_places_and_give_them_back(setting: Setting) -> None:
+def test_exports_have_few_places_and_give_them_back(setting: HubBench) -> None:
     """Those beyond are told to come again; one that ends, read or not, makes room and ends its watch."""
     client = client_of(setting)
 
@@ -283,7 +283,7 @@ def test_exports_have_few_places_and_give_them_back(setting: Setting) -> None:
     assert setting.counts == (1, 1, 1)
 
 
-def test_one_client_runs_a_quarter_of_the_exports(setting: Setting) -> None:
+def test_one_client_runs_a_quarter_of_the_exports(setting: HubBench) -> None:
     """The next one of its address is refused with the limit."""
     client = client_of(setting)
     held = [client.get(URL, query_string=QUERY) for _ in range(MOST_EXPORTS // 4)]
@@ -295,7 +295,7 @@ def test_one_client_runs_a_quarter_of_the_exports(setting: Setting) -> None:
     assert client.get(URL, query_string=QUERY).status_code == 200
 
 
-def test_a_reader_that_takes_nothing_is_given_up(setting: Setting) -> None:
+def test_a_reader_that_takes_nothing_is_given_up(setting: HubBench) -> None:
     """While the answer is under way sending is bounded; afterwards the connection is as it was."""
 
     def seconds(end: socket.socket) -> int:
@@ -310,7 +310,7 @@ def test_a_reader_that_takes_nothing_is_given_up(setting: Setting) -> None:
         assert seconds(ours) == 0
 
 
-def test_rows_come_a_candle_at_a_time(setting: Setting) -> None:
+def test_rows_come_a_candle_at_a_time(setting: HubBench) -> None:
     """The lines above, the columns, and then each candle by itself: nothing is put together first."""
     answer = client_of(setting).get(URL, query_string={**QUERY, "rows": "levels"})
     assert answer.is_streamed
@@ -320,7 +320,7 @@ def test_rows_come_a_candle_at_a_time(setting: Setting) -> None:
 
 def test_a_symbol_that_nobody_watched_gets_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stream begins with the export; what comes within the moment is in it."""
-    setting = Setting()
+    setting = HubBench()
     asked_for: list[str] = []
 
     def status(symbol: str) -> StreamStatus:
@@ -336,7 +336,7 @@ def test_a_symbol_that_nobody_watched_gets_a_moment(monkeypatch: pytest.MonkeyPa
     assert [row["ask"] for row in rows] == ["0.005"]
 
 
-def test_a_feed_without_trades_is_an_empty_table(setting: Setting) -> None:
+def test_a_feed_without_trades_is_an_empty_table(setting: HubBench) -> None:
     """Where there is nothing to tell, the lines above and the columns say so."""
     client = client_of(setting)
     about, rows = asked(client, symbol="ETHUSDT", step="0.01")
@@ -407,7 +407,7 @@ def test_an_export_before_the_past_is_known_says_so(
     ],
 )
 def test_rows_that_may_be_old_are_marked(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch, state: State, past_known: bool | None, warning: str
+    setting: HubBench, monkeypatch: pytest.MonkeyPatch, state: State, past_known: bool | None, warning: str
 ) -> None:
     """A comment line says so; the columns are the same."""
     monkeypatch.setattr(history_wait, "_LONGEST_S", 0.1)
@@ -424,7 +424,7 @@ def test_rows_that_may_be_old_are_marked(
 @pytest.mark.parametrize("tick", ["1", "100000000000000000", "0.000000000000000001"])
 def test_a_tick_beyond_the_price_is_no_failure(tick: str) -> None:
     """A venue lists an absurd tick: the price is less than one of it, and the step is that tick."""
-    setting = Setting()
+    setting = HubBench()
     odd = instrument("ODDUSDT", tick, "0.001")
     setting.listed.instruments["ODDUSDT"] = odd
     setting.board.rows = {(odd.venue, odd.symbol): Ticker(odd.symbol, last=Decimal("0.4"))}

@@ -20,7 +20,7 @@ from orderflow_dash.market import Venue
 from orderflow_dash.runtime.redaction import redact
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from tests.conftest import UNREACHABLE, Served, venues_at, wait_until
-from tests.replay.test_replay import binance_file, invented_rows
+from tests.replay.recordings import binance_file, invented_rows
 from tests.web.http.test_errors import JSON, callback
 from tests.web.http.test_guard import BASIC, KEY, client, login, routes
 

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from orderflow_dash.indicators.session_cvd import Begin
+from orderflow_dash.indicators.session_cvd import SessionStart
 from orderflow_dash.market import Quality, Timeframe
 from orderflow_dash.web.panel.cvd_chart import CONFIG, current_value, cvd_figure, value_axis
 from orderflow_dash.web.panel.options import PanelOptions
@@ -188,7 +188,7 @@ def test_the_cvd_of_a_session_begins_at_its_midnight(candle, instrument) -> None
     midnight = NOON + 12 * 60 * MINUTE
     options = PanelOptions(anchor="session")
     candles = [candle(718, cvd=700), candle(719, cvd=800), candle(720, cvd=900), candle(721, cvd=500)]
-    begins = {NOON - 12 * 60 * MINUTE: Begin(300, 0, 0), midnight: Begin(850, 0, midnight)}
+    begins = {NOON - 12 * 60 * MINUTE: SessionStart(300, 0, 0), midnight: SessionStart(850, 0, midnight)}
     units = VolumeUnits(instrument, options, begins)
     met, *lines, _ = cvd_figure(candles, units, Timeframe.M1, COLOURS, options)["data"]
     assert met["y"] == [0.4, 0.5, 0.05, -0.35]
