@@ -1,13 +1,15 @@
-"""What the guard has found out about the request that is being answered."""
+"""The client of the current request, and what the guard has granted it."""
 
 from __future__ import annotations
 
 import hashlib
 import time
 
-from flask import g, has_request_context
+from flask import g, has_request_context, request
 
+from orderflow_dash.access.client import client_of
 from orderflow_dash.access.embed_token import TokenScope
+from orderflow_dash.runtime.client_limits import Client
 
 
 def restrict_request(scope: TokenScope, token: str) -> None:
@@ -51,3 +53,13 @@ def mark_stranger() -> None:
 def is_stranger() -> bool:
     """Whether this request was let in without access."""
     return bool(g.get("orderflow_stranger", False))
+
+
+def client_address() -> str:
+    """Who asks, as limits count it; empty outside a request."""
+    return client_of(request.remote_addr or "") if has_request_context() else ""
+
+
+def current_client() -> Client:
+    """The client of this request, by address and by the embed token that let it in; for shared places."""
+    return Client(client_address(), token_digest())

@@ -1,7 +1,7 @@
-"""The two colour themes: what Plotly must be told, and the switch between them.
+"""The two color themes, and the switch between them.
 
-The page takes its colours from ``assets/css/tokens.css``. Plotly cannot read CSS variables, so the few
-colours of the chart are repeated here; a test holds the two equal.
+The page takes its colors from ``assets/css/tokens.css``. Plotly cannot read CSS variables, so the few colors
+of the chart are repeated here; a test keeps the two equal.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, dcc
 from dash.development.base_component import Component
 
+from orderflow_dash.web import ids
 from orderflow_dash.web.clientside import clientside
 
 PaletteName = Literal["red-green", "blue-orange"]
@@ -21,7 +22,7 @@ LIGHT: Final = "light"
 
 
 class Palette(NamedTuple):
-    """Chart colours of one theme; each field is the CSS token ``--of-<field>``."""
+    """Chart colors of one theme; each field is the CSS token ``--of-<field>``."""
 
     surface: str
     line: str
@@ -90,7 +91,7 @@ def palette(theme: object, name: PaletteName = "red-green") -> Palette:
 
 def theme_store() -> Component:
     """The chosen theme, kept in the browser under the key that ``assets/js/theme.js`` reads."""
-    return dcc.Store(id="theme", storage_type="local", data=DARK)
+    return dcc.Store(id=ids.THEME, storage_type="local", data=DARK)
 
 
 def theme_switch() -> Component:
@@ -108,14 +109,14 @@ def theme_switch() -> Component:
 
 
 def register_theme(app: Dash) -> None:
-    """Let the button change the stored theme, and the page follow it."""
+    """Register the callbacks of the switch."""
     clientside(
         app,
         "theme",
         "toggle",
-        Output("theme", "data"),
+        Output(ids.THEME, "data"),
         Input("theme-switch", "n_clicks"),
-        State("theme", "data"),
+        State(ids.THEME, "data"),
         at_start=False,
     )
     clientside(
@@ -123,5 +124,5 @@ def register_theme(app: Dash) -> None:
         "theme",
         "apply",
         Output("theme-switch", "children"),
-        Input("theme", "data"),
+        Input(ids.THEME, "data"),
     )

@@ -36,8 +36,7 @@ from orderflow_dash.runtime.client_limits import ConnectionLimiter, LimitReached
 from orderflow_dash.runtime.telemetry import EXPORTS
 from orderflow_dash.web import routes
 from orderflow_dash.web.api.history_wait import await_history, is_pending
-from orderflow_dash.web.client import current_client
-from orderflow_dash.web.grant import current_scope
+from orderflow_dash.web.grant import current_client, current_scope
 from orderflow_dash.web.limit_text import EXPORT_RETRY_S, error_text, limit_text
 from orderflow_dash.web.query import ErrorCode, QueryError, ViewQuery, one_of, parse_view_query
 

@@ -24,9 +24,8 @@ from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol
 from orderflow_dash.live.view import View
 from orderflow_dash.market import Instrument, Venue
 from orderflow_dash.web.api.cache import ViewCache
-from orderflow_dash.web.client import current_client
 from orderflow_dash.web.clientside import clientside
-from orderflow_dash.web.grant import current_scope
+from orderflow_dash.web.grant import current_client, current_scope
 from orderflow_dash.web.http.compression import accepted_encoding, encoded
 from orderflow_dash.web.latency import latency_report
 from orderflow_dash.web.panel.compare_query import MOST_PANELS

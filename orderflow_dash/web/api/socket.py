@@ -28,7 +28,7 @@ from orderflow_dash.web import grant, routes
 from orderflow_dash.web.api.client_socket import ClientSocket
 from orderflow_dash.web.api.history_wait import await_history
 from orderflow_dash.web.api.open_sockets import open_sockets
-from orderflow_dash.web.client import current_client
+from orderflow_dash.web.grant import current_client
 from orderflow_dash.web.limit_text import error_text, limit_text
 from orderflow_dash.web.query import QueryError, ViewQuery, parse_view_query
 from orderflow_dash.wire import encode_error

@@ -16,7 +16,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from orderflow_dash.settings import Settings
 from orderflow_dash.web import routes
-from orderflow_dash.web.client import client_address
+from orderflow_dash.web.grant import client_address
 from orderflow_dash.web.http.embed_tokens import TOKEN_ROOT
 from orderflow_dash.web.http.rate_counters import RateCounters
 

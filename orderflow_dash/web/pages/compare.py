@@ -1,7 +1,6 @@
-"""The page ``/compare``: up to six panels side by side, each with settings of its own.
+"""The page ``/compare``: up to six panels side by side, each with its own settings.
 
-A cell of the grid and the panel in it share one id, so that whoever removes a cell knows which lease to give
-back.
+A cell of the grid and the panel in it share one id, so that removing a cell releases the panel's lease.
 """
 
 from __future__ import annotations
@@ -14,9 +13,11 @@ from dash.development.base_component import Component
 
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
+from orderflow_dash.web import ids
 from orderflow_dash.web.api.panel_updates import panel_polling
-from orderflow_dash.web.client import current_client
 from orderflow_dash.web.clientside import clientside
+from orderflow_dash.web.grant import current_client
+from orderflow_dash.web.pages.notice import notice
 from orderflow_dash.web.pages.replay_bar import replay_bar
 from orderflow_dash.web.panel.compare_query import (
     LINKS,
@@ -32,20 +33,24 @@ from orderflow_dash.web.query import NAMES, search_of
 from orderflow_dash.web.theme import theme_store, theme_switch
 
 _RETRY_MS: Final = 3000
-_VIEWS: Final = {"type": "panel-view", "panel": ALL}
-_HINT: Final = "Name a symbol above to put its panel here: two to six stand side by side."
+_HINT: Final = "Add two to six symbols to compare."
+_GRID: Final = "compare-grid"
+_LINK: Final = "compare-link"
+_ADD: Final = "compare-add"
+_ADD_BUTTON: Final = "compare-add-button"
+_SYMBOLS: Final = "compare-symbols"
 
 
 def compare_page(hub: Hub, replay: Replay | None = None) -> Component:
-    """The layout; the panels come once the page has said what its address names."""
+    """The layout, without panels: the page sends its address first."""
     symbols = [f"{each.venue.value}:{each.symbol}" for each in hub.instruments()]
     return html.Div(
         [
             theme_store(),
-            dcc.Store(id="address"),
-            dcc.Store(id="address-shown"),
+            dcc.Store(id=ids.ADDRESS),
+            dcc.Store(id=ids.ADDRESS_SHOWN),
             *panel_polling(),
-            html.Div(id="server-lost", className="server-lost", role="alert"),
+            html.Div(id=ids.SERVER_LOST, className="server-lost", role="alert"),
             html.Header(
                 [
                     html.A(
@@ -53,10 +58,10 @@ def compare_page(hub: Hub, replay: Replay | None = None) -> Component:
                         href="./",
                         className="home-link",
                     ),
-                    html.Datalist([html.Option(value=symbol) for symbol in symbols], id="compare-symbols"),
+                    html.Datalist([html.Option(value=symbol) for symbol in symbols], id=_SYMBOLS),
                     _adder(),
                     dbc.Checklist(
-                        id="compare-link",
+                        id=_LINK,
                         options=[{"label": f"Link {link}", "value": link} for link in LINKS],
                         value=[],
                         class_name="compare-link",
@@ -68,10 +73,10 @@ def compare_page(hub: Hub, replay: Replay | None = None) -> Component:
                 className="page-head",
             ),
             replay_bar(replay),
-            html.Div(id="notice", className="notice-place"),
+            html.Div(id=ids.NOTICE, className="notice-place"),
             html.Main(
                 [
-                    html.Div(id="compare-grid", className="compare-grid"),
+                    html.Div(id=_GRID, className="compare-grid"),
                     html.P(_HINT, className="compare-hint"),
                 ]
             ),
@@ -82,34 +87,39 @@ def compare_page(hub: Hub, replay: Replay | None = None) -> Component:
 
 def register_compare_page(app: Dash, hub: Hub) -> None:
     """Register the callbacks of the page ``/compare``."""
+    _register_clientside(app)
     _register_address(app, hub)
-    _register_cells(app, hub)
+    _register_add(app, hub)
+    _register_remove(app, hub)
+    _register_retry(app, hub)
 
 
-def _register_address(app: Dash, hub: Hub) -> None:
-    clientside(app, "address", "read", Output("address", "data"), Input("address", "id"))
+def _register_clientside(app: Dash) -> None:
+    clientside(app, "address", "read", Output(ids.ADDRESS, "data"), Input(ids.ADDRESS, "id"))
     clientside(
         app,
         "compare",
         "follow",
-        Output("address-shown", "data"),
-        Input(_VIEWS, "data"),
+        Output(ids.ADDRESS_SHOWN, "data"),
+        Input(ids.PANEL_VIEWS, "data"),
         Input(_cell("text", ALL), "data"),
-        Input("compare-link", "value"),
-        State(_VIEWS, "id"),
+        Input(_LINK, "value"),
+        State(ids.PANEL_VIEWS, "id"),
         State(_cell("text", ALL), "id"),
         State(_cell("cell", ALL), "id"),
-        State({"type": "panel-defaults", "panel": ALL}, "data"),
-        State("address", "data"),
+        State(ids.PANEL_DEFAULTS, "data"),
+        State(ids.ADDRESS, "data"),
     )
 
+
+def _register_address(app: Dash, hub: Hub) -> None:
     @app.callback(
-        Output("compare-grid", "children"),
-        Output("compare-link", "value"),
-        Output("notice", "children"),
-        Input("address", "data"),
-        State(_VIEWS, "id"),
-        State("theme", "data"),
+        Output(_GRID, "children"),
+        Output(_LINK, "value"),
+        Output(ids.NOTICE, "children"),
+        Input(ids.ADDRESS, "data"),
+        State(ids.PANEL_VIEWS, "id"),
+        State(ids.THEME, "data"),
         prevent_initial_call=True,
     )
     def open_all(wish: object, open_panels: object, theme: object) -> tuple[Any, ...]:
@@ -117,19 +127,19 @@ def _register_address(app: Dash, hub: Hub) -> None:
             hub.release(panel_id, current_client())
         query = parse_compare_query(search_of(wish))
         cells = [_new_cell(hub, text, str(theme)) for text in query.panels]
-        return cells, query.links, _notice(" ".join(query.notices))
+        return cells, query.links, notice(" ".join(query.notices))
 
 
-def _register_cells(app: Dash, hub: Hub) -> None:
+def _register_add(app: Dash, hub: Hub) -> None:
     @app.callback(
-        Output("compare-grid", "children", allow_duplicate=True),
-        Output("notice", "children", allow_duplicate=True),
-        Output("compare-add", "value"),
-        Input("compare-add-button", "n_clicks"),
-        Input("compare-add", "n_submit"),
-        State("compare-add", "value"),
+        Output(_GRID, "children", allow_duplicate=True),
+        Output(ids.NOTICE, "children", allow_duplicate=True),
+        Output(_ADD, "value"),
+        Input(_ADD_BUTTON, "n_clicks"),
+        Input(_ADD, "n_submit"),
+        State(_ADD, "value"),
         State(_cell("cell", ALL), "id"),
-        State("theme", "data"),
+        State(ids.THEME, "data"),
         prevent_initial_call=True,
     )
     def add(_clicks: object, _submits: object, wanted: object, cells: Any, theme: object) -> tuple[Any, ...]:  # noqa: ANN401
@@ -137,37 +147,42 @@ def _register_cells(app: Dash, hub: Hub) -> None:
         if not text:
             return no_update, no_update, no_update
         if len(cells if isinstance(cells, list) else []) >= MOST_PANELS:
-            return no_update, _notice(f"{MOST_PANELS} panels are as many as one page holds."), no_update
+            limit = f"Limit of {MOST_PANELS} panels per page reached: remove one first."
+            return no_update, notice(limit), no_update
         panel_id = new_panel_id()
         opened = _opened(hub, text, str(theme), panel_id)
         if opened.panel is None:
-            return no_update, _notice(opened.cause), no_update
+            return no_update, notice(opened.cause), no_update
         grid = Patch()
         grid.append(_cell_of(panel_id, opened.panel))
         return grid, None, ""
 
+
+def _register_remove(app: Dash, hub: Hub) -> None:
     @app.callback(
-        Output("compare-grid", "children", allow_duplicate=True),
+        Output(_GRID, "children", allow_duplicate=True),
         Input(_cell("remove", ALL), "n_clicks"),
         State(_cell("cell", ALL), "id"),
         prevent_initial_call=True,
     )
     def remove(clicks: object, cells: object) -> Any:  # noqa: ANN401
-        ids = panel_ids(cells)
-        gone = ctx.triggered_id.get("panel") if isinstance(ctx.triggered_id, dict) else None
-        if gone not in ids or not any(clicks if isinstance(clicks, list) else []):
+        panels = panel_ids(cells)
+        removed = ctx.triggered_id.get("panel") if isinstance(ctx.triggered_id, dict) else None
+        if removed not in panels or not any(clicks if isinstance(clicks, list) else []):
             return no_update
-        hub.release(str(gone), current_client())
+        hub.release(str(removed), current_client())
         grid = Patch()
-        del grid[ids.index(gone)]
+        del grid[panels.index(removed)]
         return grid
 
+
+def _register_retry(app: Dash, hub: Hub) -> None:
     @app.callback(
         Output(_cell("cell", MATCH), "children"),
         Input(_cell("retry", MATCH), "n_intervals"),
         State(_cell("text", MATCH), "data"),
         State(_cell("cell", MATCH), "id"),
-        State("theme", "data"),
+        State(ids.THEME, "data"),
         prevent_initial_call=True,
     )
     def retry(_ticks: object, text: object, cell: object, theme: object) -> Any:  # noqa: ANN401
@@ -177,7 +192,7 @@ def _register_cells(app: Dash, hub: Hub) -> None:
 
 
 def _opened(hub: Hub, text: str, theme: str, panel_id: str) -> Opened:
-    """The panel that a text names; none where it names nothing, for no venue is asked for that."""
+    """The panel that a text names; none for a text without a symbol, which opens nothing."""
     args = panel_args(text)
     if not NAMES & args.keys():
         return Opened(None, unreadable(text))
@@ -185,7 +200,7 @@ def _opened(hub: Hub, text: str, theme: str, panel_id: str) -> Opened:
 
 
 def _new_cell(hub: Hub, text: str, theme: str) -> Component:
-    """The cell of a panel, or of why there is none: that keeps its text, and asks again where it helps."""
+    """The cell of a panel, or of the cause of its absence, which keeps the text and may retry."""
     panel_id = new_panel_id()
     opened = _opened(hub, text, theme, panel_id)
     if opened.panel is not None:
@@ -218,8 +233,8 @@ def _adder() -> Component:
                 [
                     html.Span("Symbol of another panel", className="visually-hidden"),
                     dbc.Input(
-                        id="compare-add",
-                        list="compare-symbols",
+                        id=_ADD,
+                        list=_SYMBOLS,
                         placeholder="Add a symbol, such as binance:ETHUSDT",
                         size="sm",
                         autocomplete="off",
@@ -229,14 +244,7 @@ def _adder() -> Component:
                 ],
                 className="search-label",
             ),
-            html.Button("Add", id="compare-add-button", className="compare-add btn btn-sm", type="button"),
+            html.Button("Add", id=_ADD_BUTTON, className="compare-add btn btn-sm", type="button"),
         ],
         className="compare-adder",
     )
-
-
-def _notice(message: str) -> Component | None:
-    if not message:
-        return None
-    alert: Component = dbc.Alert(message, color="warning", dismissable=True, class_name="notice", fade=False)
-    return alert

@@ -1,6 +1,6 @@
-"""The page ``/embed``: one panel and nothing else, for a frame on somebody else's page.
+"""The page ``/embed``: one panel, for a frame on another site's page.
 
-Its address names view, options and theme. What happens in it is told to the page around it by messages
+Its address names view, options and theme. It reports its state to the page around it by messages
 (``assets/js/pages/embed.mjs``).
 """
 
@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import Any, Final
 
 import dash_bootstrap_components as dbc
-from dash import ALL, Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
 from orderflow_dash.runtime.wording import invalid_value, join_or
+from orderflow_dash.web import ids
 from orderflow_dash.web.api.panel_updates import panel_polling
-from orderflow_dash.web.client import current_client
 from orderflow_dash.web.clientside import clientside
-from orderflow_dash.web.grant import current_scope
+from orderflow_dash.web.grant import current_client, current_scope
 from orderflow_dash.web.pages.replay_bar import replay_bar
 from orderflow_dash.web.panel.opening import open_panel, panel_ids
 from orderflow_dash.web.query import query_args, search_of
@@ -26,24 +26,25 @@ from orderflow_dash.web.theme import DARK
 
 THEMES: Final = ("dark", "light", "auto")
 _RETRY_MS: Final = 2000
-_VIEWS: Final = {"type": "panel-view", "panel": ALL}
+_RETRY: Final = "embed-retry"
+_PANEL: Final = "embed-panel"
 
 
 def embed_page(replay: Replay | None = None) -> Component:
-    """The layout; the panel comes once the page has said what its address names."""
+    """The layout, without the panel: the page sends its address first."""
     return html.Div(
         [
-            dcc.Store(id="theme", data=DARK),
-            dcc.Store(id="address"),
-            dcc.Store(id="address-shown"),
-            dcc.Interval(id="embed-retry", interval=_RETRY_MS, disabled=True),
+            dcc.Store(id=ids.THEME, data=DARK),
+            dcc.Store(id=ids.ADDRESS),
+            dcc.Store(id=ids.ADDRESS_SHOWN),
+            dcc.Interval(id=_RETRY, interval=_RETRY_MS, disabled=True),
             *panel_polling(),
-            html.Div(id="server-lost", className="server-lost", role="alert"),
+            html.Div(id=ids.SERVER_LOST, className="server-lost", role="alert"),
             replay_bar(replay, is_steered=current_scope() is None),
             html.Main(
                 [
                     html.H1("Order flow", className="visually-hidden"),
-                    html.Div(id="embed-panel", className="embed-panel"),
+                    html.Div(id=_PANEL, className="embed-panel"),
                 ]
             ),
         ],
@@ -57,25 +58,25 @@ def register_embed_page(app: Dash, hub: Hub) -> None:
         app,
         "embed",
         "read",
-        Output("address", "data"),
-        Output("theme", "data"),
-        Input("embed-retry", "n_intervals"),
+        Output(ids.ADDRESS, "data"),
+        Output(ids.THEME, "data"),
+        Input(_RETRY, "n_intervals"),
     )
     clientside(
         app,
         "embed",
         "follow",
-        Output("address-shown", "data"),
-        Input(_VIEWS, "data"),
-        Input("theme", "data"),
+        Output(ids.ADDRESS_SHOWN, "data"),
+        Input(ids.PANEL_VIEWS, "data"),
+        Input(ids.THEME, "data"),
     )
 
     @app.callback(
-        Output("embed-panel", "children"),
-        Output("embed-retry", "disabled"),
-        Input("address", "data"),
-        State(_VIEWS, "id"),
-        State("theme", "data"),
+        Output(_PANEL, "children"),
+        Output(_RETRY, "disabled"),
+        Input(ids.ADDRESS, "data"),
+        State(ids.PANEL_VIEWS, "id"),
+        State(ids.THEME, "data"),
         prevent_initial_call=True,
     )
     def open_embedded(wish: object, open_panels: object, theme: object) -> tuple[Any, bool]:
@@ -89,7 +90,7 @@ def register_embed_page(app: Dash, hub: Hub) -> None:
 
 
 def theme_notice(theme: str | None) -> list[str]:
-    """The sentence for a theme of an address that is not accepted."""
+    """The notice for an invalid theme."""
     if theme is None or theme in THEMES:
         return []
     return [f"{invalid_value('theme', theme, join_or(THEMES))}. The panel shows auto."]

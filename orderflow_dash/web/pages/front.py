@@ -1,8 +1,8 @@
 """The page ``/``: the symbol table, the modal that a row opens, and the address bar that names it.
 
-The address decides what is open. A clicked row, a typed address and the back button all put a wish into
-the ``address`` store; one callback answers it; the opened panel then writes its own name into the address
-bar (``assets/js/pages/address-bar.mjs``), as it does when its timeframe or step is changed.
+The address decides what is open. A clicked row, a typed address and the back button all write the
+``address`` store; one callback opens the panel; the panel then writes its view into the address bar
+(``assets/js/pages/address-bar.mjs``), as it does when its timeframe or step changes.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from __future__ import annotations
 from typing import Any, Final
 
 import dash_bootstrap_components as dbc
-from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
+from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
 from orderflow_dash.feeds.sparklines import Sparklines
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
+from orderflow_dash.web import ids
 from orderflow_dash.web.api.panel_updates import panel_polling
-from orderflow_dash.web.client import current_client
 from orderflow_dash.web.clientside import clientside
+from orderflow_dash.web.grant import current_client
+from orderflow_dash.web.pages.notice import notice
 from orderflow_dash.web.pages.replay_bar import replay_bar
 from orderflow_dash.web.panel.opening import open_panel, panel_ids
 from orderflow_dash.web.query import NAMES, query_args, search_of
@@ -28,29 +30,33 @@ from orderflow_dash.web.symbols.rows import row_keys
 from orderflow_dash.web.symbols.table import TABLE_ID, symbol_search, symbol_table
 from orderflow_dash.web.theme import theme_store, theme_switch
 
-TICK_MS: Final = 1000  # and slower while a panel covers the page, see assets/js/symbols/table.mjs
+TICK_MS: Final = 1000  # slower while a panel covers the page, see assets/js/symbols/table.mjs
 MAX_ROWS_A_TICK: Final = 400
 MAX_ROWS_IN_VIEW: Final = 100
+_INTERVAL: Final = "page-interval"
+_TABLE_CURSOR: Final = "table-cursor"  # store: rows and venues that the page has
+_ROWS_IN_VIEW: Final = "rows-in-view"
+_VENUE_STRIP: Final = "venue-strip"
+_MODAL_BODY: Final = "modal-body"
 _VENUES: Final[dict[str, Any]] = {"aria-label": "Venues"}
-_PANEL_VIEWS: Final = {"type": "panel-view", "panel": ALL}
 
 
 def front_page(hub: Hub, journal: TickerJournal, days: Sparklines, replay: Replay | None = None) -> Component:
-    """The layout, built anew for each page that is loaded."""
+    """The layout, built for each page load."""
     _read_tickers(hub, journal, days)
     cursor, rows = journal.all_rows()
     lines = venue_lines(hub)
     return html.Div(
         [
             theme_store(),
-            dcc.Store(id="address"),
-            dcc.Store(id="address-shown"),
-            dcc.Store(id="address-retry", data=False),
-            dcc.Store(id="table-cursor", data={"rows": list(cursor), "venues": lines}),
-            dcc.Store(id="rows-in-view", data=[]),
-            dcc.Interval(id="page-interval", interval=TICK_MS),
+            dcc.Store(id=ids.ADDRESS),
+            dcc.Store(id=ids.ADDRESS_SHOWN),
+            dcc.Store(id=ids.ADDRESS_RETRY, data=False),
+            dcc.Store(id=_TABLE_CURSOR, data={"rows": list(cursor), "venues": lines}),
+            dcc.Store(id=_ROWS_IN_VIEW, data=[]),
+            dcc.Interval(id=_INTERVAL, interval=TICK_MS),
             *panel_polling(),
-            html.Div(id="server-lost", className="server-lost", role="alert"),
+            html.Div(id=ids.SERVER_LOST, className="server-lost", role="alert"),
             html.Header(
                 [
                     html.H1("Order flow", className="product-name"),
@@ -62,8 +68,8 @@ def front_page(hub: Hub, journal: TickerJournal, days: Sparklines, replay: Repla
                 className="page-head",
             ),
             replay_bar(replay),
-            html.Section(venue_strip(lines), id="venue-strip", className="venue-strip", **_VENUES),
-            html.Div(id="notice", className="notice-place"),
+            html.Section(venue_strip(lines), id=_VENUE_STRIP, className="venue-strip", **_VENUES),
+            html.Div(id=ids.NOTICE, className="notice-place"),
             html.Main(
                 symbol_table(rows, [each.venue for each in hub.venues()], has_days=days.has_venues),
                 className="page-main",
@@ -76,9 +82,9 @@ def front_page(hub: Hub, journal: TickerJournal, days: Sparklines, replay: Repla
                         class_name="modal-close",
                     ),
                     replay_bar(replay),
-                    dbc.ModalBody(id="modal-body"),
+                    dbc.ModalBody(id=_MODAL_BODY),
                 ],
-                id="modal",
+                id=ids.MODAL,
                 labelledby="modal-name",
                 is_open=False,
                 size="lg",
@@ -94,21 +100,22 @@ def front_page(hub: Hub, journal: TickerJournal, days: Sparklines, replay: Repla
 def register_front_page(app: Dash, hub: Hub, journal: TickerJournal, days: Sparklines) -> None:
     """Register the callbacks of the page ``/``."""
     _register_tick(app, hub, journal, days)
-    _register_address(app, hub)
+    _register_modal(app, hub)
+    _register_clientside(app)
 
 
 def _register_tick(app: Dash, hub: Hub, journal: TickerJournal, days: Sparklines) -> None:
     @app.callback(
         Output(TABLE_ID, "rowData"),
         Output(TABLE_ID, "rowTransaction"),
-        Output("venue-strip", "children"),
-        Output("table-cursor", "data"),
-        Input("page-interval", "n_intervals"),
-        State("table-cursor", "data"),
-        State("rows-in-view", "data"),
+        Output(_VENUE_STRIP, "children"),
+        Output(_TABLE_CURSOR, "data"),
+        Input(_INTERVAL, "n_intervals"),
+        State(_TABLE_CURSOR, "data"),
+        State(_ROWS_IN_VIEW, "data"),
         prevent_initial_call=True,
     )
-    def tick(_beat: object, have: object, in_view: object) -> tuple[Any, ...]:
+    def tick(_ticks: object, have: object, in_view: object) -> tuple[Any, ...]:
         days.look(row_keys(in_view, MAX_ROWS_IN_VIEW))
         _read_tickers(hub, journal, days)
         rows: Any = no_update
@@ -124,58 +131,16 @@ def _register_tick(app: Dash, hub: Hub, journal: TickerJournal, days: Sparklines
         strip = no_update if is_same else venue_strip(lines)
         return rows, transaction, strip, {"rows": list(cursor), "venues": lines}
 
-    clientside(
-        app,
-        "symbols",
-        "pace",
-        Output("page-interval", "interval"),
-        Input("modal", "is_open"),
-        at_start=False,
-    )
 
-
-def _register_address(app: Dash, hub: Hub) -> None:
-    clientside(
-        app,
-        "address",
-        "read",
-        Output("address", "data"),
-        Input("address", "id"),
-    )
-    clientside(
-        app,
-        "address",
-        "closed",
-        Output("address", "data", allow_duplicate=True),
-        Input("modal", "is_open"),
-        at_start=False,
-    )
-    clientside(
-        app,
-        "address",
-        "retry",
-        Output("address", "data", allow_duplicate=True),
-        Output("address-retry", "data", allow_duplicate=True),  # one question at a time
-        Input("table-cursor", "data"),
-        State("address-retry", "data"),
-        at_start=False,
-    )
-    clientside(
-        app,
-        "address",
-        "follow",
-        Output("address-shown", "data"),  # without an output it would not run for a panel that appears
-        Input(_PANEL_VIEWS, "data"),
-    )
-
+def _register_modal(app: Dash, hub: Hub) -> None:
     @app.callback(
-        Output("modal", "is_open"),
-        Output("modal-body", "children"),
-        Output("notice", "children"),
-        Output("address-retry", "data"),
-        Input("address", "data"),
-        State(_PANEL_VIEWS, "id"),
-        State("theme", "data"),
+        Output(ids.MODAL, "is_open"),
+        Output(_MODAL_BODY, "children"),
+        Output(ids.NOTICE, "children"),
+        Output(ids.ADDRESS_RETRY, "data"),
+        Input(ids.ADDRESS, "data"),
+        State(ids.PANEL_VIEWS, "id"),
+        State(ids.THEME, "data"),
         prevent_initial_call=True,
     )
     def open_address(wish: object, open_panels: object, theme: object) -> tuple[Any, ...]:
@@ -188,14 +153,24 @@ def _register_address(app: Dash, hub: Hub) -> None:
         opened = open_panel(hub, query, str(theme))
         if opened.panel is not None:
             return True, opened.panel, None, False
-        # Asked again by itself, the page does not open a notice anew that was dismissed.
-        notice = no_update if opened.is_retryable and wanted.get("again") else _notice(opened.cause)
-        return False, [], notice, opened.is_retryable
+        # A retry does not reopen a notice that was dismissed.
+        shown = no_update if opened.is_retryable and wanted.get("again") else notice(opened.cause)
+        return False, [], shown, opened.is_retryable
 
 
-def _notice(message: str) -> Component:
-    alert: Component = dbc.Alert(message, color="warning", dismissable=True, class_name="notice", fade=False)
-    return alert
+def _register_clientside(app: Dash) -> None:
+    address = Output(ids.ADDRESS, "data")
+    changed_address = Output(ids.ADDRESS, "data", allow_duplicate=True)
+    retry = Output(ids.ADDRESS_RETRY, "data", allow_duplicate=True)
+    is_open = Input(ids.MODAL, "is_open")
+    cursor, retries = Input(_TABLE_CURSOR, "data"), State(ids.ADDRESS_RETRY, "data")
+    clientside(app, "symbols", "pace", Output(_INTERVAL, "interval"), is_open, at_start=False)
+    clientside(app, "address", "read", address, Input(ids.ADDRESS, "id"))
+    clientside(app, "address", "closed", changed_address, is_open, at_start=False)
+    # Clears the retry flag, so that one request is under way at a time.
+    clientside(app, "address", "retry", changed_address, retry, cursor, retries, at_start=False)
+    # The output makes it run for a panel that appears.
+    clientside(app, "address", "follow", Output(ids.ADDRESS_SHOWN, "data"), Input(ids.PANEL_VIEWS, "data"))
 
 
 def _read_tickers(hub: Hub, journal: TickerJournal, days: Sparklines) -> None:

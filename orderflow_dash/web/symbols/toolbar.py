@@ -25,13 +25,13 @@ def table_bar(venues: Iterable[Venue], columns: Sequence[tuple[str, str]]) -> Co
             html.Button(
                 [
                     html.Span("★", **_attributes({"aria-hidden": "true"})),
-                    html.Span("Favourites", className="chip-word"),
+                    html.Span("Favorites", className="chip-word"),
                 ],
                 id="only-favorites",
                 type="button",
                 className="chip",
-                title="Favourites alone",
-                **_attributes({"aria-pressed": "false", "aria-label": "Favourites alone"}),
+                title="Favorites only",
+                **_attributes({"aria-pressed": "false", "aria-label": "Favorites only"}),
             ),
             html.Div(
                 [_venue_chip("", "All"), *(_venue_chip(venue.value, venue_name(venue)) for venue in venues)],

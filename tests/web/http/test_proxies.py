@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask, jsonify, request
 
-from orderflow_dash.web.client import client_address
+from orderflow_dash.web.grant import client_address
 from orderflow_dash.web.http.proxies import trust_proxies
 
 FORGED = {
