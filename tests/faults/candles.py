@@ -34,7 +34,7 @@ class CandleReader:
         self.cvd_from: int | None = None
 
     def read(self, seconds: float = 0.2) -> bool:
-        """Take one message; False where none came in time."""
+        """Take one message; False if none came in time."""
         try:
             message = parse(self.socket.recv(timeout=seconds))
         except TimeoutError:

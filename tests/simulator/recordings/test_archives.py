@@ -177,7 +177,7 @@ def test_a_line_that_never_ends_is_refused_in_bounded_memory(tmp_path, pack, hea
         assert file.loaded_bytes == file.bytes
     else:
         assert recording is None
-        with pytest.raises(DamagedFile, match="not a recording of trades"):
+        with pytest.raises(DamagedFile, match="unknown recording format"):
             probe(path)
 
 

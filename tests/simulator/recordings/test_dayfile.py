@@ -198,10 +198,10 @@ def test_what_a_cut_gzip_file_still_holds_is_served(tmp_path, share):
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
-        ([AGG_HEADER], "no trade in it"),
-        ([BYBIT_HEADER], "no trade in it"),
-        (["hello, world"], "not a recording of trades that is known here: 'hello, world'"),
-        ([""], "not a recording"),
+        ([AGG_HEADER], "no trade"),
+        ([BYBIT_HEADER], "no trade"),
+        (["hello, world"], "unknown recording format: 'hello, world'"),
+        ([""], "unknown recording format"),
     ],
 )
 def test_a_file_without_trades_is_refused_at_once(tmp_path, rows, reason):
@@ -212,7 +212,7 @@ def test_a_file_without_trades_is_refused_at_once(tmp_path, rows, reason):
 
 def test_a_symbol_must_be_told_and_be_one(tmp_path):
     """Binance's file name begins with it; a Bybit file has one only."""
-    with pytest.raises(DamagedFile, match="does not begin with a symbol"):
+    with pytest.raises(DamagedFile, match="does not start with a symbol"):
         probe(written(tmp_path, AGG_ROWS, name="what is this.csv"))
     rows = [BYBIT_HEADER, bybit_row(1, "1790000000"), bybit_row(2, "1790000000", symbol="BTCUSDT")]
     with pytest.raises(DamagedFile, match="line 3: a trade of 'BTCUSDT' in a file of ETHUSDT"):
