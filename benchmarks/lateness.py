@@ -76,7 +76,6 @@ class _Listener(threading.Thread):
                     self.messages.append((time.monotonic(), message))
 
     def stop(self) -> None:
-        """End it."""
         self._over.set()
         self.join()
 

@@ -65,7 +65,7 @@ SPOILED = {
 @pytest.mark.parametrize("spoil", SPOILED)
 @pytest.mark.parametrize("at", [1, 40, 3_000])
 def test_damage_anywhere_is_played_up_to_it(tmp_path, kind, spoil, at):
-    """Line 42 is no worse a place than the two hundredth kilobyte: the rows before it, and its line."""
+    """At line 42 and at the two hundredth kilobyte alike, the rows before it and its line are reported."""
     lines = [line(kind, i) for i in range(5_000)]
     lines[at] = SPOILED[spoil](line(kind, 0))
     path = written(tmp_path, kind, [HEADER[kind], *lines])

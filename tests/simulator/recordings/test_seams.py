@@ -1,4 +1,4 @@
-"""Files that overlap or meet: what is recorded twice counts once, what contradicts itself is reported."""
+"""Files that overlap or meet: repeated rows count once, conflicting rows are reported."""
 
 import gzip
 
