@@ -1,1 +1,1 @@
-"""Figures of the hot paths, each beside a plain baseline in the same run: ``make bench``."""
+"""Benchmarks of the hot paths, each with a plain baseline in the same run: ``make bench``."""

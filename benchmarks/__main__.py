@@ -1,4 +1,4 @@
-"""``make bench``: a table of figures, the ratio to the plain baseline, and the bar each must reach."""
+"""``make bench``: a table of figures, their ratios to the plain baseline, and their targets."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ BATCH = 1_000_000
 NOW_MS = tape.START_MS + 86_400_000
 
 
-def throughput() -> list[tuple[str, str, str, str, str]]:
-    """Trades a second of decoding, applying and both, and of the batch path."""
-    frames = tape.frames(FRAMES)
+Task = Callable[[], object]
+
+
+def app_tasks(frames: list[bytes]) -> dict[str, Task]:
+    """The stages of the live path, and the batch path."""
     columns = tape.arrays(BATCH)
-    tick = float(tape.INSTRUMENT.tick)
     # One connection's protocol for all rounds: a feed runs for hours, so its memo of texts is warm.
     receive = BinanceProtocol({"BTCUSDT": tape.INSTRUMENT}).receive
     batches = [receive(frame, NOW_MS) for frame in frames]
-    plain = [baseline.decode(frame) for frame in frames]
 
     def decode() -> None:
         for frame in frames:
@@ -67,36 +67,43 @@ def throughput() -> list[tuple[str, str, str, str, str]]:
                 assert isinstance(change, NewTrades)  # noqa: S101
                 count(change.trades, change.grid)
 
-    def plain_decode() -> None:
+    def batch() -> None:
+        Series(10_000).apply_arrays(*columns)
+
+    return {"decode": decode, "apply": apply, "both": both, "live": live, "batch": batch}
+
+
+def plain_tasks(frames: list[bytes]) -> dict[str, Task]:
+    """The same stages in the plain way."""
+    tick = float(tape.INSTRUMENT.tick)
+    trades = [baseline.decode(frame) for frame in frames]
+
+    def decode() -> None:
         for frame in frames:
             baseline.decode(frame)
 
-    def plain_apply() -> None:
+    def apply() -> None:
         candles: baseline.Candles = {}
-        for trade in plain:
+        for trade in trades:
             baseline.apply(candles, trade, tick)
 
-    def plain_both() -> None:
+    def both() -> None:
         candles: baseline.Candles = {}
         for frame in frames:
             baseline.apply(candles, baseline.decode(frame), tick)
 
-    def batch() -> None:
-        Series(10_000).apply_arrays(*columns)
+    return {"plain decode": decode, "plain apply": apply, "plain both": both}
 
-    tasks: dict[str, Callable[[], object]] = {
-        "decode": decode,
-        "plain decode": plain_decode,
-        "apply": apply,
-        "plain apply": plain_apply,
-        "both": both,
-        "live": live,
-        "plain both": plain_both,
-        "batch": batch,
-    }
+
+def throughput() -> list[tuple[str, str, str, str, str]]:
+    """Trades per second of decoding, applying and both, and of the batch path."""
+    frames = tape.frames(FRAMES)
+    app, plain = app_tasks(frames), plain_tasks(frames)
     gc.collect()
-    gc.freeze()  # as the server does once it is up: what lives on is not searched again and again
-    runs = measure(tasks, rounds=9)
+    gc.freeze()  # as the server does after its start: the collector skips long-lived objects
+    # Each task next to its baseline, so that a drift of the machine's speed affects both.
+    order = ("decode", "plain decode", "apply", "plain apply", "both", "live", "plain both", "batch")
+    runs = measure({name: (app | plain)[name] for name in order}, rounds=9)
 
     def row(name: str, task: str, plain_task: str, count: int, bar: str) -> tuple[str, str, str, str, str]:
         million = count / 1e6
@@ -115,7 +122,7 @@ def throughput() -> list[tuple[str, str, str, str, str]]:
 
     return [
         row("decode aggTrade frames", "decode", "plain decode", FRAMES, ""),
-        row("apply one trade a call, tick 0.1", "apply", "plain apply", FRAMES, ""),
+        row("apply one trade per call, tick 0.1", "apply", "plain apply", FRAMES, ""),
         row("decode + apply", "both", "plain both", FRAMES, "0.60 M/s, 2 x"),
         row("decode + continuity by ids + apply", "live", "plain both", FRAMES, ""),
         row("batch of arrays (against plain apply)", "batch", "plain apply", BATCH, "20 M/s"),
@@ -153,16 +160,16 @@ def encoding() -> tuple[str, str, str, str, str]:
 
 
 def refining() -> list[tuple[str, str, str, str, str]]:
-    """A tick that becomes finer: every minute that is held is brought to the finer grid, once."""
+    """Converting every stored minute to a finer tick, once."""
     minutes = store.market(500, 200, 200)
     finer = Grid.of(Decimal("0.01"), Decimal("0.0001"))
     times = []
     for _ in range(9):
         series = Series(1_000, grid=tape.INSTRUMENT.grid)
         series.restore([restore(each) for each in minutes], [], minutes[0].open_ts)
-        begun = time.perf_counter()
+        start = time.perf_counter()
         series.refine(finer)
-        times.append(time.perf_counter() - begun)
+        times.append(time.perf_counter() - start)
     figures = (f"{figure * 1e3:.1f} ms" for figure in (best(times), median(times)))
     return [("refine 500 minutes of 200 levels, once", *figures, "", "")]
 
@@ -182,7 +189,6 @@ def memory() -> list[tuple[str, str, str, str, str]]:
 
 
 def main() -> None:
-    """Print the table."""
     table = [
         ("figure", "best", "median", "against plain", "bar"),
         *throughput(),

@@ -1,4 +1,4 @@
-"""The plain way, to compare with: json, floats, a dict per candle and level."""
+"""The plain baseline: json, floats, a dict per candle and level."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def decode(frame: bytes) -> tuple[int, float, float, bool]:
 
 
 def apply(candles: Candles, trade: tuple[int, float, float, bool], step: float) -> None:
-    """Count a trade in its candle and level."""
+    """Adds a trade to its candle and level."""
     time, price, quantity, sold = trade
     open_ts = time - time % 60_000
     candle = candles.get(open_ts)

@@ -1,4 +1,4 @@
-"""Footprints to draw: messages of ``/ws/orderflow`` with as many candles and levels as asked for."""
+"""Footprints to draw: messages of ``/ws/orderflow`` with a given number of candles and levels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BASE = 834_345  # ticks
 
 
 class Footprints:
-    """So many one-minute candles with so many levels each; every level has trades of both sides."""
+    """One-minute candles with a fixed number of levels; every level has trades of both sides."""
 
     def __init__(self, candles: int, levels: int) -> None:
         self._candles = candles

@@ -1,4 +1,4 @@
-"""Resident memory of the app as ``orderflow-dash serve`` runs it, with nobody looking."""
+"""Resident memory of the app under ``orderflow-dash serve``, without viewers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _family(process: int) -> list[int]:
 
 
 def idle_mb(port: int = 18_050, settle_s: float = 20.0) -> list[float]:
-    """Megabytes of the server's processes after ``/ready`` and some seconds, the largest first."""
+    """Megabytes of the server's processes some seconds after ``/ready``, the largest first."""
     command = [sys.executable, "-m", "orderflow_dash", "serve", "--port", str(port)]
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ})  # noqa: S603
     try:

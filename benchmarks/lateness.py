@@ -1,10 +1,10 @@
 """How late deltas and pages are while the app repairs, and while klines are slow.
 
 ``python -m benchmarks.lateness``; part of ``make bench``. The app runs as its own process on a simulated
-exchange at life's pace. A delta's lateness is that of the oldest trade that it is the first to tell: from
-the time at which the exchange says it sent the trade (``E``) to the delta's arrival at a socket client. So
-it holds the wait for the next emission, up to ``EMIT_MS``, as well. Only the live candle counts: what a
-repair brings back is late by nature.
+exchange in real time. A delta's lateness is that of the oldest trade that it is the first to hold: from
+the time at which the exchange sent the trade (``E``) to the delta's arrival at a socket client. So it
+includes the wait for the next emission, up to ``EMIT_MS``. Only the live candle counts, because repaired
+trades are late by nature.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ CLIENTS = 4
 
 _SYMBOL, _STREAM = "BTCUSDT", "btcusdt@aggTrade"
 _MINUTE_MS = 60_000
-_PAGE_MS = 100  # what a REST page takes in life
+_PAGE_MS = 100  # typical duration of a REST page
 _SLOW_KLINES_MS = 4_000
-_LEAP_MS = 10_000  # so many of the market's trades pass at once while they are dropped
+_LEAP_MS = 10_000  # market time of a leap while trades are dropped
 _BEFORE_MS = 600
 _PATIENCE_S = 45.0
 
 
 @dataclass
 class Lateness:
-    """In ms: of every delta, and of every answer to a page."""
+    """Lateness of every delta, and duration of every page, ms."""
 
     deltas: list[float] = field(default_factory=list)
     pages: list[float] = field(default_factory=list)
 
 
 def p99(values: list[float]) -> float:
-    """The 99th percentile: of fewer than a hundred values the largest."""
+    """The 99th percentile; of fewer than a hundred values the largest."""
     return sorted(values)[-1 - len(values) // 100]
 
 
@@ -68,7 +68,7 @@ class _Listener(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        """Listen until it is stopped or the connection ends."""
+        """Reads until it is stopped or the connection ends."""
         with connect(self._url, max_size=1 << 26, proxy=None) as socket, suppress(ConnectionClosed):
             while not self._over.is_set():
                 with suppress(TimeoutError):
@@ -76,18 +76,17 @@ class _Listener(threading.Thread):
                     self.messages.append((time.monotonic(), message))
 
     def stop(self) -> None:
-        """End it."""
         self._over.set()
         self.join()
 
 
 @dataclass
 class Bench:
-    """The app on its exchange, with everybody who looks at it."""
+    """The app on its exchange, with its clients."""
 
     exchange: SimulatedExchange
     market: SyntheticMarket
-    sent: _Listener  # what the exchange sends of the symbol
+    sent: _Listener  # the exchange's frames of the symbol
     clients: list[_Listener]
     page: PageClient
     url: str
@@ -98,42 +97,42 @@ class Bench:
             return int(json.loads(answer.read())["feeds"]["binance"]["repaired"])
 
     def leap(self, milliseconds: int) -> None:
-        """Let the market's clock jump: all trades in between come at once."""
+        """Moves the market's clock: all trades in between come at once."""
         self.market.start_ms += milliseconds
         self.exchange.rouse()
 
-    def begin_minute(self) -> tuple[int, float]:
-        """Leap to just before a new minute, and let what that brings pass.
+    def start_minute(self) -> tuple[int, float]:
+        """Leaps to just before a new minute, and waits until its trades are out.
 
-        Returns the minute's open (ms), and what turns ms of the market into seconds (monotonic).
+        Returns the minute's open (ms), and the offset from market seconds to monotonic seconds.
         """
         now = self.market.now()
         open_ts = now - now % _MINUTE_MS + _MINUTE_MS
         self.leap(max(0, open_ts - _BEFORE_MS - now))
-        _wait(lambda: self.market.now() >= open_ts - _BEFORE_MS // 2, "the leap is behind")
+        _wait(lambda: self.market.now() >= open_ts - _BEFORE_MS // 2, "the leap is over")
         return open_ts, time.monotonic() - self.market.now() / 1000
 
     def lose(self) -> tuple[int, float]:
-        """Let trades pass that the app never gets, up to just before a new minute; as ``begin_minute``."""
+        """Drops trades up to just before a new minute; returns as ``start_minute``."""
         faults = self.exchange.faults
         until = faults.counts.get("drop", 0) + LOST
         faults.drop(1 << 60, _STREAM)
         while (dropped := faults.counts.get("drop", 0)) < until:
             self.leap(_LEAP_MS)
             _wait(lambda before=dropped: faults.counts.get("drop", 0) > before, "trades are dropped")
-        open_ts, offset = self.begin_minute()
+        open_ts, offset = self.start_minute()
         faults.clear("drop")
         if self.market.now() >= open_ts:
-            raise TimeoutError("the machine was too slow to begin the minute whole")
+            raise TimeoutError("the machine was too slow for a complete minute")
         return open_ts, offset
 
     def states(self) -> list[tuple[float, str]]:
-        """When which state of the symbol was told to the first client."""
+        """The times and states that the first client received."""
         parsed = ((at, json.loads(text)) for at, text in list(self.clients[0].messages))
         return [(at, each["state"]) for at, each in parsed if each["type"] == "status"]
 
     def observe(self, open_ts: int, offset: float, begun: float, ended: float, into: Lateness) -> None:
-        """Note how late the deltas of a minute and the page's answers were, between two times."""
+        """Records the lateness of a minute's deltas and the duration of pages between two times."""
         seen = [list(_candles(list(client.messages), open_ts)) for client in self.clients]
         most = max((candle["n"] for deltas in seen for _, candle in deltas), default=0)
         _wait(lambda: len(self._sent(open_ts)) >= most, "what was told was heard from the exchange as well")
@@ -147,7 +146,7 @@ class Bench:
         into.pages += [took * 1000 for at, took in self.page.answers if begun <= at <= ended]
 
     def _sent(self, open_ts: int) -> list[int]:
-        """When, in ms of the market, the exchange sent the trades of a minute, in order."""
+        """The market times (ms) at which the exchange sent the trades of a minute, in order."""
         frames = (json.loads(text)["data"] for _, text in list(self.sent.messages))
         return [each["E"] for each in frames if open_ts <= each["T"] < open_ts + _MINUTE_MS]
 
@@ -155,7 +154,7 @@ class Bench:
 def _candles(
     messages: list[tuple[float, str | bytes]], open_ts: int
 ) -> Iterator[tuple[float, dict[str, Any]]]:
-    """Every delta of a candle with the time of its arrival."""
+    """Every delta of a candle with its time of arrival."""
     for at, text in messages:
         message = json.loads(text)
         if message["type"] == "delta" and message["candle"]["open_ts"] == open_ts:
@@ -164,7 +163,7 @@ def _candles(
 
 @contextmanager
 def running(clients: int = CLIENTS) -> Iterator[Bench]:
-    """Everything up and live, with some minutes behind it."""
+    """Everything started and live, after some minutes."""
     market = SyntheticMarket(seed=3)
     with SimulatedExchange(market) as exchange, _app(exchange) as url, ExitStack() as stack:
         sent = _Listener(f"{exchange.ws_root}/market/stream?streams={_STREAM}")
@@ -183,7 +182,7 @@ def running(clients: int = CLIENTS) -> Iterator[Bench]:
 
 
 def while_repairing(bench: Bench, rounds: int) -> Lateness:
-    """While 5,000 trades are fetched, so many times, from a venue as slow as in life."""
+    """During repeated repairs of 5,000 trades, from a venue with realistic delays."""
     found = Lateness()
     bench.exchange.faults.slow(_PAGE_MS)
     for _ in range(rounds):
@@ -202,7 +201,7 @@ def while_klines_are_slow(bench: Bench, seconds: float) -> Lateness:
     faults = bench.exchange.faults
     asked = faults.counts.get("slow", 0)
     faults.slow(_SLOW_KLINES_MS, path="*klines")
-    open_ts, offset = bench.begin_minute()  # the minute before is over: it is to be compared
+    open_ts, offset = bench.start_minute()  # the minute before is closed and is compared
     _wait(lambda: faults.counts.get("slow", 0) > asked, "klines are asked for")
     begun = time.monotonic()
     _wait(lambda: time.monotonic() > begun + seconds, "time has passed")
@@ -212,7 +211,7 @@ def while_klines_are_slow(bench: Bench, seconds: float) -> Lateness:
 
 
 def _repaired(bench: Bench, since: float) -> bool:
-    """Whether a repair was told of and is over, since a time."""
+    """Whether a repair started and ended since a time."""
     told = [state for at, state in bench.states() if at > since]
     return told[-1:] == ["live"] and "repairing" in told
 
@@ -257,10 +256,10 @@ def _wait(condition: Callable[[], object], what: str) -> None:
 
 
 def rows() -> list[tuple[str, str, str, str, str]]:
-    """For the table of ``make bench``: p99 in the place of the best, and the median."""
+    """For the table of ``make bench``: p99 instead of the best, and the median."""
     with running() as bench:
         found = {
-            # In this order: after some repairs the venue's weight is left to them.
+            # In this order, because repairs use up the venue's request weight.
             "while klines take 4 s": while_klines_are_slow(bench, 20),
             f"while {LOST:,} trades are repaired": while_repairing(bench, 10),
         }

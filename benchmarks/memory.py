@@ -1,4 +1,4 @@
-"""Resident memory of many full series, in a process of its own: ``python -m benchmarks.memory``."""
+"""Resident memory of many full series, in a separate process: ``python -m benchmarks.memory``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def full_series(seed: int) -> Series:
 
 
 def main() -> None:
-    """Print megabytes before and with all series."""
+    """Prints megabytes before and with all series."""
     import orderflow_dash.wire  # noqa: F401 - part of the process that is measured
 
     before = resident_mb()

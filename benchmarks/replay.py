@@ -24,7 +24,7 @@ _HEADER = "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_tim
 
 
 def write_day(folder: Path, trades: int = TRADES) -> Path:
-    """A zipped day file of BTCUSDT as Binance publishes it, the same for every run."""
+    """A zipped day file of BTCUSDT in Binance's format, the same for every run."""
     random = np.random.default_rng(1)
     time = np.sort(random.integers(0, DAY_MS, trades)) + START_MS
     price = 834_344 + np.cumsum(np.rint(random.normal(0, 9, trades)).astype(np.int64))
@@ -51,7 +51,7 @@ def write_day(folder: Path, trades: int = TRADES) -> Path:
 
 
 def load(path: Path) -> int:
-    """Read the file and count its footprints; the number of minutes."""
+    """Reads the file into a series; the number of minutes."""
     from orderflow_dash.footprint.series import Series
     from orderflow_dash.simulator import Loading
 
@@ -63,7 +63,7 @@ def load(path: Path) -> int:
 
 
 def plain_load(path: Path) -> int:
-    """The plain way: csv, float, a dict per candle and level."""
+    """The plain baseline: csv, float, a dict per candle and level."""
     candles: baseline.Candles = {}
     with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as file:
         for row in csv.DictReader(io.TextIOWrapper(file)):
@@ -78,7 +78,7 @@ def plain_load(path: Path) -> int:
 
 
 def rows(rounds: int = 3) -> list[tuple[str, str, str, str, str]]:
-    """The figures: seconds beside the plain way's, and the most memory that a process of its own took."""
+    """Seconds against the plain baseline's, and the peak memory of a separate process."""
     with tempfile.TemporaryDirectory() as folder:
         path = write_day(Path(folder))
         runs = measure({"load": lambda: load(path), "plain": lambda: plain_load(path)}, rounds)
@@ -95,7 +95,7 @@ def rows(rounds: int = 3) -> list[tuple[str, str, str, str, str]]:
             "6 s",
         ),
         ("  memory at its peak", f"{peak:.0f} MB", f"{peak:.0f} MB", "", "500 MB"),
-        ("  of which before it began", f"{before:.0f} MB", f"{before:.0f} MB", "", ""),
+        ("  of which before loading", f"{before:.0f} MB", f"{before:.0f} MB", "", ""),
     ]
 
 
@@ -106,7 +106,7 @@ def _peak_mb() -> float:
 
 
 def main() -> None:
-    """Print the figures; with a file, megabytes before it is loaded and at the peak."""
+    """Prints the figures; with a file, megabytes before it is loaded and at the peak."""
     if len(sys.argv) > 1:
         import orderflow_dash.application  # noqa: F401 - part of the process that is measured
 

@@ -1,11 +1,10 @@
 """``make soak``: half an hour of accelerated market, with clients coming and going and venues failing.
 
-The app begins as one that has run for long: a day of every symbol is stored, which is the most that anybody
-looks at here. It is a day of the market itself, whose prices wander: were less stored than is looked at, or
-less wide, then what is looked at would grow for hours. A first round of clients comes and goes; what the app
-holds then is its rest. The next stay. After their warm-up memory must be flat, and once they have gone too
-the app must hold as many threads and files as after the first. Whatever it logs as an error is a failure.
-MINUTES is how long.
+The app starts with a day of every symbol in its store, the longest range that a client views. It is a day
+of the same market, whose prices wander: with a shorter or narrower history the views would grow for hours.
+A first round of clients comes and goes; the app's threads and files then are its rest. The next round
+stays. After its warm-up memory must be flat, and after it leaves the app must be back at its rest. Every
+logged error is a failure. MINUTES is the duration.
 """
 
 from __future__ import annotations
@@ -42,12 +41,12 @@ from orderflow_dash.store.store import Batch, open_store
 SPEED = 20
 SOCKETS = 24
 _FIRST_S = 60.0
-_WARM_UP = 0.3  # of the time
+_WARM_UP = 0.3  # share of the duration
 _EVERY_S = 5.0
 _FAULT_S = 20.0
-_REST_S = 25.0  # until what nobody watches any more is let go
+_REST_S = 25.0  # until views without viewers are released
 _MOST = 1.05
-_VIEWS = ("tf=1m&lookback=60", "tf=5m&lookback=60", "tf=1h&lookback=24")  # there is a day from the begin
+_VIEWS = ("tf=1m&lookback=60", "tf=5m&lookback=60", "tf=1h&lookback=24")  # within the stored day
 _SETTINGS = {
     "ORDERFLOW_STALL_TIMEOUT_S": "3",
     "ORDERFLOW_VERIFY_INTERVAL_S": "1",
@@ -62,7 +61,7 @@ _SETTINGS = {
 
 
 def a_market_of_a_day(url: str) -> SyntheticMarket:
-    """A market that has traded for a day, which is stored; it goes on from there."""
+    """A market that continues from a stored day of its trades."""
     day_ms = KEPT_HOURS * HOUR_MS
     market = SyntheticMarket(seed=5, speed=SPEED, start_ms=time.time_ns() // 1_000_000 - day_ms)
     days = {
@@ -89,7 +88,7 @@ def a_market_of_a_day(url: str) -> SyntheticMarket:
 
 
 class Crowd:
-    """Clients that come, look at something for a while and go, some of them without a word."""
+    """Clients that come, view something for a while and go, some without a closing handshake."""
 
     def __init__(self, root: str, symbols: list[str]) -> None:
         self._root = root
@@ -100,7 +99,7 @@ class Crowd:
         self.done: Counter[str] = Counter()
 
     def come(self) -> None:
-        """Begin; more sockets than there are places for."""
+        """Starts all clients, more than the limit of sockets."""
         self._over.clear()
         tasks: list[Callable[[random.Random], None]] = [self._watch] * (SOCKETS + 4) + [self._browse] * 4
         self._threads = [
@@ -113,14 +112,13 @@ class Crowd:
             thread.start()
 
     def go(self) -> None:
-        """All of them end."""
         self._over.set()
         for thread in self._threads:
             thread.join(30)
 
     def _live(self, task: Callable[[random.Random], None], chance: random.Random) -> None:
         while not self._over.is_set():
-            # A venue that is down, a place that is taken, a connection that is cut: clients live with it.
+            # Clients tolerate a venue that is down, a reached limit and a cut connection.
             with suppress(WebSocketException, URLError, OSError, TimeoutError):
                 task(chance)
             self._over.wait(chance.uniform(0.1, 1.5))
@@ -138,7 +136,7 @@ class Crowd:
                 with suppress(TimeoutError):
                     client.recv(timeout=0.5)
             if chance.random() < 0.3:
-                client.socket.shutdown(SHUT_RDWR)  # gone without a word
+                client.socket.shutdown(SHUT_RDWR)  # without a closing handshake
 
     def _browse(self, chance: random.Random) -> None:
         pages = ("", "health", "metrics", "help", f"embed?{self._view(chance)}", f"?{self._view(chance)}")
@@ -149,7 +147,7 @@ class Crowd:
 
 
 class Trouble(threading.Thread):
-    """A venue that fails again and again, each time in another way."""
+    """A venue that fails repeatedly, each time in another way."""
 
     def __init__(self, exchange: SimulatedExchange) -> None:
         super().__init__(daemon=True)
@@ -158,7 +156,7 @@ class Trouble(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        """A fault every so often, until stopped."""
+        """Injects a fault at an interval until stopped."""
         faults, chance = self._exchange.faults, random.Random(11)
         kinds: dict[str, Callable[[], None]] = {
             "cut": lambda: faults.close(None, 1006),
@@ -178,7 +176,7 @@ class Trouble(threading.Thread):
                 faults.clear("stall")
 
     def stop(self) -> None:
-        """End it; what waits is taken back."""
+        """Ends it and clears pending faults."""
         self._over.set()
         self.join()
         self._exchange.faults.clear()
@@ -192,8 +190,8 @@ def _files(app: App) -> int:
     return len(os.listdir(f"/proc/{app.process}/fd"))
 
 
-def _begin_all_threads(app: App) -> None:
-    """Take every thread there is for requests: one that is begun later would look like a leak."""
+def _start_all_threads(app: App) -> None:
+    """Makes the server start all its request threads: one started later would look like a leak."""
     with ExitStack() as held:
         for _ in range(SOCKETS + PAGE_THREADS):
             place = urlsplit(app.root)
@@ -212,7 +210,7 @@ def _sample(app: App, seconds: float) -> list[float]:
 
 
 def soak(minutes: float) -> bool:
-    """Print what happens; whether all of it held."""
+    """Prints the progress; whether all conditions held."""
     with tempfile.TemporaryDirectory() as folder:
         store = f"sqlite:///{folder}/history.sqlite3"
         market = a_market_of_a_day(store)
@@ -224,7 +222,7 @@ def soak(minutes: float) -> bool:
             symbols = [each.symbol for each in market.listings]
             crowd, trouble = Crowd(app.root, symbols), Trouble(exchange)
             trouble.start()
-            _begin_all_threads(app)
+            _start_all_threads(app)
             crowd.come()
             _sample(app, _FIRST_S)
             crowd.go()
@@ -239,12 +237,12 @@ def soak(minutes: float) -> bool:
             after = _threads(app), _files(app)
         errors = log.read_text().splitlines()
     part = max(1, len(found) // 4)
-    begin, end = statistics.median(found[:part]), statistics.median(found[-part:])
+    first, last = statistics.median(found[:part]), statistics.median(found[-part:])
     print(f"clients: {dict(crowd.done)}; faults: {dict(trouble.done)}")
-    print(f"resident memory, first and last quarter after the warm-up: {begin:.1f} and {end:.1f} MB")
-    print(f"threads and files at rest: {threads} and {files}, in the end {after[0]} and {after[1]}")
+    print(f"resident memory, first and last quarter after the warm-up: {first:.1f} and {last:.1f} MB")
+    print(f"threads and files at rest: {threads} and {files}, at the end {after[0]} and {after[1]}")
     print(f"errors logged: {len(errors)}", *errors[:20], sep="\n")
-    return end <= begin * _MOST and after[0] <= threads and after[1] <= files + 2 and not errors
+    return last <= first * _MOST and after[0] <= threads and after[1] <= files + 2 and not errors
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Figures of the store on SQLite, beside the plain way: json of floats, a row per candle."""
+"""Benchmarks of the store on SQLite, against a plain one: json of floats, a row per candle."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ HOURS = 500
 STEP = Decimal("0.5")
 WRITTEN = 500  # minutes in one round of writing
 _WIDE = "1h, 4,500 levels each,"
-PLAIN_HOURS = 10  # the plain way reads so many, and is counted as if it had read all
+PLAIN_HOURS = 10  # hours that the plain way reads; its time is extrapolated to all
 
 
 def market(minutes: int, fewest: int, most: int, seed: int = 1) -> list[StoredMinute]:
-    """Minutes of a walk with ``fewest`` to ``most`` levels each, as BTCUSDT's tick 0.1 gives them."""
+    """Minutes of a walk with ``fewest`` to ``most`` levels each, as of BTCUSDT at tick 0.1."""
     random = np.random.default_rng(seed)
     middle, made = 834_344, []
     for open_ts in range(tape.START_MS, tape.START_MS + minutes * MINUTE_MS, MINUTE_MS):
@@ -145,7 +145,7 @@ def _reading(folder: Path) -> list[Row]:
 
 
 def _wide_hours(folder: Path) -> Store:
-    """Hours of several thousand levels, each told by one minute of it."""
+    """Hours of several thousand levels, each held by one of its minutes."""
     minutes = market(60, 4_000, 5_000)
     hours = []
     for index in range(HOURS):
@@ -160,7 +160,7 @@ def _sizes(folder: Path) -> list[Row]:
     markets = {"50 to 200 levels a minute": market(1_440, 50, 200), "the taped market": taped()}
     for name, minutes in markets.items():
         store = _filled(folder, name, minutes)
-        store.close()  # the log goes into the file
+        store.close()  # merges the write-ahead log into the file
         levels = sum(len(minute.levels) for minute in minutes)
         size = Path(str(store.database.url.database)).stat().st_size / levels
         rows.append((f"bytes per level on disk, {name}", f"{size:.2f}", f"{size:.2f}", "", "12"))

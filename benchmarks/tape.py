@@ -15,7 +15,7 @@ HOURS = 8
 
 
 def arrays(trades: int) -> tuple[Ints, Ints, Ints, Ints]:
-    """Time, order, price and quantity of so many trades over eight hours, shape (trades,) each."""
+    """Time, order, price and quantity of ``trades`` trades over eight hours, shape (trades,) each."""
     random = np.random.default_rng(1)
     time = np.sort(random.integers(0, HOURS * 3_600_000, trades)) + START_MS
     order = np.arange(trades) + 3_478_018_549

@@ -1,4 +1,4 @@
-"""Timing on a machine whose speed drifts: everything in turn, many times, best and median told."""
+"""Timing on a machine whose speed drifts: all tasks in turn, many times; best and median."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 def measure(tasks: dict[str, Callable[[], object]], rounds: int = 7) -> dict[str, list[float]]:
-    """Seconds of each task's runs, fastest first; the tasks take turns, so that drift hits all alike."""
+    """Seconds of each task's runs, fastest first; the tasks take turns, so that drift affects all alike."""
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(rounds):
         for name, task in tasks.items():
@@ -21,10 +21,10 @@ def measure(tasks: dict[str, Callable[[], object]], rounds: int = 7) -> dict[str
 
 
 def best(runs: list[float]) -> float:
-    """What the code can do where nothing else runs."""
+    """The fastest run: the speed on an idle machine."""
     return runs[0]
 
 
 def median(runs: list[float]) -> float:
-    """What it did while the machine was as it was."""
+    """The median run: the speed on this machine as loaded."""
     return statistics.median(runs)

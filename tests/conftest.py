@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures and helpers of all tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from orderflow_dash.live.hub import Hub
 from orderflow_dash.settings import load_settings
 from orderflow_dash.simulator import SimulatedExchange
 
-# How long an example takes says more about the machine's other work than about ours.
+# An example's duration depends on the machine's load, so it has no deadline.
 hypothesis_settings.register_profile("shared machine", deadline=None)
 hypothesis_settings.load_profile("shared machine")
 
@@ -48,28 +48,27 @@ def recorded_data() -> Path:
     return DATA
 
 
-_STOP_LOOK_S = 0.02  # how often a server looks whether it shall end: half a second would be each test's
+_STOP_POLL_S = 0.02  # werkzeug's default of 0.5 s would delay the end of each test
 
 
 class Served:
-    """The whole application on a free port of loopback, as a test runs it."""
+    """The whole application on a free loopback port."""
 
     def __init__(self, **settings: Any) -> None:
         self.application = Application(load_settings(**settings))
         self._server = make_server("127.0.0.1", 0, self.application.server, threaded=True)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(_STOP_LOOK_S,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_STOP_POLL_S,), daemon=True)
         self.application.start()
         self._thread.start()
 
     @property
     def hub(self) -> Hub:
-        """Its hub."""
         return self.application.hub
 
     @property
     def url(self) -> str:
-        """Its root, without a slash at the end."""
+        """Its root, without a trailing slash."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def socket(self, **query: object) -> ClientConnection:
@@ -78,12 +77,11 @@ class Served:
         return connect(f"{root}/ws/orderflow?{urlencode(query)}", max_size=1 << 26, proxy=None)
 
     def health(self, venue: str) -> dict[str, Any]:
-        """What ``/health`` says of a venue's feed."""
+        """A venue's feed in ``/health``."""
         body = httpx.get(f"{self.url}/health", trust_env=False).json()
         return body["feeds"][venue]
 
     def stop(self) -> None:
-        """End it."""
         self.application.stop()
         self._server.shutdown()
         self._server.server_close()
@@ -99,7 +97,7 @@ UNREACHABLE = {
 
 
 def venues_at(exchange: SimulatedExchange) -> dict[str, str]:
-    """Settings that lead both real venues to a simulated exchange."""
+    """Settings that point both venues at a simulated exchange."""
     return {
         "binance_ws": exchange.ws_root,
         "binance_rest": exchange.rest_root,
@@ -110,7 +108,7 @@ def venues_at(exchange: SimulatedExchange) -> dict[str, str]:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Served]]:
-    """Starts applications and ends them after the test. Venues are out of reach unless given."""
+    """Starts applications and stops them after the test. Venues are unreachable unless given."""
     running: list[Served] = []
 
     def start(**settings: Any) -> Served:
@@ -133,7 +131,7 @@ def serve() -> Iterator[Callable[..., Served]]:
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 10.0, what: str = "") -> None:
-    """Wait until a condition holds; fail where it does not within so many seconds."""
+    """Waits until a condition holds; fails after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, (

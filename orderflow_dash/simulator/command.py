@@ -1,4 +1,4 @@
-"""The simulated exchange as a command: serves until it is told to stop."""
+"""The simulated exchange as a command: serves until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from orderflow_dash.simulator.server.exchange import SimulatedExchange
 def run_exchange(host: str, port: int, speed: float, files: Sequence[str | Path]) -> None:
     """Serves an invented market, or the files' trades, until SIGINT or SIGTERM.
 
-    Prints the environment that leads the app to it. OSError where it cannot listen; ValueError or
-    DamagedFile where speed or files are no good.
+    Prints the environment that points the app at it. OSError if it cannot listen; ValueError or
+    DamagedFile for an invalid speed or file.
     """
     market: Market = RecordedMarket(files, speed) if files else SyntheticMarket(speed=speed)
     over = threading.Event()
@@ -40,7 +40,7 @@ def run_exchange(host: str, port: int, speed: float, files: Sequence[str | Path]
 
 
 def environment(exchange: SimulatedExchange) -> dict[str, str]:
-    """The variables that lead the app to a running exchange, for both venues."""
+    """The variables that point the app at a running exchange, for both venues."""
     return {
         "BINANCE_FUTURES_WS": exchange.ws_root,
         "BINANCE_FUTURES_REST": exchange.rest_root,

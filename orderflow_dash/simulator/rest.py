@@ -1,4 +1,4 @@
-"""What REST of both venues shares: a request that was read, a reply to send, parameters with bounds."""
+"""REST of both venues: parsed requests, replies, bounded parameters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A GET that was read."""
+    """A parsed GET."""
 
     path: str
     query: Mapping[str, str]
@@ -19,12 +19,12 @@ class Request:
 
     @classmethod
     def parse(cls, target: str, headers: Mapping[str, str] | None = None) -> Request:
-        """Reads a request target; ``headers`` finds a name whatever its case, as the server's does."""
+        """Parses a request target; ``headers`` must be case-insensitive, as the server's are."""
         parts = urlsplit(target)
         return cls(parts.path.rstrip("/"), dict(parse_qsl(parts.query)), headers or {})
 
     def integer(self, name: str) -> int | None:
-        """An integer parameter, None where absent; ``BadParameter`` where it is no integer."""
+        """An integer parameter, None if absent; ``BadParameter`` if it is not an integer."""
         text = self.query.get(name)
         if text is None:
             return None
@@ -44,11 +44,11 @@ class Request:
 
 
 class BadParameter(ValueError):
-    """A parameter that cannot be read; the argument is its name."""
+    """An invalid parameter; the argument is its name."""
 
 
 class Refusal(Exception):
-    """The venue's own code and text for a request that it does not accept."""
+    """The venue's code and text for a rejected request."""
 
     def __init__(self, code: int, text: str, status: int = 400) -> None:
         super().__init__(text)
@@ -59,7 +59,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer."""
+    """An HTTP reply."""
 
     status: int
     body: bytes
@@ -68,5 +68,5 @@ class Reply:
 
 
 def json_reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
-    """A JSON answer."""
+    """A JSON reply."""
     return Reply(status, orjson.dumps(value), headers=headers or {})

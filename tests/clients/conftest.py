@@ -1,4 +1,4 @@
-"""One simulated exchange and one application on it, which all clients of a test run share."""
+"""One simulated exchange and one application on it, shared by all clients of a test run."""
 
 from __future__ import annotations
 
@@ -9,31 +9,30 @@ import pytest
 
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from tests.clients.ledger import ServedCandles
-from tests.conftest import Served as Application
-from tests.conftest import venues_at
+from tests.conftest import Served, venues_at
 
 SPEED = 30.0
 
 
 @pytest.fixture(scope="session")
 def exchange() -> Iterator[SimulatedExchange]:
-    """A market thirty times as fast as life, with ten minutes of trades behind it."""
+    """A market thirty times as fast as real time, after ten minutes of trades."""
     market = SyntheticMarket(seed=19, speed=SPEED, history_ms=600_000)
     with SimulatedExchange(market) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def application(exchange: SimulatedExchange) -> Iterator[Application]:
-    """The whole app, both venues led to the exchange."""
-    running = Application(demo=False, database_url="off", stream_idle_s=30, **venues_at(exchange))
+def application(exchange: SimulatedExchange) -> Iterator[Served]:
+    """The whole app, with both venues at the exchange."""
+    running = Served(demo=False, database_url="off", stream_idle_s=30, **venues_at(exchange))
     yield running
     running.stop()
 
 
 @pytest.fixture
-def served(application: Application) -> Iterator[Callable[..., ServedCandles]]:
-    """What the app serves of a symbol, by the minute and in the instrument's own ticks."""
+def served(application: Served) -> Iterator[Callable[..., ServedCandles]]:
+    """The app's minute candles of a symbol, in the instrument's own ticks."""
     with contextlib.ExitStack() as stack:
 
         def watch(exchange: str, symbol: str, step: str) -> ServedCandles:

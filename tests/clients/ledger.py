@@ -36,7 +36,7 @@ class Ledger:
             level[0 if sell else 1] += Decimal(str(quantity))
 
     def full_minutes(self) -> dict[int, Levels]:
-        """Minutes that began and ended while the client listened."""
+        """Minutes that lie within the client's listening."""
         with self._lock:
             starts = sorted(self._minutes)[1:-1]
             return {
@@ -61,7 +61,7 @@ class ServedCandles:
         self._candles: dict[int, dict[str, Any]] = {}
         self._news = threading.Condition()
         threading.Thread(target=self._read, daemon=True).start()
-        # The stream runs before the client begins, so that the app has whatever the client gets.
+        # The stream runs before the client starts, so that the app has every trade that the client gets.
         self._wait(lambda: any(candle["levels"] for candle in self._candles.values()), "no trade was served")
 
     def _read(self) -> None:

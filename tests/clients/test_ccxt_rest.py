@@ -59,7 +59,7 @@ def test_candles_come_in_every_timeframe(client, timeframe):
         assert volume >= 0
 
 
-def test_candles_since_a_time_begin_there(client):
+def test_candles_since_a_time_start_there(client):
     """fetchOHLCV(since, limit) pages forward from since."""
     since = client.fetch_time() // 3_600_000 * 3_600_000 - 5 * 3_600_000
     rows = client.fetch_ohlcv(BTC, "1h", since=since, limit=2)

@@ -1,4 +1,4 @@
-"""A socket client that keeps what it is told, and the truth to compare it with."""
+"""A socket client that stores the received candles, and the market's own to compare them with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orderflow_dash.simulator.market.tape import Print
 
 
 def parse(frame: str | bytes) -> Any:
-    """A message with its numbers as they are written: Decimal, never float."""
+    """A message with its numbers as Decimal, never float."""
     return json.loads(frame, parse_float=Decimal)
 
 
@@ -34,7 +34,7 @@ class CandleReader:
         self.cvd_from: int | None = None
 
     def read(self, seconds: float = 0.2) -> bool:
-        """Take one message; False where none came in time."""
+        """Takes one message; False after a timeout."""
         try:
             message = parse(self.socket.recv(timeout=seconds))
         except TimeoutError:
@@ -51,18 +51,18 @@ class CandleReader:
         return True
 
     def drain(self) -> None:
-        """Read until nothing more comes."""
+        """Reads until no message arrives."""
         while self.read():
             pass
 
     def catch_up(self) -> None:
-        """Read what was sent until now; a market that trades on goes on telling."""
+        """Reads the messages sent until now; a running market sends more."""
         now = time.time() * 1000
-        while self.read() and not self._told_newest_after(now):
+        while self.read() and not self._is_newest_after(now):
             pass
 
-    def _told_newest_after(self, moment: float) -> bool:
-        """Whether the last message is later than a moment (ms), and of the newest candle: it comes last."""
+    def _is_newest_after(self, moment: float) -> bool:
+        """Whether the last message is later than a moment (ms) and of the newest candle, which comes last."""
         last = self.last
         return (
             last["type"] == "delta"
@@ -100,7 +100,7 @@ Truth = dict[int, dict[str, Any]]
 
 
 def truth(exchange: SimulatedExchange, symbol: str, venue: Venue) -> Truth:
-    """The market's own minutes, from every trade that it has kept."""
+    """The market's own minutes, from all trades that it keeps."""
     listing = next(
         each for each in exchange.source.listings if each.symbol == symbol and venue in each.venues
     )

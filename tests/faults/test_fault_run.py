@@ -1,4 +1,4 @@
-"""Faults of every kind, one after the other, in a running market: what is shown in the end is the truth."""
+"""Faults of every kind, one after the other, in a running market: the final candles are correct."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.faults.fault_run import (
         pytest.param(2, 20, 20, 600, id="long", marks=[pytest.mark.long, pytest.mark.timeout(900)]),
     ],
 )
-def test_after_every_fault_the_minutes_are_the_markets_own(
+def test_every_minute_is_correct_or_marked_after_all_faults(
     serve: Callable[..., Served], seed: int, speed: int, count: int, seconds: int
 ) -> None:
     """Binance: every minute equals the market's and is verified. Bybit: each is equal or marked ``gap``."""

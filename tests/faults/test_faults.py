@@ -1,4 +1,4 @@
-"""The whole app against a market that misbehaves, over real sockets."""
+"""The whole app on a market with faults, over real sockets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VENUES = list(STREAMS)
 
 @pytest.fixture
 def exchange() -> Iterator[SimulatedExchange]:
-    """A market forty times as fast as life: a minute in a second and a half."""
+    """A market forty times as fast as real time: a minute in a second and a half."""
     with SimulatedExchange(SyntheticMarket(seed=7, speed=40)) as running:
         yield running
 
@@ -39,19 +39,19 @@ def query(exchange: SimulatedExchange, venue: str) -> dict[str, Any]:
 
 
 def read_until(reader: CandleReader, condition: Callable[[], object], seconds: float = 45.0) -> None:
-    """Follow a socket until a condition holds."""
+    """Reads a socket until a condition holds."""
     wait_until(lambda: (reader.read(0.05), condition())[1], seconds, "the socket's condition")
 
 
 def has_closed(reader: CandleReader, count: int) -> Callable[[], bool]:
-    """Whether so many candles have closed since the reader began."""
+    """Whether ``count`` candles have closed since the reader started."""
     return lambda: len(set(reader.finals)) >= count
 
 
 def compare(reader: CandleReader, exchange: SimulatedExchange, venue: str) -> dict[str, int]:
-    """Hold every closed candle against the market's own minutes; counts by quality.
+    """Compares every closed candle with the market's own minutes; counts by quality.
 
-    The market forgets its oldest trades, so its oldest minute may be cut: what is not newer is not held.
+    The market drops its oldest trades, so its oldest minute may be incomplete and is not compared.
     """
     minutes = truth(exchange, SYMBOL, Venue(venue))
     oldest = min(minutes)
@@ -79,7 +79,7 @@ def test_a_quiet_market_is_shown_whole(app: Served, exchange: SimulatedExchange,
 
 
 def test_a_closing_candle_arrives_final_before_the_next(app: Served, exchange: SimulatedExchange) -> None:
-    """The last state of a candle is told once more, closed, and only then the new one."""
+    """The last state of a candle is sent once more as closed before the next candle."""
     seen: list[tuple[int, bool]] = []
     with app.socket(**query(exchange, "binance")) as socket:
         reader = CandleReader(socket)
@@ -120,14 +120,14 @@ def test_repeats_reorder_delay_and_garbage_change_nothing(
     assert counts.keys() <= {"partial", "repaired", "complete"}
     assert health["repeats"] >= done["repeat"]
     assert health["malformed"] > 0
-    assert health["late"] > 0 or venue == "bybit"  # where neighbours may share time and sequence
+    assert health["late"] > 0 or venue == "bybit"  # whose neighbors may share time and sequence
     assert health["gaps"] == 0
     assert health["reconnects"] == 0
 
 
 @pytest.mark.parametrize("lost", [1, 25, 3_000])
 def test_lost_trades_are_fetched(app: Served, exchange: SimulatedExchange, lost: int) -> None:
-    """A hole in Binance's ids is told, fetched, and leaves candles as they would be without it."""
+    """A gap in Binance's ids is reported and fetched, and the candles are complete."""
     with app.socket(**query(exchange, "binance")) as socket:
         reader = CandleReader(socket)
         read_until(reader, has_closed(reader, 1))
@@ -142,8 +142,8 @@ def test_lost_trades_are_fetched(app: Served, exchange: SimulatedExchange, lost:
     assert app.health("binance")["repaired"] >= lost
 
 
-def test_a_hole_is_marked_until_it_is_fetched(app: Served, exchange: SimulatedExchange) -> None:
-    """While the venue refuses to tell past trades the candles say that some are missing."""
+def test_a_gap_is_marked_until_it_is_fetched(app: Served, exchange: SimulatedExchange) -> None:
+    """While the venue rejects requests for past trades the candles are marked."""
     with app.socket(**query(exchange, "binance")) as socket:
         reader = CandleReader(socket)
         read_until(reader, has_closed(reader, 1))
@@ -159,10 +159,10 @@ def test_a_hole_is_marked_until_it_is_fetched(app: Served, exchange: SimulatedEx
 
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("code", [1001, 1006])
-def test_a_cut_connection_comes_back_and_tells_the_gap(
+def test_a_cut_connection_reconnects_and_marks_the_gap(
     app: Served, exchange: SimulatedExchange, venue: str, code: int
 ) -> None:
-    """After a cut the stream goes on; minutes that may lack trades say so, all others are whole."""
+    """After a cut the stream continues; minutes that may lack trades are marked, all others complete."""
     with app.socket(**query(exchange, venue)) as socket:
         reader = CandleReader(socket)
         read_until(reader, has_closed(reader, 1))
@@ -172,13 +172,13 @@ def test_a_cut_connection_comes_back_and_tells_the_gap(
         read_until(reader, has_closed(reader, len(set(reader.finals)) + 4))
     counts = compare(reader, exchange, venue)
     assert counts["complete"] >= 1
-    assert venue == "bybit" or "gap" not in counts  # what passed meanwhile was fetched
+    assert venue == "bybit" or "gap" not in counts  # the missed trades were fetched
     assert app.health(venue)["reconnects"] >= 1
 
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_stalled_connection_is_given_up(app: Served, exchange: SimulatedExchange, venue: str) -> None:
-    """Acknowledgements and pongs do not pass for data: silence leads to a new connection."""
+    """Acknowledgments and pongs are not data: silence leads to a new connection."""
     with app.socket(**query(exchange, venue)) as socket:
         reader = CandleReader(socket)
         read_until(reader, lambda: "live" in reader.states)
@@ -191,7 +191,7 @@ def test_a_stalled_connection_is_given_up(app: Served, exchange: SimulatedExchan
 
 
 def test_an_exchange_that_restarts_is_found_again(app: Served, exchange: SimulatedExchange) -> None:
-    """While the exchange is down the state says why; when it is back the stream goes on."""
+    """While the exchange is down the state shows why; when it is back the stream continues."""
     with app.socket(**query(exchange, "binance")) as socket:
         reader = CandleReader(socket)
         read_until(reader, lambda: "live" in reader.states)
@@ -205,7 +205,7 @@ def test_an_exchange_that_restarts_is_found_again(app: Served, exchange: Simulat
 
 
 def test_a_bad_topic_takes_no_other_with_it(app: Served, exchange: SimulatedExchange) -> None:
-    """A topic that Bybit refuses is told on its own symbol; the others of its batch live."""
+    """A topic that Bybit rejects shows on its own symbol; the others of its batch are live."""
     exchange.faults.reject("publicTrade.ETHUSDT")
     with (
         app.socket(exchange="bybit", symbol="ETHUSDT", emit_ms=50) as refused,
@@ -217,7 +217,7 @@ def test_a_bad_topic_takes_no_other_with_it(app: Served, exchange: SimulatedExch
     assert "refuses" in app.health("bybit")["streams"]["ETHUSDT"]["detail"]
 
 
-def test_a_planned_renewal_loses_and_doubles_nothing(
+def test_a_planned_renewal_loses_and_repeats_nothing(
     exchange: SimulatedExchange, serve: Callable[..., Served]
 ) -> None:
     """The successor of an old connection takes over without a gap, on both venues."""

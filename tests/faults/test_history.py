@@ -1,4 +1,4 @@
-"""Joining a market in mid-life: what came before the first watcher, seamless with what comes live."""
+"""History from before the first viewer joins the live trades without a seam."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MINUTE = 60_000
 
 @pytest.fixture(scope="module")
 def exchange() -> Iterator[SimulatedExchange]:
-    """A market that has traded for twenty minutes before anybody looks."""
+    """A market that has traded for twenty minutes before the first viewer."""
     with SimulatedExchange(SyntheticMarket(seed=5, speed=5, history_ms=20 * MINUTE)) as running:
         yield running
 
@@ -30,15 +30,15 @@ def tick(exchange: SimulatedExchange, symbol: str) -> str:
 
 
 @pytest.mark.parametrize("symbol", ["YFIUSDT", "BTCUSDT", "ETHUSDT"])
-def test_the_first_watcher_gets_history_in_the_first_snapshot(
+def test_the_first_viewer_gets_history_in_the_first_snapshot(
     exchange: SimulatedExchange, serve: Callable[..., Served], symbol: str
 ) -> None:
-    """Ten minutes are there at once, whole, equal to the market's own, and CVD counts from their begin."""
+    """Ten minutes are in the first snapshot and equal the market's own; CVD counts from their start."""
     app = serve(**venues_at(exchange), backfill_minutes=10)
     query = {"exchange": "binance", "symbol": symbol, "step": tick(exchange, symbol), "lookback": 500}
     with app.socket(**query, emit_ms=50) as socket:
         reader = CandleReader(socket)
-        # Live begins with a trade, and this market's quietest symbol may be silent for three of its minutes.
+        # A trade makes it live, and this market's quietest symbol may be silent for three market minutes.
         wait_until(lambda: (reader.read(), reader.states[-1:] == ["live"])[1], 90)
         reader.catch_up()
     candles = [reader.candles[open_ts] for open_ts in sorted(reader.candles)]
@@ -54,10 +54,10 @@ def test_the_first_watcher_gets_history_in_the_first_snapshot(
     assert app.health("binance")["gaps"] == 0
 
 
-def test_a_second_watcher_joins_what_is_there(
+def test_a_second_viewer_gets_the_same_candles(
     exchange: SimulatedExchange, serve: Callable[..., Served]
 ) -> None:
-    """Its first message holds the whole history, with the candles that the first watcher has."""
+    """Its first message holds the whole history, with the first viewer's candles."""
     app = serve(**venues_at(exchange), backfill_minutes=10)
     query = {"exchange": "binance", "symbol": "BTCUSDT", "step": "0.5", "lookback": 500, "emit_ms": 50}
     with app.socket(**query) as one:
@@ -68,16 +68,16 @@ def test_a_second_watcher_joins_what_is_there(
         reader.catch_up()
     for candle in snapshot["candles"][:-1]:
         known = reader.candles[candle["open_ts"]]
-        # What the venue's klines say of it may have come in between, and that is a revision as well.
+        # The verdict of the venue's klines may have arrived in between, and is a revision as well.
         assert candle["rev"] <= known["rev"]
         verdict = {name: known[name] for name in ("rev", "verified")}
         assert {**candle, **verdict} == {**known, **verdict}
 
 
-def test_bybit_tells_as_much_as_its_recent_trades_hold(
+def test_bybits_history_is_what_its_recent_trades_hold(
     exchange: SimulatedExchange, serve: Callable[..., Served]
 ) -> None:
-    """One page: the minutes that it holds whole are whole, the oldest one says that it is not."""
+    """One page: the minutes that it holds entirely are complete, the oldest one is partial."""
     app = serve(**venues_at(exchange))
     query = {"exchange": "bybit", "symbol": "ETHUSDT", "step": tick(exchange, "ETHUSDT"), "lookback": 500}
     with app.socket(**query, emit_ms=50) as socket:
@@ -94,10 +94,10 @@ def test_bybit_tells_as_much_as_its_recent_trades_hold(
 
 
 @pytest.mark.parametrize("venue", [Venue.BINANCE, Venue.BYBIT])
-def test_a_silent_symbol_shows_its_past_before_it_trades(
+def test_a_silent_symbol_shows_its_history_before_it_trades(
     serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch, venue: Venue
 ) -> None:
-    """Also where the venue tells it only when asked again. A trade lost before the next is fetched."""
+    """Also if the venue returns it only to a retry. A trade lost before the next one is fetched."""
     monkeypatch.setattr(backfill, "_SEEK_AGAIN_S", 1.0)
     # The first twenty seconds of this market bring no trade of the symbol.
     with SimulatedExchange(SyntheticMarket(seed=27, speed=0.5, history_ms=20 * MINUTE)) as exchange:
@@ -127,10 +127,10 @@ def test_a_silent_symbol_shows_its_past_before_it_trades(
     assert health["repaired"] == stream["repaired"] + 1
 
 
-def test_without_history_a_stream_begins_where_it_begins(
+def test_without_history_the_first_candle_is_partial(
     exchange: SimulatedExchange, serve: Callable[..., Served]
 ) -> None:
-    """Where none is wanted the first candle is partial, and no request is made."""
+    """With a history of 0 the feed makes no request for it."""
     app = serve(**venues_at(exchange), backfill_minutes=0)
     with app.socket(exchange="binance", emit_ms=50) as socket:
         reader = CandleReader(socket)

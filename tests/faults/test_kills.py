@@ -1,4 +1,4 @@
-"""The app killed in mid-candle and started again: nothing that it showed is lost, and nothing shifts."""
+"""The app is killed in mid-candle and restarted: no shown candle is lost or changed."""
 
 from __future__ import annotations
 
@@ -61,22 +61,22 @@ def proved(reader: CandleReader) -> dict[int, dict[str, Any]]:
 
 
 def stand(run: FaultRun, shown: dict[int, dict[str, Any]]) -> bool:
-    """Whether all that was proved before is shown again as it was, and a candle more."""
+    """Whether all verified candles are shown again unchanged, and one more."""
     now = proved(run.readers["binance"])
     return now.items() >= shown.items() and len(now) > len(shown)
 
 
 def live(run: FaultRun, shown: dict[int, dict[str, Any]], share: float) -> dict[int, dict[str, Any]]:
-    """Watch until what was shown stands, and then into a candle, so far (0 to 1); what is proved then."""
-    run.follow(lambda: stand(run, shown), "what was proved before stands, and a candle more")
+    """Reads until all of ``shown`` is back, then into a share of a candle; the verified candles then."""
+    run.follow(lambda: stand(run, shown), "all verified candles are back, and one more")
     now = run.exchange.source.now()
     until = now - now % MINUTE + MINUTE * (1 + share)
-    run.follow(lambda: run.exchange.source.now() >= until, "the time to be killed has come")
+    run.follow(lambda: run.exchange.source.now() >= until, "the time of the kill is reached")
     return proved(run.readers["binance"])
 
 
 def settle(run: FaultRun) -> int:
-    """Wait until every minute of both venues is settled; the open (ms) of the last one."""
+    """Waits until every minute of both venues is settled; the open (ms) of the last one."""
     now = run.exchange.source.now()
     end = now - now % MINUTE
     run.follow(
@@ -92,8 +92,8 @@ def settle(run: FaultRun) -> int:
         pytest.param(4, 10, id="long", marks=[pytest.mark.long, pytest.mark.timeout(900)]),
     ],
 )
-def test_a_killed_app_comes_back_with_the_same_numbers(tmp_path: Path, seed: int, kills: int) -> None:
-    """After each kill CVD counts from where it did and proved candles stand; in the end all are true."""
+def test_a_killed_app_restarts_with_the_same_numbers(tmp_path: Path, seed: int, kills: int) -> None:
+    """After each kill CVD starts where it did and verified candles are unchanged; finally all are correct."""
     chance = random.Random(seed)
     shown: dict[int, dict[str, Any]] = {}
     counted_from: set[int | None] = set()
@@ -106,7 +106,7 @@ def test_a_killed_app_comes_back_with_the_same_numbers(tmp_path: Path, seed: int
             ):
                 shown = live(run, shown, chance.random())
                 counted_from.add(run.readers["binance"].cvd_from)
-                assert len(counted_from) == 1, "CVD counts from elsewhere after a kill"
+                assert len(counted_from) == 1, "CVD starts elsewhere after a kill"
                 if number == kills:
                     end = settle(run)
                 else:

@@ -29,14 +29,14 @@ VENUES = list(STREAMS)
 
 @pytest.fixture
 def exchange() -> Iterator[SimulatedExchange]:
-    """A market sixty times as fast as life: a minute in a second."""
+    """A market sixty times as fast as real time: a minute in a second."""
     with SimulatedExchange(SyntheticMarket(seed=11, speed=60)) as running:
         yield running
 
 
 @pytest.fixture
 def app(exchange: SimulatedExchange, serve: Callable[..., Served]) -> Served:
-    """The app on that market, with both venues, in a hurry to compare."""
+    """The app on that market, with both venues and a short verify interval."""
     return serve(**venues_at(exchange), verify_interval_s=0.3)
 
 
@@ -49,17 +49,17 @@ def query(exchange: SimulatedExchange, venue: str, timeframe: str = "1m") -> dic
 
 
 def read_until(reader: CandleReader, condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Follow a socket until a condition holds."""
+    """Reads a socket until a condition holds."""
     wait_until(lambda: (reader.read(0.05), condition())[1], seconds, "the socket's condition")
 
 
-def told(reader: CandleReader, verdict: bool | None) -> list[int]:
+def with_verdict(reader: CandleReader, verdict: bool | None) -> list[int]:
     """Opens of the closed candles that carry a verdict."""
     return [ts for ts, each in reader.candles.items() if each["closed"] and each["verified"] is verdict]
 
 
 def klines(app: Served, venue: str) -> dict[str, Any]:
-    """What ``/health`` says of the comparison."""
+    """The comparison in ``/health``."""
     return app.health(venue)["klines"]
 
 
@@ -73,10 +73,10 @@ def test_every_whole_minute_becomes_verified(app: Served, exchange: SimulatedExc
     """Live ones and those of the history; only the oldest, which may be cut, can stay open."""
     with app.socket(**query(exchange, venue)) as socket:
         reader = CandleReader(socket)
-        read_until(reader, lambda: len(told(reader, True)) >= 4)
+        read_until(reader, lambda: len(with_verdict(reader, True)) >= 4)
         _, *whole = sorted(reader.candles)
-        read_until(reader, lambda: set(whole[:4]) <= set(told(reader, True)))
-        assert told(reader, False) == []
+        read_until(reader, lambda: set(whole[:4]) <= set(with_verdict(reader, True)))
+        assert with_verdict(reader, False) == []
         basis = {"binance": "q", "bybit": None}[venue]
         read_until(reader, lambda: klines(app, venue)["basis"] == basis, 30)
         counts = klines(app, venue)
@@ -89,24 +89,24 @@ def test_a_longer_candle_becomes_verified_with_its_minutes(app: Served, exchange
     """It is true once all its minutes are."""
     with app.socket(**query(exchange, "binance", "5m")) as socket:
         reader = CandleReader(socket)
-        read_until(reader, lambda: told(reader, True), 30)
-        open_ts = told(reader, True)[0]
+        read_until(reader, lambda: with_verdict(reader, True), 30)
+        open_ts = with_verdict(reader, True)[0]
     minutes = stream_of(app, "binance").series.minutes(open_ts, open_ts + 300_000)
     assert {minute.verified for minute in minutes} == {True}
 
 
 def test_a_trade_that_bybit_never_sent_is_found_out(app: Served, exchange: SimulatedExchange) -> None:
-    """No id tells that it is missing, but its minute differs from the kline, and is marked."""
+    """No id shows that it is missing, but its minute differs from the kline and is marked."""
     with app.socket(**query(exchange, "bybit")) as socket:
         reader = CandleReader(socket)
-        read_until(reader, lambda: len(told(reader, True)) >= 1)
+        read_until(reader, lambda: len(with_verdict(reader, True)) >= 1)
         exchange.faults.drop(1, STREAMS["bybit"])
         read_until(reader, lambda: exchange.faults.dropped)
-        read_until(reader, lambda: told(reader, False))
-        (open_ts,) = told(reader, False)
-        read_until(reader, lambda: [ts for ts in told(reader, True) if ts > open_ts])
+        read_until(reader, lambda: with_verdict(reader, False))
+        (open_ts,) = with_verdict(reader, False)
+        read_until(reader, lambda: [ts for ts in with_verdict(reader, True) if ts > open_ts])
         assert reader.candles[open_ts]["quality"] == "gap"
-        assert told(reader, False) == [open_ts]
+        assert with_verdict(reader, False) == [open_ts]
         difference = stream_of(app, "bybit").series.differences[open_ts]
         counts = klines(app, "bybit")
     listing = exchange.source.listings[0]
@@ -118,20 +118,20 @@ def test_a_trade_that_bybit_never_sent_is_found_out(app: Served, exchange: Simul
 
 
 def test_a_minute_of_which_bybit_sent_nothing_is_found_out(app: Served, exchange: SimulatedExchange) -> None:
-    """On a symbol that is often silent: what was traded meanwhile lies between two marked minutes."""
+    """On a symbol that is often silent, the lost trades lie between two marked minutes."""
     symbol, stream = "NEARUSDT", "publicTrade.NEARUSDT"
     step = next(each.price.text(1) for each in exchange.source.listings if each.symbol == symbol)
     asked = {"exchange": "bybit", "symbol": symbol, "step": step, "lookback": 500, "emit_ms": 50}
     with app.socket(**asked) as socket:
         reader = CandleReader(socket)
-        read_until(reader, lambda: len(told(reader, True)) >= 2)
+        read_until(reader, lambda: len(with_verdict(reader, True)) >= 2)
         exchange.faults.stall(stream)
         now = exchange.source.now()
         until = now - now % 60_000 + 3 * 60_000
         read_until(reader, lambda: exchange.source.now() >= until)
         exchange.faults.clear("stall")
         read_until(reader, lambda: max(reader.candles) >= until)
-        read_until(reader, lambda: [ts for ts in told(reader, True) if ts > until])
+        read_until(reader, lambda: [ts for ts in with_verdict(reader, True) if ts > until])
 
         def lost() -> list[int]:
             minutes = truth(exchange, symbol, Venue.BYBIT)
@@ -143,9 +143,9 @@ def test_a_minute_of_which_bybit_sent_nothing_is_found_out(app: Served, exchange
         def marked() -> bool:
             opens = sorted(reader.candles)
             around = [
-                neighbour
+                neighbor
                 for ts in lost()
-                for neighbour in (
+                for neighbor in (
                     max(each for each in opens if each < ts),
                     min(each for each in opens if each > ts),
                 )
@@ -156,35 +156,35 @@ def test_a_minute_of_which_bybit_sent_nothing_is_found_out(app: Served, exchange
 
 
 def test_minutes_that_lack_trades_are_not_compared(app: Served, exchange: SimulatedExchange) -> None:
-    """A known gap is told as such and as nothing else."""
+    """A known gap is marked as such and not compared."""
     with app.socket(**query(exchange, "binance")) as socket:
         reader = CandleReader(socket)
-        read_until(reader, lambda: len(told(reader, True)) >= 1)
+        read_until(reader, lambda: len(with_verdict(reader, True)) >= 1)
         exchange.faults.drop(5, STREAMS["binance"])
         read_until(reader, lambda: len(exchange.faults.dropped) == 5)
         newest = max(reader.candles)
-        read_until(reader, lambda: [ts for ts in told(reader, True) if ts > newest])
+        read_until(reader, lambda: [ts for ts in with_verdict(reader, True) if ts > newest])
         gaps = [each for each in reader.candles.values() if each["quality"] == "gap"]
         assert all(each["verified"] is None for each in gaps)
-        assert told(reader, False) == []
+        assert with_verdict(reader, False) == []
 
 
 @pytest.mark.parametrize(("venue", "status", "retry_after"), [("binance", 429, 1), ("bybit", 503, None)])
-def test_a_venue_that_refuses_klines_delays_and_never_lies(
+def test_rejected_klines_delay_verdicts_and_cause_no_wrong_one(
     app: Served, exchange: SimulatedExchange, venue: str, status: int, retry_after: int | None
 ) -> None:
-    """Trades stream on, verdicts stay open, and all of them come once klines are served again."""
+    """Trades continue, verdicts stay open, and all of them follow once klines are served again."""
     exchange.faults.http(status, retry_after, n=-1, path=PATHS[venue])
     with app.socket(**query(exchange, venue)) as socket:
         reader = CandleReader(socket)
         read_until(reader, lambda: len(set(reader.finals)) >= 3)
         read_until(reader, lambda: exchange.faults.counts.get("http", 0) >= 2)
-        assert told(reader, True) == told(reader, False) == []
+        assert with_verdict(reader, True) == with_verdict(reader, False) == []
         assert str(status) in klines(app, venue)["detail"]
         assert reader.states[-1] == "live"
         exchange.faults.clear("http")
-        read_until(reader, lambda: len(told(reader, True)) >= 3, 30)
-        assert told(reader, False) == []
+        read_until(reader, lambda: len(with_verdict(reader, True)) >= 3, 30)
+        assert with_verdict(reader, False) == []
         assert app.health(venue)["gaps"] == 0
 
 
@@ -272,7 +272,7 @@ def test_a_captured_kline_of_bybit_equals_the_captured_trades(
 
 
 def captured(row: dict[str, Any], instrument: Instrument) -> Kline:
-    """A kline topic's row as the REST body would tell it."""
+    """A kline topic's row in the form of the REST body."""
     columns = [str(row["start"]), *(row[name] for name in ("open", "high", "low", "close", "volume"))]
     body = {"retCode": 0, "result": {"symbol": instrument.symbol, "list": [[*columns, row["turnover"]]]}}
     (kline,) = parse_klines(orjson.dumps(body), instrument)

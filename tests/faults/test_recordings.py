@@ -1,4 +1,4 @@
-"""Real recorded trades, served over the venues' protocols, against the venues' own klines."""
+"""Real recorded trades, served over the venues' protocols, equal the venues' own klines."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ CORRUPTED = (
 
 
 @pytest.mark.parametrize("command", ["exchange", "replay"])
-def test_the_corrupted_recording_is_refused_in_words(
+def test_a_corrupted_recording_is_reported_with_its_line(
     recorded_data: Path, tmp_path: Path, command: str
 ) -> None:
     """A price of -1: each command names file, line and cause; the page leaves out the folder."""
@@ -117,7 +117,7 @@ def test_the_corrupted_recording_is_refused_in_words(
         done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=30)
         assert (done.returncode, done.stderr) == (1, f"Error: {logged}\n")
         return
-    with running(program, tmp_path / "log") as server:  # the page is up, and says why it is empty
+    with running(program, tmp_path / "log") as server:  # the page is up and shows the reason
 
         def fetched(path: str) -> Any:
             return httpx.get(f"{server.url}/{path}", trust_env=False).json()

@@ -63,10 +63,10 @@ def test_the_command_rejects_anything_but_a_file(tmp_path: Path, kind: str) -> N
     ("content", "said"),
     [
         (None, "No such file"),
-        ("what is this", "line 1: not a recording of trades that is known here"),
+        ("what is this", "line 1: unknown recording format"),
         (
             "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n",
-            "no trade in it",
+            "no trade",
         ),
         (
             "1,y,1,1,1,1790000000000,true\n2,x,1,1,1,1790000000000,true\n",

@@ -1,4 +1,4 @@
-"""A running exchange, a way to wait for a condition, and the recordings where they are present."""
+"""A running exchange, clients of it, and the recordings if present."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class JsonClient:
         self.socket.send(json.dumps(message))
 
     def ask(self, **message):
-        """Sends a control message and returns the first frame that is no data."""
+        """Sends a control message and returns the first frame that is not data."""
         self.send(**message)
         return self.until(lambda frame: not {"stream", "e", "topic"} & frame.keys())
 
@@ -46,7 +46,7 @@ class JsonClient:
         return [self.receive() for _ in range(n)]
 
     def silent(self, timeout=0.25):
-        """Whether nothing comes within the time."""
+        """Whether no frame arrives within the time."""
         try:
             self.socket.recv(timeout=timeout)
         except TimeoutError:
@@ -79,7 +79,7 @@ def joined():
 
 @pytest.fixture
 def get():
-    """GETs a URL; status, headers and the body, read as JSON where it is JSON."""
+    """GETs a URL; status, headers and the body, parsed if it is JSON."""
 
     def fetch(url):
         try:
@@ -97,7 +97,7 @@ def get():
 
 @pytest.fixture(scope="session")
 def data():
-    """The folder of recordings; the test is skipped where it is absent."""
+    """The folder of recordings; skips the test if it is absent."""
     if not DATA.is_dir():
         pytest.skip("the recorded market data (../shared/data) is not present")
     return DATA

@@ -80,7 +80,7 @@ def day_texts(listing: Listing, day: Day) -> dict[str, str]:
 
 
 def product_text(listing: Listing, amount: int) -> str:
-    """Exact decimal text of an amount in ticks x lots: quote currency."""
+    """Exact decimal text of an amount in ticks x lots, in quote currency."""
     return DecimalUnit(listing.price.value * listing.quantity.value).text(amount)
 
 
@@ -203,5 +203,5 @@ def force_order(listing: Listing, trade: Print, bankruptcy: int, now: int) -> by
 
 
 def server_shutdown(now: int) -> bytes:
-    """The event that asks clients to reconnect now."""
+    """The event that asks clients to reconnect."""
     return orjson.dumps({"e": "serverShutdown", "E": now})

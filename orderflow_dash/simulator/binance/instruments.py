@@ -1,4 +1,4 @@
-"""What Binance says of its contracts: the rows of ``exchangeInfo`` and the event ``contractInfo``."""
+"""Binance's contracts: the rows of ``exchangeInfo`` and the event ``contractInfo``."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ STATUS = {
 
 
 def symbol_rows(listings: Iterable[Listing], now: int) -> list[dict[str, Any]]:
-    """A row of each listing, and of what an adapter must leave out.
+    """A row of each listing, and rows that an adapter must ignore.
 
-    That is a dated contract, and perpetuals that do not trade.
+    Those are a dated contract, and perpetuals that do not trade.
     """
     rows = [_symbol_row(listing) for listing in listings]
     if rows:

@@ -19,7 +19,7 @@ _CONTRACT_TYPES = ("PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "TRADIFI_PERP
 
 
 class BinanceKlineRoutes:
-    """Answers out of the tapes."""
+    """Answers from the tapes."""
 
     def __init__(self, market: Market, listings: Mapping[str, Listing]) -> None:
         self._market = market
@@ -84,7 +84,7 @@ def _row(listing: Listing, candle: TapeCandle, interval: int) -> list[Any]:
 
 
 def _price_row(prices: Prices, interval: int, text: Callable[[int], str]) -> list[Any]:
-    # The venue fills the other columns too, except for the number of seconds.
+    # The venue sends zeros in the other columns, except for the number of seconds.
     return [
         prices.start,
         *map(text, prices[1:]),

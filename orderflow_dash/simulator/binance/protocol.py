@@ -1,4 +1,4 @@
-"""Binance's WebSocket manners without the socket: routes, stream names, control frames and replies."""
+"""Binance's WebSocket protocol without I/O: routes, stream names, control frames and replies."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "G
 
 
 class StreamRoute(Enum):
-    """Which part of the exchange a path leads to; each delivers only its own streams."""
+    """The part of the exchange that a path selects; each delivers only its own streams."""
 
     MARKET = "market"
     PUBLIC = "public"
     PRIVATE = "private"
-    LEGACY = "legacy"  # the un-routed path: acks everything, delivers what PUBLIC does
+    LEGACY = "legacy"  # the un-routed path: acks everything, delivers as PUBLIC does
 
     def delivers(self, stream: str) -> bool:
         """Whether a stream of this name sends data on this route."""
@@ -52,7 +52,7 @@ class StreamRoute(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What the path of a WebSocket handshake asks for."""
+    """The route and streams that the path of a WebSocket handshake requests."""
 
     route: StreamRoute
     combined: bool
@@ -80,9 +80,9 @@ def address(path: str) -> Address | None:
 
 @dataclass
 class BinanceSession:
-    """One connection's control conversation.
+    """The control messages of one connection.
 
-    ``receive`` takes a text frame and returns the reply's text; it raises ``TooManyRequests`` where
+    ``receive`` takes a text frame and returns the reply's text; it raises ``TooManyRequests`` when
     the venue would cut the connection.
     """
 
@@ -158,7 +158,7 @@ class TooManyRequests(Exception):
 
 
 def _is_id(number: object) -> TypeGuard[int | str]:
-    """Whether it may be a request's id: the documentation says integers, the server takes text as well."""
+    """Whether it can be a request's id: the documentation says integers, the server accepts text too."""
     return isinstance(number, str) or (type(number) is int and number >= 0)
 
 

@@ -1,4 +1,4 @@
-"""What Binance's endpoints read out of a request alike."""
+"""Parameters that Binance's endpoints share."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from orderflow_dash.simulator.market.source import Listing
 from orderflow_dash.simulator.rest import Refusal, Request
 
 Route = Callable[[Request], tuple[object, int]]
-"""From a request to the body of the reply and the weight that it costs."""
+"""From a request to the body of the reply and the request's weight."""
 
 
 def listing_of(listings: Mapping[str, Listing], request: Request, name: str = "symbol") -> Listing:
-    """The listing that a parameter names; ``Refusal`` where it is missing or unknown."""
+    """The listing that a parameter names; ``Refusal`` if missing or unknown."""
     symbol = request.query.get(name)
     if not symbol:
         raise Refusal(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
@@ -24,7 +24,7 @@ def listing_of(listings: Mapping[str, Listing], request: Request, name: str = "s
 
 
 def interval_of(request: Request) -> int:
-    """The length of candles that a request names, ms."""
+    """The candle interval that a request names, ms."""
     interval = BINANCE_KLINES.get(request.query.get("interval", ""))
     if interval is None:
         raise Refusal(-1120, "Invalid interval.")

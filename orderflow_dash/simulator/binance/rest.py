@@ -36,7 +36,7 @@ class BinanceRest:
 
     @property
     def paths(self) -> Iterable[str]:
-        """Every path that is answered."""
+        """Every path that it answers."""
         return self._routes
 
     def answer(self, request: Request, now: float) -> Reply:

@@ -23,7 +23,7 @@ _SHARES = {
 
 
 class BinanceStatisticsRoutes:
-    """Answers out of the tapes."""
+    """Answers from the tapes."""
 
     def __init__(self, market: Market, listings: Mapping[str, Listing]) -> None:
         self._market = market
@@ -107,7 +107,7 @@ class BinanceStatisticsRoutes:
             for funding in fundings(self._market, listing, *times_of(request), limit)
         ]
         found.sort(key=lambda row: row[0].time)
-        # All symbols together are bounded like one.
+        # The limit applies to all symbols together.
         kept = found[:limit] if "startTime" in request.query else found[-limit:]
         return [
             {

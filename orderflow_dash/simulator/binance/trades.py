@@ -13,11 +13,11 @@ from orderflow_dash.simulator.market.source import Fill, Listing, Market
 from orderflow_dash.simulator.market.tape import Print
 from orderflow_dash.simulator.rest import Refusal, Request
 
-_TOLD_KINDS = ("MARKET", "RPI")  # insurance fund and ADL trades are not returned
+_RETURNED_KINDS = ("MARKET", "RPI")  # REST leaves out insurance fund and ADL trades
 
 
 class BinanceTradeRoutes:
-    """Answers out of the tapes; nothing is returned that is older than ``kept_ms``."""
+    """Answers from the tapes; returns nothing older than ``kept_ms``."""
 
     kept_ms = 2 * DAY_MS
 
@@ -72,7 +72,7 @@ class BinanceTradeRoutes:
 
     def _fills(self, listing: Listing, trades: list[Print]) -> list[Fill]:
         fills = (fill for trade in trades for fill in self._market.fills(listing, trade))
-        return [fill for fill in fills if fill.kind in _TOLD_KINDS]
+        return [fill for fill in fills if fill.kind in _RETURNED_KINDS]
 
 
 def _aggregate_row(listing: Listing, trade: Print) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What Bybit says of its contracts: the rows of ``instruments-info``."""
+"""Bybit's contracts: the rows of ``instruments-info``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STATUS = {
 
 
 def instrument_rows(listings: Iterable[Listing], now: int) -> list[dict[str, Any]]:
-    """A row of each listing, and of what an adapter must leave out.
+    """A row of each listing, and rows that an adapter must ignore.
 
     That is a dated contract, and a perpetual that does not trade yet.
     """

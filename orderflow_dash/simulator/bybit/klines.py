@@ -1,4 +1,4 @@
-"""Bybit's candles over REST: of trades, of the mark, index and premium prices. Newest first, all text."""
+"""Bybit's candles over REST: of trades, of the mark, index and premium prices. Newest first, as text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Row = TypeVar("Row", TapeCandle, Prices)
 
 
 class BybitKlineRoutes:
-    """Answers out of the tapes."""
+    """Answers from the tapes."""
 
     def __init__(self, market: Market, listings: Mapping[str, Listing]) -> None:
         self._market = market
@@ -69,7 +69,7 @@ class BybitKlineRoutes:
 
 
 def within(bounds: Bounds, find: Callable[[int | None, int | None, int], list[Row]]) -> list[Row]:
-    """Rows newest first: from a start alone the oldest of them, with an end the newest up to it."""
+    """Rows newest first: the oldest ``limit`` from a start alone, else the newest up to the end."""
     start, end, limit = bounds
     if start is not None and end is None:
         found = find(start, None, limit)

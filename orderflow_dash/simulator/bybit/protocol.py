@@ -1,4 +1,4 @@
-"""Bybit v5's public linear socket without the socket: topics, operations and their replies."""
+"""Bybit v5's public linear protocol without I/O: topics, operations and their replies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def topic_symbol(topic: str) -> tuple[str, str] | None:
 
 @dataclass
 class BybitSession:
-    """One connection's control conversation.
+    """The control messages of one connection.
 
     ``known`` says whether a topic has a handler. ``receive`` returns the replies' texts and records in
     ``fresh`` the topics that this message added.

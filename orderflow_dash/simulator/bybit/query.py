@@ -1,4 +1,4 @@
-"""What Bybit's endpoints read out of a request alike."""
+"""Parameters that Bybit's endpoints share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Route = Callable[[Request], object]
 
 
 def listing_of(listings: Mapping[str, Listing], request: Request) -> Listing:
-    """The listing that a request names; ``Refusal`` where there is none in its category."""
+    """The listing that a request names; ``Refusal`` if its category has none."""
     listing = listings.get(request.query.get("symbol", ""))
     if listing is None or request.query.get("category", "linear") != "linear":
         raise Refusal(10001, "params error: symbol invalid")
@@ -30,7 +30,7 @@ def period_of(request: Request, name: str, periods: Mapping[str, int]) -> int:
 
 
 def offset_of(request: Request, prefix: str) -> int:
-    """How many rows were on the pages before, from a cursor made by ``cursor_after``."""
+    """The number of rows on the pages before, from a cursor made by ``cursor_after``."""
     cursor = request.query.get("cursor", "").replace("%3D", "=")
     if not cursor:
         return 0
@@ -41,5 +41,5 @@ def offset_of(request: Request, prefix: str) -> int:
 
 
 def cursor_after(prefix: str, offset: int, total: int) -> str:
-    """The cursor of the page that begins at an offset; empty where there is none."""
+    """The cursor of the page that starts at an offset; empty after the last page."""
     return f"{prefix}={offset:06d}" if offset < total else ""

@@ -24,7 +24,7 @@ class BybitRest:
         self._listings = VenueListings(market, Venue.BYBIT)
         self._routes: dict[str, Route] = {
             "/v5/market/time": self._time,
-            "/v5/system/status": lambda _: {"list": []},  # no maintenance, past or announced
+            "/v5/system/status": lambda _: {"list": []},  # no maintenance
             "/v5/market/instruments-info": self._instruments,
             "/v5/market/recent-trade": self._recent_trade,
             **BybitKlineRoutes(market, self._listings).routes,
@@ -33,7 +33,7 @@ class BybitRest:
 
     @property
     def paths(self) -> Iterable[str]:
-        """Every path that is answered."""
+        """Every path that it answers."""
         return self._routes
 
     def answer(self, request: Request) -> Reply:
@@ -58,7 +58,7 @@ class BybitRest:
         return json_reply(body)
 
     def _check_category(self, request: Request) -> None:
-        """Refuses a category that the venue does not have; candles are of linear contracts without one."""
+        """Rejects an unknown category; without one, candles are those of linear contracts."""
         optional = request.path in _WITHOUT_CATEGORY or request.path.endswith("kline")
         if request.query.get("category", "linear" if optional else "") not in CATEGORIES:
             raise Refusal(10001, "params error: Category is invalid")

@@ -14,7 +14,7 @@ from orderflow_dash.simulator.rest import Refusal, Request
 
 
 class BybitStatisticsRoutes:
-    """Answers out of the tapes."""
+    """Answers from the tapes."""
 
     def __init__(self, market: Market, listings: Mapping[str, Listing]) -> None:
         self._market = market
@@ -58,7 +58,7 @@ class BybitStatisticsRoutes:
         period = period_of(request, "intervalTime", BYBIT_PERIODS)
         limit, offset = request.limit(50, 200), offset_of(request, "lastid")
         start, end = request.integer("startTime"), request.integer("endTime")
-        # One row more than the page says whether another page follows.
+        # One row more than the page shows whether another page follows.
         most = offset + limit + 1
         found = interests(self._market, listing, period, start, end or self._market.now(), most)[::-1]
         rows = [

@@ -1,6 +1,6 @@
-"""What a venue says of a contract beside its trades: 24 h statistics, funding, mark, open interest.
+"""A contract's figures besides its trades: 24 h statistics, funding, mark, open interest.
 
-All of it is derived from the tape, so that it agrees with what was traded.
+All are derived from the tape, so that they agree with its trades.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def draw(*key: object) -> int:
 
 @dataclass(frozen=True, slots=True)
 class DayBefore:
-    """The 24 h before a market's first print, in ticks and lots; they fade out as the market runs."""
+    """The 24 h before a market's first print, in ticks and lots; their weight fades as the market runs."""
 
     start_ms: int
     open: int
@@ -39,9 +39,9 @@ class DayBefore:
 
 
 def hours_of(symbol: str, before: DayBefore) -> list[TapeCandle]:
-    """That day hour by hour, old to new, up to the hour in which the market begins.
+    """That day hour by hour, old to new, up to the hour in which the market starts.
 
-    It goes from the day's open to its last and touches its high and low; its volume is shared out evenly.
+    The hours lead from the day's open to its last and touch its high and low; its volume is spread evenly.
     """
     end = before.start_ms - before.start_ms % HOUR_MS
     high_at, low_at = draw(symbol, "high hour") % _HOURS, draw(symbol, "low hour") % _HOURS
@@ -51,7 +51,7 @@ def hours_of(symbol: str, before: DayBefore) -> list[TapeCandle]:
         walk += draw(symbol, hour) % 2_001 - 1_000
         left = _HOURS - 1 - hour
         straight = before.last - (before.last - before.open) * left // _HOURS
-        # A walk that is drawn back to the last price as the day ends.
+        # A random walk that converges to the last price at the end of the day.
         bent = straight + (before.high - before.low) * walk * left // (4_000 * _HOURS)
         close = max(before.low, min(before.high, bent))
         high = before.high if hour == high_at else max(opening, close)
@@ -98,7 +98,7 @@ def index_and_mark(last: int, rate: int) -> tuple[int, int]:
 
 
 def statistics(symbol: str, tape: Tape, before: DayBefore | None, now: int) -> Day | None:
-    """The last 24 h of a symbol at market time ``now`` (ms); None where nothing is known of it yet."""
+    """The last 24 h of a symbol at market time ``now`` (ms); None if unknown."""
     if len(tape):
         newest = tape.at(-1)
         last, last_quantity = newest.price, abs(newest.quantity)
@@ -106,7 +106,7 @@ def statistics(symbol: str, tape: Tape, before: DayBefore | None, now: int) -> D
         last, last_quantity = before.last, 1
     else:
         return None
-    # Whole minutes are near enough: both venues roll their day by the minute as well.
+    # Whole minutes suffice: both venues roll their day by the minute as well.
     minutes = list(tape.minutes(now - DAY_MS - now % MINUTE_MS, now))
     opened = minutes[0].open if minutes else last
     high = max((m.high for m in minutes), default=last)

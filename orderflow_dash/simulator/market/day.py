@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The last 24 h of one symbol, and what its contract says. Ticks, lots and their product."""
+    """The last 24 h of one symbol with its mark and funding. Ticks, lots and their product."""
 
     open: int
     high: int

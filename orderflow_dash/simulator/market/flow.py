@@ -18,7 +18,7 @@ from orderflow_dash.simulator.market.tape import Print
 
 @dataclass(frozen=True, slots=True)
 class Character:
-    """What kind of market a symbol is."""
+    """The character of a symbol's market."""
 
     price: int  # ticks, at the start
     rate: float  # market orders per second, on average
@@ -29,7 +29,7 @@ class Character:
 
 @dataclass(frozen=True, slots=True)
 class _Mood:
-    """How a stretch of time trades; each factor multiplies its plain value."""
+    """The character of a stretch of time; each factor multiplies the symbol's own value."""
 
     weight: float
     seconds: float  # how long it lasts, median
@@ -39,7 +39,7 @@ class _Mood:
     ask_depth: float
 
 
-# Each one-sided mood is written for buyers; half of the time it is mirrored for sellers.
+# One-sided moods are written for buyers; half of the time they are mirrored for sellers.
 _MOODS = (
     _Mood(4.0, 90, 0.8, 0.50, 1.0, 1.0),  # balance
     _Mood(2.2, 120, 1.1, 0.60, 1.1, 0.9),  # trend: flow and price agree
@@ -60,7 +60,7 @@ class _Stretch(NamedTuple):
 
     number: int  # in _MOODS
     mirrored: bool
-    mood: _Mood  # mirrored where that is set
+    mood: _Mood  # mirrored if ``mirrored``
     ends: float  # s since the start
 
 
@@ -89,7 +89,7 @@ class OrderFlow:
             yield from self._order()
 
     def delay(self, milliseconds: int) -> None:
-        """Lets everything that is still to come happen so much later."""
+        """Shifts all coming prints by this time."""
         self._start_ms += milliseconds
 
     def _wait(self) -> None:
@@ -103,7 +103,7 @@ class OrderFlow:
             self._excitement *= math.exp(-_DECAY * step)
             if self._seconds >= self._stretch.ends:
                 self._stretch = self._next_stretch()
-                # The new mood may be livelier than the ceiling allows for: draw again from here.
+                # The new mood's rate may exceed the ceiling: draw again from here.
                 continue
             if rng.random() * ceiling <= base * self._stretch.mood.rate + self._excitement:
                 self._excitement += _BRANCHING * _DECAY
@@ -125,9 +125,9 @@ class OrderFlow:
         return _Stretch(index, mirrored, mood, ends)
 
     def _refill(self, *, buying: bool) -> int:
-        """Lots that rest at a fresh best price, on the side that buyers or sellers hit."""
+        """Lots that rest at a new best price, on the side that buyers or sellers hit."""
         character = self._character
-        # Far from its launch price the book leans back, so that a week's run stays in a sane range.
+        # Far from its launch price the book leans back, which bounds the price of a week's run.
         lean = (self._ask / character.price - 1.0) / _LAUNCH_LEAN
         depth = self._stretch.mood.ask_depth if buying else self._stretch.mood.bid_depth
         depth *= math.exp(max(-1.5, min(1.5, lean if buying else -lean)))
@@ -135,7 +135,7 @@ class OrderFlow:
         return max(1, round(mean * self._random.gammavariate(1.3, 1 / 1.3)))
 
     def _size(self) -> int:
-        """Lots of one market order: log-normal, with rare whales and a liking for round numbers."""
+        """Lots of one market order: log-normal, with rare whales and a preference for round numbers."""
         rng = self._random
         size = self._character.order * rng.lognormvariate(0.0, 1.15)
         if rng.random() < 0.006:
@@ -149,7 +149,7 @@ class OrderFlow:
     def _order(self) -> Iterator[Print]:
         """One market order: a print at every price that it reaches."""
         rng = self._random
-        # Large orders are worked in slices, so a side follows itself more often than the mood says.
+        # Large orders are worked in slices, so a side repeats more often than the mood implies.
         repeat = rng.random() < 0.35
         buy = self._last_buy if repeat else rng.random() < self._stretch.mood.buys
         self._last_buy = buy
@@ -170,7 +170,7 @@ class OrderFlow:
                 return
 
     def _step(self, *, up: bool) -> None:
-        """The best price of one side is used up: both quotes move on."""
+        """Moves both quotes after the best price of one side is used up."""
         gap = 1 + int(self._random.expovariate(1.0) * max(0.0, self._character.gap - 1))
         if up:
             self._ask += gap

@@ -1,4 +1,4 @@
-"""Which prints of the invented market close a position by force, by seed."""
+"""Which prints of the invented market are liquidations, by seed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from orderflow_dash.simulator.market.source import Listing
 from orderflow_dash.simulator.market.tape import Print
 
 _ONE_IN = 150  # prints against a minute's move that are liquidations
-_PER_MILLE_BEYOND = 4  # from the price paid to the price at which the margin is gone
+_PER_MILLE_BEYOND = 4  # from the price paid to the bankruptcy price
 
 
 def is_liquidation(salt: int, minute_open: int | None, trade: Print) -> bool:
@@ -23,7 +23,7 @@ def is_liquidation(salt: int, minute_open: int | None, trade: Print) -> bool:
 
 
 def bankruptcy_price(listing: Listing, trade: Print) -> int:
-    """The price at which the closed position's margin is gone, beyond the price paid, on the listed tick."""
+    """The price, on the listed tick and beyond the price paid, at which the position's margin is used up."""
     tick = listing.tick_units
     away = max(tick, trade.price * _PER_MILLE_BEYOND // 1_000 // tick * tick)
     return max(tick, trade.price - away) if trade.quantity < 0 else trade.price + away

@@ -1,4 +1,4 @@
-"""The lengths of candles and periods that the venues offer, by the names they give them."""
+"""The venues' candle intervals and statistics periods, by the venues' names."""
 
 from __future__ import annotations
 

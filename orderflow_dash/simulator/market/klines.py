@@ -1,5 +1,5 @@
-"""Candles of every interval, as REST and streams of both venues send them: from the tape's minutes and,
-by the hour, from the day before it."""
+"""Candles of every interval, for REST and streams of both venues: from the tape's minutes and, by the
+hour, from the day before it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def candles(
 ) -> list[TapeCandle]:
     """Candles old to new, up to the current one: the oldest ``limit`` from a start, else the newest.
 
-    Where the market is silent, the last close goes on with zero volume, as both venues have it.
+    Without trades the last close continues with zero volume, as on both venues.
     """
     found = _traded(market, listing, interval_ms, start_ms, end_ms, limit)
     if start_ms is not None and len(found) >= limit:
@@ -37,10 +37,10 @@ def candles(
 def _traded(
     market: Market, listing: Listing, interval_ms: int, start_ms: int | None, end_ms: int | None, limit: int
 ) -> list[TapeCandle]:
-    """The same up to the last one in which something was traded."""
+    """The same, up to the last candle with a trade."""
     tape = market.tape(listing)
-    # What the tape forgot lies between it and the day before.
-    earlier = [] if interval_ms % HOUR_MS or tape.forgot else market.hours_before(listing)
+    # Minutes that the tape dropped lie between it and the day before.
+    earlier = [] if interval_ms % HOUR_MS or tape.has_dropped else market.hours_before(listing)
     if not earlier:
         return tape.candles(interval_ms, start_ms, end_ms, limit)
     low = None if start_ms is None else -(-start_ms // interval_ms) * interval_ms

@@ -1,4 +1,4 @@
-"""What the simulated exchange asks of a market, whether invented or recorded."""
+"""The interface of a market, invented or recorded, to the simulated exchange."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from orderflow_dash.market import DecimalUnit, Venue
-from orderflow_dash.simulator.market.day import Day as Day  # the word of every market
+from orderflow_dash.simulator.market.day import Day as Day  # part of the interface
 from orderflow_dash.simulator.market.tape import Print, Tape, TapeCandle
 
 LISTED_LONG_AGO_MS = 1_569_398_400_000
 
 
 class Status(Enum):
-    """What a contract is allowed to do; each venue has its own word for it."""
+    """The trading status of a contract; each venue has its own word for it."""
 
     PENDING = "pending"  # listed, not traded yet
     PRE_MARKET = "pre-market"  # trades before its full listing: Bybit's PreLaunch
@@ -26,7 +26,7 @@ class Status(Enum):
 
     @property
     def trades(self) -> bool:
-        """Whether prints come."""
+        """Whether it has prints."""
         return self in (Status.TRADING, Status.PRE_MARKET)
 
 
@@ -35,7 +35,7 @@ class Listing:
     """A perpetual of the market, and the venues that list it. Compared by identity.
 
     The tape counts in ``price`` and ``quantity``. The tick and the lot that the venue lists are whole
-    multiples of them, so that prices of before a change of the tick stay exact.
+    multiples of them, so that prices from before a change of the tick stay exact.
     """
 
     symbol: str
@@ -64,13 +64,13 @@ class Emission(NamedTuple):
     """A print that has just become public."""
 
     listing: Listing
-    event_ms: int  # when the venue says it was sent; at or after the print's own time
+    event_ms: int  # the venue's time of sending; at or after the print's own time
     trade: Print
     liquidation: bool = False  # the aggressor's order closed a position by force
 
 
 class Fill(NamedTuple):
-    """One match, as Binance's ``@trade`` stream tells it."""
+    """One match of Binance's ``@trade`` stream."""
 
     id: int
     time: int  # ms
@@ -81,7 +81,7 @@ class Fill(NamedTuple):
 
 
 class BybitTrade(NamedTuple):
-    """One trade as Bybit tells it."""
+    """One trade of Bybit."""
 
     id: str  # uuid text
     seq: int  # cross sequence, increasing, not contiguous
@@ -96,9 +96,9 @@ class BybitTrade(NamedTuple):
 class Market(Protocol):
     """A source of prints. The exchange calls it from one thread only."""
 
-    together: bool  # all symbols share a clock, which waits for listeners that cannot take more
-    session: int  # changes where the market moves to another time, with other listings perhaps
-    revision: int  # changes where a contract is listed, or its tick, lot or status changes
+    together: bool  # all symbols share a clock, which waits for slow listeners
+    session: int  # changes when the market moves to another time, which may change its listings
+    revision: int  # changes when a contract is listed, or its tick, lot or status changes
 
     @property
     def listings(self) -> Sequence[Listing]:
@@ -106,10 +106,10 @@ class Market(Protocol):
 
     @property
     def paced(self) -> bool:
-        """True where a clock decides when a print is due; False where it is the clients' reading."""
+        """True where a clock decides when a print is due; False if it is the clients' reading."""
 
     def start(self) -> None:
-        """The exchange is up: market time starts to run."""
+        """Starts market time, once the exchange listens."""
 
     def now(self) -> int:
         """Market time, ms since the epoch."""
@@ -117,30 +117,30 @@ class Market(Protocol):
     def poll(self, ready: Set[Listing]) -> Sequence[Emission]:
         """Every print that became due since the last call, in order.
 
-        ``ready`` holds the listings that have a subscriber of trades, all of whom can take more.
+        ``ready`` holds the listings whose trades have subscribers, all with room in their queues.
         """
 
     def due_in(self, ready: Set[Listing]) -> float:
-        """Seconds of wall time until ``poll`` may have something for ``ready``; infinite where never."""
+        """Seconds of wall time until ``poll`` may have something for ``ready``; infinite if never."""
 
     def tape(self, listing: Listing) -> Tape:
-        """What was emitted of a symbol."""
+        """The emitted prints of a symbol."""
 
     def day(self, listing: Listing) -> Day | None:
-        """Statistics of the last 24 h, None where nothing is known yet."""
+        """Statistics of the last 24 h; None if unknown."""
 
     def hours_before(self, listing: Listing) -> Sequence[TapeCandle]:
-        """Whole hours that ended before the tape begins, old to new; none where nothing is known of them."""
+        """Whole hours before the start of the tape, old to new; empty if unknown."""
 
     def fills(self, listing: Listing, trade: Print) -> Sequence[Fill]:
-        """The matches inside a print, with the off-book ones that came with it; none where unknown."""
+        """The matches inside a print, with the off-book ones before it; empty if unknown."""
 
     def bybit_trades(self, listing: Listing, trade: Print) -> Sequence[BybitTrade]:
-        """The same print as Bybit would tell it."""
+        """The same print as Bybit's trades."""
 
 
 class VenueListings(Mapping[str, Listing]):
-    """What a venue lists now, by symbol."""
+    """A venue's present listings, by symbol."""
 
     def __init__(self, market: Market, venue: Venue) -> None:
         self._market = market

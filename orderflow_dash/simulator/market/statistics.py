@@ -1,6 +1,6 @@
-"""The past of what a venue says of a contract beside its trades: funding, mark price, open interest, ratios.
+"""A contract's past funding, mark price, open interest and ratios.
 
-All of it is derived from the tape or drawn from the symbol's name, so that it is the same in every answer.
+All are derived from the tape or drawn from the symbol's name, so that every reply agrees.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from orderflow_dash.simulator.market.source import Listing, Market
 
 
 class Funding(NamedTuple):
-    """A funding that was paid."""
+    """A paid funding."""
 
     time: int  # ms
     rate: int  # hundred-millionths
-    mark: int | None  # in the listing's unit of price; None where nothing is known of that time
+    mark: int | None  # in the listing's unit of price; None if unknown
 
 
 class Prices(NamedTuple):
-    """Open, high, low and close of a price that is not traded."""
+    """A candle of the mark, index or premium price."""
 
     start: int  # ms
     open: int
@@ -41,7 +41,7 @@ class Interest(NamedTuple):
 
 
 class Share(NamedTuple):
-    """How many of all accounts, or of their positions, are long at a time."""
+    """The share of accounts, or of their positions, that are long."""
 
     time: int  # ms
     long: int  # ten-thousandths
@@ -115,7 +115,7 @@ def interests(
     found = []
     lots, until = day.open_interest, now
     for time in reversed(window(step_ms, oldest, now, start_ms, end_ms, limit)):
-        # Back from the present value, by what was traded since.
+        # Back from the present value by the trades since.
         since = list(market.tape(listing).minutes(time, until - 1))
         lots = max(1, lots - (2 * sum(m.buy_volume for m in since) - sum(m.volume for m in since)) // 10)
         until = time
@@ -133,7 +133,7 @@ def shares(
     end_ms: int | None,
     limit: int,
 ) -> Iterator[Share]:
-    """Shares that are long at multiples of a step within 30 days, old to new; each ``kind`` has its own."""
+    """Long shares of a ``kind`` at multiples of a step within 30 days, old to new."""
     now = market.now()
     for time in window(step_ms, now - 30 * 24 * 60 * MINUTE_MS, now, start_ms, end_ms, limit):
         usual = 4_500 + draw(listing.symbol, kind) % 2_000
@@ -141,13 +141,13 @@ def shares(
 
 
 def _oldest(market: Market, listing: Listing) -> int:
-    """When the oldest price that is known was paid."""
+    """The time of the oldest known price."""
     first = candles(market, listing, 60 * MINUTE_MS, 0, None, 1)
     return first[0].start if first else market.now()
 
 
 def _price_at(market: Market, listing: Listing, time: int) -> int | None:
-    """The last price before a time; None where it is not known."""
+    """The last price before a time; None if unknown."""
     minute = candles(market, listing, MINUTE_MS, None, time - 1, 1)
     hour = minute or candles(market, listing, 60 * MINUTE_MS, None, time - 1, 1)
     return hour[-1].close if hour else None

@@ -21,7 +21,7 @@ from orderflow_dash.simulator.market.source import BybitTrade, Emission, Fill, L
 from orderflow_dash.simulator.market.tape import Print, Tape, TapeCandle
 from orderflow_dash.simulator.market.terms import ContractTerms
 
-_KEEP = 45_000  # prints of a symbol, so that a market stays under 25 MB however long it runs
+_KEEP = 45_000  # prints per symbol: a market stays under 25 MB
 _OFF_KINDS = ("", "INSURANCE_FUND", "ADL", "NA")
 
 # symbol, launch price, tick, lot, market orders per second, median order in quote, mean step in ticks
@@ -63,17 +63,17 @@ class SyntheticMarket:
     """Fifteen invented perpetuals, and those listed while it runs.
 
     The prints of a symbol (times, prices, sizes, sides, ids) are a function of ``seed`` and of the
-    instant at which the market began, ``start_ms - history_ms``, alone: neither ``speed``, nor the
-    wall clock, nor who listens changes them.
+    instant at which the market started, ``start_ms - history_ms``, alone: ``speed``, the wall
+    clock and listeners do not change them.
 
     ``list_contract``, ``change_contract`` and ``set_status`` may be called from any thread. The market
-    carries them out when it next moves on; ``SimulatedExchange.rouse`` makes that now.
+    applies them at its next advance; ``SimulatedExchange.rouse`` triggers that.
 
     Args:
         seed: which market.
         speed: market milliseconds per wall millisecond; above 0.
-        start_ms: market time when the exchange starts, ms since the epoch; the clock's where None.
-        history_ms: how much was already traded by then (REST tells it, no stream does).
+        start_ms: market time when the exchange starts, ms since the epoch; if None, the clock's.
+        history_ms: the traded time before that (REST returns it, streams do not).
     """
 
     paced = True
@@ -84,10 +84,10 @@ class SyntheticMarket:
         self, seed: int = 1, speed: float = 1.0, start_ms: int | None = None, *, history_ms: int = 0
     ) -> None:
         if not (speed > 0 and math.isfinite(speed)):
-            raise ValueError(f"speed must be above 0 and finite, not {speed}")
+            raise ValueError(f"invalid speed {speed}: use a finite number above 0")
         self.seed = seed
         self.speed = speed
-        # Market time runs from here where it starts now: inventing the past takes a second or two.
+        # A market of the present runs from here on, because inventing its past takes a second or two.
         self._made = time.monotonic() if start_ms is None else None
         self.start_ms = time.time_ns() // 1_000_000 if start_ms is None else start_ms
         self._origin = self.start_ms - history_ms
@@ -136,27 +136,27 @@ class SyntheticMarket:
         """Lists a new contract on both venues.
 
         Args:
-            symbol: such as NEWUSDT; ValueError where it is listed already.
-            price: where it launches; a multiple of ``tick``.
+            symbol: such as NEWUSDT; ValueError if it is already listed.
+            price: the launch price; a multiple of ``tick``.
             tick: decimal text, as is ``lot``.
             rate: market orders per second.
             order: the median order in quote currency.
-            status: without trades until ``set_status`` where that does not trade.
+            status: the initial status; without trades until ``set_status`` if it is not a trading one.
         """
         if self._is_listed(symbol):
-            raise ValueError(f"{symbol} is listed already")
+            raise ValueError(f"{symbol} is already listed")
         listing, character = _listing(symbol, tick, lot), _character(price, tick, lot, rate, order, 2.0)
         listing.status = status
         self._changes.append(partial(self._list, listing, character))
 
     def change_contract(self, symbol: str, *, tick: str | None = None, lot: str | None = None) -> None:
-        """Changes the tick or the lot of a contract; KeyError for no symbol, ValueError for no unit."""
+        """Changes a contract's tick or lot; KeyError for an unknown symbol, ValueError for a bad unit."""
         listing = self.find(symbol)
         units = [None if text is None else DecimalUnit(Decimal(text)).value for text in (tick, lot)]
         self._changes.append(lambda _: self._change(listing, *units))
 
     def set_status(self, symbol: str, status: Status) -> None:
-        """Lets a contract trade, or ends its trades; KeyError for no symbol."""
+        """Lets a contract trade, or ends its trades; KeyError for an unknown symbol."""
         listing = self.find(symbol)
         self._changes.append(lambda now: self._set_status(listing, status, now))
 
@@ -201,7 +201,7 @@ class SyntheticMarket:
     # -- the flow ----------------------------------------------------------------------------
 
     def _yesterday(self, symbol: str, character: Character) -> DayBefore:
-        """A day before the first print that fits the symbol's own pace and price."""
+        """The day before the first print, consistent with the symbol's pace and price."""
         change = draw(self.seed, symbol, "change") % 1_001 - 450  # tenths of a per mille
         opened = max(1, character.price * 10_000 // (10_000 + change))
         trades = round(character.rate * 86_400 * 2.2)
@@ -229,7 +229,7 @@ class SyntheticMarket:
     def advance(self, until_ms: int) -> list[Emission]:
         """Emits every print whose event time is at or before a market time, in order of event time.
 
-        Changes of contracts that were asked for take place then.
+        Pending changes of contracts are applied after them.
         """
         emitted = list(self._released_until(until_ms))
         while self._changes:
@@ -248,7 +248,7 @@ class SyntheticMarket:
             yield Emission(contract.listing, event, trade, forced)
 
     def start(self) -> None:
-        """Lets market time run; it goes on running over a restart of the exchange."""
+        """Starts market time, which continues over a restart of the exchange."""
         if self._started_at is None:
             self._started_at = time.monotonic() if self._made is None else self._made
 
@@ -259,26 +259,26 @@ class SyntheticMarket:
         return self.start_ms + int((time.monotonic() - self._started_at) * 1000 * self.speed)
 
     def poll(self, ready: Set[Listing]) -> Sequence[Emission]:
-        """Everything due by now; who listens changes nothing."""
+        """Every print due by now, with or without listeners."""
         del ready
         return self.advance(self.now())
 
     def due_in(self, ready: Set[Listing]) -> float:
-        """Seconds until the next print of a symbol that has listeners; unheard ones can wait."""
+        """Seconds until the next print of a symbol that has listeners."""
         if not ready:
             return math.inf
         event = min((event for event, at, _ in self._due if self.listings[at] in ready), default=None)
         return math.inf if event is None else max(0.0, (event - self.now()) / 1000 / self.speed)
 
     def find(self, symbol: str) -> Listing:
-        """The listing of a symbol; KeyError where there is none."""
+        """The listing of a symbol; KeyError if unknown."""
         for listing in self.listings:
             if listing.symbol == symbol:
                 return listing
         raise KeyError(symbol)
 
     def tape(self, listing: Listing) -> Tape:
-        """What was emitted of a symbol."""
+        """The emitted prints of a symbol."""
         return self._by_listing[listing].tape
 
     def day(self, listing: Listing) -> Day | None:
@@ -287,12 +287,12 @@ class SyntheticMarket:
         return statistics(listing.symbol, contract.tape, contract.before, self.now())
 
     def hours_before(self, listing: Listing) -> Sequence[TapeCandle]:
-        """The hours of the day before, as invented as the rest."""
+        """The hours of the invented day before."""
         before = self._by_listing[listing].before
         return () if before is None else hours_of(listing.symbol, before)
 
     def fills(self, listing: Listing, trade: Print) -> Sequence[Fill]:
-        """The matches inside a print, and the off-book one before them where there is one."""
+        """The matches inside a print, after its off-book match if it has one."""
         sell = trade.quantity < 0
         price = listing.price.text(trade.price)
         made = []
@@ -301,7 +301,7 @@ class SyntheticMarket:
         count = trade.last - trade.first + 1
         lots = abs(trade.quantity)
         rpi = lots - trade.without_rpi
-        # Where the print holds both kinds, its first match is the RPI one.
+        # In a print of both kinds the first match is the RPI one.
         unit = listing.lot_units
         mixed = 0 < rpi < lots
         sizes = [rpi, *_shares(lots - rpi, count - 1, unit)] if mixed else _shares(lots, count, unit)
@@ -349,7 +349,7 @@ def _character(price: str, tick: str, lot: str, rate: float, order: int, gap: fl
 def _shares(lots: int, count: int, unit: int) -> list[int]:
     """Cuts a quantity into ``count`` parts of at least one listed lot, the larger ones first.
 
-    What was traded before the lot became coarser may not be a multiple of it.
+    A print from before the lot became coarser may not be a multiple of it.
     """
     if lots % unit or lots // unit < count:
         unit = 1

@@ -1,4 +1,4 @@
-"""What a market has emitted of one symbol: its prints, and minute candles counted from them."""
+"""The emitted prints of one symbol, and their minute candles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Print(NamedTuple):
     id: int  # contiguous per symbol
     time: int  # ms since the epoch
     price: int  # ticks
-    quantity: int  # lots, negative where the aggressor sold
+    quantity: int  # lots, negative if the aggressor sold
     without_rpi: int  # lots, unsigned, never above abs(quantity)
     first: int  # id of the first match in it
     last: int  # id of the last match
@@ -41,7 +41,7 @@ class TapeCandle(NamedTuple):
     last: int
 
     def silent(self, start: int) -> TapeCandle:
-        """A later interval in which nothing is traded: the close goes on, as both venues have it."""
+        """A later interval without trades: the close continues, as on both venues."""
         close = self.close
         return TapeCandle(start, close, close, close, close, 0, 0, 0, 0, 0, 0, self.last, self.last)
 
@@ -61,15 +61,15 @@ class Tape:
         self._first_id = first_id
         self._keep = keep
         self._keep_minutes = keep_minutes
-        self.forgot = False
-        """Whether minutes before the oldest one kept were traded and are gone."""
+        self.has_dropped = False
+        """Whether older minutes were dropped."""
 
     def __len__(self) -> int:
         return len(self._columns[0])
 
     @property
     def first_id(self) -> int:
-        """Id of the oldest print kept; before there is one, the id that is expected."""
+        """Id of the oldest kept print; without one, the id of the first expected print."""
         return self._columns[0][0] if len(self) else self._first_id
 
     @property
@@ -78,14 +78,14 @@ class Tape:
         return self._columns[0][-1] + 1 if len(self) else self._first_id
 
     def append(self, trade: Print) -> None:
-        """Adds a print; ValueError where its id is not above all before (recordings may have holes)."""
+        """Adds a print; ValueError if its id is not above all before (recordings may have gaps)."""
         if trade.id < self.next_id:
             raise ValueError(f"print {trade.id} comes after {self.next_id - 1}")
         values = (*trade[:6], trade.last - trade.first, trade.off)
         for column, value in zip(self._columns, values, strict=True):
             column.append(value)
         self._count(trade)
-        # Old prints go in large strides: a shift of the whole column per print would cost too much.
+        # Old prints are dropped in large strides, as each drop shifts the whole column.
         if len(self) > self._keep + self._keep // 8:
             surplus = len(self) - self._keep
             for column in self._columns:
@@ -97,7 +97,7 @@ class Tape:
         bought = trade.quantity > 0
         start = trade.time - trade.time % MINUTE_MS
         m = self._minutes
-        # A print may come a little behind its successor in time (recordings do): its own minute counts.
+        # In recordings a print may be older than the one before; it counts in its own minute.
         at = bisect_left(m[0], start)
         if at == len(m[0]) or m[0][at] != start:
             fresh = (start, *[trade.price] * 4, *[0] * 6, trade.first, trade.last)
@@ -107,7 +107,7 @@ class Tape:
                 for column in m:
                     del column[:60]
                 at -= 60
-                self.forgot = True
+                self.has_dropped = True
         m[2][at] = max(m[2][at], trade.price)
         m[3][at] = min(m[3][at], trade.price)
         m[4][at] = trade.price
@@ -121,7 +121,7 @@ class Tape:
         m[12][at] = trade.last
 
     def rescale(self, price_factor: int, quantity_factor: int) -> None:
-        """Goes on in units that are finer by these factors."""
+        """Converts everything to units that are finer by these factors."""
         columns, minutes = self._columns, self._minutes
         volumes = [(minutes[i], quantity_factor) for i in (5, 7)]
         turnovers = [(minutes[i], price_factor * quantity_factor) for i in (6, 8)]
@@ -173,7 +173,7 @@ class Tape:
             yield TapeCandle(*(column[i] for column in self._minutes))
 
     def minute_open(self, time: int) -> int | None:
-        """The open of the newest minute, where a time lies in it; None where no print of it is known."""
+        """The open of the newest minute, where a time lies in it; None if no print of it is known."""
         starts = self._minutes[0]
         return self._minutes[1][-1] if starts and starts[-1] <= time < starts[-1] + MINUTE_MS else None
 
@@ -189,8 +189,8 @@ class Tape:
         if not starts:
             return []
         first = starts[0] - starts[0] % interval_ms
-        if self.forgot and first < starts[0]:
-            first += interval_ms  # of the one before, a part is gone
+        if self.has_dropped and first < starts[0]:
+            first += interval_ms  # the one before is incomplete
         last = starts[-1] - starts[-1] % interval_ms
         low = first if start_ms is None else max(first, -(-start_ms // interval_ms) * interval_ms)
         high = last if end_ms is None else min(last, end_ms - end_ms % interval_ms)

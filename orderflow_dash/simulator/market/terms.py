@@ -1,4 +1,4 @@
-"""A contract's tick and lot as they change while its market runs."""
+"""Changes of a contract's tick and lot while its market runs."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class ContractTerms:
     quantity_factor: int = 1
 
     def change(self, tape: Tape, tick: Decimal | None, lot: Decimal | None) -> tuple[int, int]:
-        """Lists another tick or lot. Where it needs finer units, the tape goes on in them.
+        """Lists another tick or lot, and converts the tape if they need finer units.
 
-        Returns how much finer the units of price and quantity are.
+        Returns the factors by which the units of price and quantity became finer.
         """
         listing = self.listing
         price = listing.price.value if tick is None else common_unit(listing.price.value, tick)
@@ -59,7 +59,7 @@ class ContractTerms:
         matches = trade.last - trade.first + 1
         sign = -1 if trade.quantity < 0 else 1
         wanted = abs(trade.quantity) * self.quantity_factor + trade.id * 104_729 % self.quantity_factor
-        lots = max(matches, wanted // lot)  # each match takes a lot at least
+        lots = max(matches, wanted // lot)  # at least a lot per match
         if trade.without_rpi == abs(trade.quantity):
             without_rpi = lots
         elif trade.without_rpi and lots > 1:

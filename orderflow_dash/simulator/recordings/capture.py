@@ -1,6 +1,6 @@
 """Reads raw captures of frames, row by row.
 
-The format is told by the content, not by the name. The venues' day files are read by ``dayfile``.
+The content shows the format, not the name. ``dayfile`` reads the venues' day files.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from orderflow_dash.market import Venue
 
 
 class Kind(IntEnum):
-    """What a recorded row is. The first two count as volume."""
+    """The kind of a recorded trade. Only the first two count as volume."""
 
     MARKET = 0
     RPI = 1
@@ -55,7 +55,7 @@ _REWRITTEN_HEADER = "TimestampOfReceive,Stream,EventType,"
 
 
 def line_reader(first: bytes) -> LineReader:
-    """How to read the lines of a capture that begins so; ValueError where it is nothing known."""
+    """A reader for a capture that starts with this line; ValueError for an unknown format."""
     if _FRAME_LINE.match(first):
         return _frame_line
     if first.startswith(b'{"t":'):
@@ -63,7 +63,7 @@ def line_reader(first: bytes) -> LineReader:
     text = first.decode("utf-8-sig", "replace").strip()
     if text.startswith(_REWRITTEN_HEADER):
         return _table(text.split(","), _rewritten_row)
-    raise ValueError(f"not a recording of trades that is known here: {text[:60]!r}")
+    raise ValueError(f"unknown recording format: {text[:60]!r}")
 
 
 def _table(
@@ -111,7 +111,7 @@ def _bybit_side(text: str) -> bool:
 
 
 def _frame_line(line: bytes) -> Iterator[CapturedTrade]:
-    """``<receive time> <combined frame>``; what is no trade is passed over."""
+    """``<receive time> <combined frame>``; skips frames that are not trades."""
     frame = orjson.loads(line[line.index(b"{") :])
     if "data" in frame:
         yield from _binance_frame(frame["data"])
@@ -151,9 +151,9 @@ def _binance_frame(data: object) -> Iterator[CapturedTrade]:
 
 
 class _Cryptofeed:
-    """Lines of cryptofeed's recorder: who connected where, and every frame received.
+    """Lines of cryptofeed's recorder: every connection and every received frame.
 
-    Only Binance's USD-M futures and Bybit's linear contracts count; a spot connection is passed over.
+    Only Binance's USD-M futures and Bybit's linear contracts count; spot connections are skipped.
     """
 
     def __init__(self) -> None:

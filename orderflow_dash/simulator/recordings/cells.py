@@ -1,6 +1,6 @@
 """Many cells of a table at once: bytes become numbers, words and short texts without a loop over rows.
 
-Each function takes where the cells start and end in ``data``, and takes out of ``good`` those that it
+Each function takes the starts and ends of the cells in ``data``, and clears ``good`` for cells that it
 cannot read.
 """
 
@@ -20,7 +20,7 @@ Texts = NDArray[np.bytes_]
 
 
 def decimals_of(data: Bytes, starts: Ints, ends: Ints, decimals: int, good: Truths) -> Ints:
-    """Exact counts of ``10**-decimals``; takes out of ``good`` what is not a short number.
+    """Exact counts of ``10**-decimals``; clears ``good`` for anything but a short number.
 
     With decimals 0 neither a point nor an exponent is accepted.
     """
@@ -55,7 +55,7 @@ def _with_exponents(data: Bytes, starts: Ints, ends: Ints, decimals: int) -> tup
 
 
 def _plain_decimals(data: Bytes, starts: Ints, ends: Ints, decimals: int, good: Truths) -> Ints:
-    """Exact counts of ``10**-decimals``; takes out of ``good`` what is not a short plain number.
+    """Exact counts of ``10**-decimals``; clears ``good`` for anything but a short plain number.
 
     With decimals 0 a point is not accepted.
     """
@@ -84,7 +84,7 @@ def _plain_decimals(data: Bytes, starts: Ints, ends: Ints, decimals: int, good: 
                 behind[is_point] = back
                 points += is_point
             value += np.where(is_digit, digit, 0) * scale
-            # Beyond eighteen digits it is not good, so that a scale that overflows does no harm.
+            # Numbers beyond eighteen digits are not good, so a scale that overflows does no harm.
             scale = np.where(is_digit, scale * 10, scale) if back < MOST_DIGITS else scale
         elif even:
             value += digit * np.int64(10 ** min(back, MOST_DIGITS))
@@ -104,7 +104,7 @@ def _plain_decimals(data: Bytes, starts: Ints, ends: Ints, decimals: int, good: 
 def words_of(
     data: Bytes, starts: Ints, ends: Ints, spellings: tuple[tuple[bytes, bool], ...], good: Truths
 ) -> Truths:
-    """What each word means; takes out of ``good`` what is none of the spellings."""
+    """The meaning of each word; clears ``good`` for unknown spellings."""
     length = ends - starts
     meaning = np.zeros(len(starts), np.bool_)
     known = np.zeros(len(starts), np.bool_)
@@ -122,7 +122,7 @@ def words_of(
 
 
 def texts_of(data: Bytes, starts: Ints, ends: Ints, good: Truths) -> Texts:
-    """Short texts, padded with zeros as NumPy has them; longer ones are taken out of ``good``."""
+    """Short texts, padded with zeros as NumPy has them; clears ``good`` for longer ones."""
     length = ends - starts
     width = max(1, min(int(length.max(initial=0)), WIDEST_UUID))
     texts = np.zeros((len(starts), width), np.uint8)

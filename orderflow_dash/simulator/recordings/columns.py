@@ -1,7 +1,7 @@
 """The rows of a day file as columns of exact integers, without a loop over rows.
 
-A line that is not of the plain form (an empty one, a repeated header, quoted cells, more zeros behind the
-point than fit) is read by itself, by ``DayFormat.row``, which is also what says why a line is no good.
+``DayFormat.row`` parses lines that are not of the plain form (an empty one, a repeated header, quoted
+cells, more decimal zeros than fit) one by one, and says why a line is invalid.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ _NO_TEXTS: Texts = np.zeros(0, "S1")
 
 
 class Columns(NamedTuple):
-    """Rows of one symbol, shape (n,) each, in the file's order; what its format has not is empty."""
+    """Rows of one symbol, shape (n,) each, in the file's order; columns that its format lacks are empty.
+
+    More than fourteen fields, because a venue's row has that many.
+    """
 
     venue: Venue
     symbol: str
@@ -51,7 +54,7 @@ class Columns(NamedTuple):
     ids: Ints  # Binance: match or aggregate id; Bybit: 0
     times: Ints  # ms
     prices: Ints  # 10**-10
-    quantities: Ints  # 10**-8, negative where the aggressor sold
+    quantities: Ints  # 10**-8, negative if the aggressor sold
     sells: Bytes
     kinds: Bytes  # ``capture.Kind``
     firsts: Ints = NO_INTS  # ids of the first and last match of an aggregate
@@ -59,10 +62,10 @@ class Columns(NamedTuple):
     rpi: Ints = NO_INTS  # 10**-8, RPI volume inside an aggregate
     seqs: Ints = NO_INTS
     uuids: Texts = _NO_TEXTS
-    lines: Ints = NO_INTS  # where in its file a row stands, from 1; 0 where that is unknown
+    lines: Ints = NO_INTS  # line number in the file, from 1; 0 if unknown
 
     def taken(self, rows: Ints | Truths | slice) -> Columns:
-        """Some of the rows, in the order in which they are named."""
+        """The selected rows, in the order of the selection."""
         picked: dict[str, Any] = {}
         for name, column in self.by_name().items():
             picked[name] = column[rows] if len(column) else column
@@ -95,14 +98,14 @@ class BadLine(ValueError):
 
 
 class ByteSource(Protocol):
-    """Where bytes come from."""
+    """A source of bytes."""
 
     def read1(self, size: int, /) -> bytes:
-        """Some bytes; none at the end."""
+        """Some bytes; empty at the end."""
 
 
 def blocks(source: ByteSource, start: bytes = b"") -> Iterator[bytes]:
-    """The bytes of a source in pieces that end with a line; what it raises comes after its last piece."""
+    """The bytes of a source in blocks of whole lines; raises an error of the source after its last block."""
     held, size = [start], len(start)
     trouble: Exception | None = None
     ended = False
@@ -128,9 +131,9 @@ def blocks(source: ByteSource, start: bytes = b"") -> Iterator[bytes]:
 
 
 def parse(block: bytes, form: DayFormat, line: int = 1) -> tuple[Columns, BadLine | None]:
-    """The rows of a piece of a file; with a bad line, the rows before it and the reason.
+    """The rows of a block of a file; with a bad line, the rows before it and the reason.
 
-    ``line`` is the number of its first line in the file.
+    ``line`` is the file's line number of the block's first line.
     """
     if not block.endswith(b"\n"):
         block += b"\n"
@@ -168,7 +171,7 @@ def _patched(
     good: Truths,
     bounds: tuple[Ints, Ints],
 ) -> tuple[Columns, BadLine | None]:
-    """Reads the lines that are not of the plain form one by one, up to the first that is no good.
+    """Parses the lines that are not of the plain form one by one, up to the first invalid one.
 
     ``bounds`` are the first byte and the end of each line; ``lines`` of the result count from 0.
     """
@@ -230,7 +233,7 @@ def _write(columns: dict[str, Any], at: int, row: DayRow) -> None:
 
 
 def _columns(data: Bytes, starts: Ints, ends: Ints, form: DayFormat) -> tuple[Columns, Truths]:
-    """All rows as if they were plain, and which of them are."""
+    """All rows parsed as plain ones, and which of them are."""
     place = form.place
     count = starts.shape[1]
     good: Truths = np.ones(count, np.bool_)

@@ -1,4 +1,4 @@
-"""The formats of the venues' public day files: how one is recognized, and what one of its lines says."""
+"""The formats of the venues' public day files: recognizing one and parsing its lines."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from orderflow_dash.market import Venue
 PRICE_DECIMALS = 10
 QUANTITY_DECIMALS = 8
 TIME_DECIMALS = 7
-MICROSECONDS = 10**14  # a time that is not below counts microseconds
-MOST_DIGITS = 18  # what surely fits 64 bits
+MICROSECONDS = 10**14  # times from here on are in microseconds
+MOST_DIGITS = 18  # always fits 64 bits
 WIDEST_UUID = 40
 
 MARKET, RPI = 0, 1  # of ``capture.Kind``: a day file has no other kinds
@@ -22,8 +22,8 @@ MARKET, RPI = 0, 1  # of ``capture.Kind``: a day file has no other kinds
 _NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,3}))?", re.ASCII)
 _WHOLE = re.compile(r"[0-9]+", re.ASCII)
 _LONGEST_NUMBER = 64  # characters
-_LOOKED_AT = 100  # lines in which the format must show
-_TELLING_NAME = re.compile(r"([^\W_]{2,40})-(?:aggTrades|trades)(?![^\W_])")
+_LOOKED_AT = 100  # lines in which the format must be recognized
+_SYMBOL_NAME = re.compile(r"([^\W_]{2,40})-(?:aggTrades|trades)(?![^\W_])")
 _PLAIN_NAME = re.compile(r"\s*([^\W_]{2,40})-")
 
 
@@ -43,7 +43,7 @@ class DayRow(NamedTuple):
 
 @dataclass(frozen=True)
 class DayFormat:
-    """Which column of a day file is what."""
+    """The columns of a day file."""
 
     venue: Venue
     symbol: str
@@ -56,9 +56,9 @@ class DayFormat:
         return "first" in self.place
 
     def row(self, line: bytes) -> DayRow | None:
-        """One line, read plainly; None for an empty one and a header. ValueError where it is no good.
+        """Parses one line; None for an empty one and a header. ValueError if it is invalid.
 
-        Whether a time can be shows only beside those of other rows.
+        A time is checked later, against those of other rows.
         """
         try:
             text = line.decode("utf-8-sig").strip()
@@ -99,10 +99,10 @@ _SIDES = ("Buy", "Sell")
 
 
 def day_format(head: list[bytes], *names: str) -> DayFormat | None:
-    """The format of a file that begins with these lines; None where it is no day file.
+    """The format of a file that starts with these lines; None if it is not a day file.
 
-    The first line that shows a format counts, so damage before it does not hide it. ``names`` (of the file
-    inside an archive, of the archive) give the symbol of Binance's files, which have it nowhere else.
+    The first line in a known format decides, so damage before it does not matter. ``names`` (of the file
+    inside an archive, of the archive) give the symbol of Binance's files, whose rows lack it.
     """
     for at, line in enumerate(head[:_LOOKED_AT]):
         text = line.decode("utf-8-sig", "replace").strip()
@@ -130,7 +130,7 @@ def _cells(text: str) -> list[str]:
 
 
 def _shape(cells: list[str]) -> str:
-    """Which format a line shows, by its header or by a row; empty where none."""
+    """The format of a line, which is a header or a row; empty if unknown."""
     if cells[:5] == _BYBIT.split(",")[:5]:
         return "bybit"
     if cells[:1] == ["agg_trade_id"]:
@@ -160,13 +160,13 @@ def _named(names: tuple[str, ...]) -> str:
     """The symbol that a file's name gives."""
     plain = [unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1]) for name in names]
     for name in plain:
-        if (found := _TELLING_NAME.search(name)) and _is_symbol(found[1]):
+        if (found := _SYMBOL_NAME.search(name)) and _is_symbol(found[1]):
             return found[1]
     for name in plain:
         if (found := _PLAIN_NAME.match(name)) and _is_symbol(found[1]):
             return found[1]
     shown = plain[0] if plain else ""
-    raise ValueError(f"the file's name does not begin with a symbol: {shown!r:.60}")
+    raise ValueError(f"the file's name does not start with a symbol: {shown!r:.60}")
 
 
 def _is_symbol(text: str) -> bool:
@@ -175,7 +175,7 @@ def _is_symbol(text: str) -> bool:
 
 
 def scaled(text: str, decimals: int) -> int:
-    """An exact integer count of ``10**-decimals``; ValueError for anything but such a plain number.
+    """An exact integer count of ``10**-decimals``; ValueError for anything but a plain number.
 
     An exponent is accepted (``1e-05``, ``5.1E+3``).
     """
@@ -201,7 +201,7 @@ def _whole(text: str) -> int:
 
 
 def _flag(text: str, venue: Venue) -> bool:
-    """Whether the aggressor sold, in any of the spellings that day files use."""
+    """Whether the aggressor sold, in any spelling that day files use."""
     if venue is Venue.BYBIT:
         if text not in _SIDES:
             raise ValueError(f"neither Buy nor Sell: {text!r:.40}")

@@ -48,17 +48,17 @@ class LoadedFile:
     loaded_bytes: int = 0
     rows: int = 0
     zero_quantities: int = 0  # rows that trade nothing: skipped
-    left_out: int = 0  # damaged rows that others follow
-    repeats: int = 0  # rows that were read before, here or in another file: each counts once
-    conflicts: int = 0  # rows whose id stands for another trade: left out, their candles marked
-    error: str = ""  # names file and line; what stands before that line is loaded
+    left_out: int = 0  # damaged rows between good ones
+    repeats: int = 0  # rows that this or another file holds already: each counts once
+    conflicts: int = 0  # rows whose id another trade has: left out, their candles marked
+    error: str = ""  # with file and line; the rows before that line are loaded
     damage: list[str] = field(default_factory=list)  # rows left out, by line
-    notes: list[str] = field(default_factory=list)  # what else is odd about its rows
+    notes: list[str] = field(default_factory=list)  # repeated and conflicting rows
     series: dict[tuple[Venue, str], None] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """Its name, for people."""
+        """Its name, printable."""
         return printable(self.path.name)
 
     @property
@@ -70,7 +70,7 @@ class LoadedFile:
         return "; ".join(parts)
 
     def leave_out(self, line: int, reason: str) -> None:
-        """Count a damaged row that is skipped."""
+        """Counts a damaged row that is skipped."""
         self.left_out += 1
         if self.left_out <= _NOTED:
             self.damage.append(f"line {line}: {reason} (left out)")
@@ -87,12 +87,12 @@ class Loading:
         self._builders: dict[tuple[Venue, str], RecordingBuilder] = {}
 
     def run(self, *, strict: bool) -> list[Recording]:
-        """Loads everything. Raises DamagedFile and OSError where ``strict``, else keeps them by file."""
+        """Loads all files. Raises DamagedFile and OSError if ``strict``, else stores them per file."""
         for file in self.files:
             try:
                 self._load(file)
                 if not file.rows:
-                    raise DamagedFile(f"{file.path}: no trade in it")
+                    raise DamagedFile(f"{file.path}: no trade")
             except (DamagedFile, *_UNREADABLE) as error:
                 if strict:
                     raise
@@ -118,7 +118,7 @@ class Loading:
         """Counts a finding about a row of a file."""
         file = self.files[finding.source]
         if finding.kind == "misplaced":
-            file.leave_out(finding.line, "its time is far from that of its neighbors")
+            file.leave_out(finding.line, "its time is far from those of its neighbors")
             return
         if finding.kind == "repeat":
             file.repeats += finding.rows
@@ -142,7 +142,7 @@ class Loading:
                 return
             position.exact = False
             parts: list[Columns] = []
-            # Also where it is damaged: what stands before the damage counts.
+            # Also for a damaged file: the rows before the damage count.
             stack.callback(self._keep, file, parts)
             self._load_columns(file, form, (head, rest, source.raw), position, parts)
 
@@ -212,10 +212,10 @@ class Loading:
 def _from_first_good(
     block: bytes, form: DayFormat, line: int, *, is_first: bool
 ) -> tuple[Columns, BadLine | None, list[BadLine]]:
-    """The rows of a piece of a file, the bad line that ends them, and bad lines before the first row.
+    """The rows of a block of a file, the bad line that ends them, and bad lines before the first row.
 
-    ``is_first``: no row stands before the piece, so that damage at its begin is passed over. Lines count
-    from the begin of the piece, which is line ``line`` of the file.
+    ``is_first``: no row precedes the block, so that damage at its start is skipped. Lines count from the
+    start of the block, which is line ``line`` of the file.
     """
     columns, bad = parse(block, form, line)
     skipped: list[BadLine] = []
@@ -228,28 +228,28 @@ def _from_first_good(
         at += bad.line + 1
         block = rest
         columns, bad = parse(block, form, line + at)
-    if not len(columns.times) and skipped:  # nothing is good: the first bad line is what matters
+    if not len(columns.times) and skipped:  # no good row: report the first bad line
         return columns, skipped[0], []
     return columns, None if bad is None else BadLine(at + bad.line, str(bad)), skipped
 
 
 def _summarize(file: LoadedFile) -> None:
-    """Complete the notes once everything is known."""
+    """Completes the notes after all files are loaded."""
     if file.left_out >= file.rows and not file.error:
-        file.error = f"{printable(str(file.path))}: no row of it is good"
+        file.error = f"{printable(str(file.path))}: no valid row"
     if file.left_out > _NOTED:
-        file.damage.append(f"{file.left_out} rows left out in all")
+        file.damage.append(f"{file.left_out} rows left out in total")
     if file.conflicts > _NOTED:
-        file.notes.append(f"{file.conflicts} rows with an id used twice in all")
+        file.notes.append(f"{file.conflicts} rows with a repeated id in total")
     if file.repeats:
-        rows = "row stands" if file.repeats == 1 else "rows stand"
-        file.notes.append(f"{file.repeats} {rows} in the recording twice; each counts once")
+        rows = "row is" if file.repeats == 1 else "rows are"
+        file.notes.append(f"{file.repeats} {rows} in the recording twice and counted once")
 
 
 def probe(path: Path) -> frozenset[Venue]:
     """The venues whose trades a file may hold, by its first lines.
 
-    Raises DamagedFile or OSError where those already show that it gives no trade.
+    Raises DamagedFile or OSError if those already show that it holds no valid trade.
     """
     with _content(path) as (source, position):
         head, rest = _head(source.stream)
@@ -268,21 +268,21 @@ def probe(path: Path) -> frozenset[Venue]:
             raise bad
         rest.raise_trouble()
         if is_whole:
-            raise DamagedFile(f"{path}: no trade in it")
+            raise DamagedFile(f"{path}: no trade")
         return frozenset((form.venue,))
 
 
 @dataclass
 class _ReadPosition:
-    """How far a file was read."""
+    """The position up to which a file was read."""
 
     line: int = 0
-    exact: bool = True  # whether ``line`` is the one that cannot be read, or the last one that could
+    exact: bool = True  # whether ``line`` is the unreadable one; else it is the last readable one
 
 
 @contextmanager
 def _content(path: Path) -> Iterator[tuple[UnpackedFile, _ReadPosition]]:
-    """The unpacked content of a file; what goes wrong with it becomes DamagedFile with file and line."""
+    """The unpacked content of a file; errors of reading it become DamagedFile with file and line."""
     position = _ReadPosition()
     try:
         with ExitStack() as stack:
@@ -303,7 +303,7 @@ def _reason(error: Exception) -> str:
 
 
 class _Rest:
-    """What of a stream was not yet read; trouble that showed with the head is raised again."""
+    """The unread part of a stream; raises an error that reading the head met."""
 
     def __init__(self, stream: Any, trouble: Exception | None, *, has_ended: bool) -> None:  # noqa: ANN401
         self._stream = stream
@@ -311,12 +311,12 @@ class _Rest:
         self.has_ended = has_ended  # nothing follows the head
 
     def raise_trouble(self) -> None:
-        """Raise what showed with the head, if anything did."""
+        """Raises the error that reading the head met, if any."""
         if self._trouble is not None:
             raise self._trouble
 
     def read1(self, size: int, /) -> bytes:
-        """Some bytes; none at the end."""
+        """Some bytes; empty at the end."""
         self.raise_trouble()
         part: bytes = self._stream.read1(size)
         return part

@@ -27,32 +27,32 @@ from orderflow_dash.simulator.recordings.playback import (
 from orderflow_dash.simulator.recordings.recording import Recording
 from orderflow_dash.simulator.recordings.splicing import LONG_MS, silences
 
-_BATCH = 512  # prints of one symbol between two looks at how the clients keep up
+_BATCH = 512  # prints of one symbol between two checks of the clients' queues
 _TRIED_MINUTES = 5
-_LEAD_MS = 1_000  # so much before the trade that follows a silence the clock goes on
-_BURST = 2_048  # the same of all symbols that share a clock; a client's queue holds four times as many
+_LEAD_MS = 1_000  # after a silence the clock continues this long before the next trade
+_BURST = 2_048  # as _BATCH, of all symbols that share a clock; a client's queue holds four times as many
 
 
 class RecordedMarket:
     """Serves recorded trades with their own times, each once.
 
-    A symbol begins with the first listener of its trades (other streams do not start it), so that
-    nothing passes before anyone listens. It is served on its own venue's protocol.
+    A symbol starts with the first listener of its trades (other streams do not start it), so that no
+    trade is missed. It is served on its own venue's protocol.
 
     ``pause``, ``resume``, ``set_speed``, ``seek``, ``adopt`` and ``playing`` may be called from any thread.
 
     Args:
         files: captures and day files; several of one symbol are joined in order. None for a market that
-            is to be filled later, by ``adopt``.
+            ``adopt`` fills later.
         speed: recorded milliseconds per wall millisecond; 0 or infinite means as fast as the clients
-            take them (then it waits while nobody listens).
-        together: whether all symbols share one clock, which the first listener of any starts and which
-            waits for clients that cannot take more. Else each symbol has its own, and a client that does
-            not keep up with a clock is closed, as on the venues.
+            take them (then it waits without listeners).
+        together: whether all symbols share one clock, which the first listener of any symbol starts and
+            which waits for slow clients. Else each symbol has its own clock, and a slow client is closed,
+            as on the venues.
 
     Raises:
-        DamagedFile: names the file and the line that cannot be read.
-        ValueError: a bad speed, or no trade in any file.
+        DamagedFile: with the file and the line that cannot be read.
+        ValueError: an invalid speed, or no trade in any file.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class RecordedMarket:
         self.listings: Sequence[Listing] = ()
         self._span = 0, 0  # ms: the oldest and the newest trade
         self.notes: Sequence[str] = ()  # oddities of the files' rows
-        self.silences: Sequence[tuple[int, int]] = ()  # long stretches (ms) without a trade: passed over
+        self.silences: Sequence[tuple[int, int]] = ()  # long stretches (ms) without a trade: skipped
         self._now = 0
         if files is not None:
             loading = Loading([Path(file) for file in files])
@@ -80,7 +80,7 @@ class RecordedMarket:
             self.adopt(recordings)
 
     def adopt(self, recordings: Sequence[Recording]) -> None:
-        """Takes in what was loaded; what was there before is gone."""
+        """Replaces all recordings."""
         clock = PlaybackClock(0)
         with self._lock:
             self._playbacks = {
@@ -109,7 +109,7 @@ class RecordedMarket:
         return self.speed > 0 and math.isfinite(self.speed)
 
     def playing(self) -> Playing:
-        """How it stands."""
+        """The playback state."""
         with self._lock:
             clocks = [playback.clock for playback in self._playbacks.values()]
             return Playing(
@@ -122,28 +122,28 @@ class RecordedMarket:
             )
 
     def pause(self) -> None:
-        """Recorded time stands still."""
+        """Stops recorded time."""
         with self._lock:
             self._rebase(stand=True)
             self._paused = True
 
     def resume(self) -> None:
-        """It goes on where it stood."""
+        """Continues recorded time."""
         with self._lock:
             self._paused = False
             self._rebase()
 
     def set_speed(self, speed: float) -> None:
-        """Changes the speed from now on; ValueError where it makes no sense."""
+        """Changes the speed; ValueError if it is invalid."""
         with self._lock:
             self._rebase()
             self._set_speed(speed)
 
     def seek(self, time_ms: int) -> int:
-        """Goes to the begin of the minute of a recorded time, which is returned (ms).
+        """Moves to the minute that holds a recorded time and returns its start (ms).
 
-        Everything begins anew there: what was served is forgotten, and the clock waits for a listener.
-        ValueError where nothing is recorded then.
+        Playback restarts there: the served prints are forgotten, and the clock waits for a listener.
+        ValueError if nothing is recorded at that time.
         """
         with self._lock:
             known = self.playing()
@@ -162,11 +162,11 @@ class RecordedMarket:
 
     def _set_speed(self, speed: float) -> None:
         if math.isnan(speed) or speed < 0:
-            raise ValueError(f"speed must not be negative, and not {speed}")
+            raise ValueError(f"invalid speed {speed}: use 0 or more")
         self.speed = speed
 
     def _rebase(self, *, stand: bool = False) -> None:
-        """Lets every clock go on from where it is now, so that what changes counts from now."""
+        """Restarts every clock from its present position, so that a change applies from now."""
         wall = time.monotonic()
         for playback in self._playbacks.values():
             clock = playback.clock
@@ -176,20 +176,20 @@ class RecordedMarket:
 
     # -- Market ------------------------------------------------------------------------------
 
-    revision = 0  # what was recorded does not say when a contract changed
+    revision = 0  # a recording does not hold changes of contracts
 
     def find(self, symbol: str, venue: Venue = Venue.BINANCE) -> Listing:
-        """The listing of a symbol on a venue; KeyError where there is none."""
+        """The listing of a symbol on a venue; KeyError if unknown."""
         for listing in self.listings:
             if listing.symbol == symbol and venue in listing.venues:
                 return listing
         raise KeyError(symbol)
 
     def start(self) -> None:
-        """Nothing: time starts with the first listener."""
+        """Does nothing: time starts with the first listener."""
 
     def now(self) -> int:
-        """The shared clock's time; without one that of the newest print served, or the first recorded."""
+        """The shared clock's time; without one, the time of the newest served or the first recorded print."""
         if not self.together or not self._playbacks:
             return self._now
         clock = next(iter(self._playbacks.values())).clock
@@ -201,7 +201,7 @@ class RecordedMarket:
         return all(playback.next is None for playback in self._playbacks.values())
 
     def poll(self, ready: Set[Listing]) -> Sequence[Emission]:
-        """What is due by the clock of each symbol; without a clock, a batch of each that can take it."""
+        """The prints due by each symbol's clock; without a clock, a batch of each symbol in ``ready``."""
         with self._lock:
             if self._paused:
                 return []
@@ -232,7 +232,7 @@ class RecordedMarket:
                 playback.clock.set(max(playback.clock.at, playback.event_ms), None)
 
     def _play_together(self, ready: Set[Listing], wall: float, emitted: list[Emission]) -> None:
-        """All symbols up to one time; a clock that ran ahead of what may go at once is held back."""
+        """Plays all symbols up to one time; limits the prints per call and holds the clock back for it."""
         left = [playback for playback in self._playbacks.values() if playback.next is not None]
         if not left or not left[0].clock.started or not (self.paced or ready):
             return
@@ -254,7 +254,7 @@ class RecordedMarket:
             clock.set(until, wall)
 
     def _pass_over_silence(self, clock: PlaybackClock, wall: float, following: int) -> None:
-        """Lead the clock to the next trade (ms) where there is none for long: at no speed it stands still."""
+        """Moves the clock close to the next trade (ms) if it is far away."""
         if self.paced and following - clock.position(wall, self.speed) >= LONG_MS:
             clock.set(following - _LEAD_MS, wall)
 
@@ -272,7 +272,7 @@ class RecordedMarket:
             most -= 1
 
     def due_in(self, ready: Set[Listing]) -> float:
-        """Seconds until something may be due: at once without a clock, as long as someone can take it."""
+        """Seconds until a print may be due; without a clock 0, as long as a client can take it."""
         with self._lock:
             if self._paused:
                 return math.inf
@@ -289,18 +289,18 @@ class RecordedMarket:
             return soonest
 
     def tape(self, listing: Listing) -> Tape:
-        """What was served of a symbol."""
+        """The served prints of a symbol."""
         return self._playbacks[listing].tape
 
     def day(self, listing: Listing) -> Day | None:
-        """Statistics over what was served of the last 24 h; before that, the first recorded price alone."""
+        """Statistics of the served prints of the last 24 h; without any, the first recorded price alone."""
         playback = self._playbacks[listing]
         return statistics(listing.symbol, playback.tape, playback.before, self._now)
 
-    # -- what was played, for listeners that come later --------------------------------------
+    # -- played prints, for later listeners --------------------------------------------------
 
     def played_up_to(self, listing: Listing) -> PlayedUpTo | None:
-        """The newest minute's begin up to which everything recorded was played; None where nothing was.
+        """The start of the newest minute before which everything was played; None if nothing was.
 
         After the end of the recording it is the end of its last minute.
         """
@@ -310,19 +310,19 @@ class RecordedMarket:
             until = now - now % MINUTE_MS + (MINUTE_MS if self.finished else 0)
             for until_ms in range(until, until - _TRIED_MINUTES * MINUTE_MS, -MINUTE_MS):
                 row = recording.row_at(until_ms)
-                # Rows may lag: none that follows may be of before.
+                # Rows may lag: check that none of the following is older.
                 if row and bool((recording.rows.times[row:] >= until_ms).all()):
                     return PlayedUpTo(recording, row, until_ms, playback.last_id_before(row))
             return None
 
     def first_id(self, listing: Listing) -> int | None:
-        """The id of the first print that was served since the last seek; None before it."""
+        """The id of the first print served since the last seek; None if there is none."""
         with self._lock:
             numbers = self._playbacks[listing].numbers
             return numbers[0] if numbers else None
 
     def newest(self, listing: Listing) -> list[Print]:
-        """The newest print that was served since the last seek; none before it."""
+        """The newest print served since the last seek; empty if there is none."""
         with self._lock:
             tape = self._playbacks[listing].tape
             return tape.prints(len(tape) - 1, len(tape))
@@ -338,18 +338,18 @@ class RecordedMarket:
             return self._playbacks[listing].between(after, before)
 
     def gaps(self, listing: Listing) -> Sequence[tuple[int, int]]:
-        """Stretches that lack trades without a jump of ids: the times (ms) of the trades before and after."""
+        """Stretches that lack trades without a jump of ids: the times (ms) of the trades around them."""
         with self._lock:
             return self._playbacks[listing].recording.gaps
 
     def _rows(self, listing: Listing, trade: Print) -> range:
-        """The recorded rows that a print takes up, with the off-book ones that came with it."""
+        """The recorded rows of a print, with the off-book ones between."""
         playback = self._playbacks[listing]
         at = bisect_left(playback.numbers, trade.id)
         return range(playback.stops[at - 1] if at else playback.start_row, playback.stops[at])
 
     def hours_before(self, listing: Listing) -> Sequence[TapeCandle]:  # noqa: ARG002
-        """None: nothing is known but what was recorded."""
+        """None: a recording does not hold the day before."""
         return ()
 
     def fills(self, listing: Listing, trade: Print) -> Sequence[Fill]:

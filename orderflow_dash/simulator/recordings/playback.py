@@ -1,4 +1,4 @@
-"""Where the playing of a recording stands: its clock, and what of each symbol was served."""
+"""The state of playing a recording: its clock, and the served prints of each symbol."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ _QUOTES = ("USDT", "USDC", "BUSD", "USD")
 
 
 class PlaybackClock:
-    """Recorded time. It stands until the first listener, and while it is paused."""
+    """Recorded time. It is stopped until the first listener, and while paused."""
 
     def __init__(self, at: float) -> None:
         self.at = at  # ms, when it was last set
         self.started = False
-        self._since: float | None = None  # steady clock, s, when that was; None where it stands
+        self._since: float | None = None  # the same instant of the steady clock, s; None while stopped
 
     def position(self, wall: float, speed: float) -> float:
         """Recorded time, ms, at a time of the steady clock."""
         return self.at if self._since is None else self.at + (wall - self._since) * 1000 * speed
 
     def set(self, at: float, wall: float | None) -> None:
-        """Go on from a recorded time; without a wall time stand there."""
+        """Continues from a recorded time; without a wall time, stops there."""
         self.at, self._since = at, wall
 
 
 @dataclass
 class Playback:
-    """Where the playing of one symbol stands."""
+    """The state of playing one symbol."""
 
     recording: Recording
     clock: PlaybackClock
@@ -47,12 +47,12 @@ class Playback:
     start_row: int
     before: DayBefore | None
     event_ms: int = 0  # of the newest print
-    stops: array[int] = field(default_factory=lambda: array("q"))  # by print: rows used up to its end
+    stops: array[int] = field(default_factory=lambda: array("q"))  # by print: rows played up to its end
     numbers: array[int] = field(default_factory=lambda: array("q"))  # by print: its id
 
     @property
     def row(self) -> int:
-        """Rows that are used up."""
+        """The number of played rows."""
         return self.stops[-1] if self.stops else self.start_row
 
     def last_id_before(self, row: int) -> int:
@@ -85,11 +85,11 @@ class Playback:
 
 @dataclass(frozen=True, slots=True)
 class Playing:
-    """How the playing of a recording stands. Times in ms, recorded ones."""
+    """The playback state. Times are recorded ones, ms."""
 
     paused: bool
     speed: float  # recorded time per time; 0: as fast as the clients take it
-    started: bool  # someone has listened
+    started: bool  # it has had a listener
     ended: bool
     clock_ms: int
     start_ms: int
@@ -97,12 +97,12 @@ class Playing:
 
 
 class PlayedUpTo(NamedTuple):
-    """A time up to which a symbol was played, as the recording shows it."""
+    """The time up to which a symbol was played."""
 
     recording: Recording
-    row: int  # the rows before it are of before that time, all others are not
-    time_ms: int  # the begin of a minute
-    last_id: int  # of the last print that is of before
+    row: int  # exactly the rows before it are older than that time
+    time_ms: int  # the start of a minute
+    last_id: int  # of the last older print
 
 
 def listing_of(recording: Recording) -> Listing:

@@ -1,4 +1,4 @@
-"""What the order of a recording's rows proves: wrong times, rows that come twice, stretches without rows.
+"""Checks on the order of a recording's rows: wrong times, repeated rows, stretches without rows.
 
 Times are ms, rows stand in the venue's order unless said otherwise.
 """
@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from orderflow_dash.market import DAY_MS, MINUTE_MS
 from orderflow_dash.simulator.recordings.cells import Ints, Texts, Truths
 
-LONG_MS = 5 * MINUTE_MS  # without a trade this long, a stretch of a recording counts as a silence
-_SLACK_MS = MINUTE_MS  # no row is further behind the one before it
-_APART_MS = DAY_MS  # first and last rows that stand alone are closer to the others
+LONG_MS = 5 * MINUTE_MS  # the shortest stretch without a trade that counts as a silence
+_SLACK_MS = MINUTE_MS  # the most that a row lags behind the one before it
+_APART_MS = DAY_MS  # first and last rows further than this from the others are wrong
 _MOST_SEGMENTS = 100_000
 _OFF_BOOK_IDS = 20  # matches off the book take ids, and day files leave them out: at most this many in a row
 _OFF_BOOK_MS = 1_000
 
 
 def misplaced(times: Ints, earliest: int, latest: int) -> Truths:
-    """Rows whose time is wrong: outside of what can be, or far from that of their neighbors.
+    """Rows whose time is impossible, or far from that of their neighbors.
 
-    Where most rows contradict each other there is no order to be out of, and no row is wrong for it.
+    If most rows contradict each other they have no order, and none is wrong for it.
     """
     wrong: Truths = (times < earliest) | (times > latest)
     kept = np.flatnonzero(~wrong)
@@ -50,8 +50,8 @@ def _outside_of_order(times: Ints) -> Truths:
     lows = np.minimum.reduceat(times, starts).tolist()
     highs = (np.maximum.reduceat(times, starts) - _SLACK_MS).tolist()
     for segment in _heaviest_chain(lows, highs, sizes):
-        begin = int(starts[segment])
-        outside[begin : begin + sizes[segment]] = False
+        start = int(starts[segment])
+        outside[start : start + sizes[segment]] = False
     return outside
 
 
@@ -70,7 +70,7 @@ def _heaviest_chain(lows: list[int], highs: list[int], sizes: list[int]) -> list
             at -= at & -at
         before.append(last)
         found = rows + size, segment
-        # Of two equals the later one: the last row but one may be the wrong one.
+        # Of two equals the later one, as the last row but one may be the wrong one.
         heaviest = max(found, heaviest, key=lambda each: each[0])
         at = bisect_left(places, high) + 1
         while at < len(best):
@@ -85,7 +85,7 @@ def _heaviest_chain(lows: list[int], highs: list[int], sizes: list[int]) -> list
 
 
 def _alone(times: Ints) -> int:
-    """How many rows at the begin stand alone: a few, more than a day before all others."""
+    """How many of the first rows are isolated: a few, more than a day before all others."""
     most = max(1, len(times) // 100)
     if len(times) < most + 2:
         return 0

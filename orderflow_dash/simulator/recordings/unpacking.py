@@ -1,7 +1,7 @@
-"""Opens recordings: plain, gzip, zip or zstd, and what a damaged archive still gives.
+"""Opens recordings: plain, gzip, zip or zstd, and reads a damaged archive as far as possible.
 
-The libraries' own readers drop what they have unpacked of a piece in which the damage shows; these give it
-first. The content shows the kind, not the name.
+The libraries' own readers drop the unpacked part of a damaged piece; these return it first. The content
+shows the kind, not the name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 import zstandard
 
 _PIECE = 1 << 14  # packed bytes at once
-_GZIP, _RAW = 31, -15  # zlib's names of the two wrappings
+_GZIP, _RAW = 31, -15  # zlib's window bits for a gzip and a bare stream
 _LOCAL = struct.Struct("<4s5H3I2H")  # a zip archive's header before each file
 _LOCAL_MAGIC = b"PK\x03\x04"
 _UTF8 = 0x800
@@ -35,7 +35,7 @@ _KINDS = (
 
 
 class NoFile(ValueError):
-    """What stands at a path is no regular file."""
+    """The path does not name a regular file."""
 
 
 class UnpackedFile(NamedTuple):
@@ -47,7 +47,7 @@ class UnpackedFile(NamedTuple):
 
 
 def opened(path: Path, stack: ExitStack) -> UnpackedFile:
-    """Opens a file. Raises NoFile, OSError, or ValueError or BadZipFile for an archive that gives nothing."""
+    """Opens a file. Raises NoFile, OSError, or ValueError or BadZipFile for an unreadable archive."""
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode):  # opening a pipe would wait for a writer
         kind = next((name for test, name in _KINDS if test(mode)), "no file")
@@ -84,7 +84,7 @@ class _Inflated:
         self._trouble: Exception | None = None
 
     def read1(self, size: int, /) -> bytes:
-        """Some bytes; none at the end."""
+        """Some bytes; empty at the end."""
         while not self._ended and self._trouble is None:
             if part := self._step(size):
                 return part
@@ -119,7 +119,7 @@ class _Inflated:
 
 
 def _salvaged(inflate: Any, given: bytes) -> bytes:  # noqa: ANN401 - zlib does not export its type
-    """What a piece gives before the byte that cannot be right."""
+    """The content of a piece up to its damaged byte."""
     parts = []
     for at in range(len(given)):
         try:
@@ -130,14 +130,14 @@ def _salvaged(inflate: Any, given: bytes) -> bytes:  # noqa: ANN401 - zlib does 
 
 
 class _Stored:
-    """A file that stands in an archive as it is."""
+    """A file that an archive holds uncompressed."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file = file
         self._left = size
 
     def read1(self, size: int, /) -> bytes:
-        """Some bytes; none at the end. EOFError where it is cut off."""
+        """Some bytes; none at the end. EOFError if the file is truncated."""
         part = self._file.read(min(size, self._left))
         self._left -= len(part)
         if not part and self._left:
@@ -150,12 +150,12 @@ class _Checked:
 
     def __init__(self, stream: _Inflated | _Stored, checksum: int | None, trouble: Exception | None) -> None:
         self._stream = stream
-        self._wanted = checksum  # None where it is not known
+        self._wanted = checksum  # None if unknown
         self._trouble = trouble  # of the archive, raised at the end
         self._sum = 0
 
     def read1(self, size: int, /) -> bytes:
-        """Some bytes; none at the end. BadZipFile where the sum differs or the archive is cut off."""
+        """Some bytes; none at the end. BadZipFile if the checksum differs or the archive is truncated."""
         part = self._stream.read1(size)
         self._sum = zlib.crc32(part, self._sum)
         if not part and self._wanted not in (None, self._sum):
@@ -204,7 +204,7 @@ class _Header(NamedTuple):
 
 
 def _header(file: BinaryIO) -> _Header | None:
-    """The header of an archive's file, where one stands."""
+    """The header of an archived file at this position, if there is one."""
     fixed = file.read(_LOCAL.size)
     if len(fixed) < _LOCAL.size or not fixed.startswith(_LOCAL_MAGIC):
         return None
@@ -233,7 +233,7 @@ def _first_of_cut(file: BinaryIO, trouble: zipfile.BadZipFile) -> tuple[Any, str
 
 
 def _is_junk(name: str) -> bool:
-    """Whether it is a folder, or what an operating system puts beside the files."""
+    """Whether it is a folder, or a file that an operating system adds."""
     parts = name.split("/")
     return not parts[-1] or parts[-1].startswith(".") or "__MACOSX" in parts
 

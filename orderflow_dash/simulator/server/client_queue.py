@@ -1,4 +1,4 @@
-"""One client's connection: what it asked for, and a bounded queue between the market and its socket."""
+"""One client's connection: its session, and a bounded queue between the market and its socket."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CLOSE_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ConnectionInfo:
-    """An open connection, as tests look at it."""
+    """An open connection, for tests."""
 
     venue: Venue
     path: str
@@ -32,8 +32,8 @@ class ConnectionInfo:
 class ClientQueue:
     """A connection with its session.
 
-    A client that does not read fills its queue; at ``limit`` messages it is closed, as exchanges do,
-    so that it never holds up the others.
+    A client that does not read fills its queue; at ``limit`` messages it is closed, as on the venues, so
+    that it never delays others.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ClientQueue:
         self.path = socket.request.path if socket.request else ""
         self.opened = self.heard = asyncio.get_running_loop().time()
         self._limit = limit
-        # The kernel would else take in megabytes for a client that does not read.
+        # Without a limit the kernel buffers megabytes for a client that does not read.
         raw = socket.transport.get_extra_info("socket")
         raw.setsockopt(SOL_SOCKET, SO_SNDBUF, _KERNEL_BYTES)
         self._drained = drained
@@ -59,12 +59,11 @@ class ClientQueue:
 
     @property
     def venue(self) -> Venue:
-        """Whose protocol it speaks."""
         return Venue.BINANCE if isinstance(self.session, BinanceSession) else Venue.BYBIT
 
     @property
     def info(self) -> ConnectionInfo:
-        """What it is and what it asked for; may be read from any thread."""
+        """A description of it, from any thread."""
         session = self.session
         names = session.streams if isinstance(session, BinanceSession) else session.topics
         host, port = self.socket.remote_address[:2]
@@ -72,11 +71,11 @@ class ClientQueue:
 
     @property
     def room(self) -> bool:
-        """Whether less than half of the queue is taken."""
+        """Whether less than half of the queue is full."""
         return len(self._queue) * 2 < self._limit
 
     def send(self, data: bytes, *, text: bool = True) -> None:
-        """Queues a message; closes the connection where the queue is full."""
+        """Queues a message; closes the connection if the queue is full."""
         if self._closing is not None:
             return
         if len(self._queue) >= self._limit:
@@ -95,7 +94,7 @@ class ClientQueue:
         self._writer.cancel()
         try:
             if code != 1006:
-                # To a client that does not read, the closing frame cannot be written either.
+                # A client that does not read does not receive the closing frame either.
                 async with asyncio.timeout(_CLOSE_SECONDS):
                     await self.socket.close(code, reason)
         except TimeoutError:
@@ -104,11 +103,11 @@ class ClientQueue:
             self.abort()
 
     def abort(self) -> None:
-        """Ends the TCP connection at once."""
+        """Ends the TCP connection without a closing handshake."""
         self.socket.transport.abort()
 
     async def finish(self) -> None:
-        """Ends the writer, once the connection is gone."""
+        """Ends the writer after the connection has closed."""
         self._writer.cancel()
         await asyncio.gather(self._writer, return_exceptions=True)
         if self._closing is not None:

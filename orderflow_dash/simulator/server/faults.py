@@ -1,4 +1,4 @@
-"""A switchboard of the faults that a live exchange shows, for tests to use while the server runs."""
+"""The faults of a live exchange, for tests to inject while the server runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVERY_STREAM = "*"
 
 @dataclass(slots=True)
 class _Rule:
-    """A fault that waits for messages: on which streams, and for how many more."""
+    """A pending fault: its streams, and the number of messages left."""
 
     kind: str
     stream: str
@@ -27,7 +27,7 @@ class _Rule:
 
 @dataclass(frozen=True, slots=True)
 class HttpFault:
-    """What a REST request or a handshake gets instead of an answer. Status 0: the TCP connection ends."""
+    """The reply to a REST request or a handshake that is to fail. Status 0: the TCP connection ends."""
 
     status: int
     retry_after: int | None
@@ -35,7 +35,7 @@ class HttpFault:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Close the sockets of a venue now. 1006: without a closing handshake."""
+    """Closes the sockets of a venue now. 1006: without a closing handshake."""
 
     venue: Venue | None
     code: int
@@ -44,23 +44,23 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """Send Binance's ``serverShutdown`` on every Binance connection."""
+    """Sends Binance's ``serverShutdown`` on every Binance connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """Send these malformed kinds once, before the next trade of the first stream that matches."""
+    """Sends these malformed kinds once, before the next trade of the first stream that matches."""
 
     stream: str
     kinds: tuple[str, ...] | None
 
 
 class Faults:
-    """Faults to come and counts of the faults done. Every method may be called from any thread.
+    """Pending faults, and counts of the injected ones. Every method may be called from any thread.
 
     ``stream`` is a shell pattern over stream names as subscribed: ``btcusdt@aggTrade``,
-    ``publicTrade.BTCUSDT``, ``*@trade``. It concerns trade streams only, unless a method says else.
-    ``counts`` holds what was done: in trades (``drop``, ``repeat``, ``delay``), in pairs of messages
+    ``publicTrade.BTCUSDT``, ``*@trade``. It selects trade streams only, unless a method says otherwise.
+    ``counts`` holds the injected faults: in trades (``drop``, ``repeat``, ``delay``), in pairs of messages
     (``reorder``), in messages (``stall``, ``garbage``, ``shutdown``), in connections (``close``,
     ``refuse``), in topics (``reject``) and in replies (``http``, ``slow``).
     """
@@ -73,11 +73,11 @@ class Faults:
         self._counts: Counter[str] = Counter()
         self._dropped: list[tuple[str, int]] = []
         self.wake: Callable[[], None] = lambda: None
-        """Called after a command that the server should carry out at once; the server sets it."""
+        """Called after a command that the server should run at once; the server sets it."""
 
     @property
     def counts(self) -> dict[str, int]:
-        """What was done so far, by kind."""
+        """The number of injected faults, by kind."""
         with self._lock:
             return dict(self._counts)
 
@@ -88,7 +88,7 @@ class Faults:
             return list(self._dropped)
 
     def drop(self, n: int, stream: str = EVERY_STREAM) -> None:
-        """The next ``n`` prints are consumed and never sent; REST tells them."""
+        """The next ``n`` prints are never sent; REST returns them."""
         self._add(_Rule("drop", stream, n))
 
     def repeat(self, n: int, stream: str = EVERY_STREAM) -> None:
@@ -96,11 +96,11 @@ class Faults:
         self._add(_Rule("repeat", stream, n))
 
     def reorder(self, n: int, stream: str = EVERY_STREAM) -> None:
-        """The next ``n`` neighbouring pairs of messages swap places."""
+        """The next ``n`` neighboring pairs of messages swap places."""
         self._add(_Rule("reorder", stream, n))
 
     def delay(self, n: int, milliseconds: int, stream: str = EVERY_STREAM) -> None:
-        """The next ``n`` messages are sent this much later (wall time); what follows keeps behind them."""
+        """Delays the next ``n`` messages (wall time) and everything after them."""
         self._add(_Rule("delay", stream, n, milliseconds=milliseconds))
 
     def stall(self, stream: str = EVERY_STREAM) -> None:
@@ -108,7 +108,7 @@ class Faults:
         self._add(_Rule("stall", stream, -1))
 
     def garbage(self, stream: str = EVERY_STREAM, kinds: Sequence[str] | None = None) -> None:
-        """Malformed frames precede the next trade of such a stream, once; all kinds of them where None."""
+        """Sends malformed frames once before the next trade of such a stream; if None, of all kinds."""
         with self._lock:
             self._garbage.append(Garbage(stream, None if kinds is None else tuple(kinds)))
 
@@ -117,7 +117,7 @@ class Faults:
         self._add(_Rule("reject", topic, n))
 
     def refuse(self, n: int = -1, status: int = 0) -> None:
-        """WebSocket handshakes get an HTTP status, or an ended connection where 0."""
+        """WebSocket handshakes get an HTTP status, or with 0 an ended connection."""
         self._add(_Rule("refuse", "*", n, status=status))
 
     def http(self, status: int, retry_after: int | None = None, n: int = 1, path: str = "*") -> None:
@@ -125,7 +125,7 @@ class Faults:
         self._add(_Rule("http", path, n, status=status, retry_after=retry_after))
 
     def slow(self, milliseconds: int, n: int = -1, path: str = "*") -> None:
-        """The next ``n`` REST requests (-1: until cleared) of such a path are answered this much later."""
+        """The next ``n`` REST requests (-1: until cleared) of such a path are answered with this delay."""
         self._add(_Rule("slow", path, n, milliseconds=milliseconds))
 
     def close(self, venue: Venue | None = None, code: int = 1001, reason: str = "") -> None:
@@ -137,22 +137,22 @@ class Faults:
         self._command(Shutdown())
 
     def clear(self, kind: str | None = None) -> None:
-        """Ends faults that still wait, of one kind or all; counts stay."""
+        """Removes pending faults, of one kind or all; keeps the counts."""
         with self._lock:
             self._rules = [rule for rule in self._rules if kind is not None and rule.kind != kind]
             if kind in (None, "garbage"):
                 self._garbage.clear()
         self.wake()
 
-    # What follows is for the server.
+    # -- for the server ----------------------------------------------------------------------
 
     def take(self, kind: str, stream: str) -> int | None:
-        """Uses up one of a waiting fault; its milliseconds, or None where nothing waits."""
+        """Uses one of a pending fault; its milliseconds, or None if none is pending."""
         rule = self._use(kind, stream)
         return None if rule is None else rule.milliseconds
 
     def take_http(self, kind: str, path: str) -> HttpFault | None:
-        """Uses up one ``http`` or ``refuse`` fault and counts it."""
+        """Uses one ``http`` or ``refuse`` fault and counts it."""
         rule = self._use(kind, path)
         if rule is None:
             return None
@@ -160,7 +160,7 @@ class Faults:
         return HttpFault(rule.status, rule.retry_after)
 
     def take_garbage(self, stream: str) -> list[Garbage]:
-        """Garbage due on a stream; what is taken is done with."""
+        """Removes and returns the garbage due on a stream."""
         with self._lock:
             due = [g for g in self._garbage if fnmatchcase(stream, g.stream)]
             self._garbage = [g for g in self._garbage if g not in due]
@@ -173,19 +173,19 @@ class Faults:
             return commands
 
     def count(self, kind: str, n: int = 1) -> None:
-        """Notes that something was done."""
+        """Counts an injected fault."""
         with self._lock:
             self._counts[kind] += n
 
     def note_dropped(self, stream: str, print_id: int) -> None:
-        """Notes a dropped print."""
+        """Records a dropped print."""
         with self._lock:
             self._counts["drop"] += 1
             self._dropped.append((stream, print_id))
 
     @property
     def idle(self) -> bool:
-        """Whether no fault of messages waits: the server's shortcut."""
+        """Whether no fault of messages is pending."""
         return not self._rules and not self._garbage
 
     def _use(self, kind: str, stream: str) -> _Rule | None:

@@ -1,6 +1,6 @@
-"""Malformed frames for the ``garbage`` fault: what no venue should send and an adapter must survive.
+"""Malformed frames for the ``garbage`` fault, which an adapter must survive.
 
-Each is made from a good frame, so that only one thing is wrong with it. The good frame itself follows.
+Each is a good frame with one thing wrong. The good frame itself follows it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _without(field: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda row: {key: value for key, value in row.items() if key != field}
 
 
-# kind -> change of a Binance trade payload; Bybit's rows go by the same kinds under their own names
+# kind -> changed field and its value; the two tables below map fields to the venues' names
 _ROW_CHANGES: dict[str, tuple[str, object]] = {
     "price-nan": ("price", "NaN"),
     "price-infinite": ("price", "Infinity"),
@@ -78,7 +78,7 @@ KINDS = (
 
 
 def malformed(kind: str, good: bytes, *, bybit: bool) -> Frame:
-    """The malformed frame of a kind, from a raw Binance payload or a Bybit message; KeyError for no kind."""
+    """The malformed frame of a kind, from a raw Binance payload or a Bybit message; KeyError if unknown."""
     if kind in _WHOLE:
         return _WHOLE[kind]
     names = _BYBIT if bybit else _BINANCE
@@ -92,5 +92,5 @@ def malformed(kind: str, good: bytes, *, bybit: bool) -> Frame:
         content["data"] = [change(content["data"][0])]
     else:
         content = change(content)
-    # Not orjson: it has no integers above 64 bits, and one kind needs one.
+    # Not orjson: one kind needs an integer above 64 bits.
     return json.dumps(content, separators=(",", ":"))

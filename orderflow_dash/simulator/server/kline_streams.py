@@ -15,13 +15,13 @@ from orderflow_dash.simulator.market.source import Listing, Market, VenueListing
 from orderflow_dash.simulator.market.tape import TapeCandle
 from orderflow_dash.simulator.server.publisher import Publisher
 
-_SETTLED_MS = 250  # a print is published at most 100 ms after its time, so this much later a candle is final
+_SETTLED_MS = 250  # a print is published up to 100 ms after its time, so a candle is final after this time
 _PAIR_SUFFIX = "_perpetual"
 _MOST = 1_500  # candles between two runs, at any speed
 
 
 class _Stream(NamedTuple):
-    """What a stream's name asks for."""
+    """The meaning of a stream's name."""
 
     listing: Listing
     interval: str  # the venue's name
@@ -31,19 +31,19 @@ class _Stream(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What a stream last sent, and the id that the next print was to have."""
+    """The last sent candle of a stream, and the id of the next print at that time."""
 
     candle: TapeCandle
     closed: bool
     next_id: int
 
-    def stands(self, next_id: int, now: int, interval_ms: int) -> bool:
-        """Whether nothing can have changed since."""
+    def is_current(self, next_id: int, now: int, interval_ms: int) -> bool:
+        """Whether the candle cannot have changed since."""
         return self.next_id == next_id and not self.closed and now < self.candle.start + interval_ms
 
 
 class KlineStreams:
-    """Sends each candle when it changed, and once more when it is closed."""
+    """Sends each candle when it changes, and once more when it closes."""
 
     def __init__(self, market: Market, publisher: Publisher) -> None:
         self._market = market
@@ -53,11 +53,11 @@ class KlineStreams:
         self._sent: dict[str, _Sent] = {}
 
     def forget(self, stream: str) -> None:
-        """Restarts a stream: its first listener gets the current candle, and no earlier one."""
+        """Restarts a stream: its first listener gets the current candle and no earlier one."""
         self._sent.pop(stream, None)
 
     def run(self, names: list[str]) -> None:
-        """Sends what changed on the streams of these names; other names are left alone."""
+        """Sends changed candles on these streams; ignores other kinds of streams."""
         for name in names:
             stream = self._stream(name)
             if stream is not None:
@@ -87,7 +87,7 @@ class KlineStreams:
         listing, interval, interval_ms, frame = stream
         now, next_id = self._market.now(), self._market.tape(listing).next_id
         sent = self._sent.get(name)
-        if sent is not None and sent.stands(next_id, now, interval_ms):
+        if sent is not None and sent.is_current(next_id, now, interval_ms):
             return
         start = now - now % interval_ms if sent is None else sent.candle.start
         for candle in candles(self._market, listing, interval_ms, start, None, _MOST):

@@ -17,7 +17,7 @@ _ARRAY = "!forceOrder@arr"
 
 
 class Liquidations:
-    """Collects liquidations as they become public, and sends them by the clock.
+    """Collects liquidations and sends them by the clock.
 
     Binance sends at most one for each symbol and second of market time, the largest; Bybit sends all,
     in batches.
@@ -31,7 +31,7 @@ class Liquidations:
         self._batches: dict[Listing, list[Print]] = {}
 
     def note(self, emissions: Iterable[Emission]) -> None:
-        """Takes in what became public."""
+        """Records the liquidations among new prints."""
         for listing, _, trade, liquidation in emissions:
             if not liquidation:
                 continue
@@ -44,7 +44,7 @@ class Liquidations:
                     self._largest[second] = trade
 
     def run(self) -> None:
-        """Sends everything due to the listeners; without a listener it is dropped."""
+        """Sends everything due; drops it without listeners."""
         now = self._market.now()
         for listing, trades in self._batches.items():
             topic = f"allLiquidation.{listing.symbol}"
@@ -52,7 +52,7 @@ class Liquidations:
                 closed = [(trade, bankruptcy_price(listing, trade)) for trade in trades]
                 self._publisher.publish(topic, bybit_frames.liquidations(listing, closed, now))
         self._batches.clear()
-        # A print becomes public a little after its time: a second is over when the next one is too.
+        # A print becomes public a little after its time, so a second is complete when the next one is over.
         due = [key for key in self._largest if (key[1] + 2) * _SECOND_MS <= now]
         for key in sorted(due, key=lambda key: key[1]):
             self._sample(key[0], self._largest.pop(key), now)

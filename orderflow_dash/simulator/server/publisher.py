@@ -1,4 +1,4 @@
-"""From prints to frames: composes each frame once for everyone who asked for it, faults included."""
+"""From prints to frames: composes each frame once for all its subscribers, and injects faults."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from orderflow_dash.simulator.server.faults import Faults
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """A raw payload and how many trades it tells."""
+    """A raw payload and its number of trades."""
 
     payload: bytes
     trades: int
 
 
 class Subscribers:
-    """Who listens to what."""
+    """The clients subscribed to each stream."""
 
     def __init__(self) -> None:
         self._streams: dict[str, dict[ClientQueue, None]] = {}
@@ -35,19 +35,19 @@ class Subscribers:
         return stream in self._streams
 
     def names(self) -> list[str]:
-        """Every stream that has a listener."""
+        """Every stream that has a subscriber."""
         return list(self._streams)
 
     def of(self, stream: str) -> Iterable[ClientQueue]:
-        """The listeners of a stream."""
+        """The subscribers of a stream."""
         return tuple(self._streams.get(stream, ()))
 
     def join(self, stream: str, client: ClientQueue) -> None:
-        """Adds a listener."""
+        """Adds a subscriber."""
         self._streams.setdefault(stream, {})[client] = None
 
     def remove_trade_subscribers(self) -> set[ClientQueue]:
-        """Removes everyone who listens to trades, from all that they listen to; returns them."""
+        """Removes every client that is subscribed to trades from all its streams; returns them."""
         gone = {client for name in self.names() if trade_symbol(name) for client in self._streams[name]}
         for name in self.names():
             for client in gone:
@@ -55,7 +55,7 @@ class Subscribers:
         return gone
 
     def leave(self, stream: str, client: ClientQueue) -> None:
-        """Removes a listener."""
+        """Removes a subscriber."""
         listeners = self._streams.get(stream)
         if listeners is not None:
             listeners.pop(client, None)
@@ -64,20 +64,20 @@ class Subscribers:
 
 
 class Publisher:
-    """Sends prints to their listeners, and applies the faults that concern messages."""
+    """Sends prints to their subscribers, and injects the faults of messages."""
 
     def __init__(self, market: Market, faults: Faults, subscribers: Subscribers) -> None:
         self._market = market
         self._faults = faults
         self._subscribers = subscribers
         self._listings = {venue: VenueListings(market, venue) for venue in Venue}
-        self._held: dict[str, _Message] = {}  # by stream: the first of a pair that swaps places
+        self._held: dict[str, _Message] = {}  # by stream: the first of a swapped pair
         self._late: list[tuple[float, int, str, _Message]] = []  # a heap of delayed messages
         self._late_until: dict[str, float] = {}
         self._order = itertools.count()
 
     def ready(self) -> set[Listing]:
-        """Listings that have a listener of trades, all of whom have room."""
+        """Listings whose trades have subscribers, all with room in their queues."""
         ready, full = set(), set()
         for stream in self._subscribers.names():
             key = trade_symbol(stream)
@@ -89,7 +89,7 @@ class Publisher:
         return ready if self._market.paced else ready - full
 
     def crowded(self) -> bool:
-        """Whether a listener of trades cannot take more just now."""
+        """Whether a subscriber of trades has no room in its queue."""
         return any(
             not client.room
             for stream in self._subscribers.names()
@@ -98,8 +98,8 @@ class Publisher:
         )
 
     def emit(self, emissions: Sequence[Emission], now: float) -> None:
-        """Sends what became public, at ``now`` (seconds of the loop's clock)."""
-        self.release_late(now)  # what was held back goes before what is new
+        """Sends new prints, at ``now`` (seconds of the loop's clock)."""
+        self.release_late(now)  # delayed messages go before new ones
         batches: dict[Listing, list[Emission]] = {}
         for emission in emissions:
             batches.setdefault(emission.listing, []).append(emission)
@@ -190,7 +190,7 @@ class Publisher:
             heapq.heappush(self._late, (due, next(self._order), stream, message))
 
     def release_late(self, now: float) -> None:
-        """Sends delayed messages whose time has come."""
+        """Sends the delayed messages that are due."""
         while self._late and self._late[0][0] <= now:
             due, _, stream, message = heapq.heappop(self._late)
             if self._late_until.get(stream) == due and not any(late[2] == stream for late in self._late):
@@ -202,7 +202,7 @@ class Publisher:
         return max(0.0, self._late[0][0] - now) if self._late else float("inf")
 
     def publish(self, stream: str, payload: bytes) -> None:
-        """Sends a raw payload to everyone who listens to a stream, wrapped for those who want that."""
+        """Sends a raw payload to the subscribers of a stream, wrapped for those with combined streams."""
         if not self._faults.idle and self._faults.take("stall", stream) is not None:
             self._faults.count("stall")
             return
@@ -227,7 +227,7 @@ class Publisher:
 
 
 def trade_symbol(stream: str) -> tuple[Venue, str] | None:
-    """Venue and symbol of a stream that tells trades, None for other streams."""
+    """Venue and symbol of a stream of trades; None for other streams."""
     if stream.startswith("publicTrade."):
         return Venue.BYBIT, stream.removeprefix("publicTrade.")
     symbol, _, suffix = stream.partition("@")

@@ -1,4 +1,4 @@
-"""What the venues' edges answer instead of REST: limits, bans, geography and outages."""
+"""The error replies of the venues' edges: limits, bans, geography and outages."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _CONTRACTS = "!contractInfo"
 
 
 class Schedule:
-    """Sends what is due by the clock, to whoever listens, and nothing that has not changed."""
+    """Sends everything due by the clock to its subscribers, if it changed."""
 
     def __init__(self, market: Market, publisher: Publisher, subscribers: Subscribers) -> None:
         self._market = market
@@ -44,7 +44,7 @@ class Schedule:
         self._due = [0.0] * len(self._jobs)
         self._revision = market.revision
         self._contracts = self._listed()
-        # What was last sent, by stream: the next print's id of every symbol; that id and all fields.
+        # Last sent, by stream: the next print's id of every symbol; that id and all fields.
         self._sent_rows: dict[str, dict[str, int]] = {}
         self._sent_tickers: dict[str, tuple[int, dict[str, str]]] = {}
 
@@ -61,11 +61,11 @@ class Schedule:
                 job(names)
 
     def note(self, emissions: Sequence[Emission]) -> None:
-        """Takes in what became public."""
+        """Records the liquidations among new prints."""
         self._liquidations.note(emissions)
 
     def restart_stream(self, name: str) -> None:
-        """A stream gets its first listener: what earlier listeners received no longer counts."""
+        """Forgets what earlier subscribers of a stream received, for its first new one."""
         self._klines.forget(name)
 
     def _listed(self) -> dict[str, tuple[object, ...]]:
@@ -80,7 +80,7 @@ class Schedule:
                 self._publisher.publish(_CONTRACTS, orjson.dumps(event))
 
     def due_in(self, now: float) -> float:
-        """Seconds until something may be due to a present listener."""
+        """Seconds until something may be due to a subscriber."""
         names = self._subscribers.names()
         if any(name.startswith("tickers.") for name in names):
             return max(0.0, self._due[0] - now)
@@ -95,16 +95,16 @@ class Schedule:
     def _rows(
         self, stream: str, row: Callable[[Listing, Day, int], dict[str, Any]], *, always: bool = False
     ) -> list[dict[str, Any]]:
-        """A row for every Binance symbol that traded since this stream last told of it."""
-        told = self._sent_rows.setdefault(stream, {})
+        """A row for every Binance symbol that traded since this stream last sent it."""
+        sent = self._sent_rows.setdefault(stream, {})
         now, rows = self._market.now(), []
         for symbol, listing in self._binance.items():
             next_id = self._market.tape(listing).next_id
-            if told.get(symbol) == next_id and not always:
+            if sent.get(symbol) == next_id and not always:
                 continue
             day = self._market.day(listing)
             if day is not None:
-                told[symbol] = next_id
+                sent[symbol] = next_id
                 rows.append(row(listing, day, now))
         return rows
 
@@ -113,7 +113,7 @@ class Schedule:
     ) -> None:
         if stream in self._subscribers:
             rows = self._rows(stream, row, always=always)
-            # Since the venue merged its markets, coin-margined rows come in the same array.
+            # The venue merged its markets, so coin-margined rows are in the same array.
             rows += [binance_frames.coin_margined(r) for r in rows if r["s"] in ("BTCUSDT", "ETHUSDT")]
             if rows:
                 self._publisher.publish(stream, orjson.dumps(rows))
@@ -150,24 +150,24 @@ class Schedule:
                 self.bybit_ticker(topic)
 
     def bybit_ticker(self, topic: str) -> None:
-        """Tells the listeners of a ``tickers`` topic what changed: everything, the first time."""
+        """Sends the changed fields of a ``tickers`` topic, or all of them the first time."""
         listing = self._bybit[topic.removeprefix("tickers.")]
         next_id = self._market.tape(listing).next_id
-        told = self._sent_tickers.get(topic)
+        sent = self._sent_tickers.get(topic)
         day = self._market.day(listing)
-        if day is None or (told is not None and told[0] == next_id):
+        if day is None or (sent is not None and sent[0] == next_id):
             return
         fields = changed = bybit_frames.ticker(listing, day)
-        if told is not None:
-            changed = {k: v for k, v in fields.items() if k == "symbol" or told[1].get(k) != v}
+        if sent is not None:
+            changed = {k: v for k, v in fields.items() if k == "symbol" or sent[1].get(k) != v}
         self._sent_tickers[topic] = next_id, fields
-        kind = "snapshot" if told is None else "delta"
+        kind = "snapshot" if sent is None else "delta"
         message = bybit_frames.ticker_message(changed, kind, next_id, self._market.now())
         self._publisher.publish(topic, message)
 
     def bybit_snapshot(self, topic: str, client: ClientQueue) -> None:
-        """Tells one new listener what all the others already know."""
-        told = self._sent_tickers.get(topic)
-        if told is not None:
-            message = bybit_frames.ticker_message(told[1], "snapshot", told[0], self._market.now())
+        """Sends the present fields to one new subscriber."""
+        sent = self._sent_tickers.get(topic)
+        if sent is not None:
+            message = bybit_frames.ticker_message(sent[1], "snapshot", sent[0], self._market.now())
             client.send(message)

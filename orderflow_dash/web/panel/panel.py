@@ -24,6 +24,7 @@ from orderflow_dash.live.view import View, ViewKey
 from orderflow_dash.market import Grid, Instrument, Venue
 from orderflow_dash.runtime.client_limits import Client
 from orderflow_dash.web.clientside import clientside
+from orderflow_dash.web.grant import current_client
 from orderflow_dash.web.help_links import drawn_labels, help_label
 from orderflow_dash.web.latency import latency_badge, latency_report
 from orderflow_dash.web.marks import FIRE, quality_legend

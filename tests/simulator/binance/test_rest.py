@@ -99,7 +99,7 @@ def test_klines_are_the_sums_of_the_agg_trades(ask, market, interval, length):
     listing = market.find("XRPUSDT")
     trades = market.tape(listing).prints(0, 10**6)
     assert rows[-1][0] == market.now() - market.now() % length
-    # The hours before are of no trades, and in the candle that begins now there are none yet.
+    # The hours before are invented without trades, and the present candle has none yet.
     rows = [row for row in rows if trades[0].time <= row[6] < market.now()]
     assert rows
     for row in rows:
@@ -141,8 +141,8 @@ def test_statistics_come_for_one_and_for_all(ask, market):
     assert Decimal(ask("/fapi/v1/openInterest?symbol=BTCUSDT")[1]["openInterest"]) > 0
 
 
-def test_weight_is_told_and_too_much_of_it_refused(running, get):
-    """Each reply tells the weight used within the minute; above 2400 comes 429 with Retry-After."""
+def test_too_much_weight_is_rejected_with_429(running, get):
+    """Each reply shows the weight used within the minute; above 2400 it is 429 with Retry-After."""
     root = running().rest_root
     _, headers, _ = get(root + "/fapi/v1/aggTrades?symbol=BTCUSDT")
     assert headers["X-MBX-USED-WEIGHT-1M"] == "20"
@@ -158,7 +158,7 @@ def test_the_weight_of_a_minute_runs_out_and_comes_back(ask):
 
 
 def test_ping_time_and_unknown_paths(running, get):
-    """ping is empty, time is the market's, and what is not there is 404."""
+    """ping is empty, time is the market's, and an unknown path is 404."""
     root = running().rest_root
     assert get(root + "/fapi/v1/ping")[2] == {}
     assert get(root + "/fapi/v1/time")[2]["serverTime"] >= START_MS
@@ -166,12 +166,12 @@ def test_ping_time_and_unknown_paths(running, get):
 
 
 def test_hours_before_the_market_agree_with_its_statistics(ask):
-    """24 hours in a row that begin at the day's open, stay within its high and low and end at its start."""
+    """24 consecutive hours start at the day's open, stay within its high and low, and end at its start."""
     for symbol in ("BTCUSDT", "YFIUSDT", "BABYDOGEUSDT"):
         _, rows = ask(f"/fapi/v1/klines?symbol={symbol}&interval=1h&limit=99")
         _, day = ask(f"/fapi/v1/ticker/24hr?symbol={symbol}")
         starts = [row[0] for row in rows]
-        # A day, the hour of the market's history, and the one that begins now.
+        # A day, the hour of the market's history, and the present one.
         assert starts == list(range(starts[0], starts[0] + 26 * HOUR, HOUR))
         yesterday = rows[:24]
         assert yesterday[0][1] == day["openPrice"]

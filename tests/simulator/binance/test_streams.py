@@ -41,7 +41,7 @@ def test_combined_streams_are_wrapped(running, joined):
 
 
 def test_an_empty_connection_subscribes_and_unsubscribes(running, joined):
-    """SUBSCRIBE is acked and delivers, LIST_SUBSCRIPTIONS tells it, UNSUBSCRIBE ends it."""
+    """SUBSCRIBE is acked and delivers, LIST_SUBSCRIPTIONS lists it, UNSUBSCRIBE ends it."""
     exchange = running()
     client = joined(exchange.ws_root + "/market/stream")
     assert client.ask(method="SUBSCRIBE", params=["btcusdt@aggTrade"], id=1) == {"result": None, "id": 1}
@@ -53,7 +53,7 @@ def test_an_empty_connection_subscribes_and_unsubscribes(running, joined):
     assert exchange.connections[0].subscriptions == ()
 
 
-def test_the_combined_property_is_told_and_set(running, joined):
+def test_the_combined_property_can_be_read_and_set(running, joined):
     """GET_PROPERTY is true on /stream and false on /ws, and SET_PROPERTY changes the form of frames."""
     client = joined(running().ws_root + "/market/ws/btcusdt@aggTrade")
     assert client.ask(method="GET_PROPERTY", params=["combined"], id=1) == {"result": False, "id": 1}
@@ -143,7 +143,7 @@ def test_what_a_route_does_not_deliver_is_acked_and_silent(running, joined):
 
 
 @pytest.mark.parametrize("path", ["/public/ws/btcusdt@trade", "/ws/btcusdt@trade"])
-def test_single_trades_come_on_the_public_route_and_the_retired_path(running, joined, path):
+def test_single_trades_come_on_the_public_and_retired_routes(running, joined, path):
     """``@trade`` frames have contiguous ids and say what kind of match each is."""
     frames = joined(running().ws_root + path).take(80)
     ids = [f["t"] for f in frames]
@@ -152,8 +152,8 @@ def test_single_trades_come_on_the_public_route_and_the_retired_path(running, jo
     assert list(frames[0]) == ["e", "E", "T", "s", "t", "p", "q", "X", "m", "st"]
 
 
-def test_ticker_arrays_hold_changed_symbols_and_coin_margined_rows(running, joined):
-    """The first array has every symbol, later ones only those that traded; st tells the market."""
+def test_ticker_arrays_hold_changed_and_coin_margined_rows(running, joined):
+    """The first array has every symbol, later ones only those that traded; st is the market."""
     market = SyntheticMarket(7, 1.0, START_MS)
     client = joined(running(market).ws_root + "/market/stream?streams=!ticker@arr/!miniTicker@arr")
     frames = client.take(4)
@@ -178,7 +178,7 @@ def test_clocked_streams_of_one_symbol_deliver(running, joined):
     assert not wanted
 
 
-def test_a_kline_stream_closes_each_minute_with_the_sums_of_its_trades(running, joined):
+def test_a_kline_stream_closes_with_the_sums_of_its_trades(running, joined):
     """The final kline of a minute equals the aggregate trades of that minute that were sent."""
     exchange = running(SyntheticMarket(7, 60.0, START_MS))
     client = joined(exchange.ws_root + "/market/stream?streams=ethusdt@kline_1m/ethusdt@aggTrade")
@@ -197,7 +197,7 @@ def test_a_kline_stream_closes_each_minute_with_the_sums_of_its_trades(running, 
 
 
 def test_paths_are_read_as_the_venue_reads_them():
-    """Routes, raw and combined forms, and what is no stream path at all."""
+    """Routes, raw and combined forms, and paths that are not stream paths."""
     assert address("/market/ws/a@trade/b@trade").streams == ("a@trade", "b@trade")
     assert address("/public/stream?streams=a@trade/b@trade").combined
     assert address("/ws").route is StreamRoute.LEGACY

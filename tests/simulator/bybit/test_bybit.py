@@ -46,7 +46,7 @@ def test_more_than_1024_trades_are_split_over_messages():
     assert [row["i"] for m, _ in messages for row in json.loads(m)["data"]] == [t.id for t in trades]
 
 
-def test_subscribe_is_acked_with_the_request_id_and_data_may_come_first(running, joined):
+def test_subscribe_is_acked_with_the_request_id(running, joined):
     """The tickers snapshot precedes the ack; then partial deltas follow."""
     client = joined(running().bybit_ws)
     client.send(op="subscribe", req_id="abc", args=["tickers.BTCUSDT", "publicTrade.BTCUSDT"])
@@ -87,7 +87,7 @@ def test_unsubscribing_ends_a_topic(running, joined):
     "text", ["{", "[]", '{"op":"dance"}', '{"op":"subscribe"}', '{"op":"subscribe","args":[1]}']
 )
 def test_malformed_operations_are_answered_without_success(text):
-    """Whatever is no valid operation is refused and subscribes nothing."""
+    """An invalid operation is rejected and subscribes to nothing."""
     session = BybitSession("c", lambda _: True)
     assert json.loads(session.receive(text))["success"] is False
     assert not session.topics
@@ -103,7 +103,7 @@ def test_a_second_subscription_and_too_long_args_are_refused():
 
 
 def test_kline_messages_confirm_a_finished_minute(running, joined):
-    """kline.1 tells each minute, in the end with confirm."""
+    """kline.1 sends each minute, finally with confirm."""
     client = joined(running(SyntheticMarket(7, 120.0, START_MS)).bybit_ws)
     client.send(op="subscribe", args=["kline.1.BTCUSDT"])
     frame = client.until(lambda f: f.get("topic") == "kline.1.BTCUSDT" and f["data"][0]["confirm"])
@@ -184,7 +184,7 @@ def test_what_is_not_launched_says_so(ask):
 
 
 def test_recent_trades_are_the_newest_first(ask, market):
-    """recent-trade tells up to the limit, newest first, with the ids of the stream."""
+    """recent-trade returns up to the limit, newest first, with the ids of the stream."""
     rows = ask("/v5/market/recent-trade?category=linear&symbol=BTCUSDT&limit=1000")["result"]["list"]
     assert len(rows) == 1000
     times = [int(row["time"]) for row in rows]
@@ -241,7 +241,7 @@ def test_a_refusal_is_a_return_code(ask, query):
 
 
 def test_statistics_have_the_names_of_the_stream(ask, market):
-    """tickers and open-interest tell every symbol; the time is the market's."""
+    """tickers and open-interest hold every symbol; the time is the market's."""
     rows = ask("/v5/market/tickers?category=linear")["result"]["list"]
     assert {row["symbol"] for row in rows} == {x.symbol for x in market.listings}
     result = ask("/v5/market/open-interest?category=linear&symbol=BTCUSDT&intervalTime=5min")["result"]

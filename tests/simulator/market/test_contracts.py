@@ -187,7 +187,7 @@ def test_a_pre_market_contract_trades_on_bybit():
 def test_a_listed_symbol_is_not_listed_twice():
     """Nor is a price off the tick taken, nor an unknown symbol changed."""
     market = SyntheticMarket(3, 1.0, START_MS)
-    with pytest.raises(ValueError, match="listed already"):
+    with pytest.raises(ValueError, match="already listed"):
         market.list_contract("BTCUSDT", "1", "0.1", "1")
     with pytest.raises(ValueError, match="not a whole multiple"):
         market.list_contract("NEWUSDT", "1.05", "0.1", "1")

@@ -79,7 +79,7 @@ def test_fundings_are_eight_hours_apart_on_both_venues(binance, bybit):
     assert mine == [(row["fundingTime"], row["fundingRate"]) for row in rows[::-1]]
 
 
-def test_fundings_by_time_begin_where_asked(binance):
+def test_fundings_start_at_the_requested_time(binance):
     """startTime gives the oldest from there; without a symbol it gives all."""
     start = START_MS - 50 * 8 * HOUR
     rows = binance(f"/fapi/v1/fundingRate?symbol=ETHUSDT&startTime={start}&limit=2")

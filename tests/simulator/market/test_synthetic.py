@@ -35,8 +35,8 @@ def test_another_seed_is_another_market():
     assert emitted(1, 20_000) != emitted(2, 20_000)
 
 
-def test_history_is_the_same_market_begun_earlier():
-    """What a market with history traded before its start is what one begun then trades."""
+def test_history_equals_a_market_that_started_earlier():
+    """A market with history has the trades of a market that started at that time."""
     late = SyntheticMarket(5, 1.0, START_MS + 60_000, history_ms=60_000)
     early = SyntheticMarket(5, 1.0, START_MS)
     early.advance(START_MS + 60_000 - 1)

@@ -1,4 +1,4 @@
-"""Archives give what is in them: the one table, whatever stands beside it, and what damage leaves of it."""
+"""Archives: the one table among other files, and the readable part of damaged ones."""
 
 import gzip
 import io
@@ -138,7 +138,7 @@ def test_damage_inside_an_archive_is_played_up_to_the_damage(tmp_path, pack, cou
     assert str(path) in file.error
 
 
-def test_a_checksum_that_does_not_match_is_named_and_the_rows_are_played(tmp_path):
+def test_a_wrong_checksum_is_reported_and_the_rows_played(tmp_path):
     """All rows can be read, one of them differs from the packed one, unknown which."""
     path = zipped(tmp_path / "day.zip", [(NAME, text(50))], method=zipfile.ZIP_STORED)
     path.write_bytes(path.read_bytes().replace(b"7,250.1,", b"7,350.1,"))
@@ -177,7 +177,7 @@ def test_a_line_that_never_ends_is_refused_in_bounded_memory(tmp_path, pack, hea
         assert file.loaded_bytes == file.bytes
     else:
         assert recording is None
-        with pytest.raises(DamagedFile, match="not a recording of trades"):
+        with pytest.raises(DamagedFile, match="unknown recording format"):
             probe(path)
 
 

@@ -65,7 +65,7 @@ SPOILED = {
 @pytest.mark.parametrize("spoil", SPOILED)
 @pytest.mark.parametrize("at", [1, 40, 3_000])
 def test_damage_anywhere_is_played_up_to_it(tmp_path, kind, spoil, at):
-    """Line 42 is no worse a place than the two hundredth kilobyte: the rows before it, and its line."""
+    """At line 42 and at the two hundredth kilobyte alike, the rows before it and its line are reported."""
     lines = [line(kind, i) for i in range(5_000)]
     lines[at] = SPOILED[spoil](line(kind, 0))
     path = written(tmp_path, kind, [HEADER[kind], *lines])
@@ -122,7 +122,7 @@ def test_one_wrong_time_is_damage_of_its_row(tmp_path, kind, years, at):
     path = written(tmp_path, kind, [HEADER[kind], *lines])
     recording, (file,) = loaded(path)
     assert (len(recording), file.left_out, file.error) == (49, 1, "")
-    assert file.all_damage == f"{path}, line {at + 2}: its time is far from that of its neighbors (left out)"
+    assert file.all_damage == f"{path}, line {at + 2}: its time is far from those of its neighbors (left out)"
     assert int(recording.rows.times.max() - recording.rows.times.min()) < 5_000
     if kind != "aggregates" and 0 < at < 49:  # of aggregates the ids show it
         assert list(recording.gaps) == [(START + (at - 1) * 100, START + (at + 1) * 100)]
@@ -155,7 +155,7 @@ def test_only_ten_rows_are_named_one_by_one(tmp_path):
     _, (file,) = loaded(written(tmp_path, "aggregates", lines))
     assert file.left_out == 20
     assert len(file.damage) == 11
-    assert file.damage[-1] == "20 rows left out in all"
+    assert file.damage[-1] == "20 rows left out in total"
 
 
 steps = st.lists(st.integers(-20_000, 900_000), min_size=20, max_size=80)

@@ -1,4 +1,4 @@
-"""Day files become columns of exact integers, whatever their dress, and a bad line is named."""
+"""Day files of every format become columns of exact integers, and a bad line is reported."""
 
 import gzip
 import re
@@ -132,7 +132,7 @@ def test_a_bybit_day_file_is_read_in_either_order(tmp_path, backwards):
 
 
 def test_the_rpi_column_is_kept(tmp_path):
-    """Since 2025 a column tells retail price improvement."""
+    """Since 2025 a column marks retail price improvement."""
     rows = [bybit_row(1, "1790000000.1") + ",0", bybit_row(2, "1790000000.2") + ",1"]
     _, _, recording = loaded(written(tmp_path, [BYBIT_HEADER + ",RPI", *rows], name="x.csv"))
     assert recording.rows.kinds.tolist() == [0, 1]
@@ -160,7 +160,7 @@ BAD = {
 @pytest.mark.parametrize(("line", "reason"), BAD.values(), ids=BAD)
 @pytest.mark.parametrize("pack", ["csv", "zip"])
 def test_a_bad_line_is_named_and_what_stands_before_it_counts(tmp_path, line, reason, pack):
-    """File, line and reason are told; the rows before the line are kept, those after it are not."""
+    """File, line and reason are reported; the rows before the line are kept, those after it are not."""
     path = written(tmp_path, [AGG_HEADER, *AGG_ROWS[:2], line, AGG_ROWS[2]], pack=pack)
     with pytest.raises(DamagedFile, match=re.escape(reason)) as error:
         Loading([path]).run(strict=True)
@@ -198,21 +198,21 @@ def test_what_a_cut_gzip_file_still_holds_is_served(tmp_path, share):
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
-        ([AGG_HEADER], "no trade in it"),
-        ([BYBIT_HEADER], "no trade in it"),
-        (["hello, world"], "not a recording of trades that is known here: 'hello, world'"),
-        ([""], "not a recording"),
+        ([AGG_HEADER], "no trade"),
+        ([BYBIT_HEADER], "no trade"),
+        (["hello, world"], "unknown recording format: 'hello, world'"),
+        ([""], "unknown recording format"),
     ],
 )
 def test_a_file_without_trades_is_refused_at_once(tmp_path, rows, reason):
-    """A header alone and an unknown format are told before anything is started."""
+    """A header alone and an unknown format are reported by the first lines."""
     with pytest.raises(DamagedFile, match=re.escape(reason)):
         probe(written(tmp_path, rows, name="ETHUSDT-x.csv"))
 
 
-def test_a_symbol_must_be_told_and_be_one(tmp_path):
-    """Binance's file name begins with it; a Bybit file has one only."""
-    with pytest.raises(DamagedFile, match="does not begin with a symbol"):
+def test_a_file_must_have_exactly_one_symbol(tmp_path):
+    """Binance's file name starts with it; the rows of a Bybit file agree on it."""
+    with pytest.raises(DamagedFile, match="does not start with a symbol"):
         probe(written(tmp_path, AGG_ROWS, name="what is this.csv"))
     rows = [BYBIT_HEADER, bybit_row(1, "1790000000"), bybit_row(2, "1790000000", symbol="BTCUSDT")]
     with pytest.raises(DamagedFile, match="line 3: a trade of 'BTCUSDT' in a file of ETHUSDT"):
@@ -220,7 +220,7 @@ def test_a_symbol_must_be_told_and_be_one(tmp_path):
 
 
 def reference(lines):
-    """(rows, number of the first bad line): each line by itself, in decimals, as plainly as can be."""
+    """(rows, number of the first bad line), by a plain parser in decimals, line by line."""
     rows = []
     for number, line in enumerate(lines):
         text = line.strip()

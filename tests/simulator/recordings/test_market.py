@@ -12,7 +12,7 @@ START = 1_790_000_040_000  # a whole minute
 
 @pytest.fixture
 def make(tmp_path):
-    """Markets whose symbols share a clock; a trade every second, from a minute's begin on."""
+    """Markets whose symbols share a clock; a trade every second, from the start of a minute."""
 
     def build(speed=1.0, count=600, symbols=("ETHUSDT",), every=1_000):
         files = []
@@ -42,7 +42,7 @@ def clock(monkeypatch):
 
 
 def served(market, ready=None):
-    """Times of what is due now, in seconds since the first trade."""
+    """Times of the due prints, in seconds since the first trade."""
     found = market.poll(set(market.listings) if ready is None else ready)
     return [(each.trade.time - START) / 1000 for each in found]
 
@@ -155,7 +155,7 @@ def test_a_seek_into_a_silence_goes_on_after_it(make, clock):
 
 
 def test_symbols_share_the_clock(make, clock):
-    """The first listener of any starts all; what is due comes in one order of time, whoever listens."""
+    """The first listener of any symbol starts all; prints come in order of time for every listener."""
     market = make(1.0, symbols=("ETHUSDT", "BTCUSDT"))
     assert served(market, {market.find("BTCUSDT")}) == [0]
     clock.now += 2.5
@@ -163,7 +163,7 @@ def test_symbols_share_the_clock(make, clock):
 
 
 @pytest.mark.parametrize("target", [5, 0, 9])
-def test_a_seek_begins_anew_at_its_minute(make, clock, target):
+def test_a_seek_restarts_at_its_minute(make, clock, target):
     """Forwards, backwards and to the end: what was served is forgotten, the clock waits for a listener."""
     market = make(1.0)
     served(market)

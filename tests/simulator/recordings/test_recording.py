@@ -82,16 +82,16 @@ def test_bybit_day_files_are_read_in_either_order(tmp_path, backwards):
     path = written(tmp_path / "ETHUSDT2026-09-15.csv.gz", [BYBIT_HEADER, *rows], gzip.compress)
     market = RecordedMarket([path], speed=0)
     listing = market.find("ETHUSDT", Venue.BYBIT)
-    told = [t for e in played(market) for t in market.bybit_trades(listing, e.trade)]
-    assert [(t.time, t.price, t.quantity, t.sell, t.rpi) for t in told] == [
+    trades = [t for e in played(market) for t in market.bybit_trades(listing, e.trade)]
+    assert [(t.time, t.price, t.quantity, t.sell, t.rpi) for t in trades] == [
         (1790000000123, "3000.15", "0.50", False, False),
         (1790000000200, "3000.10", "1.25", True, True),
     ]
-    assert told[0].id.endswith("0001")
+    assert trades[0].id.endswith("0001")
 
 
 def test_matches_are_joined_as_the_exchange_joins_them(tmp_path):
-    """One price, one side, within 100 ms, within a minute; off-book rows are told but never joined."""
+    """One price, one side, within 100 ms, within a minute; off-book rows are sent but never joined."""
     base = 1790000040000 - 1790000040000 % 60000
     lines = [
         frame(1, base, "100.0", "1.0", False),
@@ -183,7 +183,7 @@ def test_a_damaged_file_is_named_with_its_line(tmp_path, name, lines, where):
 
 
 def test_a_truncated_archive_is_damaged(tmp_path):
-    """A gzip file that ends early, and a zip that is none, are told as damaged."""
+    """A truncated gzip file, and a file that only claims to be a zip, are reported as damaged."""
     whole = gzip.compress("\n".join(frame(i, 5 + i, "1", "1", False) for i in range(1, 999)).encode())
     path = tmp_path / "short.gz"
     path.write_bytes(whole[: len(whole) // 2])
@@ -228,7 +228,7 @@ CAPTURES = [
 
 
 @pytest.mark.parametrize(("file", "oracle", "symbol", "full"), CAPTURES)
-def test_a_capture_served_over_the_socket_adds_up_to_the_exchanges_candles(
+def test_a_served_capture_adds_up_to_the_exchanges_candles(
     data, running, joined, get, file, oracle, symbol, full
 ):
     """Aggregates of a real capture give the venue's own OHLC, volume, turnover and taker-buy sums."""
@@ -263,7 +263,7 @@ def test_a_capture_served_over_the_socket_adds_up_to_the_exchanges_candles(
 
 
 def test_a_capture_of_single_trades_is_served_as_recorded(data, running, joined):
-    """The @trade stream tells every recorded row, the insurance fund's one among them."""
+    """The @trade stream sends every recorded row, including the insurance fund's."""
     market = RecordedMarket([data / CAPTURES[1][0]], speed=float("inf"))
     client = joined(running(market).ws_root + "/public/stream?streams=btcusdt@trade")
     frames = [client.receive()["data"] for _ in range(10_738)]
@@ -307,7 +307,7 @@ def test_a_binance_capture_of_aggregates_keeps_the_exchanges_ids(data):
 
 
 def test_a_corrupted_and_a_spot_recording_are_refused(data):
-    """A negative price, and trades of the spot market, are told with file and place."""
+    """A negative price and trades of the spot market are reported with file and line."""
     bad = (
         data / "danlasota-trxusdt" / "test_negative_binance_trade_stream_usd_m_futures_trxusdt_04-03-2025.csv"
     )

@@ -1,4 +1,4 @@
-"""Files that overlap or meet: what is recorded twice counts once, what contradicts itself is reported."""
+"""Files that overlap or meet: repeated rows count once, conflicting rows are reported."""
 
 import gzip
 
@@ -54,7 +54,7 @@ def test_files_that_overlap_count_each_row_once(tmp_path, make, turned):
     recording, files = loaded(*(paths[::-1] if turned else paths))
     assert len(recording) == 160
     assert [(file.repeats, file.conflicts) for file in files] == [(0, 0), (40, 0)]
-    assert files[1].notes == ["40 rows stand in the recording twice; each counts once"]
+    assert files[1].notes == ["40 rows are in the recording twice and counted once"]
     assert recording.gaps == ()
 
 

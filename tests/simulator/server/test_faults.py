@@ -24,7 +24,7 @@ def steps(numbers):
     return [b - a for a, b in itertools.pairwise(numbers)]
 
 
-def test_dropped_trades_are_missing_from_the_stream_and_told_by_rest(running, joined, get):
+def test_dropped_trades_are_in_rest_but_not_on_the_stream(running, joined, get):
     """Ids of dropped trades are consumed: the stream has a hole that REST fills."""
     exchange = running()
     client = joined(exchange.ws_root + AGG)
@@ -48,7 +48,7 @@ def test_repeated_trades_come_twice(running, joined):
     assert exchange.faults.counts["repeat"] == 4
 
 
-def test_reordered_messages_swap_with_their_neighbour(running, joined):
+def test_reordered_messages_swap_with_their_neighbor(running, joined):
     """A swap puts a message behind the next one; nothing is lost or doubled."""
     exchange = running()
     exchange.faults.reorder(3, "btcusdt@aggTrade")
@@ -158,8 +158,8 @@ def test_chosen_kinds_of_garbage_are_sent_alone(running, joined):
         garbage.malformed("no-such-kind", b"{}", bybit=False)
 
 
-def test_a_rejected_topic_has_no_handler_until_the_fault_is_used_up(running, joined):
-    """Bybit rejects the topic so many times, then takes it."""
+def test_a_topic_is_rejected_until_the_fault_is_used_up(running, joined):
+    """Bybit rejects the topic ``n`` times, then accepts it."""
     exchange = running()
     exchange.faults.reject("publicTrade.ETH*", 1)
     client = joined(exchange.bybit_ws)
@@ -205,7 +205,7 @@ def test_server_shutdown_is_announced_in_both_forms(running, joined):
 
 
 def test_clear_forgets_what_still_waits_and_keeps_counts():
-    """A cleared fault happens no more; what happened is still told."""
+    """A cleared fault stops; its count remains."""
     faults = Faults()
     faults.drop(2)
     faults.repeat(2)
@@ -228,7 +228,7 @@ def test_a_slow_rest_keeps_no_stream_waiting(running, joined, get):
     client.take(1)
     exchange.faults.slow(400, n=1, path="/fapi/v1/ping")
     answered = threading.Event()
-    begun = time.monotonic()
+    start = time.monotonic()
     asking = threading.Thread(
         target=lambda: (get(f"{exchange.rest_root}/fapi/v1/ping"), answered.set()), daemon=True
     )
@@ -236,7 +236,7 @@ def test_a_slow_rest_keeps_no_stream_waiting(running, joined, get):
     client.take(5)
     assert not answered.is_set()
     asking.join(5)
-    assert time.monotonic() - begun >= 0.4
+    assert time.monotonic() - start >= 0.4
     assert exchange.faults.counts["slow"] == 1
     assert get(f"{exchange.rest_root}/fapi/v1/ping")[0] == 200
     assert exchange.faults.counts["slow"] == 1
