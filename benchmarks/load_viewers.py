@@ -1,9 +1,9 @@
-"""Many open panels in one process, each of which asks once a second what has changed, as a browser does.
+"""Many open panels in one process, each of which polls once a second as a browser does.
 
-``python -m benchmarks.load_viewers ROOT VIEWERS SYMBOLS SECONDS`` prints ``polling`` once all of them ask,
-lets them for so long, and prints what it saw as JSON. Every viewer keeps its connection, tells what it shows
-already, and decodes each answer. The time of an answer counts from when it was due to be asked
-for, so that a server that falls behind cannot slow down the questions and look quick.
+``python -m benchmarks.load_viewers ROOT VIEWERS SYMBOLS SECONDS`` prints ``polling`` once all of them poll,
+and after the given time their figures as JSON. Every viewer keeps its connection, sends the cursors of what
+it shows, and decodes each answer. The time of an answer counts from when the poll was due, so a server that
+falls behind cannot slow down the polls and look fast.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -20,10 +21,10 @@ from zstandard import ZstdDecompressor
 
 from benchmarks.lateness import p99
 from benchmarks.load_venue import symbols
-from benchmarks.page_client import PATH, question
+from benchmarks.page_client import PATH, panel_poll, panels_of
 
 _EVERY_S = 1.0
-_SETTLE_S = 10.0  # in which they come
+_SETTLE_S = 10.0  # in which they connect
 
 
 @dataclass
@@ -31,8 +32,8 @@ class Seen:
     """Of all viewers together."""
 
     times_ms: list[float] = field(default_factory=list)
-    fresh: int = 0  # answers that had something new to show
-    received: int = 0  # bytes of bodies, as they travelled
+    fresh: int = 0  # answers with new content
+    received: int = 0  # bytes of bodies as they traveled
     counting: bool = False
 
 
@@ -41,24 +42,25 @@ class Viewer:
 
     def __init__(self, number: int, symbol: str) -> None:
         view = {"exchange": "binance", "symbol": symbol, "tf": "1m", "step": "1"}
-        self._number = number  # each has headers of its own, as people from everywhere have
-        self._question = question(view, f"viewer-{number}")
+        self._number = number  # each has headers of its own, as browsers have
+        self._view, self._id = view, f"viewer-{number}"
+        self._shown: dict[str, Any] = {"tick": None}
 
     async def poll(self, host: str, port: int, first_s: float, seen: Seen) -> None:
-        """Ask at an even pace until it is cancelled."""
+        """Poll at an even pace until it is cancelled."""
         await asyncio.sleep(first_s)
         reader, writer = await asyncio.open_connection(host, port)
         due = time.monotonic()
         try:
             while True:
-                body = orjson.dumps(self._question)
+                body = orjson.dumps(panel_poll([self._view], [self._id], [self._shown]))
                 head = (
                     f"POST /{PATH} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: viewer {self._number}\r\n"
                     "Content-Type: application/json\r\nAccept-Encoding: zstd\r\n"
                     f"Content-Length: {len(body)}\r\n\r\n"
                 )
                 writer.write(head.encode() + body)
-                answer = await _read(reader)
+                answer = await read_answer(reader)
                 took = time.monotonic() - due
                 is_fresh = self._follow(answer)
                 if seen.counting:
@@ -71,17 +73,23 @@ class Viewer:
             writer.close()
 
     def _follow(self, body: bytes) -> bool:
-        """Take over what names the content that is shown now; whether it is another."""
-        (answer,) = orjson.loads(ZstdDecompressor().decompress(body))
-        (panel,) = self._question["panels"]
-        for place, part in (("cursor", "content"), ("profile", "profile")):
-            if part in answer:
-                panel[place] = answer[part]["cursor"]
-        return "content" in answer
+        """Show an answer; whether it has new content."""
+        if not body:
+            return False
+        (panel,) = panels_of(ZstdDecompressor().decompress(body))
+        if panel is None:
+            raise RuntimeError("an answer without news must be 204")
+        self._shown |= {
+            part: panel[part]["cursor"] for part in ("status", "content", "profile") if part in panel
+        }
+        return "content" in panel
 
 
-async def _read(reader: asyncio.StreamReader) -> bytes:
+async def read_answer(reader: asyncio.StreamReader) -> bytes:
+    """The body of the next answer as it traveled; empty for 204."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    if head.startswith(b"http/1.1 204"):
+        return b""
     if not head.startswith(b"http/1.1 200"):
         raise RuntimeError(f"answered with {head[:200]!r}")
     length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])

@@ -1,47 +1,80 @@
-"""What an open panel asks of the server at each of its intervals, without a browser."""
+"""The polls of a page with panels, without a browser."""
 
 from __future__ import annotations
 
 import json
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 from urllib.request import Request, urlopen
 
-PATH = "api/panels"
+PATH = "_dash-update-component"
 
 _EVERY_S = 0.25
 
 
-def question(view: dict[str, str], panel: str) -> dict[str, Any]:
-    """The body that a page with one panel posts; it has seen nothing yet."""
-    return {"theme": "dark", "panels": [{"id": panel, "view": view, "cursor": None, "profile": None}]}
+def panel_poll(
+    views: Sequence[object],
+    ids: Sequence[str],
+    shown: Sequence[object] | None = None,
+    theme: str = "dark",
+) -> dict[str, Any]:
+    """The body that Dash posts for the panels of a page; without ``shown`` they show nothing yet."""
+
+    def of_panels(kind: str, name: str, values: Sequence[object]) -> list[dict[str, Any]]:
+        return [
+            {"id": {"type": kind, "panel": panel}, "property": name, "value": value}
+            for panel, value in zip(ids, values, strict=True)
+        ]
+
+    places = [{"type": "panel-view", "panel": panel} for panel in ids]
+    return {
+        "output": "panel-updates.data",
+        "outputs": {"id": "panel-updates", "property": "data"},
+        "inputs": [
+            {"id": "panel-interval", "property": "n_intervals", "value": 1},
+            of_panels("panel-view", "data", views),
+            {"id": "theme", "property": "data", "value": theme},
+        ],
+        "changedPropIds": ["panel-interval.n_intervals"],
+        "state": [
+            of_panels("panel-view", "id", places),
+            of_panels("panel-live", "shown", shown or [{} for _ in ids]),
+        ],
+    }
+
+
+def panels_of(body: str | bytes) -> list[dict[str, Any] | None]:
+    """What an answer holds for each panel; None for one without news."""
+    panels: list[dict[str, Any] | None] = json.loads(body)["response"]["panel-updates"]["data"]
+    return panels
 
 
 class PageClient(threading.Thread):
-    """Asks what is new in a panel again and again; it has seen nothing yet, so each answer is whole."""
+    """Polls one panel again and again as if it showed nothing, so each answer is whole."""
 
     def __init__(self, url: str, view: dict[str, str]) -> None:
         super().__init__(daemon=True)
-        self.answers: list[tuple[float, float]] = []  # when asked (monotonic), seconds until the answer
+        self.answers: list[tuple[float, float]] = []  # start of the poll (monotonic), seconds to the answer
         self._url = url
         self._over = threading.Event()
-        self._body = json.dumps(question(view, "lateness")).encode()
+        self._body = json.dumps(panel_poll([view], ["lateness"])).encode()
 
     def run(self) -> None:
-        """Ask until stopped."""
+        """Poll until stopped."""
         while not self._over.wait(_EVERY_S):
-            begun = time.monotonic()
+            start = time.monotonic()
             request = Request(  # noqa: S310 - our own server
                 f"{self._url}/{PATH}", self._body, {"Content-Type": "application/json"}
             )
             with urlopen(request, timeout=30) as answer:  # noqa: S310
-                (panel,) = json.loads(answer.read())
-            self.answers.append((begun, time.monotonic() - begun))
-            if "figure" not in panel["content"]:
+                (panel,) = panels_of(answer.read())
+            self.answers.append((start, time.monotonic() - start))
+            if panel is None or "figure" not in panel.get("content", {}):
                 raise AssertionError(f"no figure in {str(panel)[:200]}")
 
     def stop(self) -> None:
-        """End it."""
+        """Stop polling."""
         self._over.set()
         self.join()

@@ -33,7 +33,7 @@ from benchmarks.load import App, server
 from orderflow_dash.footprint.hourly import SHELF_HOURS
 from orderflow_dash.footprint.series import Series
 from orderflow_dash.market import HOUR_MS, MINUTE_MS, Grid, Instrument, Quality
-from orderflow_dash.server.worker import PAGE_THREADS
+from orderflow_dash.server import PAGE_THREADS
 from orderflow_dash.simulator import Listing, SimulatedExchange, SyntheticMarket
 from orderflow_dash.simulator.command import environment
 from orderflow_dash.store.minutes import to_stored

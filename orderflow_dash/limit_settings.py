@@ -18,7 +18,7 @@ class LimitSettings(BaseSettings):
     max_sockets: Annotated[
         int,
         Field(ge=1, le=2000, alias="ORDERFLOW_MAX_SOCKETS", description="most clients of /ws/orderflow"),
-    ] = 100
+    ] = 80
     max_sockets_per_client: Annotated[
         int,
         Field(

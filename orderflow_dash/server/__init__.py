@@ -1,1 +1,8 @@
-"""The process: gunicorn's configuration and the way it is started."""
+"""The process: gunicorn's configuration, and how it is started."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PAGE_THREADS: Final = 24
+"""Threads for requests; each websocket holds one more for its life."""

@@ -1,4 +1,4 @@
-"""Runs the app under gunicorn, with the same configuration as a hosted one."""
+"""Runs the app under gunicorn with the configuration of a hosted one."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
 
 def run_server(bind: str) -> None:
-    """Serve on ``host:port`` until a signal ends it."""
+    """Serve on ``host:port`` until a signal stops it."""
     _Server(bind).run()

@@ -11,7 +11,6 @@ from orderflow_dash.settings import Settings
 from orderflow_dash.web.api.export import register_export
 from orderflow_dash.web.api.health import register_health
 from orderflow_dash.web.api.metrics import register_metrics
-from orderflow_dash.web.api.panel_updates import register_panel_updates
 from orderflow_dash.web.api.replay import register_replay_api
 from orderflow_dash.web.api.socket import register_socket
 from orderflow_dash.web.http.compression import spare_bytes
@@ -34,7 +33,7 @@ def create_server(
     server: Flask = app.server
     is_guarded = settings.access != "none"
     believe_proxies(server, settings.proxy_hops, settings.trusted_proxies)
-    may_update = limit_rates(server, settings)
+    limit_rates(server, settings)
     spare_bytes(server)
     send_headers(server, app.csp_hashes(), settings.frame_ancestors, is_guarded=is_guarded)
     guard_edge(server, prefix)
@@ -43,7 +42,6 @@ def create_server(
     register_metrics(server, hub, prefix)
     register_help(server, prefix)
     register_export(server, hub, is_replay=replay is not None, prefix=prefix)
-    register_panel_updates(server, hub, prefix, may_follow_up=None if settings.access_log else may_update)
     register_replay_api(server, replay, prefix)
     guard_access(server, settings)  # last: it gives routes that are there to holders of tokens
     server.wsgi_app = RequestTrace(server.wsgi_app, is_logged=settings.access_log)  # type: ignore[method-assign]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 from dash import html
 from dash.development.base_component import Component
@@ -12,7 +12,6 @@ from orderflow_dash.feeds.feed import StreamStatus
 from orderflow_dash.live.hub import Hub, VenueStatus
 from orderflow_dash.market import State, Venue
 from orderflow_dash.web.latency import LatencyTold
-from orderflow_dash.web.text import age
 
 WORDS: Final = {
     State.CONNECTING: "Connecting",
@@ -27,30 +26,33 @@ PRE_MARKET: Final = "It trades before its asset does elsewhere: expect thin and 
 
 
 class FeedStatus(TypedDict):
-    """A panel's status light as the browser gets it once a second."""
+    """A panel's status line; the browser counts the age between two answers."""
 
     state: str  # a value of State
     word: str
     cause: str
-    age: str  # of the last trade; empty where there was none
+    age_ms: int | None  # of the last trade
     latency: LatencyTold | None
+    cursor: list[Any]  # equal cursors show equal words, but for the age
 
 
 def feed_status(status: StreamStatus, latency: LatencyTold | None = None) -> FeedStatus:
-    """The status light of one stream, and how late its figures reach the page."""
+    """The status line of one stream, and how late its figures reach the page."""
+    # Latency figures change with each trade, and trades bring content: alone they are not news.
+    latency_shown = None if latency is None else [latency["received"] is not None, latency["clock"]]
     return {
         "state": status.state.value,
         "word": WORDS[status.state],
         "cause": status.detail,
-        "age": "" if status.age_ms is None else f"{age(status.age_ms)} ago",
+        "age_ms": status.age_ms,
         "latency": latency,
+        "cursor": [status.state.value, status.detail, latency_shown],
     }
 
 
 def disconnected(cause: str) -> FeedStatus:
-    """The status light of a stream that cannot be had at all."""
-    word = WORDS[State.DISCONNECTED]
-    return {"state": State.DISCONNECTED.value, "word": word, "cause": cause, "age": "", "latency": None}
+    """The status line of a panel without a stream."""
+    return feed_status(StreamStatus(State.DISCONNECTED, cause, None))
 
 
 def venue_lines(hub: Hub) -> list[tuple[str, str, str]]:

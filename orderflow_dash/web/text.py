@@ -82,14 +82,3 @@ def clock(ms: int) -> str:
 def day_clock(ms: int) -> str:
     """Day, hour and minute in UTC of a time in ms since the epoch."""
     return f"{datetime.fromtimestamp(ms / 1000, UTC):%d %b %H:%M}"
-
-
-def age(ms: int) -> str:
-    """A short age: tenths of a second below ten seconds, then seconds, minutes, hours."""
-    if ms < 10_000:
-        return f"{max(ms, 0) / 1000:.1f} s"
-    if ms < 120_000:
-        return f"{ms // 1000} s"
-    if ms < 7_200_000:
-        return f"{ms // 60_000} min"
-    return f"{ms // 3_600_000} h"

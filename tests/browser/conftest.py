@@ -176,4 +176,4 @@ def page(driver: Chrome, market: Served) -> Iterator[Page]:
     complaints = page.complaints()
     driver.close()
     driver.switch_to.window(driver.window_handles[0])
-    assert complaints == []
+    assert complaints == [], complaints

@@ -13,7 +13,7 @@ from werkzeug.serving import make_server
 from orderflow_dash.live.view import ViewKey
 from orderflow_dash.market import Timeframe, Venue
 from orderflow_dash.settings import load_settings
-from orderflow_dash.web.api.panel_updates import register_panel_updates
+from orderflow_dash.web.api.panel_updates import panel_polling
 from orderflow_dash.web.api.socket import register_socket
 from orderflow_dash.web.pages.app import create_dash
 from orderflow_dash.web.panel.panel import new_panel_id, panel
@@ -33,12 +33,12 @@ def two_panels(market: Served) -> Iterator[str]:
         [
             theme_store(),
             theme_switch(),
+            *panel_polling(),
             html.Div(panel(hub, new_panel_id(), btc, DARK), id="one"),
             html.Div(panel(hub, new_panel_id(), eth, DARK), id="two"),
         ]
     )
     register_socket(app.server, hub, load_settings())  # the charts read it
-    register_panel_updates(app.server, hub)
     server = make_server("127.0.0.1", 0, app.server, threaded=True)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import socket
+import statistics
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
 from selenium.webdriver import Chrome
 from websockets.sync.client import ClientConnection, connect
 
+from orderflow_dash.server import PAGE_THREADS
 from tests.browser.conftest import Page
 from tests.conftest import wait_until
 from tests.deploy.conftest import Nginx, trusting
@@ -23,12 +26,14 @@ from tests.deploy.recipes import Unit, replaced
 from tests.deploy.upstream import Upstream, answer_briefly
 from tests.test_commands import Program, running
 
+SLOW_CLIENTS = 200
+PROMPT_S = 0.5  # with this machine's other work
 NEAR, FAR = "127.0.0.2", "127.0.0.3"  # all of 127.0.0.0/8 is this machine
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """The app as the systemd unit starts it, but on a free port, with a market and few places a client."""
+    """The app as the systemd unit starts it, but on a free port, with a market and few sockets per client."""
     unit, log = Unit(), tmp_path_factory.mktemp("hosted") / "log"
     command = replaced(
         " ".join(unit.command),
@@ -49,7 +54,7 @@ def proxy(app: Program, nginx_before: Callable[[int], Nginx]) -> Nginx:
 
 @pytest.fixture
 def upstream(nginx_before: Callable[[int], Nginx]) -> Iterator[tuple[Nginx, Upstream]]:
-    """nginx in front of something that tells what reaches it."""
+    """nginx in front of a server that keeps what reaches it."""
     behind = Upstream(answer_briefly)
     yield nginx_before(behind.port), behind
     behind.close()
@@ -77,8 +82,8 @@ def first(socket: ClientConnection) -> dict[str, Any]:
     return message
 
 
-def test_the_page_lives_behind_the_proxy(proxy: Nginx, driver: Chrome) -> None:
-    """Under the prefix, by TLS: callbacks move the table, the socket feeds the chart, no console error."""
+def test_the_page_is_live_behind_the_proxy(proxy: Nginx, driver: Chrome) -> None:
+    """With prefix and TLS: callbacks update the table, the socket feeds the chart, no console error."""
     page = Page(driver, f"{proxy.url}/flow")
     page.open("exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5")
     page.wait(lambda: len(page.footprint()) > 1, "candles")
@@ -93,7 +98,7 @@ def test_the_page_lives_behind_the_proxy(proxy: Nginx, driver: Chrome) -> None:
 
 
 def test_a_client_is_known_by_its_own_address(proxy: Nginx) -> None:
-    """The limit counts who asks nginx, not nginx, and not whom a client claims to be."""
+    """The limit counts the address that nginx sees, not nginx, and not what a client claims."""
     with ExitStack() as held:
         for _ in range(2):
             assert first(held.enter_context(client(proxy, NEAR)))["type"] == "snapshot"
@@ -105,8 +110,8 @@ def test_a_client_is_known_by_its_own_address(proxy: Nginx) -> None:
             assert first(other)["type"] == "snapshot"
 
 
-def test_addresses_outside_the_prefix_are_not_the_apps(proxy: Nginx) -> None:
-    """The prefix without its slash leads to the page, and monitors find what they ask for."""
+def test_only_addresses_under_the_prefix_reach_the_app(proxy: Nginx) -> None:
+    """The prefix without its slash redirects to the page, and monitors find ``/health``."""
     assert get(f"{proxy.url}/flow").headers["Location"] == f"{proxy.url}/flow/"
     assert get(f"{proxy.url}/").status_code == 404
     assert get(f"{proxy.url}/flow/health").json()["status"] == "ok"
@@ -116,8 +121,8 @@ def test_addresses_outside_the_prefix_are_not_the_apps(proxy: Nginx) -> None:
     assert answer.text.startswith("# venue: demo")
 
 
-def test_the_app_is_told_who_asks_and_how(upstream: tuple[Nginx, Upstream]) -> None:
-    """Host with its port, scheme and the client's address last, whatever the client sent itself."""
+def test_the_app_gets_client_host_and_scheme(upstream: tuple[Nginx, Upstream]) -> None:
+    """Host with its port, scheme, and the client's address last, whatever the client sends."""
     proxy, behind = upstream
     forged = {
         "X-Forwarded-For": "203.0.113.9",
@@ -130,16 +135,16 @@ def test_the_app_is_told_who_asks_and_how(upstream: tuple[Nginx, Upstream]) -> N
     )
     lines = behind.requests[0].decode().split("\r\n")
     assert lines[0] == "GET /flow/ HTTP/1.1"
-    told = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
-    assert told["host"] == told["x-forwarded-host"] == f"127.0.0.1:{proxy.port}"
-    assert told["x-forwarded-proto"] == "https"
-    assert told["x-forwarded-for"] == "203.0.113.9, 127.0.0.1"
-    assert "x-forwarded-port" not in told
-    assert "x-forwarded-user" not in told
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+    assert headers["host"] == headers["x-forwarded-host"] == f"127.0.0.1:{proxy.port}"
+    assert headers["x-forwarded-proto"] == "https"
+    assert headers["x-forwarded-for"] == "203.0.113.9, 127.0.0.1"
+    assert "x-forwarded-port" not in headers
+    assert "x-forwarded-user" not in headers
 
 
 def test_a_slow_request_reaches_the_app_whole(upstream: tuple[Nginx, Upstream]) -> None:
-    """While it trickles in, the app hears nothing of it and serves others."""
+    """The app gets nothing of it until it is complete, and serves others."""
     proxy, behind = upstream
     body = b"{" + b" " * 2_000 + b"}"
     head = f"POST /flow/_dash-update-component HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -154,8 +159,32 @@ def test_a_slow_request_reaches_the_app_whole(upstream: tuple[Nginx, Upstream]) 
     assert behind.requests[-1].endswith(b"\r\n\r\n" + body)
 
 
+SLOW: Final = {
+    "half a head": b"GET /flow/ HTTP/1.1\r\nHost: x\r\nX-a: ",
+    "half a body": b"POST /flow/_dash-update-component HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n{",
+    "reads no answer": b"GET /flow/assets/00-plotly-cartesian.min.js HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", SLOW.values(), ids=SLOW)
+def test_slow_clients_do_not_delay_others(proxy: Nginx, sent: bytes) -> None:
+    """200 of them, several times as many as the app has threads for requests."""
+    assert SLOW_CLIENTS > 5 * PAGE_THREADS
+    with ExitStack() as stack:
+        for _ in range(SLOW_CLIENTS):
+            client = stack.enter_context(closing(proxy.connect()))
+            client.sendall(sent)
+        times = []
+        for _ in range(10):
+            start = time.monotonic()
+            assert get(f"{proxy.url}/flow/health").status_code == 200
+            times.append(time.monotonic() - start)
+    assert statistics.median(times) < PROMPT_S
+    assert max(times) < 5 * PROMPT_S
+
+
 def test_an_export_streams(nginx_before: Callable[[int], Nginx]) -> None:
-    """Its first rows are at the client before the app has made the last ones."""
+    """The client has its first rows before the app has made the last ones."""
     is_read = threading.Event()
 
     def export(connection: socket.socket) -> None:

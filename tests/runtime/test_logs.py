@@ -377,7 +377,7 @@ def test_no_line_of_the_program_tells_a_secret(tmp_path: Path, form: str) -> Non
     starting = next(each for each in told if each["msg"] == "starting")
     assert starting["store"] == "PostgreSQL at 127.0.0.1:9/prices"
     assert starting["version"]
-    assert str(starting["max_sockets"]) == "100"
+    assert str(starting["max_sockets"]) == "80"
     assert {each["venue"] for each in told if each["msg"] == "venue"} == {"binance", "bybit", "demo"}
     serving = next(each for each in told if each["msg"] == "serving")
     assert serving["address"].startswith("http://127.0.0.1:")

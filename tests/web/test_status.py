@@ -15,10 +15,11 @@ def test_a_feed_tells_state_cause_and_age() -> None:
         "state": "stale",
         "word": "Stale",
         "cause": "no trade for 14 s",
-        "age": "14 s ago",
+        "age_ms": 14_000,
         "latency": None,
+        "cursor": ["stale", "no trade for 14 s", None],
     }
-    assert feed_status(StreamStatus(State.CONNECTING, "", None))["age"] == ""
+    assert feed_status(StreamStatus(State.CONNECTING, "", None))["age_ms"] is None
 
 
 class Told:

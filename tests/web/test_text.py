@@ -3,7 +3,7 @@ from fractions import Fraction
 
 import pytest
 
-from orderflow_dash.web.text import age, axis_margin, axis_texts, clock, day_clock, grouped, rounded, signed
+from orderflow_dash.web.text import axis_margin, axis_texts, clock, day_clock, grouped, rounded, signed
 from tests.web.conftest import NOON
 
 
@@ -59,24 +59,6 @@ def test_times_are_utc() -> None:
     """Clock texts do not follow the zone of the machine."""
     assert clock(NOON) == "12:00"
     assert day_clock(NOON) == "01 Jan 12:00"
-
-
-@pytest.mark.parametrize(
-    ("ms", "expected"),
-    [
-        (-5, "0.0 s"),
-        (0, "0.0 s"),
-        (340, "0.3 s"),
-        (9_999, "10.0 s"),
-        (10_000, "10 s"),
-        (119_999, "119 s"),
-        (120_000, "2 min"),
-        (7_200_000, "2 h"),
-    ],
-)
-def test_an_age_is_short(ms: int, expected: str) -> None:
-    """Tenths below ten seconds, then the coarser unit."""
-    assert age(ms) == expected
 
 
 @pytest.mark.parametrize(

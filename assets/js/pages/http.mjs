@@ -5,11 +5,13 @@
    request_post) can neither repeat a request nor replace its answer. So this module assigns window.fetch, once. */
 
 import { noteTiming } from "../panel/latency.mjs";
+import { notePoll } from "../panel/updates.mjs";
 import { noteAnswer, notePause, noteRequest } from "./connection-banner.mjs";
 
-const LIMITED = /\/(_dash-(update-component|layout|dependencies)|api\/panels)(\?|$)/;
-const POLLS = /\/api\/panels(\?|$)/;
+const LIMITED = /\/_dash-(update-component|layout|dependencies)(\?|$)/;
+const CALLBACK = /\/_dash-update-component(\?|$)/;
 const CLOCK = ".n_intervals";
+const PATIENCE_MS = 10000; // for the answer to a tick: the next one asks again
 const WAIT_S = 5; // if the answer does not say
 const LONGEST_S = 120;
 const SPREAD_MS = 1000; // all pages behind one address are limited at the same time
@@ -23,11 +25,9 @@ const emptyAnswer = () => new Response(null, { status: 204 }); // as for a callb
 
 /**
  * Whether a request is a tick of a clock, which may be skipped; requests of a person are repeated.
- * @param {string} url
  * @param {RequestInit} options
  */
-function isTick(url, { body }) {
-  if (POLLS.test(url)) return true;
+function isTick({ body }) {
   if (typeof body !== "string") return false;
   /** @type {string[]} */
   const changed = JSON.parse(body).changedPropIds || [];
@@ -49,7 +49,7 @@ function closeFor(refusal) {
 async function sendOnce(url, options) {
   const sentAt = Date.now();
   const response = await send(url, options);
-  if (POLLS.test(String(url))) noteTiming(sentAt, Date.now(), response.headers.get("Server-Timing"));
+  if (CALLBACK.test(String(url))) noteTiming(sentAt, Date.now(), response.headers.get("Server-Timing"));
   const isLocked = "locked" in document.documentElement.dataset;
   if (isLocked && response.headers.has("X-Orderflow-Embed")) window.location.reload();
   return response;
@@ -61,12 +61,16 @@ async function sendOnce(url, options) {
  * @param {RequestInit} options
  */
 async function sendLimited(url, options) {
+  const isOfClock = isTick(options);
   for (;;) {
-    const wait = closedUntil - Date.now();
-    if (wait > 0 && isTick(String(url), options)) return emptyAnswer();
+    const sentAt = Date.now();
+    const wait = closedUntil - sentAt;
+    if (wait > 0 && isOfClock) return emptyAnswer();
     if (wait > 0) await pause(wait);
     noteRequest();
-    const response = await sendOnce(url, options);
+    const patience = isOfClock ? { signal: AbortSignal.timeout(PATIENCE_MS) } : {};
+    const response = await sendOnce(url, { ...options, ...patience });
+    if (isOfClock) notePoll(Date.now() - sentAt);
     if (response.ok) noteAnswer();
     if (response.status !== 429) return response;
     closeFor(response);

@@ -1,5 +1,5 @@
 /* Shows a panel's updates: in its charts, its table, and the elements that carry the name of a text (`data-live`), which
-   React creates once and does not render again. */
+   React creates once and does not render again. The age of the last trade is counted here. */
 
 import { find, put } from "../dom.mjs";
 import { showRows } from "./footprint-table.mjs";
@@ -7,7 +7,6 @@ import { showLatency } from "./latency.mjs";
 import { showLevels } from "./level-table.mjs";
 import { showFigure } from "./plotly-figure.mjs";
 import { writeText } from "./text.mjs";
-import { followPanel } from "./updates.mjs";
 
 /** @import {FeedLatency} from "./latency.mjs" */
 /** @import {Content as Levels} from "./level-table.mjs" */
@@ -17,10 +16,20 @@ import { followPanel } from "./updates.mjs";
 /** @typedef {{cursor: unknown, rows: Texts[], tooltips: unknown, figure: Figure, levels: Levels | null, texts: Texts}} Content */
 /** @typedef {{cursor: unknown, figure: Figure, texts: Texts}} Profile */
 /** @typedef {{tick: string, options: {label: string, value: string}[]}} Steps */
-/** @typedef {{state: string, latency: FeedLatency | null} & Record<string, any>} Status */
+/** @typedef {{state: string, word: string, cause: string, age_ms: number | null, latency: FeedLatency | null}} Status */
 
+const COUNT_MS = 1000;
 /** @type {WeakMap<HTMLElement, AbortController>} waits of step menus, by panel */
 const pendingSteps = new WeakMap();
+/** @type {WeakMap<HTMLElement, number>} time of the last trade by this clock, ms, by panel */
+const trades = new WeakMap();
+
+/** @param {number} ms */
+export function ageText(ms) {
+  if (ms < 10000) return `${(Math.max(ms, 0) / 1000).toFixed(1)} s`;
+  if (ms < 120000) return `${Math.floor(ms / 1000)} s`;
+  return ms < 7200000 ? `${Math.floor(ms / 60000)} min` : `${Math.floor(ms / 3600000)} h`;
+}
 
 /**
  * @param {HTMLElement} panel
@@ -38,14 +47,24 @@ function writeAll(panel, texts, prefix = "") {
  */
 const idOf = (type, panel) => ({ type, panel: panel.dataset.panel ?? "" });
 
+/** @param {HTMLElement} panel */
+function showAge(panel) {
+  if ("serverLost" in document.documentElement.dataset) return; // frozen figures do not age
+  const at = trades.get(panel);
+  writeAll(panel, { age: at === undefined ? "" : `${ageText(Date.now() - at)} ago` });
+}
+
 /**
  * @param {HTMLElement} panel
  * @param {Status} status
  */
-function showStatus(panel, { state, latency, ...texts }) {
+function showStatus(panel, { state, word, cause, age_ms: age, latency }) {
   showLatency(panel, latency);
   put(find(panel, ".feed-status"), "className", `feed-status is-${state}`);
-  writeAll(panel, texts);
+  writeAll(panel, { word, cause });
+  if (age === null) trades.delete(panel);
+  else trades.set(panel, Date.now() - age);
+  showAge(panel);
 }
 
 /**
@@ -109,10 +128,10 @@ function showSteps(panel, { options }) {
 }
 
 /**
- * @param {{status: Status, content: Content, profile: Profile, tick: string}} props those of the Python class of the
+ * @param {{status: Status, content: Content, profile: Profile}} props those of the Python class of the
  *   same name: what the panel's other parts show at first
  */
-export function PanelLive({ status, content, profile, tick }) {
+export function PanelLive({ status, content, profile }) {
   const { createElement, useLayoutEffect, useRef } = window.React;
   const ref = useRef(null);
   useLayoutEffect(() => {
@@ -134,9 +153,9 @@ export function PanelLive({ status, content, profile, tick }) {
     panel.dispatchEvent(new CustomEvent("orderflow:status", { detail: status, bubbles: true }));
     showContent(panel, content);
     showProfile(panel, profile);
-    const leave = followPanel(panel, content.cursor, profile.cursor, tick);
+    const counting = window.setInterval(() => showAge(panel), COUNT_MS);
     return () => {
-      leave();
+      window.clearInterval(counting);
       stop.abort();
     };
   }, []);

@@ -1,94 +1,63 @@
-/* Asks the server once a second for updates of the page's panels: one request for all of them, and at once after a
-   change of a view. The answer goes to its panel as `orderflow:update`, its status as `orderflow:status`. */
+/* Runs the interval of the page while it has panels, and hands each answer to its panel: `orderflow:status` with the
+   status, `orderflow:update` with the rest. The Dash callbacks are in web/api/panel_updates.py. */
+
+/** @typedef {{status: unknown, content: unknown, profile: unknown, tick: unknown}} Cursors of the content of a panel */
 
 const EVERY_MS = 1000;
-const PATIENCE_MS = 10000;
-/** @type {Map<HTMLElement, {cursor: unknown, profile: unknown, tick: string}>} what each panel shows */
-const panels = new Map();
-let isAsking = false;
-let isOutdated = false; // the pending request is for another view
-
-/** @param {string | Record<string, string>} id */
-const dataOf = (id) => window.dash_component_api.getLayout(id)?.props.data;
-/**
- * The view of a panel; undefined once it is leaving the page.
- * @param {HTMLElement} panel
- */
-const viewOf = (panel) => dataOf({ type: "panel-view", panel: panel.dataset.panel ?? "" });
-
-/** @param {HTMLElement} panel */
-function question(panel) {
-  return { id: panel.dataset.panel, view: viewOf(panel), ...panels.get(panel) };
-}
+const SLOW_MS = 700;
+const SLOWEST_MS = 10000;
+let every = EVERY_MS;
 
 /**
- * The answers; null without any: the connection banner reports a lost server.
- * @param {unknown} body
- */
-async function fetched(body) {
-  try {
-    const response = await window.fetch(new URL("api/panels", window.location.href), {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(PATIENCE_MS),
-    });
-    return response.status === 200 ? await response.json() : null;
-  } catch {
-    return null;
-  }
-}
-
-/**
- * @param {HTMLElement} panel
- * @param {{view: unknown}} asked
+ * Hand an answer to its panel; returns the cursors of what it shows then.
+ * @param {Element} panel
  * @param {any} answer
+ * @param {Cursors} shown
+ * @returns {Cursors}
  */
-function show(panel, asked, { status, content, profile, steps }) {
-  const shown = panels.get(panel);
-  const isMeant = JSON.stringify(viewOf(panel)) === JSON.stringify(asked.view);
+function show(panel, { status, content, profile, steps }, shown) {
   panel.dispatchEvent(new CustomEvent("orderflow:status", { detail: status, bubbles: true }));
-  if (!isMeant || !shown) return; // the view has changed: its own answer follows
-  if (content) shown.cursor = content.cursor;
-  if (profile) shown.profile = profile.cursor;
-  if (steps) shown.tick = steps.tick;
   panel.dispatchEvent(new CustomEvent("orderflow:update", { detail: { content, profile, steps } }));
-}
-
-async function ask() {
-  isOutdated = isAsking;
-  const asked = [...panels.keys()].filter(viewOf);
-  if (isAsking || !asked.length) return;
-  const body = { theme: dataOf("theme"), panels: asked.map(question) };
-  isAsking = true;
-  const answers = await fetched(body);
-  isAsking = false;
-  asked.forEach((panel, index) => {
-    if (answers && panels.has(panel)) show(panel, body.panels[index], answers[index]);
-  });
-  if (isOutdated) ask();
-}
-
-export function pollPanels() {
-  window.setInterval(ask, EVERY_MS);
+  return {
+    status: status.cursor,
+    content: content ? content.cursor : shown.content,
+    profile: profile ? profile.cursor : shown.profile,
+    tick: steps ? steps.tick : shown.tick,
+  };
 }
 
 /**
- * Follow a panel that shows these cursors. Returns a function that ends it.
- * @param {HTMLElement} panel
- * @param {unknown} cursor
- * @param {unknown} profile
- * @param {string} tick
+ * Pace the polls: one was answered after `ms`. Dash drops the answer to a poll if the next one has started, so polls slow
+ * down with their answers.
+ * @param {number} ms
  */
-export function followPanel(panel, cursor, profile, tick) {
-  panels.set(panel, { cursor, profile, tick });
-  return () => panels.delete(panel);
+export function notePoll(ms) {
+  const next = ms < SLOW_MS ? EVERY_MS : Math.min(SLOWEST_MS, EVERY_MS * Math.ceil((2 * ms) / EVERY_MS));
+  if (next === every) return;
+  every = next;
+  window.dash_clientside.set_props("panel-interval", { interval: every });
 }
 
 /* Clientside callbacks. */
 export const panelUpdates = {
-  /* The view of a panel, or the theme, has changed. */
-  ask: () => {
-    ask();
+  /**
+   * Returns whether the interval is disabled.
+   * @param {unknown[]} views
+   */
+  run: (views) => !views.length,
+
+  /**
+   * Returns the cursors of what each panel shows now. One that React has not rendered yet, or has removed, gets the
+   * answer to a later poll.
+   * @param {any[] | null} answers
+   * @param {{panel: string}[]} ids
+   * @param {Cursors[]} shown
+   */
+  show: (answers, ids, shown) => {
+    const { no_update } = window.dash_clientside;
+    return ids.map((id, index) => {
+      const panel = document.querySelector(`[data-panel="${CSS.escape(id.panel)}"]`);
+      return panel && answers?.[index] ? show(panel, answers[index], shown[index]) : no_update;
+    });
   },
 };

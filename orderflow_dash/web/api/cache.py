@@ -1,4 +1,4 @@
-"""What all viewers of a view see alike, built for the first who asks and shown to who asks soon after."""
+"""What viewers of a view see alike, built once and shown to all of them for a moment."""
 
 from __future__ import annotations
 
@@ -12,60 +12,53 @@ from orderflow_dash.live.view import View
 
 T = TypeVar("T")
 
-_KEEP_S: Final = 0.5  # a panel asks once a second: so much later it shows what it might have shown
+_KEEP_S: Final = 0.5  # a page polls once a second, so an entry is at most half a poll late
 
 
-class _Place(Generic[T]):
-    __slots__ = ("content", "lock", "made")
+class _Entry(Generic[T]):
+    __slots__ = ("built_at", "content", "lock")
     content: T
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.made = float("-inf")  # monotonic, s; from then on there is the content
+        self.built_at = float("-inf")  # monotonic, s; ``content`` is unset until the first build
 
 
 class ViewCache(Generic[T]):
-    """Contents by view and how it is looked at; they go with the view, or when they are old. Thread-safe."""
+    """Contents by view and variant; an entry expires with its view or after a moment. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._guard = threading.Lock()
-        self._views: WeakKeyDictionary[View, dict[Hashable, _Place[T]]] = WeakKeyDictionary()
+        self._views: WeakKeyDictionary[View, dict[Hashable, _Entry[T]]] = WeakKeyDictionary()
 
-    def get(self, view: View, look: Hashable, build: Callable[[], T]) -> T:
-        """What was built a moment ago for this view and look, else what is built now; nobody changes it.
+    def get(self, view: View, variant: Hashable, build: Callable[[], T]) -> T:
+        """The content of a view in a variant, built if the cached one has expired; not to be changed.
 
-        One builds. Who asks meanwhile gets what was there, as long as that is but a moment older, and waits
-        otherwise: hundreds of threads that wait for a lock cost more than the building.
+        One caller builds. While it does, the others get the expired content if that is only a moment old, and
+        wait otherwise: hundreds of threads that wait for a lock cost more than the build.
         """
-        place = self._place(view, look)
-        if self._is_old(place) and place.lock.acquire(blocking=self._is_old(place, 2 * _KEEP_S)):
+        entry = self._entry(view, variant)
+        if self._is_old(entry) and entry.lock.acquire(blocking=self._is_old(entry, 2 * _KEEP_S)):
             try:
-                if self._is_old(place):
-                    place.content = build()
-                    place.made = self._clock()
+                if self._is_old(entry):
+                    entry.content = build()
+                    entry.built_at = self._clock()
             finally:
-                place.lock.release()
-        return place.content
+                entry.lock.release()
+        return entry.content
 
-    def ready(self, view: View, look: Hashable) -> T | None:
-        """What ``get`` would give without building or waiting; None where it would do either."""
-        place = self._views.get(view, {}).get(look)
-        if place is None or self._is_old(place, 2 * _KEEP_S):
-            return None
-        return place.content if place.lock.locked() or not self._is_old(place) else None
-
-    def _place(self, view: View, look: Hashable) -> _Place[T]:
-        place = self._views.get(view, {}).get(look)
-        if place is not None:
-            return place
+    def _entry(self, view: View, variant: Hashable) -> _Entry[T]:
+        entry = self._views.get(view, {}).get(variant)
+        if entry is not None:
+            return entry
         with self._guard:
-            places = self._views.setdefault(view, {})
-            if look not in places:
-                for old in [each for each, place in places.items() if self._is_old(place)]:
-                    del places[old]
-                places[look] = _Place()
-            return places[look]
+            entries = self._views.setdefault(view, {})
+            if variant not in entries:
+                for expired in [each for each, entry in entries.items() if self._is_old(entry)]:
+                    del entries[expired]
+                entries[variant] = _Entry()
+            return entries[variant]
 
-    def _is_old(self, place: _Place[T], after_s: float = _KEEP_S) -> bool:
-        return self._clock() - place.made > after_s
+    def _is_old(self, entry: _Entry[T], after_s: float = _KEEP_S) -> bool:
+        return self._clock() - entry.built_at > after_s

@@ -1,288 +1,245 @@
-"""``/api/panels``: what is new in the panels of a page, all of them in one request a second.
+"""The callback that refreshes the panels of a page: one request a second for all of them.
 
-A page's own and no public interface: programs read the socket. It is no Dash callback, because a thousand
-panels ask a thousand times a second, and because Dash tells every component of a page about each callback.
-What panels alike show is built and encoded once for all of them, at most a moment before.
+Viewers of one view with the same options get the same bytes. So the callback only renews leases and compares
+cursors; a body is built, encoded and compressed once per revision and variant, and replaces the one that Dash
+encodes for each request. The output's id is the same on every page, so one body fits all.
 
-Every answer carries ``Server-Timing: app;dur=MS, clock;desc="MS"``: how long it took, and the server's time
-(ms since the epoch) as it left. By that and the time of the round trip a browser knows how far its own clock
-is off.
+An answer holds what changed: nothing new is 204, and the browser counts the age of the last trade itself.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Hashable
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import orjson
-from flask import Flask, Response, request
+from dash import ALL, Dash, Input, Output, State, dcc
+from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+from flask import Response, abort, after_this_request, request
 
-from orderflow_dash.access.embed_token import Lock
 from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol
 from orderflow_dash.live.view import View
 from orderflow_dash.market import Instrument, Venue
-from orderflow_dash.runtime.client_limits import Client
-from orderflow_dash.runtime.telemetry import CALLBACK_SECONDS
-from orderflow_dash.server.follow_ups import OFFER, Answer, Offer
-from orderflow_dash.web import routes
 from orderflow_dash.web.api.cache import ViewCache
 from orderflow_dash.web.client import current_client
+from orderflow_dash.web.clientside import clientside
 from orderflow_dash.web.grant import current_lock
 from orderflow_dash.web.http.compression import accepted_encoding, encoded
-from orderflow_dash.web.http.request_log import HEADER as ID_HEADER
-from orderflow_dash.web.http.request_log import count_answer, request_id
 from orderflow_dash.web.latency import latency_told
 from orderflow_dash.web.panel.compare_query import MOST_PANELS
-from orderflow_dash.web.panel.options import PanelOptions, parse_options
+from orderflow_dash.web.panel.options import PanelOptions
 from orderflow_dash.web.panel.panel import leased, panel_content, panel_cursor
 from orderflow_dash.web.panel.profile_section import profile_content, profile_cursor
 from orderflow_dash.web.panel.step_options import StepMenu, step_menu, tick_text
-from orderflow_dash.web.query import QueryError, parse_view_query, view_args
-from orderflow_dash.web.status import disconnected, feed_status
+from orderflow_dash.web.query import QueryError
+from orderflow_dash.web.status import FeedStatus, disconnected, feed_status
 from orderflow_dash.web.theme import DARK, LIGHT
 
-_LARGEST_BODY: Final = 32 * 1024  # bytes; a panel's question takes half a kilobyte
-_LONGEST_ID: Final = 64
-_SHOWN: Final = ("cursor", "profile", "tick")
-_DEEPEST: Final = 1  # a cursor is a flat list
+INTERVAL_MS: Final = 1000
 
-_SECONDS: Final = CALLBACK_SECONDS.labels("api.panel_updates.panel_updates")
+_UPDATES: Final = "panel-updates"  # the store that takes the answers
+_INTERVAL: Final = "panel-interval"
+_PLACEHOLDER: Final = "@panel-updates@"  # in the body that Dash encodes
+_QUOTED: Final = orjson.dumps(_PLACEHOLDER)
+_MAX_ID: Final = 64  # characters
 
-_BODIES: Final[ViewCache[bytes]] = ViewCache()
-_CONTENTS: Final[ViewCache[orjson.Fragment]] = ViewCache()
-_PROFILES: Final[ViewCache[orjson.Fragment]] = ViewCache()
-_STATUSES: Final[ViewCache[orjson.Fragment]] = ViewCache()
+_VIEWS: Final = {"type": "panel-view", "panel": ALL}
+_LIVE: Final = {"type": "panel-live", "panel": ALL}
 
 
-class Question(NamedTuple):
-    """What a page says of one panel: it comes from a browser, and is checked like a stranger's query."""
+class PanelRequest(NamedTuple):
+    """One panel of a page as its browser describes it: not to be trusted."""
 
-    holder: str
+    holder: str  # of the lease
     view: dict[str, str]  # names and values as in an address
-    cursor: object  # of the content that is shown
-    profile: object  # of the profile that is shown
-    tick: object  # that the step menu is for; None where the page has none
+    shown: Mapping[str, object]  # cursors of what the panel shows, and the tick of its step menu
 
 
-class _News(NamedTuple):
-    """What one panel is to be told; without a view the cause why there is none."""
+class PanelResponse(NamedTuple):
+    """What one panel has to show next."""
 
-    view: View | None
-    cause: str
-    look: tuple[str, PanelOptions] | None
+    view: View | None  # None: ``status`` says why
+    variant: tuple[str, PanelOptions] | None  # theme and options
+    status: FeedStatus
+    has_status: bool
     has_content: bool
     has_profile: bool
-    steps: StepMenu | None  # where the menu is for another tick
+    steps: StepMenu | None  # if the menu that is shown is for another tick
+
+    @property
+    def is_news(self) -> bool:
+        """Whether the panel does not show it already."""
+        return self.has_status or self.has_content or self.has_profile or self.steps is not None
 
 
-class _Asker(NamedTuple):
-    """Who asks, as the whole app has found out."""
+class PanelPoll:
+    """Answers polls of pages over one hub. Thread-safe."""
 
-    client: Client  # for whom limits count
-    lock: Lock | None  # what alone may be seen
-    encoding: str | None  # best one that is taken
-
-
-class _FollowUps:
-    """Answers what the same asker asks next, where there is one panel, as on nearly all pages."""
-
-    def __init__(self, hub: Hub, asker: _Asker, may_ask: Callable[[str], bool]) -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._asker = asker
-        self._may_ask = may_ask
+        self._bodies: ViewCache[bytes] = ViewCache()
+        self._contents: ViewCache[orjson.Fragment] = ViewCache()
+        self._profiles: ViewCache[orjson.Fragment] = ViewCache()
+        self._statuses: ViewCache[FeedStatus] = ViewCache()
 
-    def __call__(self, body: bytes, given_id: str) -> Answer | None:
-        """What is built already, for a panel that is open already; None for all else.
+    def responses(self, requests: Sequence[PanelRequest], theme: str) -> list[PanelResponse]:
+        """What the panels of the current client have to show; their leases start or are renewed."""
+        return [self._response(each, theme) for each in requests]
 
-        Nothing is built here: it would hold up everybody who asks the same way.
+    def body(self, responses: Sequence[PanelResponse], envelope: bytes, encoding: str | None) -> bytes:
+        """The body of an answer: Dash's ``envelope`` with the responses in their order, null without news.
+
+        With one panel, as on nearly all pages, the compressed body is shared; other bodies are not compressed
+        here.
         """
-        begun = time.perf_counter()
-        asker = self._asker
-        if asker.lock is not None and time.time() >= asker.lock.expires:
-            return None
-        told = self._ready(body)
-        if told is None or not self._may_ask(asker.client.address):
-            return None
-        count_answer(200)
-        return Answer(told, {"Server-Timing": _timing(begun), ID_HEADER: request_id(given_id)})
+        if encoding is None or len(responses) > 1:
+            return self._plain(responses, envelope)
+        (response,) = responses
 
-    def _ready(self, body: bytes) -> bytes | None:
-        asker = self._asker
+        def build() -> bytes:
+            return encoded(self._plain(responses, envelope), encoding)
+
+        if response.view is None:
+            return build()
+        parts = response.has_content, response.has_profile, response.steps is not None
+        return self._bodies.get(response.view, (response.variant, parts, encoding), build)
+
+    def _response(self, panel: PanelRequest, theme: str) -> PanelResponse:
         try:
-            theme, questions = _checked(orjson.loads(body))
-            if len(questions) != 1:
-                return None
-            (question,) = questions
-            key = parse_view_query(view_args(question.view), self._hub, asker.lock, at_once=True).key
-            view = self._hub.renewed(question.holder, key, asker.client)
-        except ValueError:
+            view, options = leased(self._hub, panel.holder, panel.view, current_client(), current_lock())
+        except (QueryError, Unavailable, UnknownSymbol) as error:
+            is_step = isinstance(error, QueryError) and error.param == "step"
+            status = disconnected(str(error))
+            return PanelResponse(
+                None,
+                None,
+                status,
+                has_status=panel.shown.get("status") != status["cursor"],
+                has_content=False,
+                has_profile=False,
+                steps=self._steps_for_another(panel) if is_step else None,
+            )
+        variant = theme, options
+        status = self._statuses.get(view, None, partial(_status, view))
+        return PanelResponse(
+            view,
+            variant,
+            status,
+            has_status=panel.shown.get("status") != status["cursor"],
+            has_content=panel.shown.get("content") != panel_cursor(view, *variant),
+            has_profile=panel.shown.get("profile") != profile_cursor(view, *variant),
+            steps=self._steps(view.instrument, panel, view.key.step),
+        )
+
+    def _steps(
+        self, instrument: Instrument, panel: PanelRequest, chosen: Decimal | None = None
+    ) -> StepMenu | None:
+        """The step menu, if the panel shows that of another tick."""
+        if panel.shown.get("tick") in (None, tick_text(instrument)):
             return None
-        if view is None:
-            return None
-        news = _news_of(self._hub, view, (theme, parse_options(question.view)[0]), question)
-        return _BODIES.ready(view, _look_of_body(news, str(asker.encoding)))
+        return step_menu(instrument, self._hub.price(instrument), chosen)
 
-
-def register_panel_updates(
-    server: Flask, hub: Hub, prefix: str = "/", *, may_follow_up: Callable[[str], bool] | None = None
-) -> None:
-    """Serve it under a path prefix.
-
-    The body is ``{"theme": ..., "panels": [{"id", "view", "cursor", "profile", "tick"}]}``; the answer holds
-    for each panel ``{"status", "content", "profile", "steps"}`` without what the browser has already, and
-    renews its lease.
-
-    ``may_follow_up``: counts one more question of a client address that does not pass the server, and tells
-    whether it may be; None where every question has to pass.
-    """
-
-    @server.post(prefix + routes.PANELS)
-    def panel_updates() -> Response:
-        """What is new in the panels that the body names."""
-        request.max_content_length = _LARGEST_BODY
-        asker = _Asker(current_client(), current_lock(), accepted_encoding(request))
+    def _steps_for_another(self, panel: PanelRequest) -> StepMenu | None:
+        """The step menu for a view whose step no longer fits the tick, so that another can be chosen."""
+        venue, symbol = panel.view.get("exchange", ""), panel.view.get("symbol", "")
         try:
-            answer = _answered(hub, asker, request.get_data())
-        except ValueError as error:
-            return Response(f"{error}\n", 400, mimetype="text/plain")
-        offer: Offer | None = request.environ.get(OFFER)
-        headers = {"Cache-Control": "no-store", "Server-Timing": answer.timing}
-        if answer.encoding is not None:
-            headers |= {"Content-Encoding": answer.encoding, "Vary": "Accept-Encoding"}
-            if offer is not None and may_follow_up is not None:
-                offer(_FollowUps(hub, asker, may_follow_up))
-        return Response(answer.body, headers=headers, mimetype="application/json")
+            return self._steps(self._hub.instrument(Venue(venue), symbol.upper(), at_once=True), panel)
+        except (ValueError, Unavailable, UnknownSymbol):
+            return None  # a request without a name, or a venue that is gone
+
+    def _plain(self, responses: Sequence[PanelResponse], envelope: bytes) -> bytes:
+        data = orjson.dumps([self._answer(each) if each.is_news else None for each in responses])
+        return envelope.replace(_QUOTED, data, 1)
+
+    def _answer(self, response: PanelResponse) -> dict[str, Any]:
+        answer: dict[str, Any] = {"status": response.status}
+        if response.steps is not None:
+            answer["steps"] = response.steps
+        view, variant = response.view, response.variant
+        if view is None or variant is None:
+            return answer
+        if response.has_content:
+            answer["content"] = self._contents.get(view, variant, partial(_content, view, *variant))
+        if response.has_profile:
+            answer["profile"] = self._profiles.get(view, variant, partial(_profile, view, *variant))
+        return answer
 
 
-class _Answered(NamedTuple):
-    body: bytes
-    encoding: str | None  # of the body
-    timing: str  # how long it took, and the server's time
+def panel_polling() -> list[Component]:
+    """The interval and the store that every page with panels needs once in its layout."""
+    return [dcc.Interval(id=_INTERVAL, interval=INTERVAL_MS, disabled=True), dcc.Store(id=_UPDATES)]
 
 
-def _answered(hub: Hub, asker: _Asker, body: bytes) -> _Answered:
-    """The answer to a body. Raises ValueError where it is malformed."""
-    begun = time.perf_counter()
-    theme, questions = _checked(orjson.loads(body))
-    news = [_news(hub, each, theme, asker) for each in questions]
-    encoding = asker.encoding if len(news) == 1 else None
-    if encoding is None:
-        told = orjson.dumps([_answer(each) for each in news])
-    else:
-        told = _body_of_one(news[0], encoding)
-    return _Answered(told, encoding, _timing(begun))
+def register_panel_updates(app: Dash, polls: PanelPoll) -> None:
+    """Register the callback that refreshes the panels of a page of ``app``."""
 
+    @app.callback(
+        Output(_UPDATES, "data"),
+        Input(_INTERVAL, "n_intervals"),
+        Input(_VIEWS, "data"),
+        Input("theme", "data"),
+        State(_VIEWS, "id"),
+        State(_LIVE, "shown"),
+        prevent_initial_call=True,
+    )
+    def panel_updates(_ticks: object, views: object, theme: object, ids: object, shown: object) -> str:
+        responses = polls.responses(_requests(views, ids, shown), LIGHT if theme == LIGHT else DARK)
+        if not any(each.is_news for each in responses):
+            raise PreventUpdate
+        after_this_request(partial(_with_body, polls, responses))
+        return _PLACEHOLDER
 
-def _timing(begun: float) -> str:
-    """How long an answer took, which counts, and the time as it leaves."""
-    seconds = time.perf_counter() - begun
-    _SECONDS.observe(seconds)
-    return f'app;dur={seconds * 1000:.1f}, clock;desc="{int(time.time() * 1000)}"'
-
-
-def _checked(body: object) -> tuple[str, list[Question]]:
-    """The theme and the panels of a body. Raises ValueError."""
-    if not isinstance(body, dict) or not isinstance(body.get("panels"), list):
-        raise ValueError("the body must be an object with panels")
-    if len(body["panels"]) > MOST_PANELS:
-        raise ValueError(f"more than {MOST_PANELS} panels")
-    return LIGHT if body.get("theme") == LIGHT else DARK, [_question(each) for each in body["panels"]]
-
-
-def _question(panel: object) -> Question:
-    if not isinstance(panel, dict) or not isinstance(panel.get("view"), dict):
-        raise ValueError("a panel must be an object with a view")
-    parts = [panel.get(name) for name in ("id", *_SHOWN)]
-    if any(_is_deeper(part, _DEEPEST) for part in (*parts, *panel["view"].values())):
-        raise ValueError("a panel is nested too deeply: its values are plain, or flat lists of plain values")
-    view = {name: str(value) for name, value in panel["view"].items()}
-    holder, shown = str(panel.get("id"))[:_LONGEST_ID], (panel.get(name) for name in _SHOWN)
-    return Question(holder, view, *shown)
-
-
-def _is_deeper(value: object, most: int) -> bool:
-    """Whether lists and objects stand in each other more than ``most`` deep.
-
-    Explicit, because Python's own bound on recursion differs between its versions.
-    """
-    if not isinstance(value, (list, dict)):
-        return False
-    inside = value if isinstance(value, list) else value.values()
-    return not most or any(_is_deeper(each, most - 1) for each in inside)
-
-
-def _news(hub: Hub, question: Question, theme: str, asker: _Asker) -> _News:
-    """What there is to tell of a panel; its lease begins or is renewed."""
-    try:
-        view, options = leased(hub, question.holder, question.view, asker.client, asker.lock)
-    except (QueryError, Unavailable, UnknownSymbol) as error:
-        is_step = isinstance(error, QueryError) and error.param == "step"
-        steps = _steps_for_another(hub, question) if is_step else None
-        return _News(None, str(error), None, has_content=False, has_profile=False, steps=steps)
-    return _news_of(hub, view, (theme, options), question)
-
-
-def _news_of(hub: Hub, view: View, look: tuple[str, PanelOptions], question: Question) -> _News:
-    return _News(
-        view,
-        "",
-        look,
-        has_content=question.cursor != panel_cursor(view, *look),
-        has_profile=question.profile != profile_cursor(view, *look),
-        steps=_steps(hub, view.instrument, question, view.key.step),
+    clientside(app, "panelUpdates", "run", Output(_INTERVAL, "disabled"), Input(_VIEWS, "data"))
+    clientside(
+        app,
+        "panelUpdates",
+        "show",
+        Output(_LIVE, "shown"),
+        Input(_UPDATES, "data"),
+        State(_LIVE, "id"),
+        State(_LIVE, "shown"),
+        at_start=False,
     )
 
 
-def _steps(
-    hub: Hub, instrument: Instrument, question: Question, chosen: Decimal | None = None
-) -> StepMenu | None:
-    """The step menu, where the page shows that of another tick."""
-    if question.tick is None or question.tick == tick_text(instrument):
-        return None
-    return step_menu(instrument, hub.price(instrument), chosen)
-
-
-def _steps_for_another(hub: Hub, question: Question) -> StepMenu | None:
-    """The step menu of a view whose step no longer fits the tick: another one must be chosen."""
-    venue, symbol = question.view.get("exchange", ""), question.view.get("symbol", "")
-    try:
-        return _steps(hub, hub.instrument(Venue(venue), symbol.upper(), at_once=True), question)
-    except (ValueError, Unavailable, UnknownSymbol):
-        return None  # a question without a name, or a venue that is gone since
-
-
-def _answer(news: _News) -> dict[str, Any]:
-    view, look = news.view, news.look
-    steps = {} if news.steps is None else {"steps": news.steps}
-    if view is None or look is None:
-        return {"status": disconnected(news.cause), **steps}
-    answer: dict[str, Any] = {"status": _STATUSES.get(view, None, lambda: _status(view)), **steps}
-    if news.has_content:
-        answer["content"] = _CONTENTS.get(view, look, lambda: _content(view, *look))
-    if news.has_profile:
-        answer["profile"] = _PROFILES.get(view, look, lambda: _profile(view, *look))
+def _with_body(polls: PanelPoll, responses: Sequence[PanelResponse], answer: Response) -> Response:
+    """Dash's answer with the shared body."""
+    encoding = accepted_encoding(request) if len(responses) == 1 else None
+    answer.set_data(polls.body(responses, answer.get_data(), encoding))
+    if encoding is not None:
+        answer.headers["Content-Encoding"] = encoding
+        answer.vary.add("Accept-Encoding")
     return answer
 
 
-def _body_of_one(news: _News, encoding: str) -> bytes:
-    """The answer on a page with one panel, as nearly all are: compressed once for all who look alike."""
-
-    def build() -> bytes:
-        return encoded(orjson.dumps([_answer(news)]), encoding)
-
-    if news.view is None:
-        return build()
-    return _BODIES.get(news.view, _look_of_body(news, encoding), build)
-
-
-def _look_of_body(news: _News, encoding: str) -> Hashable:
-    return news.look, news.has_content, news.has_profile, news.steps is not None, encoding
+def _requests(views: object, ids: object, shown: object) -> list[PanelRequest]:
+    """The panels of a page. Aborts with 400 if what the browser sent does not describe panels."""
+    parts = [each if isinstance(each, list) else [] for each in (views, ids, shown)]
+    if len({len(each) for each in parts}) > 1:
+        abort(_bad_request("views, ids, and cursors of panels must be as many"))
+    if len(parts[0]) > MOST_PANELS:
+        abort(_bad_request(f"{len(parts[0])} panels: a page has at most {MOST_PANELS}"))
+    return [_request(*each) for each in zip(*parts, strict=True)]
 
 
-def _status(view: View) -> orjson.Fragment:
-    return orjson.Fragment(orjson.dumps(feed_status(view.status(), latency_told(view))))
+def _request(view: object, panel: object, shown: object) -> PanelRequest:
+    if not isinstance(view, dict) or not isinstance(panel, dict) or not isinstance(shown, dict):
+        abort(_bad_request("view, id, and cursors of a panel must be objects"))
+    if any(isinstance(each, (list, dict)) for each in (*view.values(), panel.get("panel"))):
+        abort(_bad_request("the values of a view and the id of a panel must be plain"))
+    args = {name: str(value) for name, value in view.items()}
+    return PanelRequest(str(panel.get("panel"))[:_MAX_ID], args, shown)
+
+
+def _bad_request(cause: str) -> Response:
+    return Response(f"{cause}\n", 400, mimetype="text/plain")
+
+
+def _status(view: View) -> FeedStatus:
+    return feed_status(view.status(), latency_told(view))
 
 
 def _content(view: View, theme: str, options: PanelOptions) -> orjson.Fragment:

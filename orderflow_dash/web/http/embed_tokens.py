@@ -33,7 +33,6 @@ _PAGE: Final = "embed-frame"
 _FILES: Final = ("_dash-component-suites/", "assets/")
 _OF_PAGE: Final = ("_dash-layout", "_dash-dependencies", "_dash-update-component", *_FILES)
 _FOR_PROGRAMS: Final = (routes.SOCKET, routes.EXPORT)  # which may name the token in the query
-_OF_ROOT: Final = (*_FOR_PROGRAMS, routes.PANELS)
 
 
 class EmbedFrames:
@@ -95,7 +94,7 @@ class EmbedFrames:
                 ways.append(held + page_path)
             if page_path != rule.rule and page_path.startswith(_FILES):
                 ways.append(files + page_path)
-            if root_path in _OF_ROOT:
+            if root_path in _FOR_PROGRAMS:
                 ways.append(held + root_path)
             methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
             for way in ways:

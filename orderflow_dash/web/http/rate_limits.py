@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from flask import Flask, Response, request
@@ -47,7 +46,6 @@ class _Kinds:
         self._parts = _per_minute("parts of pages", settings.page_rate * 2 * len(_PARTS))
         pages = _per_minute("pages", settings.page_rate)
         self._by_rule: dict[str, _Kind | None] = {
-            root + routes.PANELS: self.updates,
             root + routes.REPLAY: self.updates,
             root + routes.SOCKET: _per_minute("connections to the socket", settings.socket_rate),
             root + routes.EXPORT: _per_minute("exports", settings.export_rate),
@@ -69,11 +67,8 @@ class _Kinds:
         return self._parts if part in _PARTS else None
 
 
-def limit_rates(server: Flask, settings: Settings) -> Callable[[str], bool]:
-    """Count requests by client address and kind, and refuse what is too often.
-
-    Returns what counts an update of a page that does not pass the server, and tells whether it may be.
-    """
+def limit_rates(server: Flask, settings: Settings) -> None:
+    """Count requests by client address and kind, and refuse what is too often."""
     kinds = _Kinds(settings)
     limiter = FixedWindowRateLimiter(RateCounters())
 
@@ -96,11 +91,6 @@ def limit_rates(server: Flask, settings: Settings) -> Callable[[str], bool]:
             log.warning("too many %s, more than %s, from %s", kind.name, kind.rate, client)
         headers = {"Retry-After": str(wait_s), "Cache-Control": "no-store"}
         return Response(message + "\n", 429, headers, mimetype="text/plain")
-
-    def may_update(client: str) -> bool:
-        return limiter.hit(kinds.updates.limit, kinds.updates.name, client or _UNKNOWN)
-
-    return may_update
 
 
 def _per_minute(name: str, rate: int) -> _Kind:

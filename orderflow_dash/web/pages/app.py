@@ -14,6 +14,7 @@ from orderflow_dash.feeds.sparklines import DayLines
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
 from orderflow_dash.settings import Settings
+from orderflow_dash.web.api.panel_updates import PanelPoll, register_panel_updates
 from orderflow_dash.web.assets import (
     ADDRESS,
     ICON,
@@ -98,20 +99,26 @@ def create_dash(
     app.server.secret_key = settings.secret_key.get_secret_value()
     journal = TickerJournal()
     app.layout = lambda: front_page(hub, journal, days, replay)
+    polls = PanelPoll(hub)
     register_theme(app)
     register_symbol_table(app)
-    register_panel(app)
+    _register_panels(app, polls)
     register_front_page(app, hub, journal, days)
     embed = _new_dash(settings.prefix, "embed", app.server)
     embed.layout = lambda: embed_page(replay)
-    register_panel(embed)
+    _register_panels(embed, polls)
     register_embed_page(embed, hub)
     compare = _new_dash(settings.prefix, "compare", app.server)
     compare.layout = lambda: compare_page(hub, replay)
     register_theme(compare)
-    register_panel(compare)
+    _register_panels(compare, polls)
     register_compare_page(compare, hub)
     return app
+
+
+def _register_panels(app: Dash, polls: PanelPoll) -> None:
+    register_panel(app)
+    register_panel_updates(app, polls)
 
 
 def _new_dash(root: str, page: str = "", server: Flask | None = None) -> Dash:

@@ -14,6 +14,7 @@ from dash.development.base_component import Component
 
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
+from orderflow_dash.web.api.panel_updates import panel_polling
 from orderflow_dash.web.client import current_client
 from orderflow_dash.web.clientside import clientside
 from orderflow_dash.web.pages.replay_bar import replay_bar
@@ -43,6 +44,7 @@ def compare_page(hub: Hub, replay: Replay | None = None) -> Component:
             theme_store(),
             dcc.Store(id="address"),
             dcc.Store(id="address-shown"),
+            *panel_polling(),
             html.Div(id="server-lost", className="server-lost", role="alert"),
             html.Header(
                 [

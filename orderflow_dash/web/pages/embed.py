@@ -15,6 +15,7 @@ from dash.development.base_component import Component
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
 from orderflow_dash.runtime.wording import either, not_accepted
+from orderflow_dash.web.api.panel_updates import panel_polling
 from orderflow_dash.web.client import current_client
 from orderflow_dash.web.clientside import clientside
 from orderflow_dash.web.grant import current_lock
@@ -36,6 +37,7 @@ def embed_page(replay: Replay | None = None) -> Component:
             dcc.Store(id="address"),
             dcc.Store(id="address-shown"),
             dcc.Interval(id="embed-retry", interval=_RETRY_MS, disabled=True),
+            *panel_polling(),
             html.Div(id="server-lost", className="server-lost", role="alert"),
             replay_bar(replay, is_steered=current_lock() is None),
             html.Main(

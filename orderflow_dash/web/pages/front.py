@@ -16,6 +16,7 @@ from dash.development.base_component import Component
 from orderflow_dash.feeds.sparklines import DayLines
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
+from orderflow_dash.web.api.panel_updates import panel_polling
 from orderflow_dash.web.client import current_client
 from orderflow_dash.web.clientside import clientside
 from orderflow_dash.web.pages.replay_bar import replay_bar
@@ -48,6 +49,7 @@ def front_page(hub: Hub, journal: TickerJournal, days: DayLines, replay: Replay 
             dcc.Store(id="table-cursor", data={"rows": list(cursor), "venues": lines}),
             dcc.Store(id="rows-in-view", data=[]),
             dcc.Interval(id="page-interval", interval=TICK_MS),
+            *panel_polling(),
             html.Div(id="server-lost", className="server-lost", role="alert"),
             html.Header(
                 [

@@ -49,7 +49,7 @@ def level_content(
     candle = next((each for each in candles if each.open_ts == options.candle), None)
     title = f"{clock(options.candle)} to {clock(options.candle + key.timeframe.ms)} UTC"
     if candle is None or not len(candle.levels):
-        note = "No trades of this candle are at hand at this timeframe."
+        note = "No data for this candle at this timeframe."
         return _content(options, title, note, "", units.name, [])
     rows = _rows(candle, candle.grid.price.count(key.step), units, options)
     first = _first_shown(candle)

@@ -1,7 +1,7 @@
-"""What moves in a panel, as it stands when that opens; ``assets/js/panel/live.mjs`` shows it and the rest.
+"""The live part of a panel: what it shows at first; ``assets/js/panel/live.mjs`` shows it and every update.
 
-A component of our own, because Dash's renderer tells every component of a page about each step of each
-callback: a second's news go from ``/api/panels`` to the charts, the table and the words themselves.
+A component and not one output for each chart, table, and word: Dash's renderer notifies every component of a
+page of each output, once a second.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from dash.development.base_component import Component
 from orderflow_dash.web.status import FeedStatus
 
 _TYPE: Final = "panel-live"
-_PROPS: Final = ["id", "status", "content", "profile", "tick"]
+_PROPS: Final = ["id", "status", "content", "profile", "shown"]
 _NONE: Final[list[str]] = []
 
 
 class PanelTexts(TypedDict):
-    """Words of a panel; each stands in the element that ``bind_text`` names."""
+    """Texts of a panel; each goes to the elements that ``bind_text`` marks."""
 
     last: str  # price of the newest trade
     now: str  # the newest CVD, green or red as its line
@@ -30,10 +30,10 @@ class PanelTexts(TypedDict):
 
 
 class PanelLive(Component):
-    """Shows a panel's news, for as long as the panel is on the page.
+    """Shows a panel's updates for as long as the panel is on the page.
 
-    ``status``, ``content`` and ``profile`` are those of an answer of ``/api/panels``; ``tick`` is the one
-    that the step menu is for.
+    ``status``, ``content`` and ``profile`` are those of an answer to a poll; ``tick`` is that of the step
+    menu. The prop ``shown`` holds the cursors of what the panel shows, which each poll sends.
     """
 
     # What Dash reads of a component's class.
@@ -46,11 +46,21 @@ class PanelLive(Component):
     def __init__(
         self, panel_id: str, status: FeedStatus, content: dict[str, Any], profile: dict[str, Any], tick: str
     ) -> None:
+        shown = {
+            "status": status["cursor"],
+            "content": content["cursor"],
+            "profile": profile["cursor"],
+            "tick": tick,
+        }
         super().__init__(  # type: ignore[no-untyped-call]
-            id={"type": _TYPE, "panel": panel_id}, status=status, content=content, profile=profile, tick=tick
+            id={"type": _TYPE, "panel": panel_id},
+            status=status,
+            content=content,
+            profile=profile,
+            shown=shown,
         )
 
 
 def bind_text(name: str) -> dict[str, Any]:
-    """Names an element as a place of a text; those of the profile have ``profile-`` before their name."""
+    """Mark an element as the place of a text; names of the profile's texts start with ``profile-``."""
     return {"data-live": name}

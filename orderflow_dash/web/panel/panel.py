@@ -228,7 +228,6 @@ def _register_browser(app: Dash) -> None:
         State(_id("table", here), "columns"),
         at_start=False,
     )
-    clientside(app, "panelUpdates", "ask", Input(_id("view", ALL), "data"), Input("theme", "data"))
     clientside(
         app,
         "footprint",

@@ -111,28 +111,6 @@ def test_who_asks_at_the_same_time_waits_for_the_one_who_builds(shared: ViewCach
     assert built == [1]
 
 
-@pytest.mark.parametrize(("age", "meanwhile"), [(0.4, "old"), (0.7, "old"), (1.2, None)])
-def test_what_is_ready_is_what_nobody_has_to_build_or_wait_for(
-    shared: ViewCache[str], now: list[float], age: float, meanwhile: str | None
-) -> None:
-    """Before anything was built there is nothing; what is old is given only while somebody builds anew."""
-    view = a_view()
-    assert shared.ready(view, "dark") is None
-    shared.get(view, "dark", lambda: "old")
-    assert (shared.ready(view, "dark"), shared.ready(view, "light")) == ("old", None)
-    now[0] += age
-    assert shared.ready(view, "dark") == ("old" if age < 0.5 else None)
-    told = []
-
-    def build() -> str:
-        told.append(shared.ready(view, "dark"))
-        return "new"
-
-    shared.get(view, "dark", build)
-    assert told == ([meanwhile] if age > 0.5 else [])
-    assert shared.ready(view, "dark") == ("new" if age > 0.5 else "old")
-
-
 @pytest.mark.parametrize(("age", "shown"), [(0.7, "old"), (1.2, "new")])
 def test_who_asks_while_it_is_built_anew_gets_what_was_there_for_a_moment(
     shared: ViewCache[str], now: list[float], age: float, shown: str

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from benchmarks.page_client import PATH, panel_poll, panels_of
 from orderflow_dash.access.embed_token import EmbedTokens
 from orderflow_dash.market import Venue
 from tests.conftest import UNREACHABLE, Served, wait_until
@@ -50,23 +51,23 @@ def first(connection: ClientConnection) -> dict[str, Any]:
     return message
 
 
-def take_panels(asking: httpx.Client, path: str = "/api/panels", posts: int = 51) -> list[str]:
-    """Ask for six panels a post, each with a step of its own; the causes of those that were refused."""
+def polled(
+    asking: httpx.Client, views: list[dict[str, str]], ids: list[str], path: str = f"/{PATH}"
+) -> list[dict[str, Any]]:
+    """The answer for panels that show nothing yet."""
+    answer = asking.post(path, json=panel_poll(views, ids))
+    assert answer.status_code == 200
+    return [panel for panel in panels_of(answer.content) if panel is not None]
+
+
+def take_panels(asking: httpx.Client, path: str = f"/{PATH}", posts: int = 51) -> list[str]:
+    """Poll for six panels a post, each with a step of its own; the causes of those that were refused."""
     causes = []
     for post in range(posts):
         steps = [f"{(6 * post + number + 1) / 10:.1f}" for number in range(6)]
-        panels = [
-            {
-                "id": f"k{post}-{number}",
-                "view": {"exchange": "demo", "symbol": "BTCUSDT", "tf": "1m", "step": step},
-                "cursor": None,
-                "profile": None,
-            }
-            for number, step in enumerate(steps)
-        ]
-        answer = asking.post(path, json={"theme": "dark", "panels": panels})
-        assert answer.status_code == 200
-        causes += [each["status"]["cause"] for each in answer.json() if "content" not in each]
+        views = [{"exchange": "demo", "symbol": "BTCUSDT", "tf": "1m", "step": step} for step in steps]
+        panels = polled(asking, views, [f"k{post}-{number}" for number in range(6)], path)
+        causes += [each["status"]["cause"] for each in panels if "content" not in each]
     return causes
 
 
@@ -114,16 +115,15 @@ def test_many_requests_at_once_take_no_more(app: Served) -> None:
 def test_one_token_takes_a_quarter_of_the_views_from_any_addresses(app: Served) -> None:
     """What the token took counts against it elsewhere; that address has its own part without the token."""
     token = EmbedTokens(KEY).sign(Venue.DEMO, ["BTCUSDT"], 600)
-    way = f"/embed/t/{token}/api/panels"
+    way = f"/embed/t/{token}/{PATH}"
     with client(app, NEAR) as near, client(app, FAR) as far:
         take_panels(near, way)
         assert app.hub.health()["views"] == VIEWS // 4
         assert take_panels(far, way, posts=1) == []  # six views that the token holds already
         held = {"exchange": "demo", "symbol": "BTCUSDT", "tf": "5m", "step": "0.1"}
-        body = {"panels": [{"id": "x", "view": held, "cursor": None, "profile": None}]}
-        (panel,) = far.post(way, json=body).json()
+        (panel,) = polled(far, [held], ["x"], way)
         assert f"Limit reached: {VIEWS // 4} views per embed token." in panel["status"]["cause"]
-        (panel,) = far.post("/api/panels", json=body).json()
+        (panel,) = polled(far, [held], ["x"])
         assert "content" in panel
 
 
@@ -131,22 +131,21 @@ def test_tokens_do_not_add_to_the_part_of_an_address(app: Served) -> None:
     """Two tokens at one address share what that address may have."""
     tokens = [EmbedTokens(KEY).sign(Venue.DEMO, ["BTCUSDT"], 600 + number) for number in range(2)]
     with client(app, NEAR) as greedy:
-        take_panels(greedy, f"/embed/t/{tokens[0]}/api/panels", posts=13)
+        take_panels(greedy, f"/embed/t/{tokens[0]}/{PATH}", posts=13)
         view = {"exchange": "demo", "symbol": "BTCUSDT", "tf": "5m", "step": "0.1"}
-        body = {"panels": [{"id": "x", "view": view, "cursor": None, "profile": None}]}
-        (panel,) = greedy.post(f"/embed/t/{tokens[1]}/api/panels", json=body).json()
+        (panel,) = polled(greedy, [view], ["x"], f"/embed/t/{tokens[1]}/{PATH}")
         assert "views per client" in panel["status"]["cause"]
 
 
 def test_one_address_takes_a_quarter_of_the_sockets(app: Served) -> None:
-    """The 26th of 100 is refused, also with a token; another address is served."""
+    """The 21st of 80 is refused, also with a token; another address is served."""
     token = EmbedTokens(KEY).sign(Venue.DEMO, ["BTCUSDT"], 600)
     with ExitStack() as held:
-        for _ in range(25):
+        for _ in range(20):
             assert first(held.enter_context(socket(app, NEAR)))["type"] == "snapshot"
         for path in ("/ws/orderflow", f"/embed/t/{token}/ws/orderflow"):
             with socket(app, NEAR, path) as refused:
-                assert "Limit reached: 25 sockets per client." in first(refused)["message"]
+                assert "Limit reached: 20 sockets per client." in first(refused)["message"]
         with socket(app, FAR) as served:
             assert first(served)["type"] == "snapshot"
 

@@ -16,6 +16,7 @@ import pytest
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.page_client import panel_poll
 from orderflow_dash.live.view import ViewKey
 from orderflow_dash.market import Timeframe, Venue
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
@@ -212,7 +213,7 @@ def test_a_callback_is_timed_under_its_name(demo: Served) -> None:
     )
     answer = httpx.post(f"{demo.url}/_dash-update-component", json=tick(tick_output(demo)), trust_env=False)
     assert answer.status_code == 200
-    httpx.post(f"{demo.url}/api/panels", json={"panels": []}, trust_env=False)
+    httpx.post(f"{demo.url}/_dash-update-component", json=panel_poll([], []), trust_env=False)
     assert growth() == [1, 1]
 
 

@@ -14,6 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from benchmarks.page_client import PATH, panel_poll
 from orderflow_dash.access.embed_token import EmbedTokens
 from orderflow_dash.market import Venue
 from orderflow_dash.runtime.redaction import redact
@@ -121,8 +122,7 @@ def test_a_token_opens_no_other_symbol_or_venue(market: Served, token: str, quer
 
 def refreshed(asking: httpx.Client, token: str, wanted: dict[str, str]) -> str:
     """What a panel gets to show whose view in the browser's store is this."""
-    body = {"theme": "dark", "panels": [{"id": "p", "view": wanted, "cursor": None, "profile": None}]}
-    answer = asking.post(f"/embed/t/{token}/api/panels", json=body)
+    answer = asking.post(f"/embed/t/{token}/{PATH}", json=panel_poll([wanted], ["p"]))
     assert answer.status_code == 200
     return answer.text
 
@@ -169,7 +169,7 @@ def test_a_token_opens_nothing_else(market: Served, token: str) -> None:
     names = {re.sub(r"^/embed/[tf]/<frame_\w+>/|/<.*", "", path) for path in paths}
     assert names == {
         "", "_dash-layout", "_dash-dependencies", "_dash-update-component",
-        "_dash-component-suites", "assets", "ws/orderflow", "api/export.csv", "api/panels",
+        "_dash-component-suites", "assets", "ws/orderflow", "api/export.csv",
     }  # fmt: skip
 
 

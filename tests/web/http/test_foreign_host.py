@@ -9,6 +9,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from benchmarks.page_client import PATH, panel_poll
 from orderflow_dash.access.embed_token import EmbedTokens
 from orderflow_dash.market import Venue
 from tests.conftest import UNREACHABLE, Served, wait_until
@@ -54,7 +55,7 @@ def test_a_foreign_name_gets_no_page(app: Served, path: str) -> None:
 def test_a_foreign_name_changes_nothing(app: Served) -> None:
     """A request whose Origin equals its Host is refused all the same."""
     headers = {"Host": FOREIGN, "Origin": f"http://{FOREIGN}"}
-    for path, body in (("/api/replay", {"paused": True}), ("/api/panels", {"panels": []})):
+    for path, body in (("/api/replay", {"paused": True}), (f"/{PATH}", panel_poll([], []))):
         answer = httpx.post(app.url + path, json=body, headers=headers, trust_env=False)
         assert answer.status_code == 403
 

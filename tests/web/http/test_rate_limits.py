@@ -60,7 +60,6 @@ class Client:
     [
         ("_dash-update-component", "POST", 10, "updates of pages than 1 a second"),
         ("compare/_dash-update-component", "POST", 10, "updates of pages than 1 a second"),
-        ("api/panels", "POST", 10, "updates of pages than 1 a second"),
         ("api/replay", "GET", 10, "updates of pages than 1 a second"),
         ("", "GET", 2, "pages than 2 a minute"),
         ("help", "GET", 2, "pages than 2 a minute"),

@@ -85,8 +85,8 @@ def test_far_levels_of_a_very_long_ladder_are_left_out_and_told(shown) -> None:
 
 
 def test_no_candle_and_an_unknown_one(shown) -> None:
-    """Nothing is open; or the table says that nothing is at hand."""
+    """Nothing is open; or the note says that there is no data."""
     assert shown(*LADDER, candle=None) is None
     content = shown(*LADDER, candle=NOON + 60_000)
     assert content["rows"] == []
-    assert "at hand" in content["note"]
+    assert "No data" in content["note"]
