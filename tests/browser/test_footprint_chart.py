@@ -459,3 +459,20 @@ def test_nothing_is_left_of_a_destroyed_chart(chart: ChartPage) -> None:
     painted = chart.painted("cells")
     chart.settle()
     assert chart.painted("cells") == painted
+
+
+def test_the_chart_needs_no_dash(page: Page, market: Served) -> None:
+    """Its modules work on any page of the same origin."""
+    page.driver.get(f"{market.url}/help")
+    shown = page.driver.execute_async_script(
+        "const [message, done] = arguments;"
+        "const load = (name) => import(`/assets/js/chart/${name}.mjs`);"
+        "Promise.all([load('chart'), load('feed')]).then(([{ footprintChart }, { Feed }]) => {"
+        "  const feed = new Feed(3); feed.take(message);"
+        "  const place = document.body.appendChild(document.createElement('div'));"
+        "  place.style.cssText = 'width:600px;height:400px';"
+        "  return footprintChart(place, { feed }).readout();"
+        "}).then(done, done)",
+        Source().snapshot(candle(0)),
+    )
+    assert shown["close"] == "10.0"

@@ -168,8 +168,6 @@ def shows_the_menu_of_another_tick(page: Page) -> list[str]:
         "const live = { type: 'panel-live', panel: panel.dataset.panel };"
         "window.dash_clientside.set_props(live, { shown: { tick: '0.01' } });"
     )
-    follow = "module.followPanel(document.querySelector('.orderflow-panel'), null, null, '0.01')"
-    page.module("panel/updates.mjs", follow)
     return offered
 
 

@@ -31,8 +31,10 @@ globalThis.location = { href: "http://127.0.0.1/", pathname: "/", search: "", ha
 
 const preferences = await import("../../assets/js/symbols/preferences.mjs");
 const { duration, pairText, quantiles } = await import("../../assets/js/panel/latency.mjs");
+const { ageText } = await import("../../assets/js/panel/live.mjs");
 const { encoded, panelText } = await import("../../assets/js/panel/share.mjs");
 const { linePath } = await import("../../assets/js/symbols/sparkline.mjs");
+const { notePoll } = await import("../../assets/js/panel/updates.mjs");
 const { request } = await import("../../assets/js/pages/http.mjs");
 
 beforeEach(() => {
@@ -132,6 +134,18 @@ test("a tick in a pause is skipped", async () => {
   assert.equal((await request("/_dash-update-component", { body })).status, 204);
   assert.equal((await click).status, 200);
   assert.equal(requests.length, 2);
+});
+
+test("slow polls slow the interval down", async () => {
+  const intervals = [];
+  globalThis.dash_clientside = { set_props: (_id, { interval }) => intervals.push(interval) };
+  for (const ms of [100, 699, 700, 1900, 20_000, 100]) notePoll(ms);
+  assert.deepEqual(intervals, [2000, 4000, 10_000, 1000]);
+});
+
+test("an age has one unit", () => {
+  const ages = [-5, 3210, 12_900, 119_999, 120_000, 7_200_000].map(ageText);
+  assert.deepEqual(ages, ["0.0 s", "3.2 s", "12 s", "119 s", "2 min", "2 h"]);
 });
 
 test("other requests are not limited", async () => {

@@ -9,8 +9,9 @@ import { notePoll } from "../panel/updates.mjs";
 import { noteAnswer, notePause, noteRequest } from "./connection-banner.mjs";
 
 const LIMITED = /\/_dash-(update-component|layout|dependencies)(\?|$)/;
+const CALLBACK = /\/_dash-update-component(\?|$)/;
 const CLOCK = ".n_intervals";
-const PATIENCE_MS = 10000; // for the answer to a tick: the next one repeats it
+const PATIENCE_MS = 10000; // for the answer to a tick: the next one asks again
 const WAIT_S = 5; // if the answer does not say
 const LONGEST_S = 120;
 const SPREAD_MS = 1000; // all pages behind one address are limited at the same time
@@ -48,7 +49,7 @@ function closeFor(refusal) {
 async function sendOnce(url, options) {
   const sentAt = Date.now();
   const response = await send(url, options);
-  noteTiming(sentAt, Date.now(), response.headers.get("Server-Timing"));
+  if (CALLBACK.test(String(url))) noteTiming(sentAt, Date.now(), response.headers.get("Server-Timing"));
   const isLocked = "locked" in document.documentElement.dataset;
   if (isLocked && response.headers.has("X-Orderflow-Embed")) window.location.reload();
   return response;
@@ -67,8 +68,8 @@ async function sendLimited(url, options) {
     if (wait > 0 && isOfClock) return emptyAnswer();
     if (wait > 0) await pause(wait);
     noteRequest();
-    const limits = isOfClock ? { signal: AbortSignal.timeout(PATIENCE_MS) } : {};
-    const response = await sendOnce(url, { ...options, ...limits });
+    const patience = isOfClock ? { signal: AbortSignal.timeout(PATIENCE_MS) } : {};
+    const response = await sendOnce(url, { ...options, ...patience });
     if (isOfClock) notePoll(Date.now() - sentAt);
     if (response.ok) noteAnswer();
     if (response.status !== 429) return response;

@@ -21,11 +21,11 @@ import { writeText } from "./text.mjs";
 const COUNT_MS = 1000;
 /** @type {WeakMap<HTMLElement, AbortController>} waits of step menus, by panel */
 const pendingSteps = new WeakMap();
-/** @type {WeakMap<HTMLElement, number>} time (ms) of the last trade by this clock, by panel */
+/** @type {WeakMap<HTMLElement, number>} time of the last trade by this clock, ms, by panel */
 const trades = new WeakMap();
 
 /** @param {number} ms */
-function ageText(ms) {
+export function ageText(ms) {
   if (ms < 10000) return `${(Math.max(ms, 0) / 1000).toFixed(1)} s`;
   if (ms < 120000) return `${Math.floor(ms / 1000)} s`;
   return ms < 7200000 ? `${Math.floor(ms / 60000)} min` : `${Math.floor(ms / 3600000)} h`;
@@ -49,7 +49,7 @@ const idOf = (type, panel) => ({ type, panel: panel.dataset.panel ?? "" });
 
 /** @param {HTMLElement} panel */
 function showAge(panel) {
-  if ("serverLost" in document.documentElement.dataset) return; // nothing here is current
+  if ("serverLost" in document.documentElement.dataset) return; // frozen figures do not age
   const at = trades.get(panel);
   writeAll(panel, { age: at === undefined ? "" : `${ageText(Date.now() - at)} ago` });
 }

@@ -1,18 +1,19 @@
 /* Runs the interval of the page while it has panels, and hands each answer to its panel: `orderflow:status` with the
-   status, `orderflow:update` with the rest. The Dash callbacks are in `web/api/panel_updates.py`. */
+   status, `orderflow:update` with the rest. The Dash callbacks are in web/api/panel_updates.py. */
+
+/** @typedef {{status: unknown, content: unknown, profile: unknown, tick: unknown}} Cursors of the content of a panel */
 
 const EVERY_MS = 1000;
 const SLOW_MS = 700;
 const SLOWEST_MS = 10000;
 let every = EVERY_MS;
 
-/** @typedef {{status: unknown, content: unknown, profile: unknown, tick: string}} Shown the cursors of a panel's parts */
-
 /**
- * @param {HTMLElement} panel
+ * Hand an answer to its panel; returns the cursors of what it shows then.
+ * @param {Element} panel
  * @param {any} answer
- * @param {Shown} shown
- * @returns {Shown}
+ * @param {Cursors} shown
+ * @returns {Cursors}
  */
 function show(panel, { status, content, profile, steps }, shown) {
   panel.dispatchEvent(new CustomEvent("orderflow:status", { detail: status, bubbles: true }));
@@ -26,8 +27,9 @@ function show(panel, { status, content, profile, steps }, shown) {
 }
 
 /**
- * Slow the polls down with their answers: Dash drops the answer to a poll if the next one has started.
- * @param {number} ms from a poll to its answer
+ * Pace the polls: one was answered after `ms`. Dash drops the answer to a poll if the next one has started, so polls slow
+ * down with their answers.
+ * @param {number} ms
  */
 export function notePoll(ms) {
   const next = ms < SLOW_MS ? EVERY_MS : Math.min(SLOWEST_MS, EVERY_MS * Math.ceil((2 * ms) / EVERY_MS));
@@ -39,22 +41,21 @@ export function notePoll(ms) {
 /* Clientside callbacks. */
 export const panelUpdates = {
   /**
-   * Whether the interval is disabled.
+   * Returns whether the interval is disabled.
    * @param {unknown[]} views
    */
   run: (views) => !views.length,
 
   /**
-   * The cursors of what each panel shows now. One that React has not rendered yet, or has removed, gets the answer to a
-   * later poll.
+   * Returns the cursors of what each panel shows now. One that React has not rendered yet, or has removed, gets the
+   * answer to a later poll.
    * @param {any[] | null} answers
    * @param {{panel: string}[]} ids
-   * @param {Shown[]} shown
+   * @param {Cursors[]} shown
    */
   show: (answers, ids, shown) => {
     const { no_update } = window.dash_clientside;
     return ids.map((id, index) => {
-      /** @type {HTMLElement | null} */
       const panel = document.querySelector(`[data-panel="${CSS.escape(id.panel)}"]`);
       return panel && answers?.[index] ? show(panel, answers[index], shown[index]) : no_update;
     });

@@ -1,6 +1,7 @@
 """The section of the footprint chart: its controls and its place.
 
-``assets/js/panel/footprint-chart.mjs`` fills it. The chart reads the socket (``assets/js/chart/``, docs/footprint-chart.md); no callback has data of it.
+``assets/js/panel/footprint-chart.mjs`` fills it. The chart reads the socket (``assets/js/chart/``,
+docs/footprint-chart.md); no callback has data of it.
 """
 
 from __future__ import annotations
