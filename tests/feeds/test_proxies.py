@@ -279,7 +279,7 @@ def test_a_refused_value_is_the_cause_of_every_attempt(monkeypatch):
     monkeypatch.setenv("ALL_PROXY", f"ftp://me:{SECRET}@p")
     with (
         contextlib.closing(RestClient(f"https://{VENUE}")) as client,
-        pytest.raises(RestError, match=r"ALL_PROXY is 'ftp://\*\*\*@p', which is no usable proxy: valid"),
+        pytest.raises(RestError, match=r"ALL_PROXY is 'ftp://\*\*\*@p', which is not a usable proxy: valid"),
     ):
         client.get("/")
     with connection(f"wss://{VENUE}/market/stream") as (made, _):
