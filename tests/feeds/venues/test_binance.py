@@ -92,7 +92,7 @@ def test_the_time_request_returns_the_venues_clock(exchange, rest):
 
 
 def test_binance_announces_its_listing_on_the_market_route(rest):
-    """One connection carries it for as long as the directory runs, looked at or not."""
+    """One connection carries it as long as the provider runs, with and without viewers."""
 
     def announce(server: VenueServer, socket) -> None:
         while True:

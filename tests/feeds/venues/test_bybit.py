@@ -55,7 +55,7 @@ def test_bybit_pages_are_followed_to_the_last_one():
 
 
 def test_cursors_that_never_end_are_given_up():
-    """A venue that goes round in circles does not hang the directory."""
+    """A venue whose cursors repeat does not hang the provider."""
     pages = Pages("again")
     assert len(BybitListing(Venue.BYBIT, pages).load()) == len(pages.asked) == 20
 
