@@ -60,7 +60,8 @@ class VenueClock:
     """The estimate of one venue's clock. Thread-safe.
 
     ``ask`` requests the venue's time (ms); it raises RestError or ValueError, and is None where there is no
-    such request. Before the first answer the estimate is this server's clock.
+    such request. Before the first answer the estimate is this server's clock. Every attribute belongs to
+    the one estimate: they change together, under its lock.
     """
 
     def __init__(

@@ -74,7 +74,10 @@ class ConnectionHandler(Protocol):
 
 
 class Connection:
-    """A set of topics on one websocket, reconnected until ``stop``. Owns one thread."""
+    """A set of topics on one websocket, reconnected until ``stop``. Owns one thread.
+
+    Its attributes are the state that the feed reads without a lock: each is written by its own thread only.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The proxy of a URL, from the environment: one rule for REST and for websockets.
+"""The proxy of a URL, from the environment, with the same rules for REST and websockets.
 
 ``https_proxy`` serves https and wss, ``http_proxy`` http and ws; ``wss_proxy`` and ``ws_proxy`` come first
 for websockets and ``all_proxy`` last for all. A lower-case name wins over its upper-case form. ``no_proxy``
@@ -41,12 +41,12 @@ _USER_INFO: Final = re.compile(r"^([A-Za-z0-9+.-]*://)?.*@", re.DOTALL)
 
 
 class ProxyRefused(ValueError):
-    """A proxy variable that cannot be used: its name, its value without a password, and what is valid."""
+    """An unusable proxy variable: its name, its value without the password, and the valid forms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy that can be used. ``scheme`` is http, https, socks4, socks4a, socks5 or socks5h."""
+    """A usable proxy. ``scheme`` is http, https, socks4, socks4a, socks5 or socks5h."""
 
     scheme: str
     host: str
@@ -61,7 +61,7 @@ class Proxy:
 
     @property
     def is_socks(self) -> bool:
-        """Whether it speaks SOCKS."""
+        """Whether it is a SOCKS proxy."""
         return self.scheme.startswith("socks")
 
     @property
@@ -96,7 +96,7 @@ def proxy_of(url: str, environ: Mapping[str, str] | None = None) -> Proxy | None
 
 
 def _value(environ: Mapping[str, str], name: str) -> tuple[str, str]:
-    """A variable by either spelling of its name; an empty lower-case one hides the other."""
+    """A variable by either spelling; an empty lower-case one overrides the other."""
     if name in environ:
         return name, environ[name].strip()
     if name == "http_proxy" and "REQUEST_METHOD" in environ:
@@ -117,7 +117,7 @@ def _parsed(variable: str, value: str) -> Proxy:
         password = unquote(parts.password or "", errors="strict")
     except ValueError:
         shown = _USER_INFO.sub(r"\1***@", value)[:80]
-        raise ProxyRefused(f"{variable} is {shown!r}, which is no usable proxy: {_VALID}") from None
+        raise ProxyRefused(f"{variable} is {shown!r}, which is not a usable proxy: {_VALID}") from None
     return Proxy(scheme, host, port or _DEFAULT_PORTS[scheme], user, password)
 
 
@@ -144,7 +144,7 @@ def _covers(entry: str, host: str, port: int | None) -> bool:
         network = ip_network(entry.strip("[]"), strict=False)
         return ip_address(host) in network
     except ValueError:
-        pass  # a name, or a host that is no address
+        pass  # a name, or a host that is not an address
     name, _, entry_port = entry.rpartition(":")
     if entry_port.isdecimal() and name and not _is_ipv6(entry):
         if int(entry_port) != port:

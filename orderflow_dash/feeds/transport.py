@@ -36,14 +36,14 @@ _MAPPED: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] =
 
 
 class Deadline(threading.local):
-    """When the request of the present thread must be over."""
+    """When the request of the current thread must have ended."""
 
     def __init__(self) -> None:
         self._ends: float | None = None  # monotonic
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """What the block asks for is over after so many seconds, or raises httpx.TimeoutException."""
+        """Requests in the block end within ``seconds``, or raise httpx.TimeoutException."""
         self._ends = time.monotonic() + seconds
         try:
             yield
@@ -51,11 +51,11 @@ class Deadline(threading.local):
             self._ends = None
 
     def has_passed(self) -> bool:
-        """Whether nothing is left."""
+        """Whether no time is left."""
         return self._ends is not None and time.monotonic() >= self._ends
 
     def clip(self, timeout: float | None) -> float | None:
-        """The shorter of a timeout and what is left; httpcore.ReadTimeout where nothing is."""
+        """The shorter of a timeout and the time left; raises httpcore.ReadTimeout if there is none."""
         if self._ends is None:
             return timeout
         left = self._ends - time.monotonic()
@@ -65,7 +65,7 @@ class Deadline(threading.local):
 
 
 class DeadlineTransport(httpx.BaseTransport):
-    """httpx's way to one venue, through ``proxy`` where there is one. Thread-safe."""
+    """httpx's transport to one venue, through ``proxy`` if there is one. Thread-safe."""
 
     def __init__(self, proxy: Proxy | None, deadline: Deadline) -> None:
         context = httpx.create_ssl_context()
@@ -128,7 +128,7 @@ class _Body(httpx.SyncByteStream):
 
 @contextmanager
 def _mapped() -> Iterator[None]:
-    """What httpcore raises, as httpx names it."""
+    """The httpx exception of an httpcore one."""
     try:
         yield
     except Exception as error:
@@ -205,7 +205,7 @@ class _Timed(httpcore.NetworkStream):
 
 
 class _SocketStream(httpcore.NetworkStream):
-    """A connected socket as httpcore reads and writes it."""
+    """A connected socket with httpcore's stream interface."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -246,7 +246,7 @@ class _SocketStream(httpcore.NetworkStream):
 
 def _is_readable(sock: socket.socket) -> bool:
     if sock.fileno() < 0:
-        return True  # closed: a read ends at once
+        return True  # closed: a read returns at once
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(0))

@@ -26,7 +26,7 @@ BYBIT_ROW = [str(T0), "100", "110.5", "90.1", "105", "2.5", "250"]
 def bybit(*rows, code=0, symbol="BTCUSDT"):
     """The venue's envelope."""
     result = {"category": "linear", "symbol": symbol, "list": list(rows)}
-    return json.dumps({"retCode": code, "retMsg": "told", "result": result}).encode()
+    return json.dumps({"retCode": code, "retMsg": "refused here", "result": result}).encode()
 
 
 def changed(row, **columns):
@@ -43,7 +43,7 @@ def test_binance_klines_are_exact():
 
 
 def test_bybit_klines_are_exact_and_turned():
-    """Newest first becomes old to new; there is no buy volume and no count."""
+    """Newest first becomes old to new, without buy volume and count."""
     klines = bybit_rest.parse_klines(bybit(changed(BYBIT_ROW, c0=str(T0 + 60_000)), BYBIT_ROW), INSTRUMENT)
     assert klines[0] == Kline(T0, 1000, 1105, 901, 1050, 2500, grid=INSTRUMENT.grid)
     assert [kline.open_ts for kline in klines] == [T0, T0 + 60_000]
@@ -138,7 +138,7 @@ def test_nothing_else_is_ever_raised(value, column, odd):
 
 
 def test_volumes_with_and_without_rpi():
-    """Both sums of an aggregate trade, and its side; one that is not told is None."""
+    """Both volumes of an aggregate trade, and its side; a missing volume is None."""
     rows = [
         {"a": 5, "p": "1", "q": "0.016", "nq": "0.010", "f": 1, "l": 2, "T": T0, "m": True},
         {"a": 6, "p": "1", "q": "0.5", "f": 3, "l": 3, "T": T0 + 1, "m": False},

@@ -95,7 +95,7 @@ def test_optional_decimals_are_decimals_or_none(value):
     assert result is None or (isinstance(result, Decimal) and result.is_finite())
 
 
-def test_an_empty_text_is_not_told():
+def test_an_empty_text_is_none():
     """Bybit sends "" where it has nothing to say."""
     assert optional_decimal("") is None
     assert optional_decimal("-0.0001") == Decimal("-0.0001")

@@ -46,9 +46,9 @@ def bench() -> Bench:
 
 @pytest.fixture
 def feeds() -> Iterator[Callable[..., Feed]]:
-    """Makes feeds, and stops them after the test; no thread of theirs outlives it.
+    """Makes feeds, and stops them and their threads after the test.
 
-    To be asked for after an exchange, so that they end before it.
+    Request it after an exchange, so that feeds end before it.
     """
     before = set(threading.enumerate())
     made: list[Feed] = []

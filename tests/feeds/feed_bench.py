@@ -21,7 +21,7 @@ from tests.feeds.venue_server import QUICK, VenueServer
 
 
 class Sink:
-    """What a stream gave."""
+    """Collects what a stream passes on."""
 
     def __init__(self) -> None:
         self.trades: list[Trade] = []
@@ -49,7 +49,7 @@ class Sink:
 
 
 def listed_on(exchange: SimulatedExchange, venue: Venue) -> dict[str, Instrument]:
-    """What the exchange lists, as a directory would tell it."""
+    """What the exchange lists, as instruments."""
     return {
         each.symbol: Instrument(
             venue, each.symbol, each.base, each.quote, each.price.value, each.quantity.value
@@ -93,7 +93,7 @@ def send_trade(server: VenueServer, socket_number: int, number: int, symbol: str
 
 
 def subscribed(server: VenueServer, count: int) -> Callable[[], bool]:
-    """Whether so many topics were asked for, pulse included."""
+    """Whether ``count`` topics were subscribed to, pulse included."""
     return lambda: sum(len(r["params"]) for r in server.requests if r["method"] == "SUBSCRIBE") >= count
 
 

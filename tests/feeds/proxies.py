@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 
 class LoopbackProxy:
-    """Leads every client to ``target``, whatever host was asked for; keeps (protocol, host, port) of each.
+    """Connects every client to ``target`` for any requested host; keeps (protocol, host, port) of each.
 
     ``login`` is the only user and password that it accepts, where it wants one.
     """

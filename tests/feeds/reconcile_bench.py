@@ -71,7 +71,7 @@ def row(kline: Kline) -> list[object]:
 
 
 class Bench:
-    """A series of so many minutes, whose first is partial, and its reconciler with a clock of the test's."""
+    """A series whose first minute is partial, and its reconciler on a clock that the test moves."""
 
     def __init__(self, minutes: int = 6) -> None:
         self.series = Series(window=2_000, grid=INSTRUMENT.grid)
@@ -85,7 +85,7 @@ class Bench:
         self.serve()
 
     def serve(self) -> None:
-        """The venue has seen exactly what we have, and a trade more in the first minute, before we came."""
+        """The venue has the same trades, and one more in the first minute."""
         self.rest.klines = {minute.open_ts: minute.kline(INSTRUMENT.grid) for minute in self.series.minutes()}
         first = self.rest.klines[START]
         self.rest.klines[START] = replace(first, volume=first.volume + 1)

@@ -62,7 +62,7 @@ class ScriptedVenue:
             }  # fmt: skip
 
     def trade(self, venue: Venue, symbol: str) -> None:
-        """One trade of now, to whoever subscribes to it."""
+        """Send one current trade to its subscribers."""
         if venue is Venue.BINANCE:
             topic = f"{symbol.lower()}@aggTrade"
             data = {"e": "aggTrade", "E": self.now, "a": next(self._ids), "s": symbol, "p": "100.0", "q": "1"}
@@ -91,7 +91,7 @@ class ScriptedVenue:
                 socket.send(json.dumps({"stream": "!contractInfo", "data": data}))
 
     def has_subscriber(self, topic: str) -> bool:
-        """Whether somebody listens to a topic."""
+        """Whether a topic has a subscriber."""
         return any(topic in topics for topics in self.topics.values())
 
     def _converse(self, server: VenueServer, socket: ServerConnection) -> None:
@@ -112,7 +112,7 @@ class ScriptedVenue:
             del self.topics[socket]
 
     def answer(self, path: str, query: dict[str, str]) -> Any:
-        """The body of a GET; None where there is no such path."""
+        """The body of a GET; None for an unknown path."""
         symbol, status = query.get("symbol"), query.get("status")
         if path.startswith("/fapi/"):
             return {

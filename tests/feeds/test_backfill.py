@@ -1,4 +1,4 @@
-"""What repair makes of pages that lack trades, rows that cannot be counted, and a venue that refuses."""
+"""Backfills of pages that lack trades, rows that cannot be counted, and a venue that refuses."""
 
 from __future__ import annotations
 
@@ -67,17 +67,17 @@ class Rest:
 
 
 class Inline(list[BackfillJob]):
-    """Repair without a thread."""
+    """Backfills without a thread."""
 
     def fetch_gap(self, stream: TradeStream, gap: Gap) -> None:
         self.append(BackfillJob(stream, gap))
 
     def fetch_history(self, stream: TradeStream, batch: TradeBatch, known: Known | None) -> None:
-        """History is asked for by hand."""
+        """The test requests history itself."""
 
 
 class Bench:
-    """A stream of one symbol and the repair of its venue."""
+    """A stream of one symbol and its venue's backfill."""
 
     def __init__(self) -> None:
         self.rest = Rest()
@@ -102,7 +102,7 @@ class Bench:
         self.run()
 
     def run(self) -> None:
-        """Do what is to be done."""
+        """Run all jobs."""
         while self.jobs:
             job = self.jobs.pop(0)
             while not self.method.step(job):
@@ -144,7 +144,7 @@ def test_ids_that_a_page_lacks_mark_the_minutes_around_them(bench: Bench) -> Non
     assert [minute for minute, quality in found.items() if quality is Quality.GAP] == [12, 27, 28]
 
 
-def test_a_row_that_cannot_be_counted_costs_its_minute_and_not_the_page(bench: Bench) -> None:
+def test_an_uncountable_row_marks_its_minute_only(bench: Bench) -> None:
     """Everything else of the page counts."""
     bench.live(*range(100))
     bench.rest.bad = {1_250}
@@ -157,9 +157,7 @@ def test_a_row_that_cannot_be_counted_costs_its_minute_and_not_the_page(bench: B
 
 
 @pytest.mark.parametrize(("first", "quality"), [(0, Quality.REPAIRED), (1_500, Quality.PARTIAL)])
-def test_the_first_minute_of_history_is_whole_only_where_it_is_proved(
-    bench: Bench, first: int, quality: Quality
-) -> None:
+def test_the_first_minute_of_history_needs_a_proof(bench: Bench, first: int, quality: Quality) -> None:
     """The venue must still have the trade before it."""
     bench.rest.first = first
     bench.live(3_000)
@@ -212,7 +210,7 @@ def test_a_stretch_before_history_marks_the_first_minute_after_it(bench: Bench) 
     assert [candle.quality for candle in View(key, bench.sink).candles(9)] == [Quality.GAP, Quality.REPAIRED]
 
 
-def test_what_a_venue_refuses_for_good_is_marked_and_the_rest_kept() -> None:
+def test_trades_that_the_venue_refuses_are_marked() -> None:
     """After some refusals in a row the job ends; what it had fetched is whole."""
     bench = Bench()
     backfiller = Backfiller(bench.method, "test", HOUR_MS)
@@ -298,7 +296,7 @@ def test_a_page_that_does_not_reach_back_fills_what_it_has() -> None:
 
 
 def span(minute: int) -> tuple[int, int]:
-    """Begin and end of a minute, ms."""
+    """Start and end of a minute, ms."""
     return START + minute * MINUTE_MS, START + (minute + 1) * MINUTE_MS
 
 

@@ -36,7 +36,7 @@ class World:
         return self.venue_ms
 
     def trades(self, count: int, every: float = 0.5, ahead: int = 0) -> list[bool]:
-        """Whether each of so many trades is believed; ``ahead`` of the venue's clock, ms."""
+        """Whether each of ``count`` trades is believed; ``ahead`` of the venue's clock, ms."""
         believed = []
         for _ in range(count):
             self.passed += every
@@ -107,7 +107,7 @@ def test_the_truth_is_within_what_is_told(skew: float, trips: list[tuple[float, 
 
 
 @pytest.mark.parametrize("step", [7_200, -7_200, 86_400 * 3])
-def test_a_step_of_our_clock_moves_the_difference_and_not_the_estimate(world, step):
+def test_a_step_of_this_clock_keeps_the_estimate(world, step):
     """The estimate runs on the monotonic clock; the difference shows the step at once."""
     world.clock.measure()
     world.stepped = step
@@ -168,7 +168,7 @@ def test_a_venue_that_does_not_confirm_is_left_in_peace(world):
     assert world.asked == asked + 1
 
 
-def test_a_nearer_time_is_asked_about_after_one_that_was_disproved(world):
+def test_a_nearer_time_is_checked_after_a_disproved_one(world):
     """Garbage a day ahead does not keep the next trades from being confirmed."""
     world.clock.measure()
     assert world.trades(1, ahead=DAY) == [False]
@@ -176,7 +176,7 @@ def test_a_nearer_time_is_asked_about_after_one_that_was_disproved(world):
     assert world.trades(1, every=0.1) == [True]
 
 
-def test_trades_that_agree_move_the_estimate_where_nothing_else_tells(world):
+def test_trades_that_agree_move_the_estimate(world):
     """Our machine slept, or the venue's clock jumped, and nothing answers: five frames over two seconds."""
     world.clock.measure()
     world.answers = False

@@ -94,8 +94,8 @@ def test_trades_come_through(connected):
         assert connection.detail == ""
 
 
-def test_a_server_that_accepts_and_drops_is_left_in_peace_longer_each_time(connected):
-    """A handshake is no success: the back-off goes on, and never under the floor."""
+def test_a_server_that_drops_connections_is_retried_less_often(connected):
+    """A handshake does not reset the backoff, which never falls under its floor."""
     times: list[float] = []
 
     def script(server, socket):
@@ -177,7 +177,7 @@ def test_requests_are_batched_and_paced(connected):
 
 
 def test_topics_come_and_go_while_connected(connected):
-    """What is added is asked for, what is removed is given back, what came and went at once is neither."""
+    """Added topics are subscribed to, removed ones unsubscribed from; a short-lived one is neither."""
     with VenueServer(acknowledge) as server:
         connection, _ = connected(server.url, ["a@aggTrade"])
         wait_until(lambda: len(server.requests) == 1)
@@ -208,7 +208,7 @@ def test_a_silent_topic_is_asked_for_again(connected):
 
 
 def test_of_a_refused_batch_each_topic_is_asked_for_alone(connected):
-    """One bad topic takes no other with it; only it is told as refused."""
+    """One bad topic affects no other; only it is reported as refused."""
 
     def script(server, socket):
         while True:
@@ -234,7 +234,7 @@ def test_of_a_refused_batch_each_topic_is_asked_for_alone(connected):
 
 
 def test_a_refused_pulse_is_no_news(connected):
-    """Nobody asked for it but the connection itself."""
+    """Only the connection itself subscribed to it."""
 
     def script(server, socket):
         while True:
@@ -313,7 +313,7 @@ def test_a_handshake_without_answer_is_given_up(connected):
 
 
 def test_a_refused_handshake_tells_the_status(connected):
-    """What the venue answered instead of a websocket is told."""
+    """The detail has the venue's response."""
     listener, url = silent_port()
 
     def refuse():
@@ -349,9 +349,9 @@ def test_a_stop_takes_at_most_a_second_in_every_state(state):
             "waiting": lambda: owner.lost,
         }
         wait_until(reached[state])
-        begun = time.monotonic()
+        started = time.monotonic()
         connection.stop()
-        assert time.monotonic() - begun < 1.2
+        assert time.monotonic() - started < 1.2
         assert state == "handshake" or not connection._thread.is_alive()
         wait_until(lambda: not connection._thread.is_alive())
         assert len(owner.lost) == (state == "waiting")
@@ -383,8 +383,8 @@ def test_a_connection_with_data_stays_though_no_ping_is_answered(connected):
         assert (connection.link, connection.reconnects) == (Link.CONNECTED, 0)
 
 
-def test_a_connection_without_data_ends_though_pings_are_answered(connected):
-    """A pong is no data."""
+def test_a_connection_without_data_ends_despite_pongs(connected):
+    """A pong does not count as data."""
     with VenueServer(acknowledge) as server:
         _, owner = connected(server.url, ["btcusdt@aggTrade"], replace(QUICK, ping=0.05, stall=0.5))
         wait_until(lambda: owner.lost)

@@ -50,7 +50,7 @@ def test_one_line_names_the_host_and_the_cause(error, words):
 
 
 def test_a_url_without_a_host_is_named_itself():
-    """Whatever was configured is told."""
+    """The line names the configured proxy."""
     assert describe_failure(TimeoutError(), "nowhere").startswith("nowhere: ")
 
 

@@ -22,7 +22,7 @@ from tests.feeds.venue_server import QUICK, VenueServer
 
 
 def test_a_stream_runs_from_its_subscription_to_its_end(exchange, feeds):
-    """Trades flow, the state tells it, and the connection ends with its last stream."""
+    """Trades flow, the state is live, and the connection ends with its last stream."""
     feed, sink = binance(feeds, exchange), Sink()
     assert feed.status("BTCUSDT").state is State.DISCONNECTED
     assert feed.health()["state"] == "idle"
@@ -72,7 +72,7 @@ def test_many_symbols_share_one_connection(exchange, feeds, side):
 
 
 def test_streams_beyond_a_connections_limit_get_another(feeds):
-    """At most 200 topics on a connection, the pulse included, each asked for once."""
+    """At most 200 topics on a connection, pulse included, each subscribed to once."""
     listed = {f"S{n}USDT": instrument(f"S{n}USDT", "0.1", "1") for n in range(250)} | LISTED
     with VenueServer(obey) as server:
         feed = feeds(server.url, listed)
@@ -86,7 +86,7 @@ def test_streams_beyond_a_connections_limit_get_another(feeds):
         assert max(len(request["params"]) for request in server.requests) <= 50
 
 
-def test_a_given_back_stream_gets_nothing_more(feeds):
+def test_an_unsubscribed_stream_gets_no_trades(feeds):
     """Its topic is given back, the others live on, and what was in flight goes nowhere."""
     with VenueServer(obey) as server:
         feed, kept, given = feeds(server.url, LISTED), Sink(), Sink()
@@ -102,7 +102,7 @@ def test_a_given_back_stream_gets_nothing_more(feeds):
         assert not given.trades
 
 
-def test_a_stream_given_back_and_taken_again_at_once_begins_anew(exchange, feeds):
+def test_a_stream_subscribed_again_at_once_starts_empty(exchange, feeds):
     """Nothing of the old stream is left in the new one, and its trades flow without a gap."""
     feed, first, second = bybit(feeds, exchange), Sink(), Sink()
     feed.subscribe("ETHUSDT", Sink())
@@ -117,7 +117,7 @@ def test_a_stream_given_back_and_taken_again_at_once_begins_anew(exchange, feeds
 
 
 @pytest.mark.parametrize("side", [binance, bybit])
-def test_a_cut_is_told_and_survived(exchange, feeds, side):
+def test_a_cut_is_reported_and_survived(exchange, feeds, side):
     """The state names the cause, the stream comes back, and the break is a gap unless ids prove better."""
     feed, sink = side(feeds, exchange, replace(QUICK, backoff_floor=0.3, backoff_ceiling=0.4)), Sink()
     feed.subscribe("BTCUSDT", sink)
@@ -153,7 +153,7 @@ def test_a_refused_symbol_says_so_until_it_has_trades(exchange, feeds):
     assert feed.status("ETHUSDT").state is State.LIVE
 
 
-def test_a_refusal_without_topics_blames_nobody(exchange, feeds):
+def test_a_refusal_without_topics_affects_no_stream(exchange, feeds):
     """It is counted."""
     feed = binance(feeds, exchange)
     feed.subscribe("BTCUSDT", sink := Sink())
@@ -163,8 +163,8 @@ def test_a_refusal_without_topics_blames_nobody(exchange, feeds):
     assert feed.status("BTCUSDT").state is State.LIVE
 
 
-def test_silence_out_of_rhythm_is_stale_and_asked_about(feeds, monkeypatch):
-    """A topic that went silent on a living connection is asked for again, once per patience."""
+def test_a_silent_symbol_is_stale_and_subscribed_again(feeds, monkeypatch):
+    """A silent topic on a live connection is subscribed to again, once per threshold."""
     monkeypatch.setattr(feed_module, "_RENEW_AFTER_S", 0.1)
     with VenueServer(obey) as server:
         feed, sink = feeds(server.url, LISTED), Sink()
@@ -191,7 +191,7 @@ def test_silence_out_of_rhythm_is_stale_and_asked_about(feeds, monkeypatch):
 
 
 def test_a_lost_connection_collects_no_requests(feeds, monkeypatch):
-    """While it is down, silence is no reason to ask: it asks for everything when it is back."""
+    """While it is down nothing is requested: it subscribes to everything once it is back."""
     monkeypatch.setattr(feed_module, "_RENEW_AFTER_S", 0.0)
     with VenueServer(lambda _, socket: socket.close()) as server:
         feed = feeds(server.url, LISTED, replace(QUICK, backoff_floor=30, backoff_ceiling=30))
@@ -231,7 +231,7 @@ def test_a_frame_without_a_readable_trade_is_no_sign_of_life(feeds):
 
 
 def test_trades_of_a_changed_tick_come_with_a_finer_grid(feeds):
-    """No connection ends for it, and a symbol that is no longer listed is read to its end."""
+    """No connection ends for it, and a delisted symbol is read to its end."""
     with VenueServer(obey) as server:
         feed, before = feeds(server.url, LISTED), Sink()
         feed.subscribe("DOGEUSDT", Sink())
@@ -264,9 +264,9 @@ def test_a_stop_ends_all_within_about_a_second(feeds):
         for symbol in listed:
             feed.subscribe(symbol, Sink())
         assert len(feed._pool.connections) == 5
-        begun = time.monotonic()
+        started = time.monotonic()
         feed.stop()
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - started < 2
         assert feed.health()["state"] == "idle"
 
 
@@ -283,7 +283,7 @@ def test_threads_that_subscribe_and_give_back_while_trades_flow(exchange, feeds)
                 feed.health()
                 feed.status(symbol)
                 feed.unsubscribe(symbol)
-        except BaseException as error:  # noqa: BLE001 - the test tells it
+        except BaseException as error:  # noqa: BLE001 - the test reports it
             failures.append(error)
 
     threads = [threading.Thread(target=work, args=(symbol,)) for symbol in symbols]

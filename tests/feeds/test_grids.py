@@ -84,7 +84,7 @@ def markets(draw: st.DrawFn) -> list[list[Row] | tuple[Decimal, Decimal]]:
 
 
 class Venues:
-    """Both venues' wire, out of rows: frames, and the REST that repair asks."""
+    """Both venues' wire, out of rows: frames, and the REST that backfills request."""
 
     def __init__(self, venue: Venue, rows: list[Row]) -> None:
         self.venue = venue
@@ -148,7 +148,7 @@ class Venues:
 
 @dataclass
 class Inline:
-    """Repair without a thread: jobs run when the test says so."""
+    """Backfills without a thread: the test runs the jobs."""
 
     method: BackfillMethod
     jobs: list[BackfillJob] = field(default_factory=list)
@@ -160,7 +160,7 @@ class Inline:
         self.jobs.append(BackfillJob(stream, gap))
 
     def run(self) -> None:
-        """Do what is to be done."""
+        """Run all jobs."""
         while self.jobs:
             job = self.jobs.pop(0)
             while not self.method.step(job):
@@ -175,7 +175,7 @@ def played(
     symbol = f"X{next(NUMBERS)}USDT"
     listed: dict[str, Instrument] = {}
     served = Venues(venue, rows)
-    repair = Inline(BinanceBackfill(served) if venue is Venue.BINANCE else BybitBackfill(served))  # type: ignore[arg-type]
+    backfills = Inline(BinanceBackfill(served) if venue is Venue.BINANCE else BybitBackfill(served))  # type: ignore[arg-type]
     protocol_of = BinanceProtocol if venue is Venue.BINANCE else BybitProtocol
     stream: TradeStream | None = None
     protocol = protocol_of(listed)
@@ -185,7 +185,7 @@ def played(
         elif stream is None:
             sink = SeriesStream(listed[symbol], None, 500)  # type: ignore[arg-type]
             ids = SequenceTracker if venue is Venue.BINANCE else Deduplicator
-            stream = TradeStream(listed[symbol], "", sink, ids, repair)  # type: ignore[arg-type]
+            stream = TradeStream(listed[symbol], "", sink, ids, backfills)  # type: ignore[arg-type]
             for row in part:  # what a stream lacks before its first trade is a matter of history
                 row.fault = ""
         if stream is None or isinstance(part, tuple):
@@ -204,7 +204,7 @@ def played(
                 continue
             assert isinstance(batch, TradeBatch)
             stream.receive(batch, 0.0, part[-1].time)
-        repair.run()
+        backfills.run()
     assert stream is not None
     return sink, rows
 
@@ -317,7 +317,7 @@ def test_a_finer_grid_changes_no_value_and_no_revision() -> None:
     assert (values(), series.revision) == (before, revision)
 
 
-def test_a_grid_too_fine_for_64_bits_marks_the_trade_and_leaves_the_rest() -> None:
+def test_a_grid_too_fine_for_64_bits_marks_only_its_trade() -> None:
     """A row that no grid fits never changes the figures of others."""
     huge = Decimal(10**12)
     fine, finer = Decimal("0." + "0" * 11 + "7"), Decimal("0." + "0" * 17 + "3")

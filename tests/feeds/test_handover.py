@@ -69,7 +69,7 @@ def test_an_announced_shutdown_leads_to_a_successor(exchange, feeds):
     assert feed.health()["gaps"] == 0
 
 
-def test_the_old_connection_stays_until_the_new_one_has_shown_its_symbols(handover):
+def test_the_old_connection_stays_until_all_symbols_are_shown(handover):
     """Trades come over both, each counts once, and what only the old one has is not lost."""
     server, feed, sink, old = handover
     send_trade(server, 0, 2)
@@ -91,7 +91,7 @@ def test_the_old_connection_stays_until_the_new_one_has_shown_its_symbols(handov
     assert feed._pool.connections == [feed._streams["BTCUSDT"].subscription.connection]
 
 
-def test_a_stream_that_begins_during_a_handover_outlives_it(handover):
+def test_a_stream_that_starts_during_a_handover_outlives_it(handover):
     """It is put on a connection that stays."""
     server, feed, sink, old = handover
     late = Sink()
@@ -107,13 +107,13 @@ def test_a_stream_that_begins_during_a_handover_outlives_it(handover):
     wait_until(lambda: late.trades)
 
 
-def test_a_successor_that_breaks_has_to_show_everything_anew(handover):
+def test_a_successor_that_breaks_shows_all_symbols_again(handover):
     """The old connection is not given up for one that has only just come back."""
     server, feed, sink, _ = handover
     send_trade(server, 1, 2)
     wait_until(lambda: 2 in sink.ids)
-    ((successor, begun),) = feed._pool.handovers.items()
-    assert not begun.waiting
+    ((successor, started),) = feed._pool.handovers.items()
+    assert not started.waiting
     server.sockets[1].close()
     wait_until(lambda: successor.link is Link.LOST)
     wait_until(lambda: feed._pool.handovers[successor].waiting == {"BTCUSDT"})
@@ -132,7 +132,7 @@ def test_a_successor_that_breaks_has_to_show_everything_anew(handover):
     assert not sink.gaps
 
 
-def test_streams_given_back_during_a_handover_end_both_connections(handover):
+def test_unsubscribing_in_a_handover_ends_both_connections(handover):
     """Nothing is left behind, and nothing fails when the handover would have ended."""
     _, feed, _, old = handover
     connections = list(feed._pool.connections)

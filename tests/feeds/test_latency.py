@@ -1,4 +1,4 @@
-"""How late trades come: counted, read as quantiles of a minute, told to monitors."""
+"""How late trades come: counts, quantiles of a minute, and the histogram of /metrics."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def test_a_quantile_is_off_by_five_percent_at_most(lags: list[int]) -> None:
     reading = read(meter.count()[0])
     assert reading is not None
     ordered = sorted(lags)
-    for told, share in ((reading.p50_ms, 0.5), (reading.p99_ms, 0.99)):
+    for found, share in ((reading.p50_ms, 0.5), (reading.p99_ms, 0.99)):
         true = ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
-        assert abs(told - true) <= max(1, 0.05 * true)
+        assert abs(found - true) <= max(1, 0.05 * true)
 
 
 def test_monitors_get_buckets_in_seconds() -> None:
-    """Each bound that they are told is one of ours, so that nothing is shared out between two."""
+    """Each bucket's bound is a bound of the counts, so that no count is split between two."""
     meter = LagMeter()
     for lag in (-3, 0, 1, 5, 6, 84, 250, 251, 70_000):
         meter.note(lag)
@@ -109,7 +109,7 @@ def test_a_reading_is_made_once_a_second_for_all_who_ask() -> None:
 
 
 def test_after_a_pause_nothing_is_known_of_the_last_minute() -> None:
-    """A reading of an hour would be told as one of a minute."""
+    """A reading of an hour must not pass for one of a minute."""
     bench = Bench()
     bench.frames(10)
     bench.after(1)
@@ -125,7 +125,7 @@ def test_nothing_came_means_none() -> None:
 
 
 def test_a_clock_that_is_behind_shows_as_it_is() -> None:
-    """A negative lag is told: it says that clocks differ."""
+    """A negative lag is reported: it shows that clocks differ."""
     bench = Bench()
     bench.frames(*[-300] * 10)
     reading = bench.after(1)

@@ -15,7 +15,7 @@ from tests.feeds.scripted_listing import BTC, ETH, ScriptedListing
 
 
 def test_a_listing_is_loaded_again_on_demand(start_provider):
-    """Whoever waits sees what the venue lists now."""
+    """A caller that waits sees the current listing."""
     listing = ScriptedListing()
     provider = start_provider(listing)
     wait_until(lambda: provider.reachable)
@@ -40,10 +40,10 @@ def test_loads_on_demand_are_limited(start_provider, monkeypatch):
     listing = ScriptedListing()
     provider = start_provider(listing)
     wait_until(lambda: provider.reachable)
-    begun = time.monotonic()
+    started = time.monotonic()
     for _ in range(50):
         provider.refresh(0.3)
-    assert listing.loads <= 2 + listing_changes._BURST + (time.monotonic() - begun) / 0.5
+    assert listing.loads <= 2 + listing_changes._BURST + (time.monotonic() - started) / 0.5
     loads = listing.loads
     wait_until(lambda: listing.loads > loads)
 
@@ -58,9 +58,9 @@ def test_waiting_for_a_load_is_bounded(start_provider):
     for thread in waiting:
         thread.start()
     wait_until(lambda: provider._schedule._waiting._value == 0)
-    begun = time.monotonic()
+    started = time.monotonic()
     provider.refresh(1.0)
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - started < 0.5
     for thread in waiting:
         thread.join(5)
     assert not any(thread.is_alive() for thread in waiting)
@@ -68,17 +68,17 @@ def test_waiting_for_a_load_is_bounded(start_provider):
 
 
 def test_a_load_that_fails_keeps_what_was_listed(start_provider):
-    """Whoever waits for it goes on."""
+    """A caller that waits for it continues."""
     listing = ScriptedListing()
     provider = start_provider(listing)
     wait_until(lambda: provider.reachable)
     listing.failure = ValueError("half a body")
-    begun = time.monotonic()
+    started = time.monotonic()
     provider.refresh(5.0)
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - started < 4
     assert provider.instruments == {"BTCUSDT": BTC}
     provider.refresh(5.0)  # out of reach: left to its own retries
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - started < 4
 
 
 def test_an_announced_change_makes_it_load(start_provider):
@@ -104,8 +104,8 @@ def test_what_is_announced_is_loaded_once_more(start_provider, monkeypatch):
     wait_until(lambda: "ETHUSDT" in provider.instruments)
 
 
-@pytest.mark.parametrize(("status", "told"), [("SETTLING", ": SETTLING"), ("", "")])
-def test_a_symbol_that_is_no_longer_listed_says_so(start_provider, status, told):
+@pytest.mark.parametrize(("status", "suffix"), [("SETTLING", ": SETTLING"), ("", "")])
+def test_a_symbol_that_is_no_longer_listed_says_so(start_provider, status, suffix):
     """With the venue's status where there is one; listed again it says nothing."""
     listing = ScriptedListing()
     listing.listed["ETHUSDT"] = ETH
@@ -115,15 +115,15 @@ def test_a_symbol_that_is_no_longer_listed_says_so(start_provider, status, told)
     del listing.listed["ETHUSDT"]
     listing.statuses["ETHUSDT"] = status
     provider.refresh(5.0)
-    assert provider.absence("ETHUSDT") == f"Binance no longer lists ETHUSDT{told}"
+    assert provider.absence("ETHUSDT") == f"Binance no longer lists ETHUSDT{suffix}"
     assert provider.status_of("ETHUSDT") == status
     listing.listed["ETHUSDT"] = ETH
     provider.refresh(5.0)
     assert provider.absence("ETHUSDT") == provider.status_of("ETHUSDT") == ""
 
 
-def test_the_status_of_a_symbol_that_was_never_listed_is_asked_for(start_provider):
-    """Of the one that somebody asks for; a request that fails costs nothing else."""
+def test_the_status_of_a_never_listed_symbol_is_requested(start_provider):
+    """A failed request affects nothing else."""
     listing = ScriptedListing()
     listing.statuses["OLDUSDT"] = "Closed"
     provider = start_provider(listing)
@@ -136,7 +136,7 @@ def test_the_status_of_a_symbol_that_was_never_listed_is_asked_for(start_provide
 
 
 def test_doubts_are_limited(start_provider):
-    """A silent symbol makes it load once, however often its state is asked for."""
+    """A stale symbol makes it load once, however often its status is read."""
     listing = ScriptedListing()
     provider = start_provider(listing)
     wait_until(lambda: provider.reachable)

@@ -29,11 +29,11 @@ def test_a_venue_that_answers_is_reachable(start_provider):
     [
         (RestError("h: asked too often (HTTP 429)"), "h: asked too often (HTTP 429)"),
         (ValueError("a body without symbols"), "a body without symbols"),
-        (KeyError("a defect of ours"), "internal error"),
+        (KeyError("a defect"), "internal error"),
     ],
 )
-def test_a_venue_that_fails_says_why_and_is_tried_again(start_provider, failure, detail):
-    """Whatever went wrong is told, answers the wait, and ends with the first success."""
+def test_a_venue_that_fails_reports_why_and_is_retried(start_provider, failure, detail):
+    """The cause is reported, ends the wait, and goes with the first success."""
     listing = ScriptedListing()
     listing.failure = failure
     provider = start_provider(listing)
@@ -58,7 +58,7 @@ def test_a_stop_closes_the_listing(start_provider):
 
 
 def test_a_venue_that_lists_nothing_counts_as_failed(start_provider):
-    """An empty list is no answer."""
+    """An empty list counts as a failure."""
     listing = ScriptedListing()
     listing.listed = {}
     provider = start_provider(listing)
@@ -67,7 +67,7 @@ def test_a_venue_that_lists_nothing_counts_as_failed(start_provider):
 
 
 def test_new_listings_arrive_in_the_same_dict(start_provider, monkeypatch):
-    """Whoever holds the instruments sees what is listed and what is gone."""
+    """Holders of the dict see listed and delisted symbols."""
     monkeypatch.setattr(ScriptedListing, "reload_s", 0.0)
     listing, held = ScriptedListing(), {}
     provider = start_provider(listing, instruments=held)
@@ -77,8 +77,8 @@ def test_new_listings_arrive_in_the_same_dict(start_provider, monkeypatch):
     assert provider.instruments is held
 
 
-def test_tickers_are_live_only_while_somebody_looks(start_provider, monkeypatch):
-    """A look keeps them live for a while; after that the venue is left in peace."""
+def test_tickers_are_live_only_while_the_table_has_viewers(start_provider, monkeypatch):
+    """A look keeps them live for a while; then the requests stop."""
     monkeypatch.setattr(listings, "_INTEREST_S", 0.1)
     listing = ScriptedListing()
     provider = start_provider(listing)
@@ -92,7 +92,7 @@ def test_tickers_are_live_only_while_somebody_looks(start_provider, monkeypatch)
     wait_until(lambda: listing.polls > polls)
 
 
-def test_a_directory_measures_the_venues_clock(start_provider):
+def test_a_provider_measures_the_venues_clock(start_provider):
     """Once a minute, by the second of two questions."""
     listing, clock = ScriptedListing(), VenueClock()
     listing.clock_ahead = 7_000
@@ -105,7 +105,7 @@ def test_a_directory_measures_the_venues_clock(start_provider):
 
 
 def test_a_venue_without_a_clock_is_reachable_even_so(start_provider):
-    """What cannot be told is not known, and that is all."""
+    """Only its clock stays unknown."""
     listing, clock = ScriptedListing(), VenueClock()
     listing.clock_ahead = None
     provider = start_provider(listing, clock=clock)

@@ -47,7 +47,7 @@ class _Answers(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def rest_port() -> Iterator[int]:
-    """The port of an HTTP server that names the path it was asked for."""
+    """The port of an HTTP server that returns the requested path."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Answers) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -172,8 +172,8 @@ def test_no_proxy_names_networks(no_proxy, url, is_direct):
         "http://",
     ],
 )
-def test_a_value_that_cannot_be_used_is_refused_without_its_password(value):
-    """The line names the variable, the rest of the value, and what is valid."""
+def test_an_invalid_proxy_is_reported_without_its_password(value):
+    """The line has the variable, the rest of the value, and the valid forms."""
     with pytest.raises(ProxyRefused) as refusal:
         proxy_of("https://h.example", {"HTTPS_PROXY": value})
     text = str(refusal.value)
@@ -275,11 +275,11 @@ def test_a_dead_proxy_is_named_as_the_cause(monkeypatch, scheme):
 
 
 def test_a_refused_value_is_the_cause_of_every_attempt(monkeypatch):
-    """REST and websocket tell it; neither raises when it is made."""
+    """REST and websocket report it on use; neither raises when it is made."""
     monkeypatch.setenv("ALL_PROXY", f"ftp://me:{SECRET}@p")
     with (
         contextlib.closing(RestClient(f"https://{VENUE}")) as client,
-        pytest.raises(RestError, match=r"ALL_PROXY is 'ftp://\*\*\*@p', which is no usable proxy: valid"),
+        pytest.raises(RestError, match=r"ALL_PROXY is 'ftp://\*\*\*@p', which is not a usable proxy: valid"),
     ):
         client.get("/")
     with connection(f"wss://{VENUE}/market/stream") as (made, _):

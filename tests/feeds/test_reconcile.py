@@ -23,15 +23,15 @@ def test_every_whole_closed_minute_is_verified_with_one_request(bench):
 
 
 def test_a_partial_minute_can_only_be_true(bench):
-    """One that equals the kline is proved whole; one that does not is no difference."""
+    """One that equals the kline is verified; one that does not is no difference."""
     bench.rest.klines[START] = bench.series.minutes()[0].kline()
     bench.pass_time(5)
     assert bench.verified()[0] is True
     assert bench.counts() == (5, 0, 0)
 
 
-def test_a_new_minute_is_asked_for_after_a_while_and_alone(bench):
-    """A symbol is asked for at most once in the policy's time, and nothing is compared twice."""
+def test_a_new_minute_is_requested_later_and_alone(bench):
+    """A symbol is requested at most once per interval, and no minute is compared twice."""
     bench.pass_time(5)
     bench.series.apply(trades(range(6, 9)))
     bench.serve()
@@ -41,7 +41,7 @@ def test_a_new_minute_is_asked_for_after_a_while_and_alone(bench):
     assert bench.rest.ranges[-1] == (open_of(4), open_of(7))
 
 
-def test_a_difference_is_told_with_both_figures_once_it_is_confirmed(bench):
+def test_a_confirmed_difference_has_both_figures(bench):
     """One request is not enough; the second one with the same figures is."""
     theirs = bench.rest.klines[open_of(2)]
     bench.rest.klines[open_of(2)] = replace(theirs, volume=theirs.volume + 4)
@@ -74,7 +74,7 @@ def test_a_kline_that_was_not_final_yet_is_no_difference(bench):
 
 
 def test_a_minute_that_changes_is_compared_again(bench):
-    """A late trade takes the verdict back at once, and the next comparison tells anew."""
+    """A late trade resets the verdict at once, and the minute is compared again."""
     bench.pass_time(5)
     late = open_of(2) + 30_000, 250, 1001, 7
     bench.series.apply([late])
@@ -106,7 +106,7 @@ def test_a_gap_is_not_compared_and_its_repair_is(bench):
 
 
 def test_a_minute_that_the_venue_does_not_serve_is_unverifiable(bench):
-    """It is asked for a few times, then left alone; the others do not wait for it."""
+    """It is requested a few times, then no more; the others do not wait for it."""
     del bench.rest.klines[open_of(3)]
     bench.pass_time(5)
     assert bench.verified() == [None, True, True, None, True, None]
@@ -115,7 +115,7 @@ def test_a_minute_that_the_venue_does_not_serve_is_unverifiable(bench):
     assert bench.pass_time(300) == 0
 
 
-def test_the_newest_minute_counts_as_over_once_the_clock_says_so_and_it_rests(bench):
+def test_the_newest_minute_ends_by_the_venues_clock(bench):
     """A symbol that falls silent is verified to its last minute; a trade that still comes takes it back."""
     bench.pass_time(5)
     bench.wall = open_of(5) + MINUTE_MS + 2_000
@@ -134,7 +134,7 @@ def test_the_newest_minute_counts_as_over_once_the_clock_says_so_and_it_rests(be
 
 
 @pytest.mark.parametrize("status", [429, 418, 403, 503, None])
-def test_a_venue_that_refuses_delays_and_nothing_is_told(bench, status):
+def test_a_venue_that_refuses_only_delays(bench, status):
     """While it fails every verdict stays open, requests thin out, and afterwards all is verified."""
     bench.rest.failure = RestError("asked too often", status)
     assert 2 <= bench.pass_time(120) <= 12
@@ -187,7 +187,7 @@ def test_a_symbol_that_was_delisted_does_not_hold_up_the_others():
     assert other.verified() == [None, True, True, True, True, None]
 
 
-def test_a_long_backlog_is_asked_for_piece_by_piece():
+def test_a_long_backlog_takes_several_requests():
     """More minutes than one request carries take several."""
     bench = Bench(minutes=700)
     bench.pass_time(5)
@@ -200,8 +200,8 @@ def test_a_long_backlog_is_asked_for_piece_by_piece():
 @pytest.mark.parametrize(
     ("proves_loss", "lots", "marked"), [(True, 7, True), (True, 0, False), (False, 7, False)]
 )
-def test_a_minute_that_never_came_is_lost_where_only_klines_can_tell(proves_loss, lots, marked):
-    """Its neighbours are marked once two requests have told of its trades; where ids tell, never."""
+def test_only_klines_show_a_minute_whose_trades_never_came(proves_loss, lots, marked):
+    """Its neighbors are marked after two requests; never where ids prove it."""
     bench = Bench(minutes=3)
     bench.source.proves_loss = proves_loss
     bench.series.apply(trades(range(5, 8)))
@@ -213,12 +213,12 @@ def test_a_minute_that_never_came_is_lost_where_only_klines_can_tell(proves_loss
     assert [bench.series.quality(minute) for minute in bench.series.minutes()[1:]] == [Quality.COMPLETE] * 5
     bench.pass_time(20)
     qualities = [bench.series.quality(minute) for minute in bench.series.minutes()[1:]]
-    told = Quality.GAP if marked else Quality.COMPLETE
-    assert qualities == [Quality.COMPLETE, told, told, Quality.COMPLETE, Quality.COMPLETE]
+    expected = Quality.GAP if marked else Quality.COMPLETE
+    assert qualities == [Quality.COMPLETE, expected, expected, Quality.COMPLETE, Quality.COMPLETE]
     assert bench.series.gaps == ([(open_of(2) + 2000, open_of(5))] if marked else [])
 
 
-def test_a_mark_stays_while_the_minute_beside_it_is_found_to_have_never_come():
+def test_a_mark_stays_while_the_next_minute_turns_out_lost():
     """What was known to lack trades is never shown as whole in between."""
     bench = Bench(minutes=3)
     bench.source = BybitKlines(bench.rest)  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ def rpi(kline: Kline, plain: int, number: int = 1) -> list[dict[str, object]]:
 
 
 def test_klines_that_count_rpi_fills_are_known_as_such(bench):
-    """A verified minute whose two volumes differ tells that klines sum q."""
+    """A verified minute whose two volumes differ shows that klines sum q."""
     largest = bench.rest.klines[open_of(1)]
     bench.rest.volumes = rpi(largest, plain=1)
     assert bench.reconciler.health()["basis"] == "unknown"
@@ -34,8 +34,8 @@ def test_klines_that_count_rpi_fills_are_known_as_such(bench):
     assert bench.rest.asked.count("/fapi/v1/aggTrades") == 1
 
 
-def test_a_minute_without_rpi_fills_tells_nothing(bench):
-    """Then it stays unknown, and is asked for again only after a while."""
+def test_a_minute_without_rpi_fills_shows_no_basis(bench):
+    """The basis stays unknown, and the next attempt comes only later."""
     bench.rest.volumes = rpi(bench.rest.klines[open_of(1)], plain=bench.rest.klines[open_of(1)].buy_volume)
     bench.pass_time(5)
     assert bench.reconciler.health()["basis"] == "unknown"
@@ -45,8 +45,8 @@ def test_a_minute_without_rpi_fills_tells_nothing(bench):
     assert bench.rest.asked.count("/fapi/v1/aggTrades") == 1
 
 
-def test_klines_without_rpi_fills_are_never_called_a_difference(bench):
-    """Where q differs and nq matches, that is told, and the minutes are not comparable rather than false."""
+def test_klines_without_rpi_fills_are_no_difference(bench):
+    """Where nq matches, the basis is known and the minutes are unverifiable instead of different."""
     whole = bench.rest.klines[open_of(2)]
     bench.rest.volumes = rpi(whole, plain=whole.buy_volume - 2)
     bench.rest.klines[open_of(2)] = replace(
@@ -62,8 +62,8 @@ def test_klines_without_rpi_fills_are_never_called_a_difference(bench):
     assert bench.counts() == (3, 0, 2)
 
 
-def test_less_than_ours_is_a_difference_where_rpi_fills_do_not_explain_it(bench):
-    """The single trades of the minute were asked, and their q does not fit either."""
+def test_less_volume_differs_unless_rpi_fills_explain_it(bench):
+    """The minute's single trades were requested, and their q does not match either."""
     whole = bench.rest.klines[open_of(2)]
     bench.rest.volumes = rpi(whole, plain=whole.buy_volume)
     bench.rest.klines[open_of(2)] = replace(whole, volume=whole.volume - 1)
@@ -72,7 +72,7 @@ def test_less_than_ours_is_a_difference_where_rpi_fills_do_not_explain_it(bench)
 
 
 def test_learning_has_a_bound(bench):
-    """A minute with too many trades is given up after so many pages."""
+    """A minute with too many trades is given up after some pages."""
     lots = {"q": "1", "nq": "0.5", "m": True, "T": open_of(1)}
     bench.rest.volumes = [{"a": number, **lots} for number in range(1000 * REQUESTS_TO_LEARN + 5)]
     bench.source.learn_basis(INSTRUMENT, bench.rest.klines[open_of(1)])
@@ -81,7 +81,7 @@ def test_learning_has_a_bound(bench):
 
 
 def test_bybit_knows_one_volume_and_asks_with_the_minute_before():
-    """There is no basis to learn, and an open that is the close before does not differ."""
+    """It has no basis, and an open that equals the close before does not differ."""
     asked = []
 
     class BybitRest:

@@ -31,7 +31,7 @@ class Venue(ThreadingHTTPServer):
         self.ended = threading.Event()
 
     def handle_error(self, *_: object) -> None:
-        """A client that has gone is no error here."""
+        """Ignore a client that has gone."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -182,7 +182,7 @@ def test_a_silent_server_is_given_up(venue, client):
 
 
 def test_a_server_that_is_not_there():
-    """The host and the cause are told."""
+    """The error has the host and the cause."""
     client = RestClient("http://127.0.0.1:9")
     with pytest.raises(RestError, match=r"127\.0\.0\.1: connection refused"):
         client.get("/a")
@@ -232,10 +232,10 @@ def test_the_used_weight_is_what_the_venue_told_last(venue, client, monkeypatch)
 def test_an_answer_that_dribbles_ends_at_the_deadline(venue, client, part):
     """Bytes keep coming, each well within the read timeout; the whole answer has one deadline."""
     venue.dribble = part
-    begun = time.monotonic()
+    started = time.monotonic()
     with pytest.raises(RestError, match=r"127\.0\.0\.1: no whole answer within 0\.4 s"):
         client(deadline=0.4).get("/")
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - started < 3
 
 
 def test_a_request_may_have_a_shorter_deadline(venue, client):

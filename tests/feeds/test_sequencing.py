@@ -15,7 +15,7 @@ T0 = 1_790_000_000_000
 
 
 class Notes:
-    """A sink that writes down what it is told."""
+    """A sink that records its calls."""
 
     def __init__(self) -> None:
         self.trades: list[Trade] = []
@@ -57,7 +57,7 @@ def send(to: Driver, *numbers: int) -> None:
 
 
 @given(st.integers(1, 40), st.data())
-def test_contiguous_ids_pass_each_trade_once_and_know_what_is_missing(count, data):
+def test_contiguous_ids_count_each_trade_once(count, data):
     """Under any repetition, reordering and loss: each once, and the gaps are exact at every moment."""
     arrivals = [0, *data.draw(st.lists(st.integers(0, count), max_size=120))]
     notes = Notes()
@@ -85,7 +85,7 @@ def test_batches_of_any_size_pass_the_same(numbers, data):
     assert (other.ids, other.missing, other.said) == (one.ids, one.missing, one.said)
 
 
-def test_a_gap_is_told_before_the_trade_that_shows_it_and_closed_after_the_last():
+def test_a_gap_opens_before_the_next_trade():
     """The order of calls is what the series rests on."""
     notes = Notes()
     send(Driver(SequenceTracker(), notes), 1, 4, 3, 2)
@@ -112,8 +112,8 @@ def test_ids_without_volume_prove_that_nothing_is_missing():
     assert ids.repeats == 0
 
 
-def test_a_venue_that_counts_anew_goes_on_with_a_gap_that_stays():
-    """Old ids with newer times are new trades; what passed in between nobody knows."""
+def test_an_id_reset_leaves_a_gap_that_stays():
+    """Old ids with newer times are new trades; the trades in between are unknown."""
     notes = Notes()
     ids = Driver(SequenceTracker(), notes)
     send(ids, 100, 101)
@@ -125,7 +125,7 @@ def test_a_venue_that_counts_anew_goes_on_with_a_gap_that_stays():
     assert ids.repeats == 0
 
 
-def test_gaps_of_the_old_numbering_let_no_repeat_of_the_new_one_through():
+def test_gaps_from_before_an_id_reset_pass_no_repeat():
     """After a restart an id that once was missing means another trade."""
     notes = Notes()
     ids = Driver(SequenceTracker(), notes)
@@ -150,7 +150,7 @@ def test_a_time_that_goes_back_makes_no_repeat_a_restart():
 
 
 def test_a_trade_from_long_ago_is_not_believed():
-    """It is counted as impossible, reaches nobody, and its id stays missing."""
+    """It counts as impossible, and its id stays missing."""
     notes = Notes()
     ids = Driver(SequenceTracker(), notes)
     send(ids, 1)
@@ -188,7 +188,7 @@ def test_trades_go_on_after_one_whose_time_was_wrong():
 
 
 def test_what_is_missing_after_a_wrong_time_shows():
-    """The ids tell it, as ever."""
+    """The ids show it."""
     notes = Notes()
     ids = Driver(SequenceTracker(), notes)
     send(ids, 1)
@@ -243,7 +243,7 @@ def test_old_unique_ids_that_come_now_and_then_prove_nothing():
     assert (len(notes.trades), ids.impossible) == (10, 100)
 
 
-def test_a_row_of_the_past_is_a_doubt_at_once_and_a_gap_with_the_next_trade():
+def test_a_row_with_a_past_time_opens_a_gap_with_the_next_trade():
     """Its minute is not known: until the next trade the newest one is marked, then all between them."""
     notes = Notes()
     ids = Driver(Deduplicator(), notes)
@@ -259,7 +259,7 @@ def test_a_row_of_the_past_is_a_doubt_at_once_and_a_gap_with_the_next_trade():
 
 
 def test_a_unique_id_with_a_newer_time_is_another_trade():
-    """A venue that begins to count anew loses nothing; the same trade again is still a repeat."""
+    """A venue that resets its ids loses nothing; the same trade again is still a repeat."""
     notes = Notes()
     ids = Driver(Deduplicator(), notes)
     ids.receive(uids("a"))
@@ -269,8 +269,8 @@ def test_a_unique_id_with_a_newer_time_is_another_trade():
     assert ids.repeats == 1
 
 
-def test_a_broken_connection_alone_proves_nothing_with_contiguous_ids():
-    """The next id tells whether something passed."""
+def test_a_disconnect_alone_opens_no_gap_with_contiguous_ids():
+    """The next id shows whether trades passed."""
     notes = Notes()
     ids = Driver(SequenceTracker(), notes)
     send(ids, 1)
@@ -312,7 +312,7 @@ def test_unique_ids_pass_each_trade_once(batches):
 
 
 def test_after_a_break_the_next_trade_shows_a_gap():
-    """From the last trade to the next new one nobody knows; repeats in between do not end it."""
+    """The gap reaches from the last trade to the next new one, across repeats."""
     notes = Notes()
     ids = Driver(Deduplicator(), notes)
     ids.receive(uids("a", "b"))

@@ -1,4 +1,4 @@
-"""Lines of the day: what they hold, and how gently they are asked for."""
+"""Sparklines: their content, and the limits on their requests."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_less_than_two_hours_are_no_line(closes: tuple[int, ...]) -> None:
 
 
 def test_only_symbols_in_view_are_asked_for() -> None:
-    """Nobody looks: nothing is asked. What is not listed is never asked."""
+    """Nothing is requested without viewers, and never an unlisted symbol."""
     venue = Venues("A", "B")
     assert not venue.ask()
     venue.look("B", "NOSUCH")
@@ -122,7 +122,7 @@ def test_what_left_the_view_is_not_asked_for() -> None:
 
 
 def test_a_busy_venue_is_left_alone() -> None:
-    """Repair comes first."""
+    """Backfills come first."""
     venue = Venues("A")
     venue.look("A")
     venue.busy = True
@@ -165,7 +165,7 @@ def test_readers_keep_the_rows_they_have() -> None:
 
 
 @pytest.mark.parametrize("source", [BinanceKlines, BybitKlines])
-def test_both_venues_tell_a_day_for_one_request(source: type[BinanceKlines] | type[BybitKlines]) -> None:
+def test_both_venues_return_a_day_in_one_request(source: type[BinanceKlines] | type[BybitKlines]) -> None:
     """Through the venue's own protocol: 24 hours in a row, one of them under way, at Binance for weight 1."""
     with SimulatedExchange(SyntheticMarket(3)) as exchange:
         rest = RestClient(exchange.rest_root)

@@ -40,7 +40,7 @@ def test_a_busy_symbol_is_missed_sooner_than_a_rare_one():
 
 
 def test_a_break_of_the_connection_is_no_gap_of_the_market():
-    """The silence while nobody listened is not learned."""
+    """The silence during a disconnect is not learned."""
     stale = beaten(*[0.1] * 20)
     threshold_s = stale.threshold_s
     stale.reset()

@@ -9,7 +9,7 @@ from orderflow_dash.market import Ticker, Venue
 
 
 def test_partial_updates_are_merged():
-    """What a frame does not tell stays as it was."""
+    """Fields that are not in the frame keep their value."""
     tickers = TickerCache()
     tickers.update(Venue.BYBIT, [Ticker("A", last=Decimal(1), funding=Decimal(2), time=3)], ["A"])
     before, revision = tickers.rows, tickers.revision

@@ -77,7 +77,7 @@ class Market:
         return int(time.time() * 1000) + self.ahead
 
     def trade(self, *wrong: int) -> None:
-        """One frame with one trade of now, or one of each time that is ``wrong`` by so many ms."""
+        """One frame with one current trade, or one trade per offset in ``wrong`` (ms)."""
         for off in wrong or (0,):
             at = self.now + off
             if self.venue is Venue.BINANCE:
@@ -88,7 +88,7 @@ class Market:
             self.sent += 1
 
     def trade_on(self, count: int, every: float = 0.02) -> None:
-        """So many trades of now."""
+        """``count`` current trades."""
         for _ in range(count):
             self.trade()
             self.server.stopping.wait(every)
@@ -154,8 +154,8 @@ def test_candles_follow_a_venue_whose_clock_is_apart(market, venue, apart):
 
 
 @pytest.mark.parametrize("venue", VENUES)
-def test_trades_that_agree_are_followed_where_no_time_is_to_be_had(market, venue):
-    """The venue's clock jumps and its time cannot be asked for: after two seconds its trades count."""
+def test_trades_that_agree_are_followed_without_a_time_request(market, venue):
+    """The venue's clock jumps and it has no time request: after two seconds its trades count."""
     venue_market = market(venue)
     venue_market.clock.measure()
     venue_market.trade_on(3)

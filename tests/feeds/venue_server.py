@@ -55,7 +55,7 @@ class VenueServer:
 
 
 class Owner:
-    """A connection's handler that writes down what it is told."""
+    """A connection's handler that records its calls."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []

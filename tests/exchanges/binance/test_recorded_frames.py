@@ -72,8 +72,8 @@ def test_a_real_session_is_read_frame_by_frame(recorded_data):
     assert counted == 40 + 8 + 5 + 38
 
 
-def test_the_insurance_fund_print_of_a_real_session_counts_no_volume(recorded_data):
-    """Of the recorded fills exactly one is left out, and its id is still told."""
+def test_a_recorded_insurance_fund_print_has_no_volume(recorded_data):
+    """Exactly one recorded fill is left out, and its id still counts."""
     protocol, excluded, last = BinanceProtocol(LISTED), [], None
     with gzip.open(recorded_data / "hftbacktest/usdm/btcusdt_20230405.dat.gz", "rb") as file:
         for line in file:

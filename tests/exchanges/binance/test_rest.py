@@ -49,7 +49,7 @@ def test_a_pre_market_contract_is_listed_and_marked(kind, is_marked):
 
 
 @pytest.mark.parametrize(
-    ("contract", "status", "told"),
+    ("contract", "status", "absent"),
     [
         ("PERPETUAL", "SETTLING", "SETTLING"),
         ("PERPETUAL", "PENDING_TRADING", "PENDING_TRADING"),
@@ -58,11 +58,11 @@ def test_a_pre_market_contract_is_listed_and_marked(kind, is_marked):
         ("PERPETUAL", None, None),
     ],
 )
-def test_a_perpetual_that_does_not_trade_is_absent_with_its_status(contract, status, told):
-    """Other contracts are none of ours."""
+def test_a_perpetual_that_does_not_trade_has_its_status(contract, status, absent):
+    """Other contracts are left out."""
     rows = json.dumps({"symbols": [symbol(contractType=contract, status=status)]}).encode()
     page = binance_rest.parse_instruments(Venue.BINANCE, rows)
-    assert (page.listed, page.absent) == ({}, {} if told is None else {"BTCUSDT": told})
+    assert (page.listed, page.absent) == ({}, {} if absent is None else {"BTCUSDT": absent})
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_any_json_is_read_or_a_value_error(body, changes):
 
 
 def test_tickers_funding_and_open_interest():
-    """Each endpoint tells its own fields; what is missing or empty is None."""
+    """Each endpoint has its own fields; missing or empty ones are None."""
     rows = [
         {"symbol": "A", "lastPrice": "1.5", "priceChangePercent": "-2.5", "quoteVolume": "7", "closeTime": 9},
         {"symbol": "B", "lastPrice": "", "closeTime": None},

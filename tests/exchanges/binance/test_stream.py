@@ -46,7 +46,7 @@ def test_the_buyer_as_maker_means_an_aggressive_seller():
 
 
 def test_q_counts_and_nq_does_not():
-    """The quantity includes RPI fills, whether or not the quantity without them is told."""
+    """The quantity includes RPI fills, with or without the quantity that leaves them out."""
     assert read(combined(aggregate(q="0.020", nq="0.004"))).trades[0][3] == -20
     assert read(combined(aggregate(nq=..., st=...))).trades[0][3] == -16
 
@@ -76,7 +76,7 @@ def test_prints_off_the_market_use_their_id_up_without_volume(kind):
     assert batch == TradeBatch("BTCUSDT", [(NOW - 977, 8121136411, 0, 0)], excluded=1)
 
 
-def test_a_change_of_the_listing_is_told():
+def test_a_change_of_the_listing_is_an_event():
     """USD-M only: the stream mixes in COIN-M."""
     change = {"e": "contractInfo", "E": NOW, "s": "NEWUSDT", "ct": "PERPETUAL", "cs": "TRADING", "st": 1}
     assert read(combined(change, "!contractInfo")) == ListingChanged("NEWUSDT")
@@ -91,7 +91,7 @@ def test_market_and_rpi_fills_count(kind):
     assert read(combined(fill(X=kind))).trades == [(NOW - 977, 8121136411, 836_800, -1)]
 
 
-def test_an_aggregate_a_little_ahead_of_the_clock_counts_all_the_same():
+def test_an_aggregate_slightly_ahead_of_the_clock_counts():
     """The estimate of the venue's clock may lag."""
     batch = read(combined(aggregate()), now=NOW - 50_000)
     assert batch.trades == [(NOW - 1_126, 3478018549, 834_344, -16)]
@@ -162,7 +162,7 @@ def test_a_malformed_field_of_a_fill_is_a_frame_error(field, value):
 
 
 def test_fills_and_aggregates_of_a_symbol_never_mix():
-    """A stray fill beside aggregates is refused; aggregates win over fills, they were asked for."""
+    """A fill beside aggregates is refused; aggregates take precedence, being subscribed to."""
     protocol = BinanceProtocol(LISTED)
     assert protocol.receive(combined(fill()), NOW).trades
     assert protocol.receive(combined(aggregate()), NOW).trades
@@ -223,7 +223,7 @@ def test_mutated_frames_raise_nothing_but_frame_errors(payload, changes, wrapped
     assert_only_frame_errors(protocol, frame[:cut])
 
 
-def test_tickers_are_told_field_by_field():
+def test_tickers_are_read_field_by_field():
     """24 h statistics and mark prices give what the table shows; st=2 rows and bad rows fall out."""
     rows = [
         {"e": "24hrTicker", "E": NOW, "s": "BTCUSDT", "c": "83434.4", "P": "-1.5", "q": "12.5", "st": 1},
@@ -241,7 +241,7 @@ def test_tickers_are_told_field_by_field():
     ]
 
 
-def test_a_ticker_without_its_fields_tells_nothing():
+def test_a_ticker_without_its_fields_is_no_event():
     """Missing, empty or foreign fields are None, never an error."""
     event = read(json.dumps([{"e": "24hrTicker", "s": "X", "c": "", "P": 5, "E": "x"}]))
     assert event.tickers == [Ticker("X")]
@@ -249,8 +249,8 @@ def test_a_ticker_without_its_fields_tells_nothing():
     assert event.tickers == [Ticker("X")]
 
 
-def test_frames_of_other_streams_say_nothing():
-    """A kline is no news, and no error either."""
+def test_frames_of_other_streams_are_no_event():
+    """A kline is neither an event nor an error."""
     assert read(combined({"e": "kline", "E": NOW, "s": "BTCUSDT", "k": {}})) is None
 
 
@@ -262,7 +262,7 @@ def test_frames_of_other_streams_say_nothing():
         '{"event":{"e":"serverShutdown","E":1}}',
     ],
 )
-def test_an_announced_shutdown_asks_for_a_reconnect(frame):
+def test_an_announced_shutdown_requests_a_reconnect(frame):
     """Wherever it comes: raw, combined or in an event."""
     assert isinstance(read(frame), ReconnectAsked)
 

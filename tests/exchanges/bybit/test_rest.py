@@ -41,7 +41,7 @@ def test_tick_and_lot_come_from_the_filters():
     assert (instrument.base, instrument.quote, instrument.venue) == ("BTC", "USDT", Venue.BYBIT)
 
 
-def test_the_cursor_of_the_next_page_is_told():
+def test_the_cursor_of_the_next_page_is_read():
     """An empty or missing cursor means the last page."""
     assert bybit_rest.parse_instruments(Venue.BYBIT, body(row(), cursor="next")).cursor == "next"
     assert bybit_rest.parse_instruments(Venue.BYBIT, body(row(), cursor=None)).cursor == ""
@@ -53,7 +53,7 @@ def early(phase):
     return row(symbol="BPUSDT", status="PreLaunch", isPreListing=True, preListingInfo=info)
 
 
-def test_a_contract_that_trades_before_its_launch_is_listed_and_marked():
+def test_a_contract_that_trades_before_launch_is_marked():
     """After its opening auction it trades continuously."""
     listed = parsed(early("ContinuousTrading"), row())
     assert listed["BPUSDT"].is_pre_market
@@ -71,8 +71,8 @@ def test_a_contract_in_its_opening_auction_is_absent(phase, status):
 
 
 @pytest.mark.parametrize("status", ["Closed", "Delivering", "Settling"])
-def test_a_perpetual_that_no_longer_trades_is_absent_with_its_status(status):
-    """Dated contracts are none of ours."""
+def test_a_perpetual_that_stopped_trading_has_its_status(status):
+    """Dated contracts are left out."""
     rows = row(symbol="ESUSDT", status=status), row(symbol="D", status=status, contractType="LinearFutures")
     assert bybit_rest.parse_instruments(Venue.BYBIT, body(*rows)).absent == {"ESUSDT": status}
 
@@ -124,7 +124,7 @@ def test_a_wrong_body_is_a_value_error(wrong):
         bybit_rest.parse_tickers(wrong)
 
 
-def test_a_refusal_is_told_in_the_venues_words():
+def test_a_refusal_has_the_venues_words():
     """The reason reaches the page."""
     with pytest.raises(ValueError, match="Too many visits"):
         bybit_rest.parse_tickers(b'{"retCode":10006,"retMsg":"Too many visits!","result":{}}')
@@ -172,7 +172,7 @@ def test_tickers_of_all_symbols():
 
 
 def test_the_venues_clock_is_read():
-    """Nanoseconds in a text, told in ms; anything else is a ValueError."""
+    """Nanoseconds as text become ms; anything else is a ValueError."""
     body = b'{"retCode":0,"result":{"timeSecond":"1790000000","timeNano":"1790000000123456789"}}'
     assert bybit_rest.parse_time(body) == 1_790_000_000_123
     for wrong in (b"{}", b'{"timeNano":5}', b'{"timeNano":"x"}', b'{"timeNano":"5"}'):

@@ -45,7 +45,7 @@ def test_a_message_of_many_prints_keeps_their_order():
 
 
 def test_block_trades_are_left_out_and_rpi_prints_count():
-    """Off the book is no footprint; retail price improvement is a trade of the book."""
+    """Block trades are made off the book; retail price improvement is a trade of the book."""
     batch = read(public_trade(print_row(BT=True, i="a"), print_row(RPI=True, i="b")))
     assert (batch.trades, batch.uids, batch.excluded) == ([GOOD], ["b"], 1)
 
@@ -76,7 +76,7 @@ BAD_ROWS = [
 
 
 @pytest.mark.parametrize("ts", [NOW, NOW + 23 * 3_600_000])
-def test_rows_ahead_of_the_clock_are_refused_and_their_latest_time_is_told(ts):
+def test_rows_ahead_of_the_clock_report_their_latest_time(ts):
     """Whatever the frame's own time says; the other rows count."""
     hour = 3_600_000
     rows = [print_row(i="1"), print_row(i="2", T=NOW + 23 * hour), print_row(i="3", T=NOW + hour)]
@@ -135,7 +135,7 @@ def test_rows_off_the_tick_or_lot_refine_the_grid_of_the_frame():
         '{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1', public_trade(print_row())[:-9],
     ],
 )  # fmt: skip
-def test_a_trade_frame_that_cannot_be_read_is_lost_and_says_of_which_symbol(frame):
+def test_an_unreadable_trade_frame_is_lost_for_its_symbol(frame):
     """No id of this venue would show it."""
     assert read(frame) == TradeBatch("BTCUSDT", [], [], malformed=1, lost=[(NOW + 1_000, "")])
 
@@ -212,8 +212,8 @@ def test_a_refusal_names_the_topics_of_its_own_request():
     assert protocol.receive(reply(success=False, ret_msg="no", req_id="?"), NOW) == Rejected([], "no")
 
 
-def test_already_subscribed_is_as_good_as_an_acknowledgement_for_one_topic():
-    """Of several topics the others were refused with it, and have to be asked for again."""
+def test_already_subscribed_acknowledges_a_single_topic():
+    """Of several topics the others were refused with it and need another request."""
     protocol = BybitProtocol(LISTED)
     reason = "error:already subscribed,topic:publicTrade.A"
     one = json.loads(protocol.subscribe(["publicTrade.A"]))["req_id"]

@@ -41,45 +41,45 @@ def test_binance_listing_on_a_real_server(exchange, rest, start_provider, monkey
 @pytest.mark.parametrize("path", ["*ticker*", "*premiumIndex*"])
 def test_a_full_read_that_failed_is_due_again(exchange, rest, path):
     """A first read of the tickers that breaks half-way is made good at the next poll."""
-    told: list[Ticker] = []
+    reported: list[Ticker] = []
     listing = BinanceListing(Venue.BINANCE, rest, exchange.ws_root, QUICK, {"BTCUSDT": BTC})
     exchange.faults.http(503, path=path)
     with pytest.raises(RestError):
-        listing.poll(told.extend)
-    listing.poll(told.extend)
-    assert any(ticker.last for ticker in told)
-    assert any(ticker.funding for ticker in told)
-    listing.poll(told.extend)
-    assert told[-1].open_interest
+        listing.poll(reported.extend)
+    listing.poll(reported.extend)
+    assert any(ticker.last for ticker in reported)
+    assert any(ticker.funding for ticker in reported)
+    listing.poll(reported.extend)
+    assert reported[-1].open_interest
 
 
 def test_a_symbol_without_open_interest_is_no_fault_of_the_venue(exchange, rest):
-    """A 400 for one symbol is passed over and the round goes on; any other refusal is told."""
-    told: list[Ticker] = []
+    """A 400 for one symbol is passed over and the round continues; any other refusal is raised."""
+    reported: list[Ticker] = []
     listing = BinanceListing(Venue.BINANCE, rest, exchange.ws_root, QUICK, {"BTCUSDT": BTC})
-    listing.poll(told.extend)
+    listing.poll(reported.extend)
     exchange.faults.http(400, path="*openInterest*")
-    listing.poll(told.extend)
-    assert told[-1].open_interest
+    listing.poll(reported.extend)
+    assert reported[-1].open_interest
     exchange.faults.http(451, path="*openInterest*")
     with pytest.raises(RestError, match="location"):
-        listing.poll(told.extend)
+        listing.poll(reported.extend)
 
 
 def test_frames_without_tickers_do_no_harm(exchange, rest):
     """Refusals, malformed frames and breaks leave the table as it is."""
     listing = BinanceListing(Venue.BINANCE, rest, exchange.ws_root, QUICK, {})
-    told: list[Ticker] = []
-    listing.watch(told.extend)
+    reported: list[Ticker] = []
+    listing.watch(reported.extend)
     wait_until(lambda: exchange.connections)
-    wait_until(lambda: told)
+    wait_until(lambda: reported)
     exchange.faults.server_shutdown()
     exchange.faults.close(Venue.BINANCE)
     wait_until(lambda: listing._connection.reconnects == 1)
     listing.on_malformed("odd")
     listing.on_aged(listing._connection)
-    seen = len(told)
-    wait_until(lambda: len(told) > seen)
+    seen = len(reported)
+    wait_until(lambda: len(reported) > seen)
     listing.watch(None)
     wait_until(lambda: not exchange.connections)
     listing.watch(None)
@@ -92,7 +92,7 @@ def test_the_time_request_returns_the_venues_clock(exchange, rest):
 
 
 def test_binance_announces_its_listing_on_the_market_route(rest):
-    """One connection carries it for as long as the directory runs, looked at or not."""
+    """One connection carries it as long as the provider runs, with and without viewers."""
 
     def announce(server: VenueServer, socket) -> None:
         while True:
@@ -116,7 +116,7 @@ def test_binance_announces_its_listing_on_the_market_route(rest):
         listing._close_connection()
 
 
-def test_binance_loads_soon_while_a_contract_waits_for_its_first_trade():
+def test_binance_loads_soon_while_a_contract_is_pending():
     """Within a minute of trading it is listed, announced or not."""
 
     class Body:

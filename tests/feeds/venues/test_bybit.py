@@ -13,7 +13,7 @@ from tests.conftest import wait_until
 
 
 def test_bybit_listing_on_a_real_server(rest, start_provider, monkeypatch):
-    """Instruments page by page; one request tells every ticker."""
+    """Instruments page by page; one request returns every ticker."""
     monkeypatch.setattr(BybitListing, "poll_s", 0.01)
     tickers = TickerCache()
     provider = start_provider(BybitListing(Venue.BYBIT, rest), tickers, Venue.BYBIT)
@@ -48,14 +48,14 @@ class Pages:
 
 
 def test_bybit_pages_are_followed_to_the_last_one():
-    """Each page is asked for with the cursor of the one before."""
+    """Each page is requested with the cursor of the one before."""
     pages = Pages("a", "b", "")
     assert set(BybitListing(Venue.BYBIT, pages).load()) == {"S1", "S2", "S3"}
     assert pages.asked == ["", "a", "b"]
 
 
 def test_cursors_that_never_end_are_given_up():
-    """A venue that goes round in circles does not hang the directory."""
+    """A venue whose cursors repeat does not hang the provider."""
     pages = Pages("again")
     assert len(BybitListing(Venue.BYBIT, pages).load()) == len(pages.asked) == 20
 
@@ -93,8 +93,8 @@ def bybit_row(symbol: str, status: str, phase: str | None = None) -> dict[str, o
     }  # fmt: skip
 
 
-def test_bybit_contracts_before_their_launch_are_listed_once_they_trade():
-    """They are asked for by their status; those in an auction are absent."""
+def test_bybit_pre_launch_contracts_are_listed_once_they_trade():
+    """They are requested by their status; those in an auction are absent."""
     bodies = Bodies(
         bybit_row("BTCUSDT", "Trading"),
         bybit_row("BPUSDT", "PreLaunch", "ContinuousTrading"),
@@ -110,14 +110,14 @@ def test_bybit_contracts_before_their_launch_are_listed_once_they_trade():
 
 
 def test_a_server_without_that_status_lists_what_trades():
-    """A refusal of the second request is no failure of the first."""
+    """A refusal of the second request does not fail the first."""
     bodies = Bodies(bybit_row("BTCUSDT", "Trading"))
     bodies.refuses_status = True
     assert set(BybitListing(Venue.BYBIT, bodies).load()) == {"BTCUSDT"}
 
 
 @pytest.mark.parametrize("status", ["Closed", "Delivering"])
-def test_bybit_tells_what_became_of_a_symbol(status):
+def test_bybit_returns_the_status_of_an_unlisted_symbol(status):
     """The plain listing leaves it out; a request by its status gives it."""
     listing = BybitListing(Venue.BYBIT, Bodies(bybit_row("ESUSDT", status)))
     assert listing.status_of("ESUSDT") == status
