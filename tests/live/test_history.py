@@ -275,7 +275,7 @@ def test_a_store_that_cannot_be_opened_is_told_on_page_and_health(
     (tmp_path / "file").write_text("no folder")
     app = serve(database_url=f"sqlite:///{tmp_path}/file/store.sqlite3")
     wait_until(lambda: app.hub.history_detail())
-    assert app.hub.history_detail() == "history is kept in memory only: a part of its path is no folder"
+    assert app.hub.history_detail() == "history is kept in memory only: part of the path is not a folder"
     assert app.hub.health()["store"]["state"] == "memory"
 
 

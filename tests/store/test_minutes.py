@@ -91,7 +91,7 @@ def test_a_candle_that_lacks_its_end_is_a_gap() -> None:
     assert (full.quality, full.verified) == (Quality.COMPLETE, False)
 
 
-def test_a_candle_tells_of_levels_that_were_lost() -> None:
+def test_a_candle_without_all_levels_is_a_gap() -> None:
     """A minute of which only the delta is left counts in CVD and as a gap; alone it is no candle."""
     kept = [minute(0), without_levels(minute(1)), without_levels(minute(5)), minute(10)]
     first, last = stored_candles(kept, Timeframe.M5, STEP)

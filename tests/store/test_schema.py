@@ -96,7 +96,7 @@ def test_a_newer_schema_is_refused_in_one_line(url: str, store: Store) -> None:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0917'")
     with pytest.raises(StoreError) as refused:
         open_store(url)
-    assert "has schema 0917, made by a newer version; this one knows up to 0003" in str(refused.value)
+    assert "has schema 0917, created by a newer version; supported: up to 0003" in str(refused.value)
     assert "\n" not in str(refused.value)
 
 

@@ -118,7 +118,7 @@ def test_older_minutes_that_come_later_do_not_shift_cvd(store: Store) -> None:
     assert [each.cvd for each in store.load(BTC)] == [each.cvd for each in minutes(0, 170)]
 
 
-def test_a_stream_that_begins_without_its_past_leaves_a_gap(store: Store) -> None:
+def test_a_stream_started_without_history_leaves_a_gap(store: Store) -> None:
     """What lies between the minutes that are kept and its own is told as missing, not as a quiet time."""
     store.save([Batch(BTC, minutes(0, 65), START)])
     store.save([Batch(BTC, minutes(150, 160), START + 150 * MINUTE_MS)])
@@ -171,7 +171,7 @@ def test_a_range_of_coarse_minutes_has_the_cvd_of_the_finer_ones_before_it(store
 
 
 def test_one_transaction_is_all_or_nothing(store: Store) -> None:
-    """A batch with one minute that is no ladder leaves nothing behind."""
+    """A batch with one minute that is not a ladder stores nothing."""
     broken = minute(1, ladder((5, 1, 1, 1), (6, 1, 1, 1)))
     with pytest.raises(ValueError, match="levels"):
         store.save([Batch(ETH, minutes(0, 3)), Batch(BTC, [minute(0), broken])])

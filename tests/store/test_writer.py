@@ -164,7 +164,7 @@ def test_readers_see_what_waits(start: Callable[..., StoreWriter], disk: Disk, s
     assert answers() == waiting
 
 
-def test_a_disk_that_fails_is_told_and_written_to_later(
+def test_a_failing_disk_is_reported_and_written_later(
     start: Callable[..., StoreWriter], disk: Disk
 ) -> None:
     """The state is ``memory`` with the reason until all that waited is written."""
@@ -201,7 +201,7 @@ def test_over_its_bound_the_oldest_lose_their_levels_but_cvd_stays(
 def test_what_can_never_be_written_does_not_hold_up_the_rest(
     start: Callable[..., StoreWriter], disk: Disk
 ) -> None:
-    """A minute that is no ladder, or out of bounds, is dropped and counted."""
+    """A minute that is not a ladder, or out of range, is dropped and counted."""
     writer = start()
     broken = [minute(1, ladder((5, 1, 1, 1), (6, 1, 1, 1))), minute(2, ladder((5, 1 << 57, 0, 1)))]
     writer.put(BTC, [minute(0), *broken, minute(3)], START)
