@@ -78,7 +78,7 @@ def test_a_killed_writer_loses_nothing_that_was_committed(url: str, after_lines:
         committed = max([committed, *(int(line) for line in process.stdout.read().split())])
     store = open_store(url)
     loaded = store.load(BTC)
-    assert len(loaded) in {committed, committed + 5}  # the last may be committed and not yet told
+    assert len(loaded) in {committed, committed + 5}  # the last may be committed but not reported
     assert loaded == minutes(0, len(loaded))
     assert store.load_hours(BTC) == by_hours(loaded)
     assert store.resume(BTC).last == loaded[-1].last
@@ -195,8 +195,8 @@ def test_a_file_that_becomes_read_only_degrades_and_recovers(
     ],
     ids=["another file", "garbage behind the name"],
 )
-def test_a_file_that_is_no_database_gives_one_line(tmp_path: Path, content: bytes, why: str) -> None:
-    """The line names the file and what is wrong with it."""
+def test_a_file_that_is_not_a_database_gives_one_line(tmp_path: Path, content: bytes, why: str) -> None:
+    """The line has the file and the cause."""
     file = tmp_path / "kept.sqlite3"
     file.write_bytes(content)
     with pytest.raises(StoreError, match=why) as failed:
@@ -257,7 +257,7 @@ def test_a_server_that_cannot_serve_is_named_in_one_line(
     assert "secret" not in str(failed.value)
 
 
-def test_a_place_where_nothing_can_be_made_answers_with_what_waits(
+def test_an_unwritable_place_returns_waiting_minutes(
     writer: Callable[[str], StoreWriter],
 ) -> None:
     """Whatever the system refuses, minutes are kept and read."""

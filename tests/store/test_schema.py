@@ -39,7 +39,7 @@ def test_the_newest_revision_is_the_one_the_code_names() -> None:
 
 
 def test_the_revisions_make_the_tables_of_the_code(store: Store) -> None:
-    """No column, key or type differs between what is migrated and what is used."""
+    """Migrated and declared tables are equal."""
     with store.database.writing() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), schema.metadata)
     assert differences == []
@@ -101,6 +101,6 @@ def test_a_newer_schema_is_refused_in_one_line(url: str, store: Store) -> None:
 
 
 def test_an_opened_database_is_not_migrated_again(store: Store) -> None:
-    """Opening what is up to date changes nothing."""
+    """Opening an up-to-date database changes nothing."""
     with store.database.writing() as connection:
         assert not schema.migrate(connection)
