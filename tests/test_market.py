@@ -87,7 +87,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_text_is_no_number(text):
+def test_hostile_text_is_not_a_number(text):
     """Only plain ASCII decimals of sane length are numbers; the complaint quotes a short piece."""
     with pytest.raises(ValueError, match="not a plain decimal") as caught:
         parse_decimal(text)

@@ -94,7 +94,7 @@ def test_every_number_is_decimal_arithmetic_of_units(levels, tick, lot, cvd):
 
 
 @pytest.mark.parametrize(("verified", "text"), [(True, "true"), (False, "false"), (None, "null")])
-def test_a_candle_tells_whether_it_is_verified(verified, text):
+def test_a_candle_has_its_verification(verified, text):
     """True, false, or null while it was not compared."""
     made = encoder_of(instrument("0.1", "0.001"), Timeframe.M1, 1).candle(
         candle([[3, 1, 2, 1]], verified=verified)
@@ -113,7 +113,7 @@ def test_awkward_units_print_as_they_are():
 
 
 def test_messages_have_exactly_the_fields_of_their_types():
-    """What the types say is what is sent, in every message."""
+    """Every message matches its type."""
     encoder = encoder_of(instrument("0.1", "0.001"), Timeframe.M5, 5)
     text = encoder.candle(candle([[30, 1, 2, 3]]))
     message = exact(text)

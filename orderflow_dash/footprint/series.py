@@ -36,7 +36,8 @@ class Series:
 
     Trades may come late or out of order: each corrects its own minute, and the CVD of all later ones.
     Revisions never fall from a minute to the next newer one, so the minutes changed since a revision are
-    always a suffix. Not thread-safe: the owner holds a lock.
+    always a suffix. Not thread-safe: the owner holds a lock. All state is in one class, because
+    ``apply`` uses it once per trade.
     """
 
     def __init__(

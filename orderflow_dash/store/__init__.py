@@ -1,1 +1,1 @@
-"""What survives a restart: closed minutes with their levels, in SQLite or PostgreSQL."""
+"""Storage of closed minutes with their levels, in SQLite or PostgreSQL."""

@@ -1,4 +1,4 @@
-"""Minutes that wait to be written: bounded, the newest version of each, never waited for."""
+"""Minutes waiting to be written: bounded, the newest version of each."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ class _Series:
     instrument: Instrument
     cvd_from: int | None = None
     minutes: dict[int, StoredMinute] = field(default_factory=dict)  # by open
-    since: dict[int, float] = field(default_factory=dict)  # when each came, on the clock
+    since: dict[int, float] = field(default_factory=dict)  # when each was added, on the clock
 
 
 class Backlog:
-    """Thread-safe. Over its bound the oldest minutes lose their levels, so that CVD stays right."""
+    """Waiting minutes. Thread-safe. Beyond its limit the oldest lose their levels, but CVD stays right."""
 
     def __init__(self, bound_bytes: int, clock: Callable[[], float]) -> None:
         self.dropped = 0  # minutes that lost their levels
         self._bound = bound_bytes
         self._clock = clock
         self._lock = threading.Lock()
-        self._series: dict[_Key, _Series] = {}  # whatever tick and lot the venue lists
+        self._series: dict[_Key, _Series] = {}  # independent of tick and lot
         self._bytes = 0
         self._oldest: list[tuple[int, int, _Key]] = []  # heap of (open, tie, series)
         self._tie = 0
 
     def add(self, instrument: Instrument, minutes: Iterable[StoredMinute], cvd_from: int | None) -> None:
-        """Take minutes; one that waits already is replaced."""
+        """Add minutes, replacing waiting ones."""
         now = self._clock()
         with self._lock:
             key = _key(instrument)
@@ -59,7 +59,7 @@ class Backlog:
                 self._drop_oldest_levels()
 
     def batches(self, limit: int) -> list[Batch]:
-        """Up to so many minutes, the oldest of each series first; they stay until ``written``."""
+        """Up to ``limit`` minutes, the oldest of each series first; they stay until ``written``."""
         taken: list[Batch] = []
         with self._lock:
             for series in self._series.values():
@@ -73,7 +73,7 @@ class Backlog:
         return taken
 
     def written(self, batches: Sequence[Batch]) -> None:
-        """Forget what is kept elsewhere now, but for minutes that were replaced meanwhile."""
+        """Remove written minutes, except those replaced since."""
         with self._lock:
             for batch in batches:
                 series = self._series[_key(batch.instrument)]
@@ -87,7 +87,7 @@ class Backlog:
                 self._oldest.clear()
 
     def of(self, instrument: Instrument) -> tuple[list[StoredMinute], int | None]:
-        """What waits of one series, old to new, and its ``cvd_from`` where that was told."""
+        """Waiting minutes of one series, old to new, and its ``cvd_from`` if known."""
         with self._lock:
             series = self._series.get(_key(instrument))
             if series is None:
@@ -100,11 +100,11 @@ class Backlog:
 
     @property
     def held_bytes(self) -> int:
-        """What waits takes in memory, as its bound counts it."""
+        """Size of waiting minutes, as the limit counts it."""
         return self._bytes
 
     def waiting_s(self) -> float:
-        """How long the oldest has waited."""
+        """How long the oldest minute has waited."""
         with self._lock:
             since = [min(series.since.values()) for series in self._series.values() if series.since]
             return self._clock() - min(since) if since else 0.0

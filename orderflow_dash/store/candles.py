@@ -1,4 +1,4 @@
-"""Candles of any timeframe and step from what was kept."""
+"""Candles of any timeframe and step from stored minutes and hours."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def stored_candles(kept: Sequence[StoredMinute], timeframe: Timeframe, step: Dec
 
     ``step``: in quote currency.
 
-    A candle is only as whole as what is kept tells: one whose end is not there is a gap where what comes
-    next begins with one, because trades are missing all the way up to that.
+    A candle without its last minutes is a gap if the next one starts with a gap, because trades are missing
+    up to there.
     """
     groups = [
         (open_ts, list(group))
@@ -37,8 +37,8 @@ def stored_candles(kept: Sequence[StoredMinute], timeframe: Timeframe, step: Dec
         if whole.levels_dropped:
             continue
         candle = _candle(open_ts, whole.on(grid), units)
-        goes_on = whole.last[0] >= open_ts + timeframe.ms - MINUTE_MS
-        lacks_end = not goes_on and bool(after) and after[0].quality is Quality.GAP
+        is_complete = whole.last[0] >= open_ts + timeframe.ms - MINUTE_MS
+        lacks_end = not is_complete and bool(after) and after[0].quality is Quality.GAP
         candles.append(candle.no_better_than(Quality.GAP) if lacks_end else candle)
     return candles
 
@@ -73,7 +73,7 @@ def _candle(open_ts: int, whole: StoredMinute, step: int) -> Candle:
 def _rows(levels: Levels, step: int) -> Ints:
     """One ladder with turnovers, shape (k, 6), rows of ``step`` price units.
 
-    It falls in price, so that nothing need be sorted.
+    ``levels`` fall in price, so no sort is needed.
     """
     ladder = with_turnover(levels)
     if step == 1:

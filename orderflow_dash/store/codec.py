@@ -59,17 +59,17 @@ _packers = _Packers()
 
 
 def encode(open_ts: int, levels: Levels, path: Path, grid: Grid) -> bytes:
-    """Bytes of a minute. ValueError where levels are no ladder: prices that fall, nothing negative."""
+    """Bytes of a minute. ValueError unless levels are a ladder: falling prices, nothing negative."""
     if levels.ndim != 2 or levels.shape[1] != _COLUMNS or levels.dtype != np.int64:
         raise ValueError("levels are not int64 of shape (k, 4)")
-    columns = np.array(levels.T, order="C")  # a copy, for it is changed
+    columns = np.array(levels.T, order="C")  # a copy to change
     top = 0
     if len(levels):
         top = int(columns[0, 0])
         columns[0, 1:] = columns[0, :-1] - columns[0, 1:] - 1
         columns[0, 0] = 0
         if int(columns.min()) < 0 or int(levels[-1, 0]) < 0:
-            raise ValueError("levels do not fall in price, or hold something negative")
+            raise ValueError("levels do not fall in price, or one is negative")
     planes = [_planes(column) for column in columns]
     (first_time, first_order), (last_time, last_order) = path.first, path.last
     head = (len(levels), *(width for width, _ in planes), top, path.open - top, path.close - top)
@@ -84,15 +84,15 @@ def encode(open_ts: int, levels: Levels, path: Path, grid: Grid) -> bytes:
 
 
 def decode(open_ts: int, blob: bytes, first_grid: Grid) -> tuple[Levels, Path, Grid]:
-    """Levels, path and grid of a minute; ValueError where the bytes are damaged or of a newer version.
+    """Levels, path and grid of a minute; ValueError if the bytes are damaged or of a newer version.
 
     ``first_grid`` is that of bodies of version 1, which do not hold one.
     """
     if len(blob) <= _PREFIX:
-        raise ValueError("a stored minute is cut short")
+        raise ValueError("a stored minute is truncated")
     version = blob[0]
     if version not in (1, VERSION):
-        raise ValueError(f"a stored minute is of version {version}; known: up to {VERSION}")
+        raise ValueError(f"a stored minute has version {version}; supported: up to {VERSION}")
     body = blob[_PREFIX:]
     packing = blob[1]
     if zlib.crc32(body, packing) != int.from_bytes(blob[2:_PREFIX], "little"):
@@ -135,7 +135,7 @@ def _unpacked(open_ts: int, plain: bytes, grid: Grid | None) -> tuple[Levels, Pa
 def _grid_of(tick_size: int, tick_decimals: int, lot_size: int, lot_decimals: int) -> Grid:
     sizes, decimals = (tick_size, lot_size), (tick_decimals, lot_decimals)
     if not all(0 < size < 1 << 62 for size in sizes) or not all(0 <= each <= 18 for each in decimals):
-        raise ValueError("a stored minute is damaged: its units cannot be")
+        raise ValueError("a stored minute is damaged: its units are invalid")
     tick, lot = (Decimal(size).scaleb(-each) for size, each in zip(sizes, decimals, strict=True))
     return Grid.of(tick, lot)
 
@@ -175,6 +175,6 @@ def _read_varints(plain: bytes, count: int) -> tuple[list[int], int]:
             if octet < 0x80:
                 break
         else:
-            raise ValueError("a stored minute is cut short")
+            raise ValueError("a stored minute is truncated")
         values.append(~(value >> 1) if value & 1 else value >> 1)
     return values, used

@@ -1,4 +1,4 @@
-"""One database, SQLite or PostgreSQL: where it is, its connections, its transactions, its failures."""
+"""One database, SQLite or PostgreSQL: address, connections, transactions, failures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def default_url() -> str:
 
 
 def parse_url(url: str) -> sa.URL:
-    """An SQLite or PostgreSQL address as SQLAlchemy takes it; ValueError with what is accepted."""
+    """An SQLite or PostgreSQL address for SQLAlchemy; ValueError with the valid forms."""
     accepted = "sqlite:///PATH, postgres://... or postgresql://..."
     try:
         parsed = sa.make_url(url)
@@ -43,7 +43,7 @@ def parse_url(url: str) -> sa.URL:
 
 
 def place_of(url: sa.URL) -> str:
-    """Where a database is, without a password."""
+    """The address of a database, without a password."""
     if url.drivername == "sqlite":
         return str(url.database)
     port = f":{url.port}" if url.port else ""
@@ -51,15 +51,15 @@ def place_of(url: sa.URL) -> str:
 
 
 class Database:
-    """Connections and transactions of one database; every failure comes out as a StoreError."""
+    """Connections and transactions of one database; every failure is raised as StoreError."""
 
     def __init__(self, url: str) -> None:
         self.url = parse_url(url)
         self.is_sqlite = self.url.drivername == "sqlite"
         self._writer = threading.Lock()
         if self.is_sqlite:
-            # Apart, so that one opened while the file was read-only can be replaced, without closing the
-            # others: to open a file anew takes room, which a full disk has not.
+            # A pool of its own, so that a connection opened while the file was read-only can be replaced
+            # without closing the others: reopening a file needs space, which a full disk lacks.
             self._writes = self._sqlite_engine("BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
             self._reads = self._sqlite_engine("BEGIN", max_overflow=20)
         else:
@@ -73,22 +73,22 @@ class Database:
             )
             self._reads = self._writes.execution_options(isolation_level="REPEATABLE READ")
 
-    def _sqlite_engine(self, begin: str, **pool: int) -> sa.Engine:
+    def _sqlite_engine(self, statement: str, **pool: int) -> sa.Engine:
         engine = sa.create_engine(
             self.url, connect_args={"timeout": _BUSY_S}, pool_timeout=_CONNECT_S, **pool
         )
         event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(statement))
         return engine
 
     @property
     def place(self) -> str:
-        """Where it is, without a password."""
+        """Its address, without a password."""
         return place_of(self.url)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection whose statements all see the same state."""
+        """A connection whose statements see one state."""
         with self._failures():
             self._make_folder()
             with self._reads.begin() as connection:
@@ -96,21 +96,21 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """One transaction: all of it or nothing. Threads of this process take turns."""
+        """One transaction. Threads of this process take turns."""
         with self._failures(), self._writer:
             self._make_folder()
             with self._writes.begin() as connection:
                 yield connection
 
     def used_bytes(self, connection: sa.Connection) -> int:
-        """What minutes and hours take, without room that is free for new ones."""
+        """Size of minutes and hours, without free space."""
         if self.is_sqlite:
             page, count, free = (
                 int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
                 for name in ("page_size", "page_count", "freelist_count")
             )
             return page * (count - free)
-        # The size of a table says nothing: PostgreSQL keeps room for new rows when old ones go.
+        # The size of a table is no measure: PostgreSQL keeps the space of deleted rows.
         total = connection.exec_driver_sql(
             "SELECT coalesce(sum(octet_length(body) + 64), 0) FROM minute"
         ).scalar_one()
@@ -118,7 +118,7 @@ class Database:
         return int(total) + int(hours.scalar_one())
 
     def give_back(self) -> None:
-        """Return free pages of an SQLite file to the disk; PostgreSQL sees to it by itself."""
+        """Return free pages of an SQLite file to the disk; PostgreSQL does it automatically."""
         if not self.is_sqlite:
             return
         with self._failures(), self._writer, self._writes.connect() as connection:
@@ -133,7 +133,7 @@ class Database:
         self._reads.dispose()
 
     def reconnect(self) -> None:
-        """Write to a file over a new connection; those to a server are tried before each use anyway."""
+        """Replace the connection that writes a file; those to a server are tested before each use."""
         if self.is_sqlite:
             with self._writer:
                 self._writes.dispose()
@@ -153,10 +153,10 @@ class Database:
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - what the driver gives
-    connection.isolation_level = None  # transactions begin where they are told to, not at a first write
+    connection.isolation_level = None  # transactions start explicitly, not with the first write
     cursor = connection.cursor()
     if not cursor.execute("PRAGMA page_count").fetchone()[0]:
-        # Only a new file takes these; on a read-only one that is there they would fail.
+        # For a new file only; on an existing read-only one these would fail.
         cursor.execute(f"PRAGMA page_size={_PAGE}")
         cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
     _write_ahead(cursor)
@@ -165,7 +165,7 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - 
 
 
 def _write_ahead(cursor: sqlite3.Cursor) -> None:
-    """Journal ahead; wait where others do the same to a new file, which SQLite's own timeout does not."""
+    """Use a write-ahead log; wait if another process sets it, which SQLite's timeout does not cover."""
     give_up = time.monotonic() + _BUSY_S
     while True:
         try:

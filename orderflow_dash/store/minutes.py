@@ -1,4 +1,4 @@
-"""What is kept of a closed minute or hour, and the way from and to the live series."""
+"""Closed minutes and hours in stored form, and their conversion from and to the live series."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_LEVELS: Levels = np.empty((0, 4), dtype=np.int64)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredMinute:
-    """One minute as it is kept: prices and volumes in units of its grid, times in ms since the epoch."""
+    """One stored minute: prices and volumes in units of its grid, times in ms since the epoch."""
 
     open_ts: int
     levels: Levels  # shape (k, 4), high to low: price, bid, ask, trade records
@@ -30,11 +30,11 @@ class StoredMinute:
     last: tuple[int, int]
     quality: Quality
     grid: Grid
-    verified: bool | None = None  # equals the venue's own kline; None where that is not known
-    cvd_before: int = 0  # CVD at the open, units: given with the minute, never kept
+    verified: bool | None = None  # equals the venue's kline; None if not compared
+    cvd_before: int = 0  # CVD at the open, units; derived, not stored
 
     def __eq__(self, other: object) -> bool:
-        """Whether the same is kept of both; ``cvd_before``, which follows from others, is left out."""
+        """Whether both are stored equally; ignores ``cvd_before``, which is derived."""
         if not isinstance(other, StoredMinute):
             return NotImplemented
         return self._kept() == other._kept() and np.array_equal(self.levels, other.levels)
@@ -69,7 +69,7 @@ class StoredMinute:
 
     @property
     def levels_dropped(self) -> bool:
-        """Its levels were lost and only its delta is known, so that CVD is not shifted."""
+        """Whether only its delta is known, which keeps CVD right."""
         return not len(self.levels)
 
 
@@ -77,11 +77,11 @@ class StoredMinute:
 class StoredHour(StoredMinute):
     """The minutes of one hour as one ladder at the finest grain."""
 
-    minutes: int = 0  # how many of them have levels
+    minutes: int = 0  # with levels
 
 
 def to_stored(minute: Minute, grid: Grid, quality: Quality, verified: bool | None = None) -> StoredMinute:
-    """A minute of a live series as it is kept; its runs become one path."""
+    """The stored form of a live minute; its runs become one path."""
     path = minute.path()
     return StoredMinute(
         open_ts=minute.open_ts,
@@ -101,9 +101,9 @@ def to_stored(minute: Minute, grid: Grid, quality: Quality, verified: bool | Non
 
 
 def restore(stored: StoredMinute, cvd_before: int | None = None, revision: int = 0) -> Minute:
-    """A minute of a live series from what was kept; not for one without levels.
+    """The live form of a stored minute. Raises ValueError without levels.
 
-    A minute of quality ``gap`` needs its hole marked in the series besides.
+    For a minute of quality ``gap`` the series also needs the hole.
     """
     if stored.levels_dropped:
         raise ValueError(f"the levels of the minute at {stored.open_ts} were lost")
@@ -114,13 +114,13 @@ def restore(stored: StoredMinute, cvd_before: int | None = None, revision: int =
     minute = Minute(stored.open_ts, stored.cvd_before if cvd_before is None else cvd_before, revision)
     minute.partial = stored.quality is Quality.PARTIAL
     minute.repaired = stored.quality is Quality.REPAIRED
-    minute.verified = stored.verified or None  # the figures of a difference are found again
+    minute.verified = stored.verified or None  # the figures of a difference are not stored
     minute.adopt(stored.levels, run)
     return minute
 
 
 def without_levels(minute: StoredMinute) -> StoredMinute:
-    """What remains of a minute whose levels are lost: its path, and that something is missing."""
+    """A minute without its levels: its path, marked as a gap."""
     return replace(minute, levels=NO_LEVELS, quality=Quality.GAP, verified=None)
 
 
@@ -133,7 +133,7 @@ def common_grid(minutes: Iterable[StoredMinute], grid: Grid) -> Grid:
 
 
 def combine(minutes: Sequence[StoredMinute]) -> StoredHour:
-    """Minutes of one grid, old to new, at least one, as one ladder that opens at the hour of the first."""
+    """Minutes of one grid, old to new, at least one, as one ladder from the hour of the first."""
     known = [minute for minute in minutes if not minute.levels_dropped] or list(minutes)
     running = min_delta = max_delta = 0
     for minute in minutes:

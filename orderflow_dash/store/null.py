@@ -1,4 +1,4 @@
-"""Where nothing is to be kept: ``DATABASE_URL=off``."""
+"""The store that ``DATABASE_URL`` selects; ``off`` stores nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OFF = "off"
 
 
 class NullStore:
-    """Takes everything, keeps nothing; the interface of StoreWriter."""
+    """Stores nothing; the interface of StoreWriter."""
 
     def start(self) -> None:
         """Nothing to start."""
@@ -65,14 +65,14 @@ HistoryStore = StoreWriter | NullStore
 
 
 def history_place(url: str) -> str:
-    """Where ``open_history`` keeps history, without a password; ``off`` where it keeps none."""
+    """Where ``open_history`` stores history, without a password; ``off`` if it stores none."""
     return OFF if url == OFF else place_of(parse_url(url or default_url()))
 
 
 def open_history(url: str, retention: Retention | None = None) -> HistoryStore:
-    """What keeps history at an address: none at ``off``, the default file at an empty one. Not yet started.
+    """The store at an address, not started: none at ``off``, the default file at an empty one.
 
-    Raises ValueError, with what is accepted, where the address is of no known kind.
+    Raises ValueError, with the valid forms, for an unknown kind of address.
     """
     if url == OFF:
         return NullStore()

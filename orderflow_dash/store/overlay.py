@@ -1,4 +1,4 @@
-"""What waits in memory laid over what is in the database, with one CVD running through both."""
+"""Queued minutes laid over stored ones, with one CVD through both."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TypeVar
 from orderflow_dash.market import WHOLE
 from orderflow_dash.store.minutes import StoredMinute, common_grid
 
-Kept = TypeVar("Kept", bound=StoredMinute)
+StoredT = TypeVar("StoredT", bound=StoredMinute)
 
 
-def overlaid(kept: Sequence[Kept], waiting: Sequence[Kept], until: int) -> list[Kept]:
-    """Both, old to new, on one grid, before ``until`` (ms): what waits wins, except one without levels."""
+def overlaid(kept: Sequence[StoredT], waiting: Sequence[StoredT], until: int) -> list[StoredT]:
+    """Both, old to new, on one grid, before ``until`` (ms): queued ones win, except those without levels."""
     grid = common_grid((*kept, *waiting), (kept or waiting)[0].grid) if kept or waiting else WHOLE
     kept, waiting = ([each.on(grid) for each in group] for group in (kept, waiting))
     by_open = {each.open_ts: each for each in kept}
@@ -23,8 +23,8 @@ def overlaid(kept: Sequence[Kept], waiting: Sequence[Kept], until: int) -> list[
     return [by_open[open_ts] for open_ts in sorted(by_open)]
 
 
-def run_on(merged: Sequence[Kept], kept: Sequence[Kept]) -> list[Kept]:
-    """The same with CVD summed from where it stands in the database, else from the first minute's own."""
+def run_on(merged: Sequence[StoredT], kept: Sequence[StoredT]) -> list[StoredT]:
+    """The same with CVD summed from the database's, or else from the first minute's own."""
     if not merged:
         return []
     first, grid = (kept or merged)[0], merged[0].grid

@@ -1,4 +1,4 @@
-"""How long minutes are kept: by age and by size, whole hours at a time, without shifting CVD."""
+"""Deletion of old minutes by age and size, whole hours at a time, without changing CVD."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from orderflow_dash.store import schema
 from orderflow_dash.store.store import Store
 
 _minute, _hour, _series = schema.minute, schema.hour, schema.series
-_SHARE = 20  # a twentieth of the time kept goes at once where the size is too large
+_SHARE = 20  # a twentieth of the stored time is dropped per step if the size is too large
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What may be kept; None for no bound."""
+    """Limits of age and size; None for no limit."""
 
     days: float | None = None
     megabytes: float | None = None
 
 
 def retire(store: Store, retention: Retention, now_ms: int) -> int:
-    """Drop what is too old, then the oldest until the size fits; how many minutes went.
+    """Drop minutes that are too old, then the oldest until the size fits; returns how many.
 
     The newest hour of each series stays, so that it can be resumed.
     """
@@ -51,7 +51,7 @@ def _drop_to_size(store: Store, limit: float) -> int:
 
 
 def _drop_before(store: Store, before: int) -> int:
-    """Drop whole hours that open before ``before`` (ms), their deltas added to what CVD begins with."""
+    """Drop whole hours that open before ``before`` (ms), and add their deltas to the start of CVD."""
     dropped = 0
     before = before // HOUR_MS * HOUR_MS
     with store.database.reading() as connection:
@@ -64,7 +64,7 @@ def _drop_before(store: Store, before: int) -> int:
 
 
 def _spans(connection: sa.Connection) -> list[tuple[int, int, int]]:
-    """Series that could lose something: id, oldest minute, newest hour (ms)."""
+    """Series with minutes to drop: id, oldest minute, newest hour (ms)."""
     oldest, newest = (
         sa.select(end(_minute.c.open_ts)).where(_minute.c.series_id == _series.c.id).scalar_subquery()
         for end in (sa.func.min, sa.func.max)

@@ -10,20 +10,20 @@ from orderflow_dash.market import DecimalUnit, Grid, Instrument, Quality
 from orderflow_dash.store.codec import Path, decode, encode
 from orderflow_dash.store.minutes import NO_LEVELS, StoredHour, StoredMinute
 
-_QUALITIES = (Quality.COMPLETE, Quality.REPAIRED, Quality.PARTIAL, Quality.GAP)  # kept as the place here
+_QUALITIES = (Quality.COMPLETE, Quality.REPAIRED, Quality.PARTIAL, Quality.GAP)  # stored by index
 _LARGEST = 1 << 56  # of a minute's volume in units: an hour of them still sums in 64 bits
 
 
 def key_of(instrument: Instrument) -> dict[str, str]:
-    """What distinguishes one series from another. Its tick and lot may change."""
+    """The key of a series. Its tick and lot may change."""
     return {"venue": instrument.venue.value, "symbol": instrument.symbol}
 
 
 def row_of(minute: StoredMinute) -> dict[str, Any]:
-    """Columns of either table; ValueError where the levels are no ladder or a figure is out of bounds."""
+    """Columns of either table; ValueError if the levels are not a ladder or a figure is out of range."""
     largest = _LARGEST if not isinstance(minute, StoredHour) else 60 * _LARGEST
     if max(abs(minute.delta), abs(minute.open_ts), int(minute.levels.max(initial=0))) >= largest:
-        raise ValueError(f"a figure of the minute at {minute.open_ts} is out of bounds")
+        raise ValueError(f"a figure of the minute at {minute.open_ts} is out of range")
     path = Path(minute.open, minute.close, minute.min_delta, minute.max_delta, minute.first, minute.last)
     return {
         "open_ts": minute.open_ts,
@@ -35,7 +35,7 @@ def row_of(minute: StoredMinute) -> dict[str, Any]:
 
 
 def minute_of(row: sa.Row[Any], lot: DecimalUnit, first_grid: Grid) -> StoredMinute:
-    """A row of ``minute``; ValueError where its body cannot be read.
+    """A minute from its row; ValueError if its body cannot be read.
 
     ``lot`` is what deltas of the series count in, ``first_grid`` the grid of bodies of version 1.
     """
@@ -48,7 +48,7 @@ def minute_of(row: sa.Row[Any], lot: DecimalUnit, first_grid: Grid) -> StoredMin
 
 
 def hour_of(row: sa.Row[Any], lot: DecimalUnit, first_grid: Grid) -> StoredHour:
-    """A row of ``hour``, as ``minute_of`` reads one."""
+    """An hour from its row. Raises as ``minute_of``."""
     _, open_ts, delta, quality, verified, minutes, body = tuple[Any, ...](row)
     levels, path, grid = decode(open_ts, body, first_grid)
     return StoredHour(
@@ -63,19 +63,17 @@ def _in_units(delta: int, lot: DecimalUnit, grid: Grid) -> int:
         return delta
     units, rest = divmod(delta, lot.count(grid.quantity.value))
     if rest:
-        raise ValueError(
-            f"a stored minute is damaged: its delta is no whole multiple of {grid.quantity.value}"
-        )
+        raise ValueError(f"a stored minute is damaged: its delta is not a multiple of {grid.quantity.value}")
     return units
 
 
 def damaged_minute(open_ts: int, delta: int, grid: Grid) -> StoredMinute:
-    """What is left where a body cannot be read."""
+    """The replacement for an unreadable body: a gap with its delta."""
     return StoredMinute(open_ts=open_ts, delta=delta, grid=grid, **_lost(open_ts, delta))
 
 
 def damaged_hour(open_ts: int, delta: int, grid: Grid) -> StoredHour:
-    """What is left where a body cannot be read."""
+    """The replacement for an unreadable body: a gap with its delta."""
     return StoredHour(open_ts=open_ts, delta=delta, grid=grid, **_lost(open_ts, delta))
 
 

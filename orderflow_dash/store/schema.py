@@ -1,4 +1,4 @@
-"""The tables, and how a database gets them: Alembic's revisions, run at start."""
+"""The tables, and their migration by Alembic at start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from orderflow_dash.store.failure import StoreError
 
 HEAD = "0003"
-"""The newest revision in ``migrations/``. Alembic is imported only where a database is older."""
+"""The newest revision in ``migrations/``. Alembic is imported only if a database is older."""
 
 metadata = sa.MetaData()
 
@@ -26,12 +26,12 @@ series = sa.Table(
     sa.Column("quote", sa.Text, nullable=False),
     sa.Column("cvd_from", sa.BigInteger, nullable=False),  # ms; CVD is 0 at the open of this minute
     sa.Column("dropped_to", sa.BigInteger, nullable=False),  # ms; retention dropped all minutes before
-    sa.Column("dropped_delta", sa.BigInteger, nullable=False),  # of those of them that CVD counts
-    sa.Column("delta_lot", sa.Text, nullable=False),  # decimal text: what every delta of the series counts in
+    sa.Column("dropped_delta", sa.BigInteger, nullable=False),  # of those that CVD counts
+    sa.Column("delta_lot", sa.Text, nullable=False),  # decimal text: the unit of every delta of the series
     sa.UniqueConstraint("venue", "symbol", "tick", "lot"),
     sa.Index("series_symbol", "venue", "symbol", unique=True),
 )
-"""One row a symbol. A body holds its own grid; deltas count in one lot, the finest, so that SQL sums them."""
+"""One row per symbol. A body has its own grid; deltas use the finest lot, so that SQL sums them."""
 
 minute = sa.Table(
     "minute",
@@ -39,7 +39,7 @@ minute = sa.Table(
     sa.Column("series_id", sa.Integer, sa.ForeignKey("series.id"), primary_key=True),
     sa.Column("open_ts", sa.BigInteger, primary_key=True),  # ms
     sa.Column("delta", sa.BigInteger, nullable=False),  # beside the body, so that SQL can sum it
-    sa.Column("quality", sa.SmallInteger, nullable=False),  # its place in rows._QUALITIES
+    sa.Column("quality", sa.SmallInteger, nullable=False),  # index in rows._QUALITIES
     sa.Column("verified", sa.Boolean),
     sa.Column("body", sa.LargeBinary, nullable=False),  # see codec
 )
@@ -55,7 +55,7 @@ hour = sa.Table(
     sa.Column("minutes", sa.SmallInteger, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
-"""Holds every hour of a series that has minutes, but for its newest: ``Store`` keeps it so."""
+"""Every hour of a series with minutes, except its newest; maintained by ``Store``."""
 
 meta = sa.Table(
     "meta",
@@ -65,13 +65,13 @@ meta = sa.Table(
 )
 
 _version = sa.table("alembic_version", sa.column("version_num", sa.Text))
-_START_LOCK = 0x0F10  # any number: processes that start at once migrate one after the other
+_START_LOCK = 0x0F10  # arbitrary: processes that start together migrate one after the other
 
 
 def migrate(connection: sa.Connection, target: str = HEAD) -> bool:
-    """Bring a database to a revision within the connection's transaction; whether it was needed.
+    """Migrate a database to a revision in the connection's transaction; returns whether it was needed.
 
-    Raises StoreError where a newer version of the product made it.
+    Raises StoreError if a newer version of the product created it.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_START_LOCK)))
@@ -89,12 +89,12 @@ def migrate(connection: sa.Connection, target: str = HEAD) -> bool:
 
 
 def known_revision(connection: sa.Connection) -> str | None:
-    """The revision of a database; None for an empty one. StoreError for one that is not known here."""
+    """The revision of a database; None for an empty one. StoreError if unknown."""
     if not sa.inspect(connection).has_table(_version.name):
         return None
     current = connection.execute(sa.select(_version.c.version_num)).scalar()
     if current is not None and current > HEAD:
         raise StoreError(
-            f"the database has schema {current}, made by a newer version; this one knows up to {HEAD}"
+            f"the database has schema {current}, created by a newer version; supported: up to {HEAD}"
         )
     return current

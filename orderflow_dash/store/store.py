@@ -1,4 +1,4 @@
-"""Minutes of every series, kept in a database: written, read, resumed from, retired."""
+"""Minutes of all series in a database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orderflow_dash.market import HOUR_MS, MINUTE_MS, DecimalUnit, Grid, Instrum
 from orderflow_dash.store import schema
 from orderflow_dash.store.database import Database
 from orderflow_dash.store.minutes import StoredHour, StoredMinute, combine, common_grid
-from orderflow_dash.store.overlay import Kept
+from orderflow_dash.store.overlay import StoredT
 from orderflow_dash.store.rows import damaged_hour, damaged_minute, hour_of, key_of, minute_of, row_of
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ _minute, _hour, _series, _meta = schema.minute, schema.hour, schema.series, sche
 
 
 class Batch(NamedTuple):
-    """Minutes of one series to keep; ``cvd_from`` (ms) where CVD is 0, None to leave it."""
+    """Minutes of one series to store; ``cvd_from`` (ms) is where CVD is 0, None to leave it."""
 
     instrument: Instrument
     minutes: Sequence[StoredMinute]
@@ -36,9 +36,9 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
-    """Where a series goes on after a restart."""
+    """The point from which a series resumes after a restart."""
 
-    open_ts: int  # of the newest minute kept, ms
+    open_ts: int  # of the newest minute stored, ms
     last: tuple[int, int]  # (time, order) of its last trade
     cvd_from: int  # ms; CVD is 0 there
 
@@ -52,9 +52,9 @@ class Store:
         self._insert: Any = sqlite.insert if database.is_sqlite else postgresql.insert
 
     def prepare(self) -> None:
-        """Bring the tables up to date, and derive hours where an older version kept none.
+        """Migrate the tables, and derive hours that an older version did not store.
 
-        What is up to date is only read, so that history on a read-only disk can be shown.
+        Up-to-date tables are only read, so that history on a read-only disk can be shown.
         """
         to_derive = sa.select(_meta.c.value).where(_meta.c.name == "hours")
         with self.database.reading() as connection:
@@ -88,7 +88,7 @@ class Store:
 
     @staticmethod
     def accepts(minute: StoredMinute) -> bool:
-        """Whether a minute can be kept at all."""
+        """Whether a minute can be stored."""
         try:
             row_of(minute)
         except ValueError:
@@ -105,11 +105,11 @@ class Store:
                 row["series_id"] = series.id
                 row["delta"] = minute.delta * lot.count(minute.grid.quantity.value)
                 (dropped if minute.levels_dropped else whole)[minute.open_ts] = row
-        begin = batch.cvd_from
-        moved = begin is not None and begin != series.cvd_from and begin > series.dropped_to
-        if begin is not None and moved and self._reaches_before(connection, series.id, begin):
-            # The stream began without its past: what lies between must not look like a time without trades.
-            unknown = damaged_minute(begin - MINUTE_MS, 0, batch.minutes[0].grid)
+        start = batch.cvd_from
+        moved = start is not None and start != series.cvd_from and start > series.dropped_to
+        if start is not None and moved and self._reaches_before(connection, series.id, start):
+            # The stream started without its history: the time between must not look like one without trades.
+            unknown = damaged_minute(start - MINUTE_MS, 0, batch.minutes[0].grid)
             dropped[unknown.open_ts] = {**row_of(unknown), "series_id": series.id}
         if not whole and not dropped:
             return 0
@@ -130,7 +130,7 @@ class Store:
     def _refine_deltas(
         self, connection: sa.Connection, series: sa.Row[Any], minutes: Iterable[StoredMinute]
     ) -> DecimalUnit:
-        """Let the deltas of a series count in a lot that fits these minutes too; the lot."""
+        """Convert the deltas of a series to a lot that fits these minutes too; returns the lot."""
         lot = Grid.of(Decimal(series.tick), Decimal(series.delta_lot))
         finer = common_grid(minutes, lot)
         factor = finer.quantity.count(lot.quantity.value)
@@ -146,7 +146,7 @@ class Store:
         return finer.quantity
 
     def _series_for(self, connection: sa.Connection, batch: Batch) -> sa.Row[Any]:
-        """The row of a series, made where it is new, with its ``cvd_from`` as the batch tells it."""
+        """The row of a series, created if new, with the ``cvd_from`` of the batch."""
         series = self._find(connection, batch.instrument, lock=True)
         if series is None:
             oldest = min(minute.open_ts for minute in batch.minutes)
@@ -166,7 +166,7 @@ class Store:
             if series is None:
                 raise RuntimeError("a series that was just written is not there")
         moved = batch.cvd_from is not None and batch.cvd_from != series.cvd_from
-        # What was dropped cannot be summed again: CVD may begin later, but no earlier than it does.
+        # Dropped minutes cannot be summed again: the start of CVD may only move later.
         if moved and batch.cvd_from >= series.dropped_to:
             values = {"cvd_from": batch.cvd_from, "dropped_delta": 0}
             connection.execute(sa.update(_series).where(_series.c.id == series.id).values(values))
@@ -187,8 +187,7 @@ class Store:
     ) -> list[StoredMinute]:
         """Minutes with ``since <= open_ts < until`` (ms), old to new, each with its CVD.
 
-        All are on one grid, the coarsest that fits them. Minutes of which only the delta is known come only
-        where ``include_dropped`` is asked for.
+        All are on one grid, the coarsest that fits them. ``include_dropped``: also those without levels.
         """
         with self.database.reading() as connection:
             series = self._find(connection, instrument)
@@ -203,7 +202,7 @@ class Store:
     ) -> list[StoredHour]:
         """Hours that open at ``since`` (ms, floored to an hour) or later and before ``until``, old to new.
 
-        The newest hour is as far as its minutes are kept.
+        The newest hour may be partial.
         """
         since = _hour_start(since)
         with self.database.reading() as connection:
@@ -221,7 +220,7 @@ class Store:
         return [hour for hour in hours if include_dropped or not hour.levels_dropped]
 
     def resume(self, instrument: Instrument) -> ResumePoint | None:
-        """Where a series ended; None where nothing of it is kept."""
+        """The end of a series; None if none is stored."""
         with self.database.reading() as connection:
             series = self._find(connection, instrument)
             if series is None:
@@ -264,12 +263,12 @@ class Store:
 
     def _counted(
         self,
-        whole: Callable[[sa.Row[Any], DecimalUnit, Grid], Kept],
-        damaged: Callable[[int, int, Grid], Kept],
+        whole: Callable[[sa.Row[Any], DecimalUnit, Grid], StoredT],
+        damaged: Callable[[int, int, Grid], StoredT],
         series: sa.Row[Any],
         rows: Iterable[sa.Row[Any]],
-    ) -> list[Kept]:
-        """What rows hold, each on its own grid; what cannot be read is damaged."""
+    ) -> list[StoredT]:
+        """Rows decoded, each on its own grid; unreadable ones are replaced by damaged ones."""
         lot, first_grid = _units(series)
         found = []
         for row in rows:
@@ -284,7 +283,7 @@ class Store:
     # -- sums --------------------------------------------------------------------------------
 
     def _cvd_at(self, connection: sa.Connection, series: sa.Row[Any], at: int) -> int:
-        """CVD (in ``delta_lot``) just before ``at`` (ms); before ``cvd_from`` it runs backwards from 0."""
+        """CVD (in ``delta_lot``) just before ``at`` (ms); before ``cvd_from`` it counts backwards from 0."""
         at = max(at, series.dropped_to)
         if at < series.cvd_from:
             return -self._delta_between(connection, series.id, at, series.cvd_from)
@@ -292,7 +291,7 @@ class Store:
         return int(series.dropped_delta) + self._delta_between(connection, series.id, start, at)
 
     def _delta_between(self, connection: sa.Connection, series_id: int, start: int, end: int) -> int:
-        """Sum of the deltas of minutes with ``start <= open_ts < end``, by hours where they are whole."""
+        """Sum of the deltas of minutes with ``start <= open_ts < end``, by whole hours where possible."""
         if end <= start:
             return 0
         newest = self._newest_open(connection, series_id)
@@ -352,13 +351,13 @@ def _sum(connection: sa.Connection, table: sa.Table, series_id: int, start: int,
 
 
 def _units(series: sa.Row[Any]) -> tuple[DecimalUnit, Grid]:
-    """What the deltas of a series count in, and the grid of its bodies of version 1."""
+    """The unit of a series' deltas, and the grid of its bodies of version 1."""
     grid = Grid.of(Decimal(series.tick), Decimal(series.lot))
     return Grid.of(grid.price.value, Decimal(series.delta_lot)).quantity, grid
 
 
-def _run_on(kept: Sequence[Kept], series: sa.Row[Any], cvd: int) -> list[Kept]:
-    """The same on one grid, with CVD running on from ``cvd``, which counts in the series' ``delta_lot``."""
+def _run_on(kept: Sequence[StoredT], series: sa.Row[Any], cvd: int) -> list[StoredT]:
+    """The same on one grid, with CVD from ``cvd`` on, which is in the series' ``delta_lot``."""
     lot, first_grid = _units(series)
     grid = common_grid(kept, Grid.of(kept[0].grid.price.value, lot.value)) if kept else first_grid
     counted = []

@@ -1,4 +1,4 @@
-"""The one thread that writes: what is put is kept in memory until it is in the database."""
+"""The writer thread: minutes wait in memory until they are in the database."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _Answer = TypeVar("_Answer")
 
 
 class StoreWriter:
-    """Keeps minutes in a database, off the hot path, and in memory while that fails. Thread-safe.
+    """Stores minutes in a database, off the hot path, and in memory while that fails. Thread-safe.
 
     Args:
-        connect: opens the database; StoreError where that fails, which is tried again.
-        retention: what is kept at most.
-        memory_mb: bound of what waits in memory; beyond it the oldest minutes lose their levels.
+        connect: opens the database; retried after a StoreError.
+        retention: limits of age and size.
+        memory_mb: limit of waiting minutes; beyond it the oldest lose their levels.
         linger_s: how long a minute waits for others, to share a transaction.
         retry_s: first and longest wait after a failure; it doubles.
         retire_s: how often old minutes are dropped.
@@ -71,7 +71,7 @@ class StoreWriter:
         self._thread.start()
 
     def stop(self, flush_s: float = 5.0) -> bool:
-        """Write what waits, for so many seconds at most; whether all of it was written."""
+        """Write waiting minutes for up to ``flush_s``; returns whether all were written."""
         self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -81,11 +81,11 @@ class StoreWriter:
     def put(
         self, instrument: Instrument, minutes: Sequence[StoredMinute], cvd_from: int | None = None
     ) -> None:
-        """Keep minutes, which replace what is kept of them. Never waits for the database, never raises."""
+        """Queue minutes, replacing earlier versions. Never waits for the database, never raises."""
         try:
             self._backlog.add(instrument, minutes, cvd_from)
-        except Exception:  # whoever tells of trades must go on, whatever is wrong here
-            log.exception("minutes of %s were not taken", instrument.symbol)
+        except Exception:  # the caller must continue in any case
+            log.exception("minutes of %s were not queued", instrument.symbol)
         self._wake.set()
 
     def health(self) -> dict[str, object]:
@@ -101,7 +101,7 @@ class StoreWriter:
             "retired": self._retired,
         }
 
-    # -- reading, what waits included --------------------------------------------------------
+    # -- reading, waiting minutes included ---------------------------------------------------
 
     def load(
         self, instrument: Instrument, since: int = 0, until: int = EVER, *, include_dropped: bool = False
@@ -111,7 +111,7 @@ class StoreWriter:
         ``include_dropped``: also those without levels. Never raises: if the database fails, returns what
         waits in memory.
         """
-        waiting, _ = self._backlog.of(instrument)  # first: what is written meanwhile is then in both
+        waiting, _ = self._backlog.of(instrument)  # first: minutes written since are then in both
         start = min([since, *(minute.open_ts for minute in waiting[:1])])
         kept = self._read(lambda store: store.load(instrument, start, until, include_dropped=True)) or []
         merged = run_on(overlaid(kept, waiting, until), kept)
@@ -143,7 +143,7 @@ class StoreWriter:
         ]
 
     def resume(self, instrument: Instrument) -> ResumePoint | None:
-        """Where a series ended; None where nothing of it is kept, or can be read."""
+        """The end of a series; None if none is stored or readable."""
         waiting, cvd_from = self._backlog.of(instrument)
         point = self._read(lambda store: store.resume(instrument))
         if not waiting or (point is not None and point.open_ts > waiting[-1].open_ts):
@@ -159,12 +159,12 @@ class StoreWriter:
         inside = [minute for minute in waiting if open_ts <= minute.open_ts]
         return combine(overlaid(kept, inside, end))
 
-    def _read(self, question: Callable[[Store], _Answer]) -> _Answer | None:
+    def _read(self, read: Callable[[Store], _Answer]) -> _Answer | None:
         self._tried.wait(_FIRST_OPENING_S)
         if self._store is None:
             return None
         try:
-            return question(self._store)
+            return read(self._store)
         except StoreError as error:
             log.warning("stored history cannot be read: %s", error)
             return None
@@ -189,7 +189,7 @@ class StoreWriter:
             self._store.close()
 
     def _attempt(self) -> bool:
-        """Write all that waits, and drop what is old; whether that went well."""
+        """Write waiting minutes and drop old ones; returns whether it succeeded."""
         try:
             if self._store is None:
                 self._store = self._connect()
@@ -202,9 +202,9 @@ class StoreWriter:
         except StoreError as error:
             self._degrade(error.reason, str(error))
             return False
-        except Exception as error:  # what waits is written even so, once that works again
+        except Exception as error:  # waiting minutes are written once it works again
             CRASHES.record(self._thread.name, error)
-            log.exception("the store failed")
+            log.exception("the store crashed")
             self._degrade(f"{type(error).__name__} in the store", str(error))
             return False
         finally:
@@ -226,12 +226,12 @@ class StoreWriter:
             self._written += sum(len(batch.minutes) for batch in batches)
 
     def _without_broken(self, batches: Sequence[Batch]) -> list[Batch]:
-        """Forget what can never be written, so that the rest can."""
+        """Drop minutes that can never be written, so that the others can."""
         sound = []
         for batch in batches:
             broken = [minute for minute in batch.minutes if not Store.accepts(minute)]
             for minute in broken:
-                log.error("the minute at %d of %s is no ladder", minute.open_ts, batch.instrument.symbol)
+                log.error("the minute at %d of %s is not a ladder", minute.open_ts, batch.instrument.symbol)
             self._refused += len(broken)
             self._backlog.written([batch._replace(minutes=broken)])
             sound.append(batch._replace(minutes=[m for m in batch.minutes if Store.accepts(m)]))

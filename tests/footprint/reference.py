@@ -60,7 +60,7 @@ def rows(levels: dict[int, list[int]]) -> list[list[int]]:
 
 
 def state_of(minute: Minute) -> dict[str, object]:
-    """Everything that a minute tells of its trades."""
+    """All figures of a minute."""
     path = minute.path()
     return {
         "open_ts": minute.open_ts,

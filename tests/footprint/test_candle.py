@@ -77,11 +77,11 @@ def test_a_candle_is_as_good_as_its_worst_minute(qualities, expected):
     assert CandleBuilder(series, Timeframe.M5, 1).build(START).quality is expected
 
 
-def test_a_candle_that_begins_before_the_stream_is_partial_and_never_verified():
+def test_a_candle_older_than_the_stream_is_partial():
     """Its first minutes are not known, however whole and proven the rest is; the next one is whole."""
     series = Series()
     series.apply([(START + n * MINUTE_MS + 1, n, 100, 1) for n in range(2, 11)])
-    series.minutes()[0].partial = False  # history reached back to the begin of this minute
+    series.minutes()[0].partial = False  # history reached back to the start of this minute
     series.verify({START + n * MINUTE_MS: True for n in range(2, 10)})
     first, second = (CandleBuilder(series, Timeframe.M5, 1).build(START + n * MINUTE_MS) for n in (0, 5))
     assert (first.quality, first.verified) == (Quality.PARTIAL, None)

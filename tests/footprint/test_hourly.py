@@ -1,4 +1,4 @@
-"""Hours out of memory: what is kept of them, and how they stand beside what memory still has."""
+"""Hourly levels, and how they combine with minutes in memory."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ def test_hourly_levels_and_memory_hold_every_trade_once(trades, window):
         if open_ts < series.evicted_to and open_ts in hours:
             assert hours[open_ts].levels.tolist() == rows(candle.levels)
     newest = max(hours, default=0)
-    begun = max(trades[0][0], newest - (KEPT_HOURS - 1) * HOUR_MS)
-    assert sum(hour.known_ms for hour in hours.values()) == max(series.evicted_to - begun, 0)
-    assert all(open_ts in hours or open_ts >= series.evicted_to for open_ts in plain if open_ts >= begun)
+    start = max(trades[0][0], newest - (KEPT_HOURS - 1) * HOUR_MS)
+    assert sum(hour.known_ms for hour in hours.values()) == max(series.evicted_to - start, 0)
+    assert all(open_ts in hours or open_ts >= series.evicted_to for open_ts in plain if open_ts >= start)
     memory = sum(int(minute.level_array()[:, 3].sum()) for minute in series.minutes())
     assert memory == len([trade for trade in trades if trade[0] >= series.evicted_to])
 

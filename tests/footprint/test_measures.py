@@ -43,7 +43,7 @@ def test_imbalance_is_the_ratio_over_three_strictly(bid, ask):
     ("bid", "ask", "expected"),
     [(1, 3, False), (3, 1, False), (1, 4, True), (4, 1, True), (0, 1, True), (1, 0, True), (0, 0, False)],
 )
-def test_exactly_three_to_one_is_no_imbalance(bid, ask, expected):
+def test_exactly_three_to_one_is_not_an_imbalance(bid, ask, expected):
     """The ratio must be exceeded on either side."""
     assert is_imbalanced(bid, ask) is expected
 
@@ -57,7 +57,7 @@ def test_exactly_three_to_one_is_no_imbalance(bid, ask, expected):
         ("0.01", "40", "0.02"),  # 0.5 is over 1 % of 40: 1/2000 of it is 0.02
         ("0.01", "50", "0.02"),  # 0.5 is 1 % of 50, not under it
         ("0.01", "50.01", "0.5"),
-        ("0.3", "30", "0.3"),  # 0.5 is no multiple
+        ("0.3", "30", "0.3"),  # 0.5 is not a multiple
         ("0.0000001", "0.0012345", "0.0000005"),
         ("0.0000001", "0.0000003", "0.0000001"),
         ("10", "1000000", "500"),
@@ -67,7 +67,7 @@ def test_exactly_three_to_one_is_no_imbalance(bid, ask, expected):
         ("1E+17", "60000", "1E+17"),
     ],
 )
-def test_the_default_step_is_half_a_dollar_where_that_makes_sense(tick, price, step):
+def test_the_default_step_is_half_a_dollar_if_it_fits(tick, price, step):
     """0.5 quote if it is whole ticks and under 1 % of the price, else the 1-2-5 step near price / 2000."""
     assert default_step(Decimal(tick), None if price is None else Decimal(price)) == Decimal(step)
 

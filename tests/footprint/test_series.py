@@ -90,7 +90,7 @@ def test_contiguous_ids_in_any_order_give_what_in_order_gives(trades, data):
     sent = [(*trade[:2], 0, 0) if trade in without_volume else trade for trade in trades]
     in_order = Series()
     in_order.apply([trade for trade in sent if trade[3]])
-    # The first comes first: before it nothing is known, and what is older is not told from a repeat.
+    # The first comes first: before it nothing is known, and older trades look like repeats.
     rest = data.draw(st.permutations(sent[1:]))
     rest += data.draw(st.lists(st.sampled_from(sent), max_size=5))
     series = Series()
@@ -172,7 +172,7 @@ def test_what_changed_is_a_suffix(trades, data):
     series = Series(window=data.draw(st.sampled_from([2, 500])))
     gaps: list[tuple[int, int]] = []
 
-    def told() -> dict[int, object]:
+    def revisions() -> dict[int, object]:
         newest = series.newest
         return {
             minute.open_ts: (state_of(minute), series.quality(minute), minute is newest)
@@ -180,7 +180,7 @@ def test_what_changed_is_a_suffix(trades, data):
         }
 
     for batch in batches(data.draw, trades):
-        revision, before = series.revision, told()
+        revision, before = series.revision, revisions()
         action = data.draw(st.sampled_from(["apply", "arrays", "hole", "close", "interrupt"]))
         if action == "hole":
             gap = sorted(data.draw(st.tuples(*[st.sampled_from(trades).map(lambda t: t[0])] * 2)))
@@ -194,7 +194,7 @@ def test_what_changed_is_a_suffix(trades, data):
             series.apply_arrays(*columns(batch))
         else:
             series.apply(batch)
-        after = told()
+        after = revisions()
         changed = {open_ts for open_ts in after if after[open_ts] != before.get(open_ts)}
         since = series.changed_since(revision)
         if changed:
@@ -253,8 +253,8 @@ def test_a_late_trade_corrects_a_packed_minute():
     assert series.late == 1
 
 
-def test_a_late_trade_may_tell_of_an_older_minute():
-    """A minute that nobody traded in, as far as was known, is put in its place; the oldest is partial."""
+def test_a_late_trade_may_add_an_older_minute():
+    """A minute without known trades is inserted; the oldest is partial."""
     series = Series()
     series.apply([(START + 5 * MINUTE_MS, 5, 100, 2), (START + 8 * MINUTE_MS, 8, 100, 3)])
     series.apply([(START + 6 * MINUTE_MS, 6, 99, -1)])
@@ -278,7 +278,7 @@ def test_the_closing_minute_changes_when_the_next_one_opens():
     assert series.changed_since(revision) == START
 
 
-def test_quality_tells_the_worst():
+def test_quality_is_the_worst():
     """Gap before partial before repaired before complete; a closed hole leaves repaired where fetched."""
     series = Series()
     for n in range(6):
@@ -296,7 +296,7 @@ def test_quality_tells_the_worst():
 
 
 def test_a_hole_that_left_the_window_can_still_close():
-    """What arrives after its minutes were dropped is no error."""
+    """A trade of a dropped minute raises no error."""
     series = Series(window=1)
     series.apply([(START, 1, 100, 1)])
     series.open_gap(START, START + 5, 2)
@@ -321,8 +321,8 @@ def test_an_interruption_alone_changes_no_number(volumes):
     assert other.late == 0
 
 
-def test_an_empty_series_has_nothing_to_tell():
-    """Before the first trade there is no minute, no change and no oldest open."""
+def test_an_empty_series_has_no_minutes():
+    """No minute, change or oldest open before the first trade."""
     series = Series()
     series.apply([])
     assert (len(series), series.newest, series.oldest_open, series.changed_since(-1)) == (0, None, 0, None)

@@ -51,19 +51,19 @@ def test_turnover_and_cvd_in_quote_are_sums_over_trades(trades, step, timeframe)
 
 @given(ordered_trades(longest_gap=20 * MINUTE_MS))
 def test_dropping_old_hours_never_shifts_cvd_in_quote(trades):
-    """A short window tells of its minutes what an endless one tells; batches do too."""
+    """A short window has the figures of an endless one; so do batches."""
     endless, short, batch = Series(10_000), Series(5), Series(10_000)
     endless.apply(trades)
     short.apply(trades)
     batch.apply_arrays(*(np.array(column) for column in zip(*trades, strict=True)))
-    told = {candle.open_ts: candle.quote_cvd for candle in candles_of(endless, Timeframe.M1, 1)}
-    assert {c.open_ts: c.quote_cvd for c in candles_of(batch, Timeframe.M1, 1)} == told
+    expected = {candle.open_ts: candle.quote_cvd for candle in candles_of(endless, Timeframe.M1, 1)}
+    assert {c.open_ts: c.quote_cvd for c in candles_of(batch, Timeframe.M1, 1)} == expected
     for candle in candles_of(short, Timeframe.M1, 1):
-        assert candle.quote_cvd == told[candle.open_ts]
+        assert candle.quote_cvd == expected[candle.open_ts]
     assert short.quote_from == endless.quote_from
 
 
-def test_a_late_trade_of_a_dropped_minute_still_shifts_cvd_in_quote():
+def test_a_late_trade_of_a_dropped_minute_shifts_quote_cvd():
     """As it shifts CVD in base."""
     series = Series(1)
     series.apply([(START, 1, 100, 1), (START + HOUR_MS, 2, 100, 1), (START + 2 * HOUR_MS, 3, 100, 1)])
@@ -82,7 +82,7 @@ def test_turnover_leaves_64_bits_where_it_must():
     st.lists(st.tuples(st.integers(0, 30 * 60), st.integers(1, 50), quantities), min_size=1),
     st.sampled_from([1, 30, 200]),
 )
-def test_a_session_counts_from_its_midnight_wherever_its_begin_is_kept(moments, window):
+def test_a_session_counts_from_its_midnight(moments, window):
     """From candles, minutes in memory or hourly levels: always the same sum."""
     moments = sorted(moments)
     trades = [
@@ -93,23 +93,23 @@ def test_a_session_counts_from_its_midnight_wherever_its_begin_is_kept(moments, 
     series = Series(window, on_evict=hourly.take_over)
     series.apply(trades)
     candles = candles_of(series, Timeframe.M1, 1)[-4:]
-    begins = session_starts(candles, series, hourly)
+    starts = session_starts(candles, series, hourly)
     for candle in candles:
         midnight = candle.open_ts // DAY_MS * DAY_MS
         own = [trade for trade in trades if midnight <= trade[0] < candle.open_ts + MINUTE_MS]
-        if midnight not in begins:  # yesterday's first hours may have left the hourly levels
+        if midnight not in starts:  # yesterday's first hours may have left the hourly levels
             assert midnight < candles[-1].open_ts // DAY_MS * DAY_MS
             continue
-        begin = begins[midnight]
-        assert candle.cvd - begin.cvd == sum(trade[3] for trade in own)
-        assert candle.quote_cvd - begin.quote_cvd == quote(own)
+        start = starts[midnight]
+        assert candle.cvd - start.cvd == sum(trade[3] for trade in own)
+        assert candle.quote_cvd - start.quote_cvd == quote(own)
 
 
-def test_a_session_s_begin_tells_from_when_on_it_is_known():
-    """From the first trade of a stream that began inside it."""
+def test_a_session_start_has_its_first_known_ms():
+    """From the first trade of a stream that started inside it."""
     series = Series()
     series.apply([(MIDNIGHT + 5 * HOUR_MS + 7, 1, 10, 2), (MIDNIGHT + 6 * HOUR_MS, 2, 10, 3)])
     candles = candles_of(series, Timeframe.M1, 1)
-    begins = session_starts(candles[1:], series, HourlyLevels())
-    assert begins == {MIDNIGHT: SessionStart(0, 0, MIDNIGHT + 5 * HOUR_MS + 7)}
+    starts = session_starts(candles[1:], series, HourlyLevels())
+    assert starts == {MIDNIGHT: SessionStart(0, 0, MIDNIGHT + 5 * HOUR_MS + 7)}
     assert session_starts([], series, HourlyLevels()) == {}

@@ -50,7 +50,7 @@ def test_a_minute_as_a_kline_is_that_of_its_trades(trades):
 
 
 def test_a_verdict_is_a_change_that_clients_get():
-    """The revision rises once for all verdicts, from the oldest minute on; the same again is no news."""
+    """The revision rises once for all verdicts, from the oldest minute on; an equal one changes nothing."""
     series = series_of(5)
     before = series.revision
     difference = Difference(open_of(2), "high", 100, 101)
@@ -76,7 +76,7 @@ def test_a_verdict_is_a_change_that_clients_get():
     ids=["a late trade", "a hole", "an earlier trade"],
 )
 def test_a_change_takes_the_verdict_back(verdict, change):
-    """What was compared is not what is there now."""
+    """Its figures are no longer those compared."""
     series = series_of(5)
     series.verify({open_of(1): True, open_of(2): verdict})
     change(series)
@@ -96,7 +96,7 @@ def test_a_minute_whose_kline_shows_missing_trades_is_a_gap():
 
 
 def test_a_hole_that_closes_takes_verdicts_back_too():
-    """A repaired minute is compared anew."""
+    """A repaired minute is compared again."""
     series = series_of(5)
     series.open_gap(open_of(2) + 5, open_of(3) + 5)
     series.verify({open_of(2): Difference(open_of(2), "volume", 1, 2)})
@@ -105,7 +105,7 @@ def test_a_hole_that_closes_takes_verdicts_back_too():
     assert series.differences == {}
 
 
-def test_a_trade_that_still_comes_to_a_verified_minute_is_noticed():
+def test_a_later_trade_unverifies_its_minute():
     """Also the newest minute, whose trades take the short way, and its path stays one."""
     series = series_of(2)
     series.apply([(open_of(1) + 10, 2, 103, 4)])
@@ -118,8 +118,8 @@ def test_a_trade_that_still_comes_to_a_verified_minute_is_noticed():
 
 
 @given(st.text("tfn", min_size=5, max_size=5), st.booleans())
-def test_a_longer_candle_is_true_where_all_its_minutes_are_and_false_where_one_is_not(marks, closed):
-    """And it tells the first difference; before it is closed it is never true."""
+def test_a_longer_candle_is_verified_if_all_its_minutes_are(marks, closed):
+    """It has the first difference; an open candle is never verified."""
     series = series_of(6 if closed else 5)
     verdicts = {}
     for number, mark in enumerate(marks):

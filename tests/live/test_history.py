@@ -1,4 +1,4 @@
-"""Between streams and the store: what a stream begins with, and what is kept of it."""
+"""History between streams and the store: loading and saving."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KEY = ViewKey(Venue.BINANCE, "BTCUSDT", Timeframe.M1, BTC.tick)
 
 
 class Source:
-    """Trades by hand; remembers what it was told to leave out."""
+    """Trades by hand; remembers which were known."""
 
     def __init__(self) -> None:
         self.sink: TradeSink | None = None
@@ -55,7 +55,7 @@ class Listed:
         self.reachable, self.detail, self.answered = True, "", threading.Event()
 
     def look(self) -> None:
-        """Nobody looks."""
+        """Ignored."""
 
     def refresh(self, wait_s: float = 0.0, symbol: str = "") -> None:
         """It lists what it lists."""
@@ -64,7 +64,7 @@ class Listed:
         return ""
 
 
-class Kept(NullStore):
+class MemoryStore(NullStore):
     """A store that knows some minutes and remembers what it was given."""
 
     def __init__(self, stored: list[StoredMinute]) -> None:
@@ -84,7 +84,7 @@ class Kept(NullStore):
         self.put_minutes += minutes
 
 
-class Stuck(Kept):
+class Stuck(MemoryStore):
     """A store that does not answer until it is let go."""
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class Stuck(Kept):
         return super().resume(instrument)
 
 
-class Broken(Kept):
+class Broken(MemoryStore):
     """A store with a defect."""
 
     def load(self, *_args: object, **_options: object) -> list[StoredMinute]:
@@ -134,14 +134,14 @@ def setting() -> Iterator[Callable[..., Setting]]:
 
 
 def trade(index: int, second: int = 0) -> tuple[int, int, int, int]:
-    """A trade in the minute so many after START."""
+    """A trade in the minute ``index`` after START."""
     return START + index * MINUTE_MS + second * 1000, 100_000 + index, 834_344, 5
 
 
-def test_a_stream_begins_with_what_is_stored(setting: Callable[..., Setting]) -> None:
+def test_a_stream_starts_with_stored_minutes(setting: Callable[..., Setting]) -> None:
     """Its candles are those that were kept, CVD goes on from them, and their trades do not come again."""
     kept = minutes(0, 5)
-    here = setting(Kept(kept))
+    here = setting(MemoryStore(kept))
     view = here.view()
     assert here.source.known == Known(START + 5 * MINUTE_MS, kept[-1].last[1])
     assert here.source.sink is not None
@@ -153,9 +153,9 @@ def test_a_stream_begins_with_what_is_stored(setting: Callable[..., Setting]) ->
     assert candles[-1].quality is Quality.PARTIAL
 
 
-def test_only_what_is_new_is_kept_again(setting: Callable[..., Setting]) -> None:
+def test_only_new_minutes_are_saved(setting: Callable[..., Setting]) -> None:
     """Minutes that came from the store do not go back to it; one that closes goes there once."""
-    store = Kept(minutes(0, 3))
+    store = MemoryStore(minutes(0, 3))
     here = setting(store)
     here.view()
     assert here.source.sink is not None
@@ -167,8 +167,8 @@ def test_only_what_is_new_is_kept_again(setting: Callable[..., Setting]) -> None
 
 
 def test_a_released_stream_leaves_its_last_minutes(setting: Callable[..., Setting]) -> None:
-    """What has closed by then is kept, though nobody watches any more."""
-    store = Kept(minutes(0, 3))
+    """Minutes closed by then are saved without a viewer."""
+    store = MemoryStore(minutes(0, 3))
     here = setting(store)
     here.view()
     assert here.source.sink is not None
@@ -179,12 +179,12 @@ def test_a_released_stream_leaves_its_last_minutes(setting: Callable[..., Settin
     assert [each.open_ts for each in store.put_minutes] == [START + 3 * MINUTE_MS]
 
 
-def test_what_follows_a_recent_gap_is_fetched_anew(setting: Callable[..., Setting]) -> None:
+def test_minutes_after_a_recent_gap_are_refetched(setting: Callable[..., Setting]) -> None:
     """Where the venue gives trades again, a stream goes on before the gap; an old gap stays one."""
     kept = minutes(0, 90)
     for index in (10, 80):
         kept[index] = replace(kept[index], quality=Quality.GAP)
-    here = setting(Kept(kept), refetch_ms=30 * MINUTE_MS)
+    here = setting(MemoryStore(kept), refetch_ms=30 * MINUTE_MS)
     view = here.view()
     assert here.source.known == Known(START + 80 * MINUTE_MS, kept[79].last[1])
     qualities = [candle.quality for candle in view.candles(500)]
@@ -196,7 +196,7 @@ def test_a_gap_that_cannot_be_fetched_stays_marked(setting: Callable[..., Settin
     """Also where only a delta was left of a minute: an hour with it says so."""
     kept = minutes(0, 30)
     kept[20] = without_levels(kept[20])
-    here = setting(Kept(kept))
+    here = setting(MemoryStore(kept))
     view = here.view()
     opens = [candle.open_ts for candle in view.candles(500)]
     assert START + 20 * MINUTE_MS not in opens
@@ -205,12 +205,12 @@ def test_a_gap_that_cannot_be_fetched_stays_marked(setting: Callable[..., Settin
     assert hour.quality is Quality.GAP
 
 
-def test_the_session_profile_knows_what_is_stored(setting: Callable[..., Setting]) -> None:
-    """Hours before the window count in it with what is known of them; a gap takes its minutes off."""
+def test_the_session_profile_has_stored_hours(setting: Callable[..., Setting]) -> None:
+    """Hours before the window count as far as known, without the minutes of a gap."""
     kept = minutes(0, 15 * 60)
     kept[100] = replace(kept[100], quality=Quality.GAP)
     kept[300] = without_levels(kept[300])
-    view = setting(Kept(kept)).view()
+    view = setting(MemoryStore(kept)).view()
     profile = view.profiles.profile(ProfileKind.DAY)
     assert profile is not None
     volume = sum(int(each.levels[:, 1:3].sum()) for each in kept)
@@ -220,10 +220,10 @@ def test_the_session_profile_knows_what_is_stored(setting: Callable[..., Setting
     assert profile.known_ms == pytest.approx((15 * 60 - 2) * MINUTE_MS - rest_ms, abs=10)
 
 
-def test_a_store_that_does_not_answer_keeps_nobody_waiting(
+def test_a_store_that_hangs_does_not_block_a_stream(
     setting: Callable[..., Setting], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The stream begins without its past; an answer that comes too late changes nothing."""
+    """The stream starts without history; a late response changes nothing."""
     monkeypatch.setattr("orderflow_dash.live.history._READ_TIMEOUT_S", 0.2)
     store = Stuck()
     here = setting(store)
@@ -237,7 +237,7 @@ def test_a_store_that_does_not_answer_keeps_nobody_waiting(
 
 
 def test_until_then_the_stream_says_what_it_waits_for(setting: Callable[..., Setting]) -> None:
-    """It connects, and reads what is stored."""
+    """It connects, and reads stored history."""
     store = Stuck()
     here = setting(store)
     view = here.hub.lease("holder", KEY)
@@ -246,7 +246,7 @@ def test_until_then_the_stream_says_what_it_waits_for(setting: Callable[..., Set
     wait_until(lambda: view.status().state is State.LIVE)
 
 
-def test_a_stream_that_ends_while_its_past_is_read_never_begins(setting: Callable[..., Setting]) -> None:
+def test_a_stream_that_ends_while_reading_never_starts(setting: Callable[..., Setting]) -> None:
     """Nothing is subscribed to, and nothing is kept of it."""
     store = Stuck()
     here = setting(store)
@@ -261,21 +261,19 @@ def test_a_stream_that_ends_while_its_past_is_read_never_begins(setting: Callabl
 def test_a_store_with_a_defect_does_not_stop_a_stream(
     setting: Callable[..., Setting], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It begins without its past, and the log tells of the defect."""
+    """It starts without history, and the log has the error."""
     here = setting(Broken(minutes(0, 3)))
     here.view()
     assert here.source.known is None
     assert "a defect" in caplog.text
 
 
-def test_a_store_that_cannot_be_opened_is_told_on_page_and_health(
-    serve: Callable[..., Served], tmp_path: Path
-) -> None:
-    """The app serves from memory, and says what is wrong with the store."""
+def test_a_store_that_cannot_be_opened_is_reported(serve: Callable[..., Served], tmp_path: Path) -> None:
+    """The app serves from memory and shows the cause."""
     (tmp_path / "file").write_text("no folder")
     app = serve(database_url=f"sqlite:///{tmp_path}/file/store.sqlite3")
     wait_until(lambda: app.hub.history_detail())
-    assert app.hub.history_detail() == "history is kept in memory only: a part of its path is no folder"
+    assert app.hub.history_detail() == "history is kept in memory only: part of the path is not a folder"
     assert app.hub.health()["store"]["state"] == "memory"
 
 

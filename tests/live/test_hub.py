@@ -97,7 +97,7 @@ def test_a_panel_has_one_lease(bench):
     assert bench.source.ended == ["BTCUSDT"]
     bench.hub.release("tab")
     bench.hub.release("tab")
-    bench.hub.release("nobody")
+    bench.hub.release("unknown")
     assert bench.counts == (1, 0, 0)
 
 
@@ -201,7 +201,7 @@ def test_concurrent_viewers_leave_nothing_behind():
                     else:
                         hub.sweep()
                         hub.health()
-            except BaseException as error:  # noqa: BLE001 - the test tells it
+            except BaseException as error:  # noqa: BLE001 - the test reports it
                 failures.append(error)
 
         threads = [threading.Thread(target=work, args=(number,)) for number in range(9)]

@@ -44,7 +44,7 @@ def test_an_unknown_symbol_reloads_the_instruments():
 
 
 def test_at_once_does_not_wait_for_the_instruments():
-    """The next request finds what the venue tells meanwhile."""
+    """The next request finds the new instruments."""
     bench = HubBench()
     with pytest.raises(UnknownSymbol):
         bench.hub.instrument(Venue.BINANCE, "NOPE", at_once=True)
@@ -60,7 +60,7 @@ def test_the_error_has_the_status_of_an_unlisted_symbol():
 
 
 def test_a_first_request_waits_for_the_instruments(bench):
-    """What is asked before the list is there is answered when it is."""
+    """A request before they have loaded returns when they have."""
     listed = bench.listed
     listed.answered.clear()
     listed.instruments.clear()
@@ -129,7 +129,7 @@ def test_an_unlisted_symbol_stays_open_while_watched(bench):
 
 
 def test_prices_come_from_the_tickers(bench):
-    """In ticks; None where the venue has not told one. A look keeps them live."""
+    """In ticks; None if unknown. A request keeps them live."""
     assert bench.hub.price(BTC) is None
     tickers = [Ticker("BTCUSDT", last=Decimal("83434.4")), Ticker("ETHUSDT")]
     bench.board.update(Venue.BINANCE, tickers, bench.listed.instruments)

@@ -1,4 +1,4 @@
-"""Listings as a client of the application sees them: what is new, early, gone, or of another time."""
+"""Instruments as a client of the app sees them: new, early, delisted, or with a wrong clock."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ def watching(served, venue: Venue, symbol: str) -> Iterator[ClientConnection]:
 def message(socket: ClientConnection, *kinds: str) -> dict[str, Any]:
     """The next message of one of these types."""
     while True:
-        told = json.loads(socket.recv(timeout=10))
-        if told["type"] in kinds:
-            return told
+        received = json.loads(socket.recv(timeout=10))
+        if received["type"] in kinds:
+            return received
 
 
 def status(socket: ClientConnection, detail: str) -> dict[str, Any]:
     """The next status with this detail."""
     while True:
-        told = message(socket, "status")
-        if told["detail"] == detail:
-            return told
+        received = message(socket, "status")
+        if received["detail"] == detail:
+            return received
 
 
 def reachable(served, venue: Venue) -> bool:
@@ -67,16 +67,16 @@ def traded(venue_server: ScriptedVenue, socket: ClientConnection, venue: Venue, 
     venue_server.trade(venue, symbol)
     venue_server.trade(venue, symbol)
     while True:
-        told = message(socket, "snapshot", "delta", "error")
-        assert told["type"] != "error", told
-        candles = told.get("candles", [told.get("candle")])
+        received = message(socket, "snapshot", "delta", "error")
+        assert received["type"] != "error", received
+        candles = received.get("candles", [received.get("candle")])
         if sum(float(each["bid"]) + float(each["ask"]) for each in candles) == 2:
             return
 
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_new_listing_opens_at_once(serve, venue_server, venue):
-    """Whoever asks for it makes the venue tell what it lists now."""
+    """A request for it reloads the instruments."""
     served = serve(**venue_server.settings)
     wait_until(lambda: reachable(served, venue))
     venue_server.list(venue, "NEWUSDT")
@@ -95,14 +95,14 @@ def test_an_announced_listing_is_there_before_anybody_asks(serve, venue_server):
 
 @pytest.mark.parametrize(("venue", "state"), [(Venue.BINANCE, "PENDING_TRADING"), (Venue.BYBIT, "PreLaunch")])
 def test_a_contract_that_does_not_trade_yet_opens_once_it_does(serve, venue_server, venue, state):
-    """Until then its status is told."""
+    """Until then the error has its status."""
     venue_server.list(venue, "NEWUSDT", state)
     served = serve(**venue_server.settings)
     wait_until(lambda: reachable(served, venue))
     with watching(served, venue, "NEWUSDT") as socket:
-        told = message(socket, "error")
-        assert told["code"] == "unknown_symbol"
-        assert f'lists no perpetual "NEWUSDT" (its status is {state})' in told["message"]
+        received = message(socket, "error")
+        assert received["code"] == "unknown_symbol"
+        assert f'lists no perpetual "NEWUSDT" (its status is {state})' in received["message"]
     venue_server.list(venue, "NEWUSDT")
     with watching(served, venue, "NEWUSDT") as socket:
         traded(venue_server, socket, venue, "NEWUSDT")
@@ -130,7 +130,7 @@ def test_a_pre_market_contract_is_streamed(serve, venue_server, venue, row):
     [(Venue.BINANCE, "SETTLING"), (Venue.BYBIT, "Closed"), (Venue.BYBIT, "Delivering")],
 )
 def test_a_watched_contract_that_is_delisted_says_so(serve, venue_server, monkeypatch, venue, state):
-    """Its silence makes the venue tell its listing; whoever comes later is told the same."""
+    """Its silence reloads the instruments; later clients get the same status."""
     monkeypatch.setattr(staleness, "_UNKNOWN_S", 0.5)
     venue_server.list(venue, "ESUSDT")
     served = serve(**venue_server.settings)
@@ -156,6 +156,6 @@ def test_a_venue_whose_clock_is_days_ahead_is_followed(serve, venue_server, venu
     wait_until(lambda: reachable(served, venue))
     with watching(served, venue, "BTCUSDT") as socket:
         traded(venue_server, socket, venue, "BTCUSDT")
-        told = status(socket, "the venue's clock is 2 d 0 h ahead of this server's")
-        assert told["state"] == "live"
+        received = status(socket, "the venue's clock is 2 d 0 h ahead of this server's")
+        assert received["state"] == "live"
     assert served.health(venue.value)["malformed"] == 0

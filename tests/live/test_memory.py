@@ -1,4 +1,4 @@
-"""What is told of memory is near what is taken."""
+"""Estimated memory is close to the memory in use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BTC = instrument("BTCUSDT", "0.1", "0.001")
 
 
 def minutes(count: int, levels: int) -> Iterator[list[Trade]]:
-    """Trades of so many minutes, a list for each, with so many levels in each."""
+    """Trades of ``count`` minutes, a list for each, with ``levels`` levels in each."""
     chance, order = random.Random(1), 1_000_000_000
     for minute in range(count):
         trades = []
@@ -49,7 +49,7 @@ def taken(make: Callable[[], object]) -> tuple[int, object]:
 
 
 @pytest.mark.parametrize("levels", [10, 60, 250])
-def test_what_a_series_takes_is_told_within_a_tenth(levels: int) -> None:
+def test_series_memory_is_estimated_within_a_tenth(levels: int) -> None:
     """Minutes that are closed and the open one."""
 
     def filled() -> Series:
@@ -65,7 +65,7 @@ def test_what_a_series_takes_is_told_within_a_tenth(levels: int) -> None:
     assert closed == 1_120 + 32 * levels  # the formula of the runbook
 
 
-def test_what_a_view_takes_is_told_within_a_tenth() -> None:
+def test_view_memory_is_estimated_within_a_tenth() -> None:
     """Its candles, and the texts of those that were sent."""
     stream = SeriesStream(BTC, None, 500)  # type: ignore[arg-type]
     for trades in minutes(120, 60):
@@ -82,7 +82,7 @@ def test_what_a_view_takes_is_told_within_a_tenth() -> None:
     assert view.held_bytes() == pytest.approx(true, rel=0.1)
 
 
-def test_the_symbols_that_take_most_are_named() -> None:
+def test_the_largest_symbols_are_named() -> None:
     """With the sums of all."""
     streams = {}
     for number, levels in enumerate((5, 50, 20, 1)):
@@ -98,7 +98,7 @@ def test_the_symbols_that_take_most_are_named() -> None:
 
 
 @pytest.mark.parametrize("venue", [Venue.BINANCE, Venue.BYBIT])
-def test_what_nobody_watches_any_more_is_gone_without_the_collector(
+def test_an_ended_stream_is_freed_without_the_collector(
     serve: Callable[..., Served], tmp_path: Path, venue: Venue
 ) -> None:
     """A symbol's minutes and hours go with its last watcher: cycles would keep them until a full round."""
@@ -114,7 +114,7 @@ def test_what_nobody_watches_any_more_is_gone_without_the_collector(
         gc.disable()
         try:
             with app.socket(exchange=venue.value, symbol="BTCUSDT", tf="1m", emit_ms=50) as socket:
-                socket.recv(timeout=20)  # the handshake alone begins nothing
+                socket.recv(timeout=20)  # the handshake alone starts no stream
                 stream = weakref.ref(app.hub._streams[venue, "BTCUSDT"])
                 wait_until(lambda: '"verified":true' in socket.recv(timeout=20), 60)
             wait_until(lambda: stream() is None, 10)

@@ -43,7 +43,7 @@ class Live:
 
 
 def at(ms: int, order: int = 0, price: int = 100, quantity: int = 1) -> Trade:
-    """A trade so many ms after the day's begin."""
+    """A trade ``ms`` after the day's start."""
     return DAY + ms, order, price, quantity
 
 
@@ -73,7 +73,7 @@ def assert_counts(profile: Profile, trades: list[Trade], step: int, size: int) -
     st.data(),
 )
 def test_a_profile_is_that_of_the_trades_of_its_time(trades, step, kind, size, window, data):
-    """Looked at now and then, over evictions, late trades and new days, it is as if counted anew."""
+    """Over evictions, late trades and new days it equals a full count."""
     live = Live(window, step)
     counted: list[Trade] = []
     late = data.draw(st.lists(st.sampled_from(trades), max_size=3))
@@ -94,8 +94,8 @@ def test_a_profile_is_that_of_the_trades_of_its_time(trades, step, kind, size, w
     assert profile.elapsed_ms == newest + 1 - start
 
 
-def test_nothing_is_told_before_the_first_trade():
-    """There is no profile, whatever the hourly levels holds."""
+def test_there_is_no_profile_before_the_first_trade():
+    """There is no profile, even with hourly levels."""
     live = Live()
     assert live.profiles.profile(ProfileKind.SESSION) is None
     live.hourly.put(DAY, np.array([[100, 1, 2, 3]], dtype=np.int64), HOUR_MS)
@@ -103,7 +103,7 @@ def test_nothing_is_told_before_the_first_trade():
 
 
 def test_a_session_is_the_utc_day_of_the_newest_trade():
-    """The first trade of a day begins a new one; the 24 hours go on, begun at the full hour."""
+    """The first trade of a day starts a new one; the 24 hours start at the full hour."""
     live = Live()
     live.series.apply([at(DAY_MS - 1, 1), at(DAY_MS, 2)])
     session, day = live.profile(), live.profile(ProfileKind.DAY)
@@ -115,7 +115,7 @@ def test_a_session_is_the_utc_day_of_the_newest_trade():
     assert live.profile(ProfileKind.DAY).start_ts == DAY + HOUR_MS
 
 
-def test_what_is_known_begins_with_the_first_trade_and_lacks_the_holes():
+def test_known_time_starts_with_the_first_trade():
     """Known since 09:00, and of the ten hours to 10:00 half an hour, less a gap of ten minutes."""
     live = Live()
     live.series.apply([at(9 * HOUR_MS + 30 * MINUTE_MS, 1), at(9 * HOUR_MS + 40 * MINUTE_MS, 2)])
@@ -128,7 +128,7 @@ def test_what_is_known_begins_with_the_first_trade_and_lacks_the_holes():
 
 
 def with_hours(*hours: tuple[int, int]) -> Live:
-    """A series that begins at 05:30, with hours (number of the day, minutes known) from a store."""
+    """A series that starts at 05:30, with hours (number of the day, minutes known) from a store."""
     live = Live()
     for hour, minutes in hours:
         levels = np.array([[100 + hour, 1, 2, 3]], dtype=np.int64)
@@ -137,8 +137,8 @@ def with_hours(*hours: tuple[int, int]) -> Live:
     return live
 
 
-def test_hours_of_a_store_count_with_what_they_lack():
-    """Known since the first of them, less what they lack and what nobody has."""
+def test_stored_hours_count_without_missing_times():
+    """Known since the first of them, without missing times."""
     profile = with_hours((1, 60), (3, 30)).profile()
     assert profile.volume == 2 * 3 + 2
     assert profile.known_from == DAY + HOUR_MS
@@ -159,31 +159,31 @@ def test_of_an_hour_that_both_have_no_trade_counts_twice():
     whole = with_hours((5, 60))
     assert (whole.profile().volume, whole.profile().known_ms) == (3, HOUR_MS)
     live = with_hours()
-    begun = DAY + 5 * HOUR_MS
+    start = DAY + 5 * HOUR_MS
     live.hourly.put(
-        begun, np.array([[7, 1, 1, 2]], dtype=np.int64), 29 * MINUTE_MS, (begun, begun + 29 * MINUTE_MS)
+        start, np.array([[7, 1, 1, 2]], dtype=np.int64), 29 * MINUTE_MS, (start, start + 29 * MINUTE_MS)
     )
     assert live.profile().volume == 4
     assert live.profile().known_ms == 59 * MINUTE_MS
-    assert live.profile().known_from == begun
+    assert live.profile().known_from == start
     cut = with_hours()
     cut.hourly.put(
-        begun, np.array([[7, 1, 1, 2]], dtype=np.int64), 20 * MINUTE_MS, (begun, begun + 31 * MINUTE_MS)
+        start, np.array([[7, 1, 1, 2]], dtype=np.int64), 20 * MINUTE_MS, (start, start + 31 * MINUTE_MS)
     )
     assert cut.profile().volume == 3  # the trade of 05:30 is on the hourly levels already
     assert cut.profile().known_ms == 49 * MINUTE_MS
     late = with_hours()
     late.hourly.put(
-        begun,
+        start,
         np.array([[7, 1, 1, 2]], dtype=np.int64),
         MINUTE_MS,
-        (begun + 30 * MINUTE_MS, begun + 31 * MINUTE_MS),
+        (start + 30 * MINUTE_MS, start + 31 * MINUTE_MS),
     )
     assert late.profile().volume == 2
 
 
 def test_the_same_object_comes_back_until_something_changes():
-    """And it is computed anew at most so often, however fast trades come."""
+    """It is computed at most every ten seconds."""
     live = Live(every_s=2.0)
     live.series.apply([at(1, 1)])
     first = live.profile()
@@ -257,7 +257,7 @@ class Restless:
 
 @pytest.mark.parametrize("pace", [MINUTE_MS, HOUR_MS])
 def test_a_market_that_outruns_the_look_does_not_hold_it(pace):
-    """Minutes that pass meanwhile are counted; hours leave what was found before, until it can be read."""
+    """Minutes that pass during the reading count; after hours the last result stays until the next."""
     lock, hourly = Restless(), HourlyLevels()
     series = Series(60, on_evict=hourly.take_over)
     profiles = SessionProfiles(lock, series, hourly, 1, every_s=0)
@@ -272,9 +272,9 @@ def test_a_market_that_outruns_the_look_does_not_hold_it(pace):
 
     lock.pass_by = pass_by
     pass_by()
-    meanwhile = profiles.profile(ProfileKind.SESSION)
-    assert meanwhile is not None
-    assert (meanwhile is first) == (pace == HOUR_MS)
+    during = profiles.profile(ProfileKind.SESSION)
+    assert during is not None
+    assert (during is first) == (pace == HOUR_MS)
     lock.pass_by = lambda: None
     rested = profiles.profile(ProfileKind.SESSION)
     assert rested.volume == passed + 1

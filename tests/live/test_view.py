@@ -59,10 +59,10 @@ def test_stored_candles_are_no_better_than_the_series_knows() -> None:
     stream.start(StoredSeries(BTC.grid, live, [gap], START + 12 * MINUTE_MS, [], known))
     view = View(ViewKey(Venue.BINANCE, "BTCUSDT", Timeframe.M15, BTC.tick), stream, Stored(older))
     view.request_older(5)
-    told = [
+    found = [
         ((candle.open_ts - START) // MINUTE_MS, candle.quality, candle.verified) for candle in view.candles(5)
     ]
-    assert told == [
+    assert found == [
         (0, Quality.PARTIAL, None),
         (15, Quality.COMPLETE, True),
         (30, Quality.GAP, None),

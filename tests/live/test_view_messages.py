@@ -23,10 +23,10 @@ def test_each_change_is_encoded_once(bench):
         first = [view.snapshot(30) for _ in range(5)]
         assert view.encodings == 3
         bench.source.give(at(4, 2))
-        told = [view.deltas(revision, oldest) for _, revision, oldest in first]
+        sent = [view.deltas(revision, oldest) for _, revision, oldest in first]
         assert view.encodings == 4
-        assert len({messages[0] for messages, _ in told}) == 1
-        assert all(message is told[0][0][0] for messages, _ in told for message in messages)
+        assert len({messages[0] for messages, _ in sent}) == 1
+        assert all(message is sent[0][0][0] for messages, _ in sent for message in messages)
         view.snapshot(30)
         view.candles(30)
         assert view.encodings == 4
@@ -157,7 +157,7 @@ def test_messages_match_the_definitions(trades, step):
 
 
 def test_holes_are_marked_and_unmarked(bench):
-    """A gap is told while trades are missing, and no longer when they have come."""
+    """A candle is a gap while trades are missing."""
     with bench.hub.watch(key()) as view:
         bench.source.give(at(1), at(2, 1), at(4, 1))
         assert [c.quality.value for c in view.candles(9)] == ["partial", "gap"]
@@ -183,7 +183,7 @@ def test_old_candles_leave_the_view_with_the_window():
 
 
 def test_the_status_message_is_the_streams_status(bench):
-    """The view tells it as the socket does."""
+    """The view encodes it for the socket."""
     with bench.hub.watch(key()) as view:
         status = view.status()
         assert status == StreamStatus(State.LIVE, "by hand", 5)

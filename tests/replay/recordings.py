@@ -114,14 +114,14 @@ def assert_is_files_minute(candle: dict[str, Any], minute: dict[str, Any], *, co
 
 
 def state(served: Served) -> dict[str, Any]:
-    """What ``/api/replay`` tells."""
+    """The response of ``/api/replay``."""
     answer = httpx.get(f"{served.url}/api/replay", trust_env=False)
     assert answer.status_code == 200
     return answer.json()
 
 
 def steer(served: Served, **wish: object) -> dict[str, Any]:
-    """What it tells after a wish that must be granted."""
+    """The response after a valid change."""
     answer = httpx.post(f"{served.url}/api/replay", json=wish, trust_env=False)
     assert answer.status_code == 200, answer.text
     return answer.json()

@@ -28,18 +28,18 @@ def command(*arguments: str) -> list[str]:
 def test_the_command_serves_a_file_at_once(tmp_path: Path) -> None:
     """The server is up within five seconds whatever the file's size, and has loaded it soon after."""
     path = binance_file(tmp_path, invented_rows(120_000))
-    begun = time.monotonic()
+    started = time.monotonic()
     with running(command("--port", "0", str(path)), tmp_path / "log") as program:
 
-        def told() -> dict[str, Any]:
+        def state() -> dict[str, Any]:
             return httpx.get(f"{program.url}/api/replay", trust_env=False).json()
 
         wait_until(lambda: "Listening" in program.output and program.url)
-        told()
-        assert time.monotonic() - begun < 5
-        wait_until(lambda: told()["rows"] == 120_000)
+        state()
+        assert time.monotonic() - started < 5
+        wait_until(lambda: state()["rows"] == 120_000)
         wait_until(program.ready)
-        assert told()["files"][0]["name"] == path.name
+        assert state()["files"][0]["name"] == path.name
     assert "Traceback" not in program.output
 
 

@@ -33,7 +33,7 @@ def test_without_a_replay_the_api_returns_404(serve: Callable[..., Served]) -> N
 
 @pytest.fixture(scope="module")
 def loading(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
-    """A client of a replay that has not begun to load."""
+    """A client of a replay before loading."""
     folder = tmp_path_factory.mktemp("replay")
     path = binance_file(folder, invented_rows(10))
     application = Application(load_settings(replay=str(path), demo=False))
@@ -42,10 +42,10 @@ def loading(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
 
 
 def test_a_seek_before_loading_returns_409(loading: FlaskClient) -> None:
-    """409; speed and pause can be chosen already, and progress is told."""
-    told = loading.get("/api/replay").json
-    assert (told["phase"], told["clock_ms"], told["loaded_bytes"]) == ("loading", None, 0)
-    assert told["total_bytes"] > 0
+    """409; speed and pause can be set, and progress is reported."""
+    state = loading.get("/api/replay").json
+    assert (state["phase"], state["clock_ms"], state["loaded_bytes"]) == ("loading", None, 0)
+    assert state["total_bytes"] > 0
     assert loading.post("/api/replay", json={"seek_ms": START}).status_code == 409
     assert loading.post("/api/replay", json={"paused": True, "speed": 7.5}).json["speed"] == 7.5
 
@@ -62,7 +62,7 @@ wishes = st.dictionaries(st.sampled_from(["paused", "speed", "seek_ms", "x"]), a
 @given(st.one_of(st.binary(max_size=60), wishes.map(lambda wish: json.dumps(wish).encode())))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_hostile_bodies_are_refused(loading: FlaskClient, body: bytes) -> None:
-    """Whatever is sent, the answer is JSON and never a 500; what is refused names what is accepted."""
+    """The response is JSON and never a 500; an error names the valid values."""
     answer = loading.post("/api/replay", data=body, content_type="application/json")
     assert answer.status_code in (200, 400, 409)
     assert answer.status_code == 200 or answer.json["error"]

@@ -30,8 +30,8 @@ def test_a_truncated_file_plays_up_to_the_damage(tmp_path: Path, replayed: Calla
     rows = invented_rows(3_000)
     path = binance_file(tmp_path, rows, "8000,1,2,3")
     served = replayed(path)
-    told = loaded(served)
-    assert told["files"][0]["error"] == (
+    state_now = loaded(served)
+    assert state_now["files"][0]["error"] == (
         f"{path.name}, line 3002: 4 columns instead of 7; playing everything before it"
     )
     with served.socket(exchange="binance", **QUERY) as socket:
@@ -77,7 +77,7 @@ def test_a_symbol_beyond_ascii_plays(tmp_path: Path, replayed: Callable[..., Ser
 
 
 def test_a_conflicting_trade_id_leaves_a_gap(tmp_path: Path, replayed: Callable[..., Served]) -> None:
-    """The last id of one file is the first of the next: what is left out is named, its candle marked."""
+    """The last id of one file is the first of the next: rows left out are reported, their candle marked."""
     rows = invented_rows(400)
     one = binance_csv(tmp_path, "BTCUSDT-aggTrades-a.csv", rows[:200])
     two = binance_csv(tmp_path, "BTCUSDT-aggTrades-b.csv", rows[200:], first_id=5199)
@@ -122,14 +122,14 @@ def test_trades_may_be_missing_between_two_bybit_files(
     """Ids prove nothing: a stretch that no file covers marks the candles at its ends, a seam of days none."""
     midnight = START + 1440 * MINUTE
     one = bybit_part(tmp_path, 15, bybit_minutes(midnight - 4 * MINUTE, 4, "a"))
-    begin = midnight if second == "early" else midnight + 300 * MINUTE
-    two = bybit_part(tmp_path, 16, bybit_minutes(begin, 4, "b"))
+    start = midnight if second == "early" else midnight + 300 * MINUTE
+    two = bybit_part(tmp_path, 16, bybit_minutes(start, 4, "b"))
     served = replayed(one, two)
     loaded(served)
     for opened in ("while it plays", "after the end"):
         candles = whole(served, "bybit")
         marked = {open_ts for open_ts, candle in candles.items() if candle["quality"] == "gap"}
-        assert marked == (set() if second == "early" else {midnight - MINUTE, begin}), opened
+        assert marked == (set() if second == "early" else {midnight - MINUTE, start}), opened
         assert sum(candle["n"] for candle in candles.values()) == 48
 
 

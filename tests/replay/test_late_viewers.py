@@ -61,7 +61,7 @@ def candles_of(served: Served, venue: str, symbol: str, newest: int) -> dict[int
 def test_a_symbol_opened_after_the_end_has_its_candles(
     tmp_path: Path, replayed: Callable[..., Served], form: str, speed: float
 ) -> None:
-    """It was played beside the first one: the same minutes, to the last digit, its CVD from the begin on."""
+    """It was played beside the first one: the same minutes, to the last digit, its CVD from the start."""
     rows, venue = invented_rows(), "bybit" if form == "bybit" else "binance"
     first = FORMATS[form](tmp_path, rows)
     served = replayed(first, of_symbol(first, "ETHUSDT"), speed=speed)
@@ -84,7 +84,7 @@ def test_a_symbol_opened_after_the_end_has_its_candles(
 def test_candles_before_the_window_come_from_the_recording(
     tmp_path: Path, serve: Callable[..., Served], venue: str
 ) -> None:
-    """Hours that memory does not hold are whole, and their CVD goes on from the recording's begin."""
+    """Hours that memory does not hold are whole, and their CVD counts from the recording's start."""
     chance = random.Random(5)
     rows = [
         (START + i * 20_000, f"250.{chance.randrange(10, 99)}", "1.5", chance.random() < 0.4)

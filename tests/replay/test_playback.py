@@ -35,8 +35,8 @@ def test_candles_equal_the_minutes_of_the_file(
     """From the file over exchange, feed and socket: each figure of each minute, to the last digit."""
     rows = invented_rows()
     served = replayed((binance_file if venue == "binance" else bybit_file)(tmp_path, rows))
-    told = loaded(served)
-    assert (told["rows"], told["files"][0]["series"]) == (len(rows), [f"{venue} BTCUSDT"])
+    state_now = loaded(served)
+    assert (state_now["rows"], state_now["files"][0]["series"]) == (len(rows), [f"{venue} BTCUSDT"])
     with served.socket(exchange=venue, **QUERY) as socket:
         reader = CandleReader(socket)
         wait_until(lambda: reader.read() or served.health(venue)["trades"] == len(rows))

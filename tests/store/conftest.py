@@ -39,7 +39,7 @@ class Server:
         self._start = ("pg_ctl", "start", "--wait", "--silent", f"--log={self._log}", f"--options={options}")
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Start to serve."""
         self._run(*self._start)
 
     def stop(self) -> None:

@@ -25,7 +25,7 @@ def ladder(*rows: tuple[int, int, int, int]) -> Levels:
 
 
 def minute(index: int, levels: Levels | None = None, **changes: object) -> StoredMinute:
-    """The minute so many after START, with its volumes told by ``levels`` or by the index."""
+    """The minute ``index`` after START; volumes from ``levels`` or from the index."""
     if levels is None:
         top = 834_344 + index % 7
         levels = ladder((top, 3 + index % 5, 1, 2), (top - 1, 0, 7 + index % 3, 1), (top - 4, 5, 0, 3))

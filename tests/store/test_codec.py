@@ -48,7 +48,7 @@ def test_any_levels_and_path_round_trip(levels: Levels, path: Path) -> None:
 
 
 @given(ladders(), st.data())
-def test_a_damaged_body_is_told(levels: Levels, data: st.DataObject) -> None:
+def test_a_damaged_body_raises(levels: Levels, data: st.DataObject) -> None:
     """No flipped bit and no cut end passes for a minute."""
     blob = encode(START, levels, PATH, GRID)
     at = data.draw(st.integers(0, len(blob) - 1))
@@ -69,7 +69,7 @@ def test_bytes_of_something_else_are_refused(noise: bytes) -> None:
 def test_a_newer_version_is_named() -> None:
     """A body of a later version says so instead of being misread."""
     blob = encode(START, ladder((5, 1, 1, 1)), PATH, GRID)
-    with pytest.raises(ValueError, match="version 3; known: up to 2"):
+    with pytest.raises(ValueError, match="version 3; supported: up to 2"):
         decode(START, b"\x03" + blob[1:], WHOLE)
 
 

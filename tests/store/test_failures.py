@@ -78,7 +78,7 @@ def test_a_killed_writer_loses_nothing_that_was_committed(url: str, after_lines:
         committed = max([committed, *(int(line) for line in process.stdout.read().split())])
     store = open_store(url)
     loaded = store.load(BTC)
-    assert len(loaded) in {committed, committed + 5}  # the last may be committed and not yet told
+    assert len(loaded) in {committed, committed + 5}  # the last may be committed but not reported
     assert loaded == minutes(0, len(loaded))
     assert store.load_hours(BTC) == by_hours(loaded)
     assert store.resume(BTC).last == loaded[-1].last
@@ -161,7 +161,7 @@ def test_a_read_only_folder_degrades_and_recovers(
     outsider.chmod(0o555)
     kept = writer(f"sqlite:///{outsider / 'kept.sqlite3'}")
     kept.put(BTC, minutes(0, 30), START)
-    assert_kept_in_memory(kept, "the file cannot be opened or made there", 30)
+    assert_kept_in_memory(kept, "the file cannot be opened or created", 30)
     assert kept.load(BTC) == minutes(0, 30)
     assert [each.cvd for each in kept.load(BTC)] == [each.cvd for each in minutes(0, 30)]
     outsider.chmod(0o777)
@@ -190,13 +190,13 @@ def test_a_file_that_becomes_read_only_degrades_and_recovers(
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"this is no database at all, whatever its name says " * 400, "is no SQLite database"),
-        (b"SQLite format 3\x00" + b"\xff" * 20_000, "no SQLite database|is damaged"),
+        (b"this is no database at all, whatever its name says " * 400, "not an SQLite database"),
+        (b"SQLite format 3\x00" + b"\xff" * 20_000, "not an SQLite database|is damaged"),
     ],
     ids=["another file", "garbage behind the name"],
 )
-def test_a_file_that_is_no_database_gives_one_line(tmp_path: Path, content: bytes, why: str) -> None:
-    """The line names the file and what is wrong with it."""
+def test_a_file_that_is_not_a_database_gives_one_line(tmp_path: Path, content: bytes, why: str) -> None:
+    """The line has the file and the cause."""
     file = tmp_path / "kept.sqlite3"
     file.write_bytes(content)
     with pytest.raises(StoreError, match=why) as failed:
@@ -206,7 +206,7 @@ def test_a_file_that_is_no_database_gives_one_line(tmp_path: Path, content: byte
     assert file.read_bytes() == content
 
 
-def test_a_damaged_page_is_told_in_one_line(tmp_path: Path, open_again: Callable[[str], Store]) -> None:
+def test_a_damaged_page_is_reported_in_one_line(tmp_path: Path, open_again: Callable[[str], Store]) -> None:
     """A file that was overwritten in the middle says so when it is read or written."""
     file = tmp_path / "kept.sqlite3"
     store = open_store(f"sqlite:///{file}")
@@ -240,7 +240,10 @@ def test_a_lost_server_degrades_and_recovers(postgres: Server, writer: Callable[
 
 @pytest.mark.parametrize(
     ("database", "why"),
-    [("nowhere", "there is no such database on the server"), (None, "cannot be reached: connection refused")],
+    [
+        ("nowhere", "the database does not exist on the server"),
+        (None, "cannot be reached: connection refused"),
+    ],
 )
 def test_a_server_that_cannot_serve_is_named_in_one_line(
     postgres: Server, database: str | None, why: str
@@ -254,7 +257,7 @@ def test_a_server_that_cannot_serve_is_named_in_one_line(
     assert "secret" not in str(failed.value)
 
 
-def test_a_place_where_nothing_can_be_made_answers_with_what_waits(
+def test_an_unwritable_place_returns_waiting_minutes(
     writer: Callable[[str], StoreWriter],
 ) -> None:
     """Whatever the system refuses, minutes are kept and read."""

@@ -1,4 +1,4 @@
-"""From the live series to what is kept, and back."""
+"""From the live to the stored form, and back."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_restored_minute_is_the_minute(prints: list[tuple[int, int, int, bool]
 def test_stored_candles_are_the_live_candles(
     prints: list[tuple[int, int, int, bool]], timeframe: Timeframe, step: Decimal
 ) -> None:
-    """Candles from what is kept equal those that the live series derives."""
+    """Candles of stored minutes equal those of the live series."""
     series = series_of(prints)
     kept = [to_stored(live, series.grid, series.quality(live)) for live in series.minutes()]
     if timeframe is Timeframe.H1:
@@ -91,8 +91,8 @@ def test_a_candle_that_lacks_its_end_is_a_gap() -> None:
     assert (full.quality, full.verified) == (Quality.COMPLETE, False)
 
 
-def test_a_candle_tells_of_levels_that_were_lost() -> None:
-    """A minute of which only the delta is left counts in CVD and as a gap; alone it is no candle."""
+def test_a_candle_without_all_levels_is_a_gap() -> None:
+    """A minute without levels counts in CVD and as a gap; alone it gives no candle."""
     kept = [minute(0), without_levels(minute(1)), without_levels(minute(5)), minute(10)]
     first, last = stored_candles(kept, Timeframe.M5, STEP)
     assert (first.quality, last.quality) == (Quality.GAP, Quality.COMPLETE)

@@ -1,4 +1,4 @@
-"""The whole app, ended and begun again on the same database: history and CVD go on."""
+"""The app, restarted on the same database: history and CVD continue."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_restart_shows_the_same_history_and_counts_on(
         assert "gap" not in {candle["quality"] for candle in whole}
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # what is fetched is no matter of the database
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # backfill does not depend on the database
 def test_a_long_absence_is_a_gap_and_not_a_bridge(
     exchange: SimulatedExchange, serve: Callable[..., Served], url: str
 ) -> None:

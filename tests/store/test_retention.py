@@ -36,7 +36,7 @@ def test_cvd_goes_on_after_retention_and_a_repair(store: Store) -> None:
     assert [each.cvd for each in loaded] == [each.cvd for each in saved[120:]]
 
 
-def test_cvd_that_begins_inside_what_is_kept_does_not_count_what_went(store: Store) -> None:
+def test_cvd_from_inside_the_stored_time_ignores_dropped_minutes(store: Store) -> None:
     """Minutes from before ``cvd_from`` are dropped without a trace in CVD."""
     saved = minutes(0, 300)
     store.save([Batch(BTC, saved, START + 200 * MINUTE_MS)])

@@ -39,7 +39,7 @@ def test_the_newest_revision_is_the_one_the_code_names() -> None:
 
 
 def test_the_revisions_make_the_tables_of_the_code(store: Store) -> None:
-    """No column, key or type differs between what is migrated and what is used."""
+    """Migrated and declared tables are equal."""
     with store.database.writing() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), schema.metadata)
     assert differences == []
@@ -96,11 +96,11 @@ def test_a_newer_schema_is_refused_in_one_line(url: str, store: Store) -> None:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0917'")
     with pytest.raises(StoreError) as refused:
         open_store(url)
-    assert "has schema 0917, made by a newer version; this one knows up to 0003" in str(refused.value)
+    assert "has schema 0917, created by a newer version; supported: up to 0003" in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_an_opened_database_is_not_migrated_again(store: Store) -> None:
-    """Opening what is up to date changes nothing."""
+    """Opening an up-to-date database changes nothing."""
     with store.database.writing() as connection:
         assert not schema.migrate(connection)

@@ -118,15 +118,15 @@ def test_older_minutes_that_come_later_do_not_shift_cvd(store: Store) -> None:
     assert [each.cvd for each in store.load(BTC)] == [each.cvd for each in minutes(0, 170)]
 
 
-def test_a_stream_that_begins_without_its_past_leaves_a_gap(store: Store) -> None:
-    """What lies between the minutes that are kept and its own is told as missing, not as a quiet time."""
+def test_a_stream_started_without_history_leaves_a_gap(store: Store) -> None:
+    """The time between stored minutes and its own is a gap."""
     store.save([Batch(BTC, minutes(0, 65), START)])
     store.save([Batch(BTC, minutes(150, 160), START + 150 * MINUTE_MS)])
     kept = store.load(BTC, include_dropped=True)
     assert [each.open_ts for each in kept if each.levels_dropped] == [START + 149 * MINUTE_MS]
     quarters = {each.open_ts: each for each in stored_candles(kept, Timeframe.M15, BTC.tick)}
-    told = [quarters[START + index * MINUTE_MS].quality for index in (0, 45, 60, 150)]
-    assert told == [Quality.COMPLETE, Quality.COMPLETE, Quality.GAP, Quality.COMPLETE]
+    qualities = [quarters[START + index * MINUTE_MS].quality for index in (0, 45, 60, 150)]
+    assert qualities == [Quality.COMPLETE, Quality.COMPLETE, Quality.GAP, Quality.COMPLETE]
     hours = stored_candles(store.load_hours(BTC, include_dropped=True), Timeframe.H1, BTC.tick)
     assert [each.quality for each in hours] == [Quality.COMPLETE, Quality.GAP, Quality.GAP]
 
@@ -152,7 +152,7 @@ def test_a_finer_tick_and_lot_continue_the_series(store: Store) -> None:
 
 
 def test_a_coarser_tick_later_changes_nothing_before_it(store: Store) -> None:
-    """What is stored stays as exact as it was."""
+    """Stored figures stay exact."""
     finer = Grid.of(Decimal("0.01"), Decimal("0.0005"))
     before = [replace(each, grid=finer) for each in minutes(0, 3)]
     store.save([Batch(replace(BTC, tick=finer.price.value, lot=finer.quantity.value), before, START)])
@@ -160,7 +160,7 @@ def test_a_coarser_tick_later_changes_nothing_before_it(store: Store) -> None:
     assert store.load(BTC) == [*before, *on(finer, minutes(3, 5))]
 
 
-def test_a_range_of_coarse_minutes_has_the_cvd_of_the_finer_ones_before_it(store: Store) -> None:
+def test_coarse_minutes_have_the_cvd_of_finer_ones_before(store: Store) -> None:
     """A minute's own grid may be too coarse for the sum at its open."""
     finer = Grid.of(BTC.tick, Decimal("0.0003"))
     store.save([Batch(BTC, [replace(minute(0), grid=finer)], START)])
@@ -171,7 +171,7 @@ def test_a_range_of_coarse_minutes_has_the_cvd_of_the_finer_ones_before_it(store
 
 
 def test_one_transaction_is_all_or_nothing(store: Store) -> None:
-    """A batch with one minute that is no ladder leaves nothing behind."""
+    """A batch with one minute that is not a ladder stores nothing."""
     broken = minute(1, ladder((5, 1, 1, 1), (6, 1, 1, 1)))
     with pytest.raises(ValueError, match="levels"):
         store.save([Batch(ETH, minutes(0, 3)), Batch(BTC, [minute(0), broken])])
@@ -210,7 +210,7 @@ def test_a_damaged_body_is_left_out_and_counted(store: Store) -> None:
 def test_readers_see_whole_transactions_while_one_writes(
     url: str, open_again: Callable[[str], Store]
 ) -> None:
-    """Whoever reads meets either none or all of a transaction, and never waits for it to end."""
+    """A reader sees none or all of a transaction, and never waits for it."""
     writer, reader = open_again(url), open_again(url)
     ended = threading.Event()
 
@@ -234,9 +234,7 @@ def test_readers_see_whole_transactions_while_one_writes(
     assert len(reader.load(BTC)) == 300
 
 
-def test_two_processes_worth_of_stores_open_an_empty_database_at_once(
-    url: str, open_again: Callable[[str], Store]
-) -> None:
+def test_two_stores_open_an_empty_database_at_once(url: str, open_again: Callable[[str], Store]) -> None:
     """Starting together, one makes the tables and the others find them."""
     opened: list[Store] = []
     together = threading.Barrier(3)

@@ -22,7 +22,7 @@ from tests.store.test_store import by_hours
 
 
 class Disk:
-    """A database that fails, or makes whoever writes wait, on request; calls are counted."""
+    """A database that fails or blocks on request, and counts calls."""
 
     def __init__(self, url: str) -> None:
         self.failing = threading.Event()
@@ -88,7 +88,7 @@ def test_what_is_put_is_written(start: Callable[..., StoreWriter], disk: Disk) -
 
 
 def test_putting_never_waits_and_coalesces(start: Callable[..., StoreWriter], disk: Disk) -> None:
-    """While the disk hangs, a minute that is told again and again waits once, in its newest version."""
+    """While the disk hangs, a repeated minute waits once, in its newest version."""
     disk.open.clear()
     writer = start()
     writer.put(BTC, minutes(0, 1), START)
@@ -164,9 +164,7 @@ def test_readers_see_what_waits(start: Callable[..., StoreWriter], disk: Disk, s
     assert answers() == waiting
 
 
-def test_a_disk_that_fails_is_told_and_written_to_later(
-    start: Callable[..., StoreWriter], disk: Disk
-) -> None:
+def test_a_failing_disk_is_reported_and_written_later(start: Callable[..., StoreWriter], disk: Disk) -> None:
     """The state is ``memory`` with the reason until all that waited is written."""
     disk.failing.set()
     writer = start()
@@ -201,7 +199,7 @@ def test_over_its_bound_the_oldest_lose_their_levels_but_cvd_stays(
 def test_what_can_never_be_written_does_not_hold_up_the_rest(
     start: Callable[..., StoreWriter], disk: Disk
 ) -> None:
-    """A minute that is no ladder, or out of bounds, is dropped and counted."""
+    """A minute that is not a ladder, or out of range, is dropped and counted."""
     writer = start()
     broken = [minute(1, ladder((5, 1, 1, 1), (6, 1, 1, 1))), minute(2, ladder((5, 1 << 57, 0, 1)))]
     writer.put(BTC, [minute(0), *broken, minute(3)], START)
@@ -213,7 +211,7 @@ def test_what_can_never_be_written_does_not_hold_up_the_rest(
 
 
 def test_a_defect_does_not_end_the_writer(start: Callable[..., StoreWriter], disk: Disk) -> None:
-    """Whatever goes wrong inside is told, and tried again."""
+    """Any error is reported, and the write retried."""
     good = disk.store.save
     disk.store.save = lambda _: 1 / 0
     writer = start()
@@ -225,7 +223,7 @@ def test_a_defect_does_not_end_the_writer(start: Callable[..., StoreWriter], dis
 
 
 def test_putting_something_absurd_does_not_raise(start: Callable[..., StoreWriter]) -> None:
-    """Whoever tells of trades goes on, whatever it told."""
+    """The caller continues in any case."""
     writer = start()
     writer.put(BTC, None)
     writer.put(BTC, minutes(0, 1))
@@ -286,6 +284,6 @@ def test_the_default_is_a_file_of_the_user(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://host/db", "sqlite://", "redis://host"])
 def test_an_address_of_no_known_kind_is_refused(url: str) -> None:
-    """The error says what is accepted."""
+    """The error names the valid forms."""
     with pytest.raises(ValueError, match=r"sqlite:///PATH, postgres://\.\.\. or postgresql://\.\.\."):
         open_history(url)

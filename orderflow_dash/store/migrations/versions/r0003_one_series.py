@@ -1,4 +1,4 @@
-"""One series a symbol, whatever its tick and lot were: bodies hold their own grid from version 2 on."""
+"""One series per symbol for all its ticks and lots: bodies have their own grid from version 2 on."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def upgrade() -> None:
 
 
 def _merge(connection: sa.Connection, older: list[sa.Row[Any]], newest: sa.Row[Any]) -> None:
-    """Move the minutes of older series into the newest one of a symbol; CVD goes on counting from there."""
+    """Move the minutes of older series into the newest one of a symbol; CVD continues from there."""
     grids = {row.id: Grid.of(Decimal(row.tick), Decimal(row.lot)) for row in (*older, newest)}
     common = grids[newest.id]
     for grid in grids.values():
@@ -52,7 +52,7 @@ def _merge(connection: sa.Connection, older: list[sa.Row[Any]], newest: sa.Row[A
         connection.execute(sa.select(_minute.c.open_ts).where(_minute.c.series_id == newest.id)).scalars()
     )
     _rescale(connection, newest.id, common, grids[newest.id])
-    for series in reversed(older):  # the newer one counts where both have a minute
+    for series in reversed(older):  # the newer one wins if both have a minute
         moved = [
             _moved(row, newest.id, grids[series.id], common)
             for row in connection.execute(sa.select(_minute).where(_minute.c.series_id == series.id)).all()
@@ -63,7 +63,7 @@ def _merge(connection: sa.Connection, older: list[sa.Row[Any]], newest: sa.Row[A
             connection.execute(sa.insert(_minute), moved)
         there.update(row["open_ts"] for row in moved)
     if first is not None and first - MINUTE_MS not in there and min(there) < first:
-        # Trades between the two are unknown: it must not look like a time without trades.
+        # Trades between the two are unknown: the time must not look like one without trades.
         unknown = {"series_id": newest.id, "open_ts": first - MINUTE_MS, "delta": 0, "quality": _GAP}
         connection.execute(sa.insert(_minute), [{**unknown, "verified": None, "body": b""}])
     ids = [row.id for row in (*older, newest)]
@@ -91,7 +91,7 @@ def _moved(row: sa.Row[Any], series_id: int, grid: Grid, common: Grid) -> dict[s
     try:
         body = encode(row.open_ts, *decode(row.open_ts, row.body, grid))
     except ValueError:
-        body = row.body  # a damaged one stays so
+        body = row.body  # stays damaged
     delta = row.delta * grid.scale_to(common).quantity
     kept = {"open_ts": row.open_ts, "quality": row.quality, "verified": row.verified}
     return {**kept, "series_id": series_id, "delta": delta, "body": body}
