@@ -1,7 +1,7 @@
-"""The page's own files: where they lie, and the version that their addresses name.
+"""The static files: their folder, and the version in their URLs.
 
-The version is a digest of the content. Dash names a file's time, which reproducible builds make the same in
-every release: a browser that keeps what such an address brought would keep an old page.
+The version is a digest of the content. Dash uses the file's time, which reproducible builds make equal in
+every release, so that browsers would keep an old file.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from typing import Final
 _HERE: Final = Path(__file__).resolve()
 _ADDRESS: Final = re.compile(
     r'"(/(?:[^"?]*/)?assets/([^"?]+))(?:\?m=[0-9.]+)?"'
-)  # with or without what Dash adds
+)  # with or without the time that Dash adds
 
 
 def assets_folder() -> Path:
-    """Where the CSS and JavaScript lie: beside the package in a checkout, inside it when installed."""
+    """The folder of CSS and JavaScript: beside the package in a checkout, inside it when installed."""
     checkout = _HERE.parents[2] / "assets"
     return checkout if checkout.is_dir() else _HERE.parents[1] / "assets"
 
 
 def version_of(name: str) -> str:
-    """The version of a file, by its path within the folder. Raises OSError where there is none."""
+    """The version of a file by its path within the folder. Raises OSError for a missing file."""
     path = assets_folder() / name
     return _digest(path, path.stat().st_mtime_ns)
 
 
 def with_versions(document: str) -> str:
-    """A document whose every address of such a file names its version as ``?v=``."""
+    """A document with ``?v=VERSION`` added to the URL of each static file."""
     return _ADDRESS.sub(lambda found: f'"{found[1]}?v={version_of(found[2])}"', document)
 
 
 @lru_cache(maxsize=256)
-def _digest(path: Path, changed_ns: int) -> str:  # noqa: ARG001 - a file that changes is read again
+def _digest(path: Path, changed_ns: int) -> str:  # noqa: ARG001 - part of the cache key
     return sha256(path.read_bytes()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The client of a request: by address, and by the embed token that let it in."""
+"""The client of a request: by address and by embed token."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from orderflow_dash.web import grant
 
 
 def client_address() -> str:
-    """Who asks, as limits count it; empty outside a request."""
+    """The client address that limits count; empty outside of a request."""
     return client_of(request.remote_addr or "") if has_request_context() else ""
 
 
 def current_client() -> Client:
-    """The client of this request, by address and by the embed token that let it in; for shared places."""
+    """The client of this request for shared limits: its address and its embed token."""
     return Client(client_address(), grant.token_digest())

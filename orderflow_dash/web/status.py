@@ -1,4 +1,4 @@
-"""What the page says of a feed and of the venues, in words."""
+"""Words for the state of a feed and of the venues."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORDS: Final = {
 }
 
 
-PRE_MARKET: Final = "It trades before its asset does elsewhere: expect thin and wide markets"
+PRE_MARKET: Final = "Pre-market contract: expect thin and wide markets"
 
 
 class FeedStatus(TypedDict):
@@ -32,12 +32,12 @@ class FeedStatus(TypedDict):
     state: str  # a value of State
     word: str
     cause: str
-    age: str  # of the last trade; empty where there was none
+    age: str  # of the last trade; empty before the first
     latency: LatencyReport | None
 
 
 def feed_status(status: StreamStatus, latency: LatencyReport | None = None) -> FeedStatus:
-    """The status light of one stream, and how late its figures reach the page."""
+    """The status light of one stream, with its latency."""
     return {
         "state": status.state.value,
         "word": WORDS[status.state],
@@ -48,13 +48,13 @@ def feed_status(status: StreamStatus, latency: LatencyReport | None = None) -> F
 
 
 def disconnected(cause: str) -> FeedStatus:
-    """The status light of a stream that cannot be had at all."""
+    """The status light of an unavailable stream."""
     word = WORDS[State.DISCONNECTED]
     return {"state": State.DISCONNECTED.value, "word": word, "cause": cause, "age": "", "latency": None}
 
 
 def venue_lines(hub: Hub) -> list[tuple[str, str, str]]:
-    """(name, level, sentence) of each venue, and of the store where it fails.
+    """(name, level, sentence) of each venue, and of a failing store.
 
     The level is ``ok``, ``simulated`` or ``down``.
     """
@@ -74,7 +74,7 @@ def _line(status: VenueStatus) -> tuple[str, str, str]:
 
 
 def venue_strip(lines: Sequence[tuple[str, str, str]]) -> list[Component]:
-    """One line each: its name, whether it can be reached, and if not, why."""
+    """One line per venue: its name, whether it is reachable, and the cause if not."""
     return [
         html.Div(
             [
@@ -89,5 +89,5 @@ def venue_strip(lines: Sequence[tuple[str, str, str]]) -> list[Component]:
 
 
 def venue_name(venue: Venue) -> str:
-    """The venue's short name; the word "simulated" stands beside it as a badge."""
+    """The venue's short name; a badge beside it says "simulated"."""
     return "Demo" if venue is Venue.DEMO else venue.label

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from orderflow_dash.web.api.export import MOST_EXPORTS
+from orderflow_dash.web.api.export import MAX_EXPORTS
 from tests.conftest import wait_until
 from tests.test_commands import Program, running
 
@@ -102,10 +102,10 @@ def test_an_export_that_nobody_reads_gives_its_place_back(program: Program, is_c
     """All places of an address are taken by readers that leave, or read nothing; then it has one again."""
     wait_until(lambda: len(first_message(program)) > FULL, 30, "a large export")
     with ExitStack() as held:
-        for _ in range(MOST_EXPORTS // 4):
+        for _ in range(MAX_EXPORTS // 4):
             client = held.enter_context(closing(stalled(program, EXPORT)))
             assert client.recv(12).startswith(b"HTTP/1.1 200")
-        assert exports(program) == MOST_EXPORTS // 4
+        assert exports(program) == MAX_EXPORTS // 4
         assert httpx.get(program.url + EXPORT, trust_env=False, timeout=10).status_code == 503
         if is_cut:
             held.close()

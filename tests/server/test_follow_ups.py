@@ -161,7 +161,7 @@ def test_a_token_opens_no_more_than_before_and_no_longer(guarded: Served, time_m
         assert follow_up(other, "") is None
         refused = told(offers(guarded, path=path, auth=None, data=other)[0].data)
         assert refused.keys() == {"status"}
-        assert "this access is for" in refused["status"]["cause"]
+        assert "token is limited to" in refused["status"]["cause"]
     time_machine.move_to(time.time() + 601)
     assert follow_up(question(WANTED), "") is None
     assert offers(guarded, path=path, auth=None)[0].status_code == 403

@@ -1,4 +1,4 @@
-"""The Dash application: its document, its assets and its layout, with all callbacks registered."""
+"""The Dash applications: document, assets, layouts and callbacks."""
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ class _Page(Dash):
     _document: str | None = None
 
     def index(self, *args: object, **kwargs: object) -> str:
-        """Its document, the same for all: to make it, Dash looks at two hundred files."""
+        """The document, cached: to build it, Dash reads two hundred files."""
         if self._document is None:
             self._document = super().index(*args, **kwargs)  # type: ignore[no-untyped-call]
         return self._document
 
     def interpolate_index(self, *args: str, **parts: str) -> str:
-        """Its document."""
+        """The document with versioned URLs."""
         document: str = super().interpolate_index(*args, **parts)  # type: ignore[no-untyped-call]
         return with_versions(document)
 
 
 class _PanelScripts(Scripts):
-    """The scripts of a page without the symbol table: its grid is a fifth of what the page would weigh."""
+    """The scripts of a page without the symbol table, whose grid is a fifth of the page's size."""
 
     def get_all_scripts(self, dev_bundles: bool = False) -> list[dict[str, Any]]:
-        """What Dash lists in such a page."""
+        """The scripts of all other component libraries."""
         others = [name for name in ComponentRegistry.registry if name != "dash_ag_grid"]
         scripts = self.get_library_scripts(others, dev_bundles)  # type: ignore[no-untyped-call]
         return cast(list[dict[str, Any]], scripts)
@@ -76,8 +76,8 @@ def create_dash(
 ) -> Dash:
     """The Dash app over a hub, with its other pages on the same server.
 
-    Starts nothing: streams begin when a page asks for them. Each page is an application of its own with its
-    own layout, so that none carries the callbacks or waits for the layout of another.
+    Each page is an application with its own layout, so that none carries the callbacks or waits for the
+    layout of another. Streams start when a page requests them.
     """
     days = days or DayLines()
     app = _new_dash(settings.prefix)
@@ -101,19 +101,19 @@ def create_dash(
 
 
 def _new_dash(root: str, page: str = "", server: Flask | None = None) -> Dash:
-    """The application of one page under a path prefix; beside the front page on the server of that one."""
+    """The application of one page under a path prefix; other pages share the front page's server."""
     path = f"{root}{page}/" if page else root
     app = _Page(
         "orderflow_dash",
         server=cast(Any, server or True),
         url_base_pathname=path,
         assets_folder=str(assets_folder()),
-        assets_external_path=root,  # one address for all pages: what one has loaded, the others have
-        assets_ignore=r"^(theme\.js|help\.css)$",  # one is loaded in the head, the other is of another page
+        assets_external_path=root,  # one URL for all pages, so that they share the browser's cache
+        assets_ignore=r"^(theme\.js|help\.css)$",  # loaded in the head; of the help page
         title="Order flow",
-        update_title=cast(str, None),  # what Dash takes for "leave the title alone"
+        update_title=cast(str, None),  # Dash leaves the title alone
         enable_mcp=False,
-        suppress_callback_exceptions=True,  # a panel's parts exist once it is opened
+        suppress_callback_exceptions=True,  # a panel's components exist once it opens
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
     app.index_string = _DOCUMENT.replace("PAGE", page).replace("ROOT", root)

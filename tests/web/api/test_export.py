@@ -30,7 +30,7 @@ from orderflow_dash.web.api.export import (
     CANDLE_COLUMNS,
     LEVEL_COLUMNS,
     MAX_EXPORT_S,
-    MOST_EXPORTS,
+    MAX_EXPORTS,
     _feed_text,
     register_export,
     within_time,
@@ -268,15 +268,15 @@ def test_exports_have_few_places_and_give_them_back(setting: Setting) -> None:
             URL, query_string={**QUERY, **query}, environ_base={"REMOTE_ADDR": f"192.0.2.{last}"}
         )
 
-    seconds = [get(number // 2, tf="5m") for number in range(MOST_EXPORTS)]
+    seconds = [get(number // 2, tf="5m") for number in range(MAX_EXPORTS)]
     assert setting.counts == (1, 2, 1)
     refused = get(99)
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "3")
-    assert f"Limit reached: {MOST_EXPORTS} exports at a time on this server." in refused.text
+    assert f"Limit reached: {MAX_EXPORTS} exports at a time on this server." in refused.text
     for answer in seconds:
         answer.close()
     assert setting.counts == (1, 1, 1)
-    for _ in range(2 * MOST_EXPORTS):
+    for _ in range(2 * MAX_EXPORTS):
         unread = client.head(URL, query_string=QUERY)
         assert unread.status_code == 200
         unread.close()
@@ -287,7 +287,7 @@ def test_exports_have_few_places_and_give_them_back(setting: Setting) -> None:
 def test_one_client_runs_a_quarter_of_the_exports(setting: Setting) -> None:
     """The next one of its address is refused with the limit."""
     client = client_of(setting)
-    held = [client.get(URL, query_string=QUERY) for _ in range(MOST_EXPORTS // 4)]
+    held = [client.get(URL, query_string=QUERY) for _ in range(MAX_EXPORTS // 4)]
     refused = client.get(URL, query_string=QUERY)
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "3")
     assert f"Limit reached: {len(held)} exports at a time per client." in refused.text
@@ -399,10 +399,10 @@ def test_an_export_before_the_past_is_known_says_so(
 @pytest.mark.parametrize(
     ("state", "past_known", "warning"),
     [
-        (State.REPAIRING, None, "the past is still being fetched"),
-        (State.CONNECTING, False, "the past is still being fetched"),
+        (State.REPAIRING, None, "history is still being fetched"),
+        (State.CONNECTING, False, "history is still being fetched"),
         (State.CONNECTING, True, ""),
-        (State.DISCONNECTED, None, "no trades are received now"),
+        (State.DISCONNECTED, None, "no trades are being received"),
         (State.LIVE, None, ""),
         (State.STALE, None, ""),
     ],
