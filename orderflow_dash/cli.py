@@ -20,7 +20,7 @@ _SHORT_PASSWORD = 12
 @click.group()
 @click.version_option(__version__)
 def main() -> None:
-    """Live order flow of crypto perpetuals whose numbers can be trusted."""
+    """Live order flow of crypto perpetuals with verified numbers."""
 
 
 @main.command()
@@ -29,7 +29,7 @@ def main() -> None:
 @click.option("--demo/--no-demo", default=None, help="With or without the simulated market.")
 def serve(host: str, port: int | None, demo: bool | None) -> None:
     """Serve the app in one process."""
-    # The worker reads the environment, as it does on a host: one way to configure it.
+    # The worker reads the environment, the only way to configure it.
     if demo is not None:
         os.environ["ORDERFLOW_DEMO"] = str(demo)
     _serve(host, port)
@@ -59,7 +59,7 @@ def _settings() -> Settings:
     type=click.FloatRange(0, 1000),
     default=1.0,
     show_default=True,
-    help="Recorded seconds per second; 0 is as fast as it goes.",
+    help="Recorded seconds per second; 0 is as fast as possible.",
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 def replay(host: str, port: int | None, speed: float, files: tuple[Path, ...]) -> None:
@@ -75,7 +75,7 @@ def replay(host: str, port: int | None, speed: float, files: tuple[Path, ...]) -
             raise click.ClickException(f"{file}: {error.strerror}") from error
     os.environ["ORDERFLOW_REPLAY"] = json.dumps([str(file.resolve()) for file in files])
     os.environ["ORDERFLOW_REPLAY_SPEED"] = str(speed)
-    os.environ["DATABASE_URL"] = "off"  # recorded trades must not mix with what was seen live
+    os.environ["DATABASE_URL"] = "off"  # recorded trades must not mix with live ones
     _serve(host, port)
 
 
@@ -92,16 +92,16 @@ def exchange(host: str, port: int, speed: float, files: tuple[Path, ...]) -> Non
 
     try:
         run_exchange(host, port, speed, files)
-    except (ValueError, OSError) as error:  # a file that is no good, a port that is taken
+    except (ValueError, OSError) as error:  # an invalid file, a port in use
         raise click.ClickException(str(error)) from error
 
 
 @main.command("hash-password")
 @click.argument("name", required=False)
 def hash_password(name: str | None) -> None:
-    """Print what ORDERFLOW_USERS needs of a password: NAME:HASH, or without NAME the hash alone.
+    """Print an entry of ORDERFLOW_USERS: NAME:HASH, or only the hash without NAME.
 
-    The password is asked for; where there is no terminal it is the first line of standard input.
+    Prompts for the password; without a terminal it is the first line of standard input.
     """
     from orderflow_dash.access.logins import hash_password as hashed
     from orderflow_dash.access.users import format_entry
@@ -111,9 +111,9 @@ def hash_password(name: str | None) -> None:
     else:
         password = sys.stdin.readline().rstrip("\r\n")
     if not password:
-        raise click.ClickException("a password is needed")
+        raise click.ClickException("password required")
     if len(password) < _SHORT_PASSWORD:
-        click.echo(f"Fewer than {_SHORT_PASSWORD} characters are easily guessed.", err=True)
+        click.echo(f"Warning: passwords under {_SHORT_PASSWORD} characters are easy to guess.", err=True)
     try:
         click.echo(format_entry(name, hashed(password)))
     except ValueError as error:
@@ -130,15 +130,14 @@ def hash_password(name: str | None) -> None:
     type=click.IntRange(1, LONGEST_MINUTES),
     default=60,
     show_default=True,
-    help="How long it opens anything.",
+    help="Lifetime of the token, minutes.",
 )
 def embed_token(exchange: str, symbols: tuple[str, ...], minutes: int) -> None:
     """Print a token that opens one panel, for /embed?token=..., signed with ORDERFLOW_SECRET_KEY."""
     settings = _settings()
     if "secret_key" not in settings.model_fields_set:
         raise click.ClickException(
-            "ORDERFLOW_SECRET_KEY is not set: the server would know nothing of a token that is signed now."
-            " Give both the same one"
+            "ORDERFLOW_SECRET_KEY is not set: the server cannot verify this token. Set the same key for both"
         )
     tokens = EmbedTokens(settings.secret_key.get_secret_value())
     try:

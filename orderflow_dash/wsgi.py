@@ -1,4 +1,4 @@
-"""What gunicorn imports: the application of this process's environment, running."""
+"""The WSGI entry point: starts the application configured by the environment."""
 
 from __future__ import annotations
 

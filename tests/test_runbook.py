@@ -63,7 +63,7 @@ def test_every_field_of_health_is_there(app: Served) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        "failed on a defect; it begins again in",
+        "crashed; restarting in",
         "connection lost: ",
         "; next attempt in ",
         "feed thread unresponsive for ",

@@ -39,8 +39,8 @@ def test_a_hashed_password_opens_the_login_it_was_made_for(ending: str) -> None:
     assert len(done.stdout.splitlines()) == 1
     assert "horse" not in done.output
     logins = Logins(parse_users(done.stdout))
-    assert logins.check("alice", " correct horse:$battery ", "x").is_right
-    assert not logins.check("alice", "correct horse:$battery", "x").is_right
+    assert logins.check("alice", " correct horse:$battery ", "x").is_valid
+    assert not logins.check("alice", "correct horse:$battery", "x").is_valid
 
 
 def test_without_a_name_the_hash_stands_alone() -> None:

@@ -1,4 +1,4 @@
-"""How often a login may fail: per client and in total, over a sliding window, in bounded memory."""
+"""Limit of failed logins, per client and in total, over a sliding window, in bounded memory."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from typing import Final
 from orderflow_dash.access.client import client_of
 
 WINDOW_S: Final = 300.0
-MOST_OF_ONE: Final = 10
-MOST_OF_ALL: Final = 100  # the guesses of a whole botnet, and what bounds the memory
+MAX_PER_CLIENT: Final = 10
+MAX_IN_TOTAL: Final = 100  # bounds a botnet's guesses and the memory
 
 
 class Attempts:
-    """Failed logins of the last minutes. Thread-safe."""
+    """Recent failed logins. Thread-safe."""
 
     def __init__(
         self,
-        most_of_one: int = MOST_OF_ONE,
-        most_of_all: int = MOST_OF_ALL,
+        max_per_client: int = MAX_PER_CLIENT,
+        max_in_total: int = MAX_IN_TOTAL,
         window_s: float = WINDOW_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._most_of_one = most_of_one
-        self._most_of_all = most_of_all
+        self._max_per_client = max_per_client
+        self._max_in_total = max_in_total
         self._window_s = window_s
         self._clock = clock
         self._lock = threading.Lock()
-        self._failed: deque[tuple[float, str]] = deque(maxlen=most_of_all)
+        self._failed: deque[tuple[float, str]] = deque(maxlen=max_in_total)
 
     def wait_s(self, address: str) -> int:
-        """Seconds until a client may try again; 0 where it may now."""
+        """Seconds until a client may try again; 0 if it may now."""
         client = client_of(address)
         with self._lock:
             now = self._clock()
@@ -42,13 +42,13 @@ class Attempts:
                 self._failed.popleft()
             own = [when for when, who in self._failed if who == client]
             waits = []
-            if len(self._failed) >= self._most_of_all:
+            if len(self._failed) >= self._max_in_total:
                 waits.append(self._failed[0][0])
-            if len(own) >= self._most_of_one:
-                waits.append(own[-self._most_of_one])
+            if len(own) >= self._max_per_client:
+                waits.append(own[-self._max_per_client])
             return max((math.ceil(when + self._window_s - now) for when in waits), default=0)
 
     def failed(self, address: str) -> None:
-        """A client's login failed."""
+        """Record a failed login."""
         with self._lock:
             self._failed.append((self._clock(), client_of(address)))

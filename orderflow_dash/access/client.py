@@ -1,4 +1,4 @@
-"""Whom an address stands for, wherever something is counted by client."""
+"""The client behind an address, for everything that is counted by client."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import ipaddress
 from functools import lru_cache
 from typing import Final
 
-_LONGEST: Final = 64  # of what is no address: a proxy may say anything
-_IPV6_SITE: Final = 64  # bits: whoever has one such address has all of them
+_LONGEST: Final = 64  # characters of an invalid address: a proxy may send anything
+_IPV6_SITE: Final = 64  # bits: the owner of one such address has all of them
 
 
 @lru_cache(maxsize=4096)
 def client_of(address: str) -> str:
-    """The client at an address: of IPv6 the network of 64 bits."""
+    """The client at an address: for IPv6 its network of 64 bits."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Whether the app stands open to strangers."""
+"""The warning for a server that is public without access control."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import ipaddress
 from collections.abc import Iterable
 
 
-def exposure_warning(addresses: Iterable[object], access: str) -> str | None:
-    """The warning for a server without access control; None where no stranger can reach it.
+def exposure_warning(addresses: Iterable[object], auth: str) -> str | None:
+    """The warning for a public server without access control; None for a guarded or local server.
 
-    ``addresses``: what the sockets listen on, as ``getsockname`` tells it: a tuple that begins with the
-    host, or the path of a unix socket.
+    ``addresses``: results of ``getsockname``, a tuple that starts with the host or the path of a unix socket.
     """
-    if access != "none":
+    if auth != "none":
         return None
     public = [
         f"{each[0]}:{each[1]}" for each in addresses if isinstance(each, tuple) and not _is_local(each[0])
@@ -20,8 +19,9 @@ def exposure_warning(addresses: Iterable[object], access: str) -> str | None:
     if not public:
         return None
     return (
-        f"NO ACCESS CONTROL: whoever reaches {', '.join(public)} sees everything and steers replays."
-        " Set ORDERFLOW_AUTH to basic or proxy, or let only your own proxy reach it (docs/secure.md)"
+        f"NO ACCESS CONTROL: anyone who can reach {', '.join(public)} has full access,"
+        " including replay control."
+        " Set ORDERFLOW_AUTH to basic or proxy, or restrict access to your proxy (docs/secure.md)"
     )
 
 

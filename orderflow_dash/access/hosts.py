@@ -1,9 +1,9 @@
-"""Which names the server answers to, where there is no other access control.
+"""Host names that the server answers to without other access control.
 
-A page of any site can lead its own name to the address of this server (DNS rebinding). A browser takes the
-answers for that site's own, so that the page may read and send everything. Only the ``Host`` of the request
-shows the foreign name. A page cannot do so with an address, and not over TLS, where the certificate names
-the host.
+A page can point its own name at the address of this server (DNS rebinding). A browser then treats the
+responses as that site's own, so the page can read and send everything. Only the ``Host`` of the request shows
+the foreign name. The attack needs a name, not an address, and fails over TLS, where the certificate names the
+host.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _PORT: Final = re.compile(r":[0-9]{0,5}")
 
 
 class ServerNames:
-    """Loopback names, addresses, the machine's own name, and the names that settings give."""
+    """Loopback names, addresses, the machine's own name, and configured names."""
 
     def __init__(self, hosts: str = "", origins: str = "") -> None:
-        """``hosts``: names by spaces; ``origins``: origins by spaces, whose hosts count too."""
+        """``hosts`` and ``origins`` are separated by spaces; the hosts of the origins count too."""
         named = {name.lower() for name in hosts.split()}
         of_origins = {urlsplit(each).hostname or "" for each in origins.split() if each != OPAQUE}
         self._names = frozenset({"localhost", socket.gethostname().lower(), *named, *of_origins} - {""})
@@ -36,7 +36,7 @@ class ServerNames:
 
 
 def check_allowed_hosts(value: str) -> str:
-    """Names by spaces. Raises ValueError, which says what is accepted."""
+    """Check names separated by spaces. Raises ValueError with the valid form."""
     for each in value.split():
         if not _NAME.fullmatch(each.lower()):
             raise ValueError(
@@ -46,7 +46,7 @@ def check_allowed_hosts(value: str) -> str:
 
 
 def _name_of(host: str) -> str | None:
-    """The name in lower case, without port and final dot; None for what is no host."""
+    """The name in lower case, without port and final dot; None for an invalid host."""
     if host.startswith("["):
         name, bracket, port = host[1:].partition("]")
         return name if bracket and (not port or _PORT.fullmatch(port)) and _is_address(name) else None

@@ -1,7 +1,7 @@
-"""Checking a name and a password: the same effort for everybody, one at a time, remembered for a while.
+"""Password checks: constant effort, one at a time, cached for a while.
 
-A hash costs some 100 ms and 32 MB on purpose. A page asks every second, so a login that was right is
-remembered, under a keyed hash that is worth nothing outside this process.
+A hash costs about 100 ms and 32 MB on purpose. A page polls every second, so a valid login is cached under a
+keyed hash that is useless outside of this process.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ log = logging.getLogger(__name__)
 
 REMEMBERED_S: Final = 300.0
 MOST_REMEMBERED: Final = 1024
-_PATIENCE_S: Final = 5.0
+_QUEUE_TIMEOUT_S: Final = 5.0
 
 
 class Verdict(NamedTuple):
-    """Whether a login is right; ``wait_s`` > 0 tells that it was not looked at, and when to try again."""
+    """Whether a login is valid; ``wait_s`` > 0: it was not checked, retry after so many seconds."""
 
-    is_right: bool
+    is_valid: bool
     wait_s: int = 0
 
 
 class Logins:
-    """The users and who of them has been here lately. Thread-safe."""
+    """Users and their recent valid logins. Thread-safe."""
 
     def __init__(
         self,
@@ -47,41 +47,41 @@ class Logins:
         self._attempts = attempts or Attempts(clock=clock)
         self._clock = clock
         self._key = secrets.token_bytes(32)
-        self._nobody = hash_password(secrets.token_urlsafe(16))
-        self._remembered: OrderedDict[bytes, float] = OrderedDict()  # until when
+        self._dummy_hash = hash_password(secrets.token_urlsafe(16))
+        self._remembered: OrderedDict[bytes, float] = OrderedDict()  # expiry
         self._memory = threading.Lock()
         self._one_at_a_time = threading.Lock()  # a flood costs one core and the memory of one hash
 
     def check(self, name: str, password: str, address: str) -> Verdict:
-        """Look at a login of the client at an address."""
+        """Check a login of the client at an address."""
         login = hmac.digest(self._key, f"{name}\0{password}".encode(), "sha256")
         if self._knows(login):
             return Verdict(True)
         if wait := self._attempts.wait_s(address):
             return Verdict(False, wait)
-        if not self._one_at_a_time.acquire(timeout=_PATIENCE_S):
+        if not self._one_at_a_time.acquire(timeout=_QUEUE_TIMEOUT_S):
             return Verdict(False, 1)
         try:
-            # Again: what was asked before this one may have settled it.
+            # Check again: an earlier request in the queue may have decided it.
             if self._knows(login):
                 return Verdict(True)
             if wait := self._attempts.wait_s(address):
                 return Verdict(False, wait)
-            is_right = (
-                check_password_hash(self._users.get(name, self._nobody), password) and name in self._users
+            is_valid = (
+                check_password_hash(self._users.get(name, self._dummy_hash), password) and name in self._users
             )
-            if is_right:
+            if is_valid:
                 self._remember(login)
             else:
                 self._attempts.failed(address)
                 if wait := self._attempts.wait_s(address):
-                    log.warning("too many wrong logins from %.64r: refused for %d s", address, wait)
-            return Verdict(is_right)
+                    log.warning("too many failed logins from %.64r: rejected for %d s", address, wait)
+            return Verdict(is_valid)
         finally:
             self._one_at_a_time.release()
 
     def _knows(self, login: bytes) -> bool:
-        """Whether it was right a while ago; being asked for, it stays so."""
+        """Whether a login is cached; each use extends it."""
         with self._memory:
             is_known = self._remembered.get(login, 0.0) > self._clock()
         if is_known:
@@ -97,5 +97,5 @@ class Logins:
 
 
 def hash_password(password: str) -> str:
-    """A password's hash as werkzeug writes it, with a salt of its own."""
+    """A password's hash in werkzeug's format, with a new salt."""
     return generate_password_hash(password, METHOD)

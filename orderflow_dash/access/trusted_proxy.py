@@ -1,4 +1,4 @@
-"""Which peers may say who a user is: the proxies in front of the app, by network."""
+"""The reverse proxies in front of the app, by network."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-UNIX: Final = "unix"  # the word for peers of a unix socket: who may open the file is up to its permissions
+UNIX: Final = "unix"  # peers of a unix socket, whose file permissions control access
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class TrustedProxies(NamedTuple):
-    """The networks that proxies are in."""
+    """The networks of the proxies."""
 
     networks: tuple[_Network, ...] = ()
     unix: bool = False
 
     def trusts(self, peer: str) -> bool:
-        """Whether an address, as ``peer_address`` tells it, is a proxy's."""
+        """Whether an address, as returned by ``peer_address``, is a proxy's."""
         if not peer:
             return self.unix
         try:
@@ -26,12 +26,12 @@ class TrustedProxies(NamedTuple):
         except ValueError:
             return False
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped  # how an IPv6 listener sees it
+            address = address.ipv4_mapped  # the form of an IPv6 listener
         return any(address.version == each.version and address in each for each in self.networks)
 
 
 def parse_proxies(text: str) -> TrustedProxies:
-    """Networks by spaces or commas, and the word ``unix``. Raises ValueError, which says what is accepted."""
+    """Networks and ``unix``, separated by spaces or commas. Raises ValueError with the valid form."""
     words = text.replace(",", " ").split()
     try:
         networks = tuple(ipaddress.ip_network(word) for word in words if word != UNIX)
@@ -47,7 +47,7 @@ def parse_proxies(text: str) -> TrustedProxies:
 
 
 def peer_address(environ: Mapping[str, object]) -> str:
-    """Who opened the connection, whatever headers say; empty for a unix socket."""
+    """The address of the connection's peer, ignoring headers; empty for a unix socket."""
     before = environ.get("werkzeug.proxy_fix.orig")
-    told = before if isinstance(before, Mapping) else environ
-    return str(told.get("REMOTE_ADDR") or "")
+    source = before if isinstance(before, Mapping) else environ
+    return str(source.get("REMOTE_ADDR") or "")

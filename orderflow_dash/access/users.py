@@ -1,7 +1,7 @@
-"""The list of users that may log in, as a setting holds it.
+"""The users setting.
 
-An entry is ``NAME:HASH``. The hash is werkzeug's, with dots for its dollar signs, so that shells, env files
-and compose files leave it as it is; the original with dollar signs is accepted too.
+An entry is ``NAME:HASH``. The hash is werkzeug's with dots instead of dollar signs, which shells, env files
+and compose files leave unchanged; the original with dollar signs is valid too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-METHOD: Final = "scrypt:32768:8:1"  # one cost for all: how long a refusal takes must not tell who exists
+METHOD: Final = "scrypt:32768:8:1"  # one cost for all users: response times must not reveal which users exist
 
 _NAME = re.compile(r"[^\s:,\x00-\x1f\x7f]{1,64}")
 _HASH = re.compile(
@@ -19,7 +19,7 @@ _HASH = re.compile(
 
 
 def parse_users(text: str) -> Mapping[str, str]:
-    """Hashes as werkzeug reads them, by name. Raises ValueError, which says what is accepted and no hash."""
+    """Hashes in werkzeug's format by name. Raises ValueError with the valid form and without hashes."""
     users: dict[str, str] = {}
     for place, entry in enumerate(re.split(r"[\s,]+", text.strip(" \t\r\n,")), 1):
         if not entry:
@@ -36,10 +36,10 @@ def parse_users(text: str) -> Mapping[str, str]:
 
 
 def format_entry(name: str | None, hashed: str) -> str:
-    """An entry of the list, or its hash alone. Raises ValueError for a name that cannot be."""
+    """An entry of the list, or only its hash without a name. Raises ValueError for an invalid name."""
     text = hashed.replace("$", ".")
     if name is None:
         return text
     if not _NAME.fullmatch(name):
-        raise ValueError("a name has 1 to 64 characters and neither spaces, colons nor commas")
+        raise ValueError("Invalid user name: use 1 to 64 characters without spaces, colons and commas")
     return f"{name}:{text}"

@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt."""
+"""Waits between attempts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class Backoff:
         self._floor = floor
         self._ceiling = ceiling
         self._failures = 0
-        self._chance = random.Random()  # noqa: S311 - spreads reconnects, guards nothing
+        self._random = random.Random()  # noqa: S311 - spreads reconnects, guards nothing
 
     def next(self) -> float:
-        """Seconds to wait now."""
+        """The next wait, s."""
         longest = min(self._ceiling, self._floor * 2 ** min(self._failures + 1, 32))
         self._failures += 1
-        return self._chance.uniform(self._floor, longest)
+        return self._random.uniform(self._floor, longest)
 
     def reset(self) -> None:
-        """It worked: data came."""
+        """Start over after a success."""
         self._failures = 0

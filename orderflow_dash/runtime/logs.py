@@ -1,8 +1,8 @@
-"""Log lines: one for each event, for people (logfmt) or for programs (JSON), without secrets.
+"""Log lines, one per event, as logfmt or JSON, without secrets.
 
-A line has ``ts`` (UTC), ``level``, ``logger``, ``msg``, then ``request_id`` where it belongs to a request,
-the fields of the event, and ``trace`` where an error led to it. Line ends and control characters in any of
-them are escaped, so that nobody outside can write a line of ours.
+A line has ``ts`` (UTC), ``level``, ``logger``, ``msg``, then ``request_id`` for events of a request, the
+fields of the event, and ``trace`` for errors. Line ends and control characters are escaped, so that a client
+cannot forge a line.
 """
 
 from __future__ import annotations
@@ -26,28 +26,27 @@ _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\
 
 
 def fields(**named: object) -> dict[str, Any]:
-    """``extra`` of a log call: the fields of the event, by name."""
+    """The ``extra`` argument of a log call with the fields of the event."""
     return {"fields": named}
 
 
 def configure_logging(level: str, form: LogFormat = "text", secrets: Iterable[str] = ()) -> None:
-    """Write lines to standard error from now on, of this level and above; none tells these secrets."""
+    """Write lines of this level and above to standard error, with these secrets redacted."""
     redact.hide(secrets)
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
-    threading.excepthook = _thread_ended
+    threading.excepthook = _log_thread_crash
     for chatty in ("alembic", "httpx", "httpcore", "websockets", "werkzeug"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    logging.getLogger("gunicorn.error").addFilter(_is_news)
+    logging.getLogger("gunicorn.error").addFilter(_is_server_error)
 
 
 class TextLines(logging.Formatter):
-    """``name=value`` by spaces; a value with a space or a mark in it stands in quotes."""
+    """``name=value`` separated by spaces; values with spaces or special characters are quoted."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
         return " ".join(f"{name}={_quoted(_text(value))}" for name, value in _event(record).items())
 
 
@@ -55,12 +54,11 @@ class JsonLines(logging.Formatter):
     """A JSON object, ASCII throughout."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
-        told = {
+        event = {
             name: value if isinstance(value, bool | int | float | None) else _text(value)
             for name, value in _event(record).items()
         }
-        return json.dumps(told).replace("\x7f", "\\u007f")
+        return json.dumps(event).replace("\x7f", "\\u007f")
 
 
 def _event(record: logging.LogRecord) -> dict[str, object]:
@@ -92,22 +90,22 @@ def _quoted(text: str) -> str:
 
 
 def _code(character: str) -> str:
-    """A control character, a line separator of another kind, or one that turns the direction of writing."""
+    """The escape of a control character, a line separator, or a bidirectional mark."""
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
-def _thread_ended(arguments: threading.ExceptHookArgs) -> None:
-    """A thread that is not ours to supervise: a library's."""
+def _log_thread_crash(arguments: threading.ExceptHookArgs) -> None:
+    """Log the crash of a library's thread, which is not supervised."""
     if arguments.exc_value is not None and not isinstance(arguments.exc_value, SystemExit):
         name = arguments.thread.name if arguments.thread is not None else "a thread"
         error = (arguments.exc_type, arguments.exc_value, arguments.exc_traceback)
-        logging.getLogger(__name__).error("%s ended on an error", name, exc_info=error)
+        logging.getLogger(__name__).error("%s crashed", name, exc_info=error)
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    """A request or an answer that stopped half-way and ran out of time is the client's affair.
+def _is_server_error(record: logging.LogRecord) -> bool:
+    """Whether an error is the server's: a client that stalls is not worth a traceback.
 
-    It is not worth a traceback, whether our own wait ended (``BlockingIOError``) or the kernel's.
+    Its timeout is the server's (``BlockingIOError``) or the kernel's.
     """
     return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError | TimeoutError))

@@ -1,7 +1,7 @@
-"""glibc's heaps: few of them, nothing large in them, and what is free in them goes back to the host.
+"""Settings of glibc's allocator: few arenas, large blocks outside of them, free memory returned to the host.
 
-Minutes, ladders and encodings come and go with what is watched and leave the heap in pieces, which glibc
-keeps: a process then seems to grow for as long as people come and go. Without glibc nothing is done.
+Minutes, ladders and encodings come and go with the viewers and fragment the heap, and glibc keeps the
+fragments: the process seems to grow as long as viewers come and go. Without glibc these functions do nothing.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from orderflow_dash.runtime.threads import SupervisedThread
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 _ARENAS: Final = 2
-_LARGE: Final = 128 * 1024  # bytes; glibc begins there too, but raises it by itself, to 32 MiB
-_EVERY_S: Final = 5.0
+_LARGE: Final = 128 * 1024  # bytes; glibc's initial value, which it would raise up to 32 MiB
+_TRIM_INTERVAL_S: Final = 5.0
 
 _libc: Final = ctypes.CDLL(None)
 
 
 def limit_arenas() -> None:
-    """Have threads share heaps, for glibc gives them their own, and eighty of those held half as much again.
+    """Let threads share arenas: with one for each of eighty threads the process held half as much again.
 
-    What is large is kept out of them: when it goes it leaves a hole, and soon something small sits in it.
+    Large blocks stay outside of the arenas, where a freed one would leave a gap that small blocks fill.
     """
     if hasattr(_libc, "mallopt"):
         _libc.mallopt(_M_ARENA_MAX, _ARENAS)
@@ -32,13 +32,13 @@ def limit_arenas() -> None:
 
 
 def start_trimming() -> None:
-    """Give back what is free, now and then for as long as the process lives; it takes some milliseconds."""
+    """Return free memory to the host every few seconds, which takes some milliseconds."""
     if not hasattr(_libc, "malloc_trim"):
         return
     stopping = threading.Event()
 
-    def give_back() -> None:
-        while not stopping.wait(_EVERY_S):
+    def trim() -> None:
+        while not stopping.wait(_TRIM_INTERVAL_S):
             _libc.malloc_trim(0)
 
-    SupervisedThread(give_back, name="heap", stopping=stopping).start()
+    SupervisedThread(trim, name="heap", stopping=stopping).start()

@@ -1,7 +1,7 @@
-"""Takes secrets out of text that is about to be written down, whoever wrote it.
+"""Removes secrets from text before it is written.
 
-Two ways at once: values that are known to be secret are struck out wherever they stand, and so is whatever
-stands where secrets stand (a header, a query, the password of an address), known or not.
+Two rules: known secrets are replaced anywhere, and so is any value in a place for secrets (a header, a query
+parameter, the password of an address).
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from typing import Final
 from urllib.parse import quote, quote_plus, unquote
 
 STRUCK: Final = "***"
-_SHORTEST: Final = 4  # a shorter one would strike out half of every line, and guards nothing
+_SHORTEST: Final = 4  # a shorter one would match in half of all lines, and protects nothing
 
 _ADDRESS = re.compile(r"(?<=://)([^\s/@:]*):[^\s/@]+@")
 _IN_PATH = re.compile(r"(?<=/embed/t/)[^/?&\s\"]+")
-# A name is looked at from where it begins and from nowhere inside it: a long one that strangers sent would
-# else cost the square of its length.
+# A name matches from its start only: a long one from a client would otherwise cost the square of its length.
 _HEADER = re.compile(
     r"(\b(?:http_)?(?:(?:proxy[-_])?authorization|(?:set-)?cookie)"
     r"|(?<![\w-])(?:http_)?x[-_][\w-]*(?:key|token|secret))"
@@ -34,19 +33,19 @@ _NAMED = re.compile(
 
 
 class Redaction:
-    """What is known to be secret in this process; grows only. Thread-safe."""
+    """The known secrets of this process; it only grows. Thread-safe."""
 
     def __init__(self) -> None:
         self._known: tuple[str, ...] = ()
 
     def hide(self, secrets: Iterable[str]) -> None:
-        """Strike these out from now on, in each of the forms that an address or a query gives them."""
+        """Replace these from now on, in plain and URL-encoded form."""
         forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST}
-        # The longest first: one may be a part of another.
+        # The longest first: one may contain another.
         self._known = tuple(sorted({*self._known, *forms}, key=len, reverse=True))
 
     def __call__(self, text: str) -> str:
-        """The text without them."""
+        """The text without secrets."""
         for secret in self._known:
             if secret in text:
                 text = text.replace(secret, STRUCK)

@@ -1,7 +1,6 @@
-"""What this process measures of itself while it works, for ``/metrics``.
+"""Metrics that this process updates while it works; ``/metrics`` reads the others from the hub.
 
-Everything else that ``/metrics`` tells is read off the hub when it is asked. Labels are few and fixed: no
-symbol, no address, nothing that a stranger chooses.
+Labels are few and fixed: no symbol, no address, nothing that a client chooses.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-disable_created_metrics()  # type: ignore[no-untyped-call] # a second sample of each figure, which tells only when the process began
+disable_created_metrics()  # type: ignore[no-untyped-call] # they only repeat the start time of the process
 
 REGISTRY: Final = CollectorRegistry()
 
@@ -27,49 +26,49 @@ _SLOW = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0
 
 ENCODE_SECONDS: Final = Histogram(
     "orderflow_encode_seconds",
-    "Deriving and encoding what changed of a view, for all of its clients",
+    "Time to derive and encode the changes of a view, once for all of its clients",
     buckets=_QUICK,
     registry=REGISTRY,
 )
 SNAPSHOT_SECONDS: Final = Histogram(
     "orderflow_snapshot_seconds",
-    "Deriving and encoding the snapshot of a view",
+    "Time to derive and encode the snapshot of a view",
     buckets=_SLOW,
     registry=REGISTRY,
 )
 CALLBACK_SECONDS: Final = Histogram(
     "orderflow_callback_seconds",
-    "Answering one callback of a page",
+    "Time to answer one page callback",
     labelnames=("callback",),
     buckets=_SLOW,
     registry=REGISTRY,
 )
 REQUESTS: Final = Counter(
     "orderflow_http_requests",
-    "Requests that were answered, by class of status; 1xx are websockets that have ended",
+    "Answered requests by status class; 1xx are closed websockets",
     labelnames=("status",),
     registry=REGISTRY,
 )
 SOCKETS: Final = Gauge("orderflow_sockets", "Clients of /ws/orderflow", registry=REGISTRY)
 SOCKET_REFUSALS: Final = Counter(
     "orderflow_socket_refusals",
-    "Clients of /ws/orderflow that were refused, by the code they were told",
+    "Rejected clients of /ws/orderflow, by error code",
     labelnames=("code",),
     registry=REGISTRY,
 )
 DELTAS_SENT: Final = Counter(
-    "orderflow_deltas_sent", "Deltas that clients of /ws/orderflow were sent", registry=REGISTRY
+    "orderflow_deltas_sent", "Deltas sent to clients of /ws/orderflow", registry=REGISTRY
 )
 SNAPSHOTS_SENT: Final = Counter(
-    "orderflow_snapshots_sent", "Snapshots that clients of /ws/orderflow were sent", registry=REGISTRY
+    "orderflow_snapshots_sent", "Snapshots sent to clients of /ws/orderflow", registry=REGISTRY
 )
 CONFLATIONS: Final = Counter(
     "orderflow_conflations",
-    "Emissions that came so late, because a client was slow to take the one before, that states were skipped",
+    "Late emissions to slow clients, which skip intermediate states",
     registry=REGISTRY,
 )
-EXPORTS: Final = Gauge("orderflow_exports", "Exports that are running", registry=REGISTRY)
-THREADS: Final = Gauge("orderflow_threads", "Threads of the process that Python knows", registry=REGISTRY)
+EXPORTS: Final = Gauge("orderflow_exports", "Running exports", registry=REGISTRY)
+THREADS: Final = Gauge("orderflow_threads", "Python threads of the process", registry=REGISTRY)
 
 THREADS.set_function(threading.active_count)
 ProcessCollector(registry=REGISTRY)  # memory, open files, CPU time

@@ -1,7 +1,7 @@
-"""Threads of ours that live long: a defect in one of them is logged, counted, told and survived.
+"""Long-lived threads: a crash is logged, counted and reported, and the thread restarts.
 
-What a thread expects to go wrong (a venue that is away, a full disk) it handles by itself. Everything else
-comes up to here, the one place where a thread begins again: after a wait that doubles while it goes on.
+A thread handles expected failures (an unreachable venue, a full disk) in its own code. Any other exception
+reaches this module, the only place that restarts a thread, after a wait that doubles with each crash.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from orderflow_dash.runtime.backoff import Backoff
 log = logging.getLogger(__name__)
 
 _BACKOFF_S: Final = 0.5, 30.0
-_HEALTHY_S: Final = 60.0  # a thread that ran for so long begins again as if it had never failed
+_HEALTHY_S: Final = 60.0  # a run of this length resets the backoff
 _PACKAGE: Final = str(Path(__file__).parents[1])
 
 
 class Crash(TypedDict):
-    """One failure."""
+    """One crash."""
 
     thread: str
-    cause: str  # kind of the error, and the line of ours that it came from
+    cause: str  # kind of the error, and the line of this package that raised it
     at_ms: int
 
 
 class CrashHealth(TypedDict):
-    """What ``/health`` tells of them."""
+    """The crashes in ``/health``."""
 
     total: int
     threads: dict[str, int]
@@ -41,7 +41,7 @@ class CrashHealth(TypedDict):
 
 
 class Crashes:
-    """What failed on a defect in this process, by thread. Thread-safe."""
+    """Crashes of this process, by thread. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,13 +49,12 @@ class Crashes:
         self._last: Crash | None = None
 
     def record(self, thread: str, error: BaseException) -> None:
-        """Count one. Its text is not kept: it may tell what is nobody's business."""
+        """Count a crash. The error's text is not stored: it may contain secrets."""
         with self._lock:
             self._counts[thread] += 1
             self._last = {"thread": thread, "cause": _cause(error), "at_ms": int(time.time() * 1000)}
 
     def health(self) -> CrashHealth:
-        """How many, by thread, and the last one."""
         with self._lock:
             return {"total": self._counts.total(), "threads": dict(self._counts), "last": self._last}
 
@@ -64,15 +63,15 @@ CRASHES: Final = Crashes()
 
 
 class SupervisedThread(threading.Thread):
-    """A daemon thread that does ``work`` until it returns, and begins it again where it fails.
+    """A daemon thread that runs ``work`` until it returns, and restarts it after a crash.
 
     Args:
         work: returns soon after ``stopping`` is set.
         name: of the thread, in logs and counters.
-        stopping: set where it is to end; no wait outlasts it.
-        backoff: waits between a failure and the next begin; its owner may reset it.
-        on_crash: told of each failure and of the seconds until the next begin, so that nobody takes the
-            thread for a running one.
+        stopping: ends the thread, and any wait of it.
+        backoff: waits before a restart; its owner may reset it.
+        on_crash: called with the error and the seconds until the restart, so that its owner can report the
+            outage.
     """
 
     def __init__(
@@ -91,21 +90,21 @@ class SupervisedThread(threading.Thread):
         self._on_crash = on_crash
 
     def run(self) -> None:
-        """Until the work is done or ``stopping`` is set."""
+        """Run the work until it returns or ``stopping`` is set."""
         while True:
-            begun = time.monotonic()
+            started = time.monotonic()
             try:
                 self._work()
                 return
-            except BaseException as error:  # SystemExit too: it would end a thread without a word
+            except BaseException as error:  # SystemExit too: it would end the thread silently
                 if self._stopping.is_set():
-                    log.debug("%s failed while it was ending", self.name, exc_info=True)
+                    log.debug("%s crashed while stopping", self.name, exc_info=True)
                     return
-                if time.monotonic() - begun >= _HEALTHY_S:
+                if time.monotonic() - started >= _HEALTHY_S:
                     self._backoff.reset()
                 wait = self._backoff.next()
                 CRASHES.record(self.name, error)
-                log.error("%s failed on a defect; it begins again in %.1f s", self.name, wait, exc_info=True)
+                log.error("%s crashed; restarting in %.1f s", self.name, wait, exc_info=True)
                 self._notify(error, wait)
             if self._stopping.wait(wait):
                 return
@@ -116,11 +115,11 @@ class SupervisedThread(threading.Thread):
                 self._on_crash(error, wait)
         except Exception as second:
             CRASHES.record(self.name, second)
-            log.exception("%s could not tell that it failed", self.name)
+            log.exception("%s: on_crash failed", self.name)
 
 
 def _cause(error: BaseException) -> str:
-    """The kind of an error and the line of ours that it came from."""
+    """The kind of an error and the line of this package that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename.startswith(_PACKAGE) and frame.filename != __file__]
     place = f" at {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""

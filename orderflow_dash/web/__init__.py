@@ -1,4 +1,4 @@
-"""What a person or a program sees: page, panel, socket, export, help, health."""
+"""The web side: pages, panels, socket, export, help, health."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ def create_server(
     register_help(server, prefix)
     register_export(server, hub, is_replay=replay is not None, prefix=prefix)
     register_replay_api(server, replay, prefix)
-    guard_access(server, settings)  # last: it gives routes that are there to holders of tokens
+    guard_access(server, settings)  # last: it adds token routes for existing routes
     server.wsgi_app = RequestTrace(server.wsgi_app, is_logged=settings.access_log)  # type: ignore[method-assign]
     return server

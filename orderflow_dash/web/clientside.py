@@ -9,9 +9,9 @@ from dash.dependencies import DashDependency
 def clientside(
     app: Dash, namespace: str, function: str, *wiring: DashDependency, at_start: bool = True
 ) -> None:
-    """Run ``dash_clientside.<namespace>.<function>`` for the inputs among ``wiring``.
+    """Register ``dash_clientside.<namespace>.<function>`` for the inputs in ``wiring``.
 
-    ``at_start``: also when the components of the wiring appear.
+    ``at_start``: whether it is called when its components first appear.
     """
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction(namespace, function), *wiring, prevent_initial_call=not at_start

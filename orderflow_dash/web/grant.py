@@ -13,45 +13,45 @@ from orderflow_dash.runtime.client_limits import Client
 
 
 def restrict_request(scope: TokenScope, token: str) -> None:
-    """This request may see what the lock of a token opens and nothing else."""
+    """Limit this request to the scope of a token."""
     g.orderflow_scope = scope
     g.orderflow_token_digest = hashlib.blake2b(token.encode(), digest_size=16).hexdigest()
 
 
 def token_digest() -> str:
-    """What tells the token of this request from others; empty without one, and outside of a request."""
+    """The digest of this request's token; empty without one, and outside of a request."""
     return str(g.get("orderflow_token_digest", "")) if has_request_context() else ""
 
 
 def current_scope() -> TokenScope | None:
-    """What this request may see alone; None where it may see everything, and outside of a request."""
+    """The scope of this request's token; None for full access, and outside of a request."""
     scope: TokenScope | None = g.get("orderflow_scope") if has_request_context() else None
     return scope
 
 
 def has_expired() -> bool:
-    """Whether what let this request in has expired since."""
+    """Whether this request's token has expired since the request started."""
     scope = current_scope()
     return scope is not None and time.time() >= scope.expires
 
 
 def mark_token() -> None:
-    """This request carries a token, good or not: its address must go nowhere."""
+    """Mark a request with a token, valid or not: its URL must not leak."""
     g.orderflow_token = True
 
 
 def has_token() -> bool:
-    """Whether the address of this request holds a token."""
+    """Whether the URL of this request contains a token."""
     return bool(g.get("orderflow_token", False))
 
 
 def mark_stranger() -> None:
-    """This request is let in without access, to what is open to everybody."""
+    """Mark a request without access to an open endpoint."""
     g.orderflow_stranger = True
 
 
 def is_stranger() -> bool:
-    """Whether this request was let in without access."""
+    """Whether this request has no access."""
     return bool(g.get("orderflow_stranger", False))
 
 

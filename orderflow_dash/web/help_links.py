@@ -1,4 +1,4 @@
-"""Which place of ``/help`` explains a label, and the link that stands beside it."""
+"""Links from labels to their explanation on ``/help``."""
 
 from __future__ import annotations
 
@@ -91,22 +91,22 @@ _DRAWN: Final = (
     *("Price", "Bid", "Ask", "n", "Volume"),  # of the level table
     *("Candle", "Quality", "Delta %", "Min delta", "Max delta"),  # names of the chart's readout
     *("Trades", "POC", "VA high", "VA low", "Level"),
-)  # what the browser draws by itself
+)  # drawn by the browser
 
 
 def help_href(label: str) -> str:
-    """The address that explains a label, relative to any page; KeyError for one that nothing explains."""
+    """The address that explains a label, relative to any page. Raises KeyError for an unknown label."""
     return f"{HELP}#{ANCHORS[label]}"
 
 
 def drawn_labels() -> dict[str, str]:
-    """Addresses of the labels that a panel's scripts draw: tables' heads and the chart's readout."""
+    """Addresses of the labels that a panel's scripts draw: table headers and the chart's readout."""
     own = {"Imbalance": help_href("Diagonal imbalance")}  # of the row under the crosshair
     return {label: help_href(label) for label in _DRAWN} | own
 
 
 def help_label(label: str, shown: str | Component | None = None) -> Component:
-    """A label, or what is ``shown`` for it, as a link to its explanation. KeyError as ``help_href``."""
+    """A label, or ``shown`` instead, as a link to its explanation. Raises KeyError as ``help_href``."""
     return html.A(
         label if shown is None else shown,
         href=help_href(label),
@@ -117,7 +117,7 @@ def help_label(label: str, shown: str | Component | None = None) -> Component:
 
 
 def help_link(label: str) -> Component:
-    """A small question mark that opens the explanation of a label in a new tab. KeyError as ``help_href``."""
+    """A question mark that opens a label's explanation in a new tab. Raises KeyError as ``help_href``."""
     named: dict[str, Any] = {"aria-label": f"Help on {label} (opens in a new tab)"}
     return html.A(
         "?",

@@ -1,8 +1,8 @@
-"""How old figures are when they reach the page: what the server knows of it, and where the page shows it.
+"""Latency from the exchange to the page: the server's part, and the badge that shows it.
 
-The server tells, with each poll of a panel, how late trades reached it and how old the newest trade was in
-each delta that it sent. The browser (``assets/js/panel/latency.mjs``) knows when those deltas came, and by
-the answers' ``Server-Timing`` how far its clock is off; so it alone can tell the age at which figures arrive.
+With each poll of a panel the server returns how late trades reached it, and the age of the newest trade in
+each delta that it sent. The browser (``assets/js/panel/latency.mjs``) measures when those deltas arrive
+and, by ``Server-Timing``, the offset of its clock; so only the browser can compute the age on arrival.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from dash.development.base_component import Component
 
 from orderflow_dash.live.view import View
 
-_SENT_MS: Final = 2_500  # two polls, should one be late
+_SENT_MS: Final = 2_500  # two polls, in case one is late
 
-# Part of a trade's way, and what the page calls it.
-STATIONS: Final = {
+# Stage of a trade, and its label.
+STAGES: Final = {
     "received": "received by the server",
     "sent": "sent to this page",
-    "here": "here, in this browser",
+    "here": "received by this browser",
 }
 
 
 class LatencyReport(TypedDict):
-    """What the server knows of one panel's latency. Times in ms; None for what is not known."""
+    """The server's part of a panel's latency. Times in ms; None if unknown."""
 
     venue: str
-    series: str  # exchange, symbol and timeframe (ms): what deltas on the socket are told apart by
+    series: str  # exchange, symbol and timeframe (ms), which identify deltas on the socket
     received: list[int] | None  # median and 99th percentile of the last minute
-    clock: list[int] | None  # the venue's clock less the server's, and how far that may be off
-    sent: list[list[int]]  # of each of the newest deltas its ``server_ts``, and the age of its newest trade
+    clock: list[int] | None  # the venue's clock minus the server's, and its uncertainty
+    sent: list[list[int]]  # ``server_ts`` and age of the newest trade, for each of the newest deltas
 
 
 def latency_report(view: View) -> LatencyReport | None:
-    """None where trades have no age: recorded ones, and those of a market that runs faster than life."""
+    """None for recorded trades and an accelerated market, whose trades have no age."""
     timeliness = view.timeliness()
     if timeliness is None:
         return None
@@ -51,21 +51,21 @@ def latency_report(view: View) -> LatencyReport | None:
 
 
 def latency_badge() -> Component:
-    """A place in a panel's status line, which the browser fills; its details open on hover and focus."""
+    """The badge in a panel's status line, filled by the browser; its details open on hover and focus."""
     return html.Span(
         [
             html.Button(
                 className="latency-button",
                 type="button",
-                **{"aria-label": "Latency: age of the newest trade when it came"},  # type: ignore[arg-type]
+                **{"aria-label": "Latency: age of the newest trade on arrival"},  # type: ignore[arg-type]
             ),
             html.Div(
                 [
                     html.Div("Age of the newest trade, last minute", className="latency-title"),
                     html.Table(
                         [
-                            html.Thead(html.Tr([html.Th("when it was"), html.Th("median"), html.Th("p99")])),
-                            html.Tbody([_station(name, words) for name, words in STATIONS.items()]),
+                            html.Thead(html.Tr([html.Th("stage"), html.Th("median"), html.Th("p99")])),
+                            html.Tbody([_stage(name, words) for name, words in STAGES.items()]),
                         ]
                     ),
                     html.P(**_part("venue-clock")),
@@ -80,7 +80,7 @@ def latency_badge() -> Component:
     )
 
 
-def _station(name: str, words: str) -> Component:
+def _stage(name: str, words: str) -> Component:
     return html.Tr([html.Td(words), html.Td(**_part(f"{name}-p50")), html.Td(**_part(f"{name}-p99"))])
 
 

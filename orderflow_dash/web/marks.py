@@ -1,4 +1,4 @@
-"""What the page says of how far a candle can be trusted: its quality, its verification, what is missing."""
+"""Marks and notes of a candle's quality, verification and missing trades."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MARKS: Final = {
     Quality.REPAIRED: "↻",
 }
 
-FIRE: Final = "🔥"  # the largest imbalance of the levels in sight
+FIRE: Final = "🔥"  # the largest imbalance of the visible levels
 
 VERIFIED_MARKS: Final = {True: "✓", False: "≠", None: ""}
 
@@ -25,20 +25,20 @@ _VOLUMES: Final = ("volume", "buy_volume")
 
 _NOTES: Final = {
     Quality.COMPLETE: "",
-    Quality.PARTIAL: "Partial: the feed began inside this candle, so its earlier trades are not counted.",
-    Quality.GAP: "Gap: trades are known to be missing here, so volumes, delta and CVD are incomplete.",
-    Quality.REPAIRED: "Repaired: fetched from the venue afterwards (from before the stream began, or missed "
-    "by it); the candle is whole.",
+    Quality.PARTIAL: "Partial: the feed started mid-candle, so earlier trades are not counted.",
+    Quality.GAP: "Gap: trades are known to be missing, so volumes, delta and CVD are incomplete.",
+    Quality.REPAIRED: "Backfilled: fetched from the venue (from before the stream started, or missed by it);"
+    " the candle is complete.",
 }
 
 
 def quality_note(quality: Quality) -> str:
-    """One sentence for a person; empty for a complete candle."""
+    """One sentence on the quality; empty for a complete candle."""
     return _NOTES[quality]
 
 
 def verified_note(candle: Candle) -> str:
-    """One sentence on the comparison with the exchange's klines; empty while there was none."""
+    """One sentence on the comparison with the exchange's klines; empty before it."""
     if candle.verified:
         return "Verified: equals the exchange's own one-minute klines, to the last digit."
     if candle.difference is None:
@@ -53,10 +53,10 @@ def _figures(difference: Difference) -> str:
 
 
 def missing_stretches(candles: Sequence[Candle], timeframe: Timeframe) -> list[tuple[int, int]]:
-    """(start, end) in ms of what lacks trades, candles old to new.
+    """(start, end) in ms of the stretches with missing trades, candles old to new.
 
-    A stretch runs from the first of neighbouring gap candles to the end of the last, over the time
-    between them in which nothing was received at all, and from where the candle before the first one ended.
+    A stretch runs from the end of the candle before the first of neighboring gap candles to the end of the
+    last, including the time between them without any candle.
     """
     stretches: list[tuple[int, int]] = []
     before: Candle | None = None
@@ -73,11 +73,11 @@ def missing_stretches(candles: Sequence[Candle], timeframe: Timeframe) -> list[t
 
 
 def quality_legend() -> list[tuple[str, str]]:
-    """(mark, short meaning) of everything that is marked."""
+    """(mark, short meaning) of each mark."""
     return [
-        (MARKS[Quality.PARTIAL], "feed began inside"),
-        (MARKS[Quality.GAP], "trades missing"),
-        (MARKS[Quality.REPAIRED], "fetched afterwards, whole"),
+        (MARKS[Quality.PARTIAL], "partial (started mid-candle)"),
+        (MARKS[Quality.GAP], "missing trades"),
+        (MARKS[Quality.REPAIRED], "backfilled"),
         (VERIFIED_MARKS[True], "equals the exchange's kline"),
         (VERIFIED_MARKS[False], "differs from it"),
     ]

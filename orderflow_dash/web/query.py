@@ -16,13 +16,13 @@ from orderflow_dash.runtime.wording import invalid_value, join_or
 
 ErrorCode = Literal["bad_parameter", "unknown_symbol", "unavailable"]
 
-NAMES = frozenset({"exchange", "symbol", "tf", "step"})  # what an address must name to open a panel
+NAMES = frozenset({"exchange", "symbol", "tf", "step"})  # any of them in an address opens a panel
 _TIMEFRAMES = [timeframe.value for timeframe in Timeframe]
-_LONGEST_SEARCH = 4096  # characters; the server takes no longer request line
+_LONGEST_SEARCH = 4096  # characters; the longest request line of the server
 
 
 class QueryError(ValueError):
-    """A query that cannot be served: which parameter, and what is accepted."""
+    """An invalid query: the parameter and what is valid."""
 
     def __init__(self, code: ErrorCode, param: str | None, message: str) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class QueryError(ValueError):
 
 
 class ViewQuery(NamedTuple):
-    """A query, checked."""
+    """A valid query."""
 
     key: ViewKey
     lookback: int  # candles
@@ -41,10 +41,10 @@ class ViewQuery(NamedTuple):
 def parse_view_query(
     args: Mapping[str, str], hub: Hub, scope: TokenScope | None, *, at_once: bool = False
 ) -> ViewQuery:
-    """Check a query against what is served, and against what its scope opens, if any. Raises QueryError.
+    """Check a query against the listed instruments and the token's scope, if any. Raises QueryError.
 
-    Names of venues and symbols are taken in any case. Every view that is shown, sent or exported comes
-    through here; ``at_once`` does not wait for a venue that has not answered yet.
+    Names of venues and symbols are case-insensitive. Every view that is shown, sent or exported passes this
+    check; ``at_once`` does not wait for a venue whose instruments have not loaded.
     """
     args = args if scope is None else _within(scope, args)
     served = [status.venue.value for status in hub.venues()]
@@ -65,7 +65,7 @@ def parse_view_query(
     except QueryError:
         if at_once:
             raise
-        instrument = hub.relisted(instrument)  # its tick may have changed a moment ago
+        instrument = hub.relisted(instrument)  # its tick may have just changed
         step = _step(args, instrument, hub)
     return ViewQuery(
         ViewKey(instrument.venue, instrument.symbol, Timeframe(timeframe), step), lookback, emit_ms
@@ -73,7 +73,7 @@ def parse_view_query(
 
 
 def _within(scope: TokenScope, args: Mapping[str, str]) -> Mapping[str, str]:
-    """A query with what a scope leaves no choice of. Raises QueryError where it goes beyond."""
+    """A query with the scope's venue and symbol as defaults. Raises QueryError for one outside of it."""
     beyond = scope.violation(args)
     if beyond is not None:
         raise QueryError("bad_parameter", *beyond)
@@ -81,18 +81,18 @@ def _within(scope: TokenScope, args: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def view_args(args: Mapping[str, str]) -> dict[str, str]:
-    """The part of a query that names a view."""
+    """The parameters that name a view."""
     return {name: value for name, value in args.items() if name in NAMES}
 
 
 def search_of(wish: object) -> str:
-    """The query string in what a page says that its address is; no more of it than an address may have."""
+    """The query string of a page's address, as sent by the browser, cut to the longest valid length."""
     search = wish.get("search") if isinstance(wish, dict) else None
     return str(search or "")[:_LONGEST_SEARCH]
 
 
 def query_args(search: str) -> dict[str, str]:
-    """The names and values of a query string ("?a=1&b=2"); of a name that comes again the first counts."""
+    """The names and values of a query string ("?a=1&b=2"); the first value of a repeated name counts."""
     args: dict[str, str] = {}
     for name, value in parse_qsl(search.lstrip("?"), keep_blank_values=True):
         args.setdefault(name, value)
@@ -108,7 +108,7 @@ def view_query_string(key: ViewKey) -> str:
 
 
 def one_of(args: Mapping[str, str], name: str, accepted: list[str], default: str) -> str:
-    """The value of a name, one of those accepted. Raises QueryError."""
+    """A parameter that must be one of the accepted values. Raises QueryError."""
     value = args.get(name, default)
     if value not in accepted:
         raise QueryError("bad_parameter", name, invalid_value(name, value, join_or(accepted)))
@@ -119,7 +119,7 @@ def _integer(args: Mapping[str, str], name: str, default: int, least: int, most:
     text = args.get(name)
     if text is None:
         return default
-    # isdecimal alone would let other scripts' digits in.
+    # isdecimal also accepts digits of other scripts.
     if len(text) <= len(str(most)) and text.isascii() and text.isdecimal() and least <= int(text) <= most:
         return int(text)
     raise QueryError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-PAGES: Final = ("embed", "compare")  # beside the front page, which is the root
+PAGES: Final = ("embed", "compare")  # besides the front page, which is the root
 HELP: Final = "help"
 HEALTH: Final = "health"
 READY: Final = "ready"

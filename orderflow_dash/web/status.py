@@ -1,4 +1,4 @@
-"""What the page says of a feed and of the venues, in words."""
+"""Words for the state of a feed and of the venues."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDS: Final = {
 }
 
 
-PRE_MARKET: Final = "It trades before its asset does elsewhere: expect thin and wide markets"
+PRE_MARKET: Final = "Pre-market contract: expect thin and wide markets"
 
 
 class FeedStatus(TypedDict):
@@ -56,7 +56,7 @@ def disconnected(cause: str) -> FeedStatus:
 
 
 def venue_lines(hub: Hub) -> list[tuple[str, str, str]]:
-    """(name, level, sentence) of each venue, and of the store where it fails.
+    """(name, level, sentence) of each venue, and of a failing store.
 
     The level is ``ok``, ``simulated`` or ``down``.
     """
@@ -76,7 +76,7 @@ def _line(status: VenueStatus) -> tuple[str, str, str]:
 
 
 def venue_strip(lines: Sequence[tuple[str, str, str]]) -> list[Component]:
-    """One line each: its name, whether it can be reached, and if not, why."""
+    """One line per venue: its name, whether it is reachable, and the cause if not."""
     return [
         html.Div(
             [
@@ -91,5 +91,5 @@ def venue_strip(lines: Sequence[tuple[str, str, str]]) -> list[Component]:
 
 
 def venue_name(venue: Venue) -> str:
-    """The venue's short name; the word "simulated" stands beside it as a badge."""
+    """The venue's short name; a badge beside it says "simulated"."""
     return "Demo" if venue is Venue.DEMO else venue.label

@@ -1,11 +1,10 @@
-"""How numbers read on the page: exact decimals grouped by thousands, signs, short amounts, times and ages.
+"""Number formats of the page: exact decimals grouped by thousands, signs, short amounts, times and ages.
 
-Money and volumes have two forms, and every part of the page uses one of them. Where a figure is read on its
-own (tables, figures beside charts, hover texts) it stands with every digit, thousands marked by commas. Where
-many stand close together (axes, cells, the symbol table) it is short: at most a few digits and k, M, B or T
-for thousand, million, billion and trillion, without a space; never other letters, never an exponent. In both,
-below zero stands ``−`` (U+2212), and zero has no sign. ``assets/js/chart/model/decimal.mjs`` is the same
-rule in the browser.
+Money and volumes have two forms. The long form, in tables, figures beside charts and hover texts, has every
+digit, with commas between thousands. The short form, in axes, cells and the symbol table, has a few digits
+and k, M, B or T for thousand, million, billion and trillion, without a space; never other letters, never an
+exponent. In both, negative values start with ``−`` (U+2212), and zero has no sign.
+``assets/js/chart/model/decimal.mjs`` is the same rule in the browser.
 
 All of it works on decimal text, integers or exact decimals, so no figure passes through a float.
 """
@@ -19,7 +18,7 @@ from fractions import Fraction
 from typing import Final
 
 MINUS: Final = "−"
-"""Before every figure below zero that a person reads, as wide as the plus; machines get a hyphen."""
+"""The sign of negative figures on the page, as wide as the plus; CSV and JSON use a hyphen."""
 
 _CHARACTER_PX: Final = 6.6  # a digit at the charts' 11 px
 _AXIS_GAP_PX: Final = 8
@@ -37,7 +36,7 @@ def grouped(text: str) -> str:
 
 
 def signed(text: str) -> str:
-    """``grouped`` with a plus before what is above zero; zero has no sign."""
+    """``grouped`` with a plus for positive values; zero has no sign."""
     body = grouped(text)
     if body.startswith(MINUS) or not text.strip("0."):
         return body
@@ -45,7 +44,7 @@ def signed(text: str) -> str:
 
 
 def rounded(value: Fraction, decimals: int) -> str:
-    """A value of zero or more as decimal text with so many decimals, rounded exactly, halves up."""
+    """A non-negative value as text with ``decimals`` decimals, rounded exactly, half up."""
     units = (2 * value.numerator * 10**decimals + value.denominator) // (2 * value.denominator)
     if not decimals:
         return str(units)
@@ -54,7 +53,7 @@ def rounded(value: Fraction, decimals: int) -> str:
 
 
 def axis_texts(values: Sequence[Decimal]) -> list[str]:
-    """Short texts of an axis's values: one letter for all, and as many decimals as tell them apart.
+    """Short texts of an axis's values: one letter for all, and enough decimals to distinguish them.
 
     Zero is ``0``.
     """
@@ -70,7 +69,7 @@ def axis_texts(values: Sequence[Decimal]) -> list[str]:
 
 
 def axis_margin(texts: Iterable[str], least: int) -> int:
-    """Room for an axis's texts beside a plot, px: at least so much, and enough for the longest of them."""
+    """The margin for an axis's texts, px: at least ``least``, and enough for the longest text."""
     return max(least, round(_CHARACTER_PX * max(map(len, texts), default=0) + _AXIS_GAP_PX))
 
 

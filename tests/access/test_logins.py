@@ -38,7 +38,7 @@ def counted() -> Iterator[Counted]:
         yield counted
 
 
-def test_the_right_password_is_right_and_no_other_is() -> None:
+def test_the_right_password_is_valid_and_no_other_is() -> None:
     """With the real hash."""
     logins = Logins({"alice": HASHED})
     assert logins.check("alice", "correct horse", HERE) == Verdict(True)
@@ -61,32 +61,32 @@ def test_a_right_login_is_remembered_for_a_while(counted: Counted) -> None:
     clock = Clock()
     logins = Logins({"alice": HASHED}, clock=clock)
     for _ in range(100):
-        assert logins.check("alice", "correct horse", HERE).is_right
+        assert logins.check("alice", "correct horse", HERE).is_valid
     assert len(counted.hashes) == 1
     clock.now += REMEMBERED_S
-    assert logins.check("alice", "correct horse", HERE).is_right
+    assert logins.check("alice", "correct horse", HERE).is_valid
     assert len(counted.hashes) == 2
 
 
 def test_who_is_in_stays_in_for_as_long_as_a_flood_goes_on(counted: Counted) -> None:
     """A page that asks all the time is remembered all the time: it need not get past the limit of all."""
     clock = Clock()
-    logins = Logins({"alice": HASHED}, Attempts(most_of_all=1, clock=clock), clock=clock)
-    assert logins.check("alice", "correct horse", HERE).is_right
+    logins = Logins({"alice": HASHED}, Attempts(max_in_total=1, clock=clock), clock=clock)
+    assert logins.check("alice", "correct horse", HERE).is_valid
     for _ in range(20):
         logins.check("mallory", "guess", "10.0.0.9")
         clock.now += REMEMBERED_S / 3
-        assert logins.check("alice", "correct horse", HERE).is_right
+        assert logins.check("alice", "correct horse", HERE).is_valid
     assert len([each for each in counted.hashes if each == HASHED]) == 1
 
 
 def test_only_that_very_login_is_remembered(counted: Counted) -> None:
     """Not the user, not the address, and nothing that was wrong."""
     logins = Logins({"alice": HASHED})
-    assert logins.check("alice", "correct horse", HERE).is_right
+    assert logins.check("alice", "correct horse", HERE).is_valid
     for _ in range(3):
-        assert not logins.check("alice", "wrong", HERE).is_right
-    assert not logins.check("bob", "correct horse", HERE).is_right
+        assert not logins.check("alice", "wrong", HERE).is_valid
+    assert not logins.check("bob", "correct horse", HERE).is_valid
     assert len(counted.hashes) == 5
 
 
@@ -95,7 +95,7 @@ def test_what_is_remembered_is_bounded_and_tells_no_password() -> None:
     """A keyed hash, of another key in each process."""
     logins = Logins({f"user{number}": HASHED for number in range(MOST_REMEMBERED + 50)})
     for number in range(MOST_REMEMBERED + 50):
-        assert logins.check(f"user{number}", "correct horse", HERE).is_right
+        assert logins.check(f"user{number}", "correct horse", HERE).is_valid
     assert len(logins._remembered) == MOST_REMEMBERED
     assert "correct horse" not in f"{vars(logins)!r}"
     other = Logins({"user0": HASHED})
@@ -107,21 +107,21 @@ def test_a_flood_is_refused_unhashed_and_who_is_in_stays_in(
     counted: Counted, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The limit costs the client its next tries, right or wrong, and nobody who has logged in before."""
-    logins = Logins({"alice": HASHED}, Attempts(most_of_one=3))
-    assert logins.check("alice", "correct horse", "10.0.0.9").is_right
+    logins = Logins({"alice": HASHED}, Attempts(max_per_client=3))
+    assert logins.check("alice", "correct horse", "10.0.0.9").is_valid
     with caplog.at_level(logging.WARNING):
         verdicts = [logins.check("alice", f"guess-{number}", HERE) for number in range(50)]
     assert [each.wait_s > 0 for each in verdicts] == [False] * 3 + [True] * 47
     assert len(counted.hashes) == 4
-    assert logins.check("alice", "correct horse", HERE).is_right  # remembered, from wherever it comes
+    assert logins.check("alice", "correct horse", HERE).is_valid  # remembered, from wherever it comes
     assert [record.getMessage() for record in caplog.records] == [
-        f"too many wrong logins from {HERE!r}: refused for 300 s"
+        f"too many failed logins from {HERE!r}: rejected for 300 s"
     ]
 
 
 def test_requests_at_the_same_moment_share_one_hash_and_one_limit(counted: Counted) -> None:
     """The first page load brings a dozen at once; so does an attack."""
-    logins = Logins({"alice": HASHED}, Attempts(most_of_one=3))
+    logins = Logins({"alice": HASHED}, Attempts(max_per_client=3))
     together = threading.Barrier(20)
     verdicts: list[Verdict] = []
 
@@ -137,4 +137,4 @@ def test_requests_at_the_same_moment_share_one_hash_and_one_limit(counted: Count
         for thread in threads:
             thread.join(10)
         assert len(counted.hashes) == hashes
-    assert [each.is_right for each in verdicts] == [True] * 20 + [False] * 20
+    assert [each.is_valid for each in verdicts] == [True] * 20 + [False] * 20

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
-
 from orderflow_dash.footprint.candle import Candle
-from orderflow_dash.market import Instrument, Quality, Timeframe, Venue
+from orderflow_dash.market import Instrument, Timeframe, Venue
 from orderflow_dash.wire import Encoder
 from tests.browser.conftest import Page
+from tests.candles import MINUTE, Row, make_candle
 
 START = 1_790_000_040_000  # a whole minute
-MINUTE = 60_000
 
 _MOUNT = """
 const [options, messages, size] = arguments;
@@ -43,44 +42,15 @@ context.drawImage(cells, 0, 0);
 return new Set(new Uint32Array(context.getImageData(0, 0, copy.width, copy.height).data.buffer)).size;
 """
 
-Row = tuple[int, int, int, int]  # price in ticks, bid and ask in lots, trades
-
 
 def instrument(tick: str = "0.1", lot: str = "0.001") -> Instrument:
     """An instrument of the simulated venue with other decimals."""
     return Instrument(Venue.DEMO, "TESTUSDT", "TEST", "USDT", Decimal(tick), Decimal(lot))
 
 
-def candle(
-    number: int = 0,
-    rows: list[Row] | None = None,
-    *,
-    rev: int = 1,
-    closed: bool = True,
-    quality: Quality = Quality.COMPLETE,
-) -> Candle:
-    """A candle that opens ``number`` minutes after START, of levels from high to low."""
-    levels = np.array([(100, 2, 3, 4)] if rows is None else rows, dtype=np.int64).reshape(-1, 4)
-    prices = levels[:, 0].tolist() or [100]
-    _, bid, ask, n = levels.sum(axis=0).tolist()
-    return Candle(
-        open_ts=START + number * MINUTE,
-        open=prices[0],
-        high=prices[0],
-        low=prices[-1],
-        close=prices[-1],
-        bid=bid,
-        ask=ask,
-        cvd=ask - bid,
-        n=n,
-        min_delta=min(0, ask - bid),
-        max_delta=max(0, ask - bid),
-        poc=prices[0],
-        levels=levels,
-        closed=closed,
-        quality=quality,
-        rev=rev,
-    )
+def candle(number: int = 0, rows: Sequence[Row] = ((100, 2, 3, 4),), **fields: Any) -> Candle:
+    """The candle of a minute after START, of levels from high to low."""
+    return make_candle(START + number * MINUTE, rows, **fields)
 
 
 class Source:

@@ -14,7 +14,8 @@ from selenium.webdriver.common.keys import Keys
 
 from orderflow_dash.market import Quality
 from tests.browser.conftest import OPEN_CONNECTIONS, Page
-from tests.browser.footprint_page import MINUTE, START, ChartPage, Row, Source, candle, exact
+from tests.browser.footprint_page import START, ChartPage, Source, candle, exact
+from tests.candles import MINUTE, Row
 from tests.conftest import Served
 
 STAGE = ".footprint-stage"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import Page
-from tests.browser.footprint_page import ChartPage, Row, Source, candle
+from tests.browser.footprint_page import ChartPage, Source, candle
+from tests.candles import Row
 
 TALL: list[Row] = [(1_000 - level, 1 + level % 7, 2 + level % 5, 3) for level in range(200)]
 TICK = Decimal("0.1")

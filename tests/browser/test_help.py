@@ -50,7 +50,7 @@ LABELS = {
     *("Sides", "Colors", "Lookback", "Table rows", "Cells", "Color by", "Scale", "Rows"),
     *("POC", "VAH", "VAL", "VWAP", "Bid", "Ask", "Delta", "CVD", "Min delta", "Max delta", "Imbalance"),
     *("Quality", "Price", "Level", "Volume", "n"),
-    *("trades missing", "feed began inside", "fetched afterwards, whole"),
+    *("missing trades", "partial (started mid-candle)", "backfilled"),
     *("Help on Bid Vol", "Help on Ask Vol", "Help on Delta", "Help on CVD", "Help on Levels", "Help on Time"),
 }
 

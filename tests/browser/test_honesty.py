@@ -69,8 +69,8 @@ def test_an_incomplete_candle_is_explained(page: Page) -> None:
     page.wait(lambda: page.footprint() and "◐" in page.footprint()[-1][0], "a partial candle")
     cell = page.driver.find_element(By.CSS_SELECTOR, ".footprint-table tr:last-child td:first-child")
     ActionChains(page.driver).move_to_element(cell).perform()
-    page.wait(lambda: "Partial: the feed began inside" in page.text(".dash-tooltip"), "the explanation")
-    assert "feed began inside" in page.text(".legend")
+    page.wait(lambda: "Partial: the feed started mid-candle" in page.text(".dash-tooltip"), "the explanation")
+    assert "started mid-candle" in page.text(".legend")
 
 
 def test_a_verified_candle_is_marked_and_explained(page: Page) -> None:

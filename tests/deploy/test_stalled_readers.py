@@ -14,7 +14,7 @@ import pytest
 from websockets.sync.client import connect
 
 from orderflow_dash.server import PAGE_THREADS
-from orderflow_dash.web.api.export import MOST_EXPORTS
+from orderflow_dash.web.api.export import MAX_EXPORTS
 from tests.conftest import wait_until
 from tests.test_commands import Program, running
 
@@ -103,10 +103,10 @@ def test_an_unread_export_ends(program: Program, is_cut: bool) -> None:
     """An address at its limit, whose readers leave or read nothing, gets an export again."""
     wait_until(lambda: len(first_message(program)) > FULL, 30, "a large export")
     with ExitStack() as held:
-        for _ in range(MOST_EXPORTS // 4):
+        for _ in range(MAX_EXPORTS // 4):
             client = held.enter_context(closing(stalled(program, EXPORT)))
             assert client.recv(12).startswith(b"HTTP/1.1 200")
-        assert exports(program) == MOST_EXPORTS // 4
+        assert exports(program) == MAX_EXPORTS // 4
         assert httpx.get(program.url + EXPORT, trust_env=False, timeout=10).status_code == 503
         if is_cut:
             held.close()

@@ -155,7 +155,7 @@ def test_what_stands_where_secrets_stand_is_struck_out(text: str) -> None:
         "https://fapi.binance.com:443/fapi/v1/time",
         "exchange=binance&symbol=BTCUSDT&tf=1m&step=0.5",
         "basic setup of 3 venues",
-        "binance-trades failed on a defect; it begins again in 0.5 s",
+        "binance-trades crashed; restarting in 0.5 s",
     ],
 )
 def test_what_is_no_secret_stands(text: str) -> None:

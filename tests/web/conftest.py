@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
 
 from orderflow_dash.footprint.candle import Candle
-from orderflow_dash.market import Difference, Grid, Instrument, Quality, Venue
+from orderflow_dash.market import Grid, Instrument, Venue
+from tests.candles import MINUTE, NOON, make_candle
 
-MINUTE = 60_000
+__all__ = ["GRID", "MINUTE", "NOON"]
+
 GRID = Grid.of(Decimal("0.1"), Decimal("0.001"))
-NOON = 1_767_268_800_000  # 1 Jan 2026 12:00 UTC
 
 
 @pytest.fixture
@@ -23,44 +25,21 @@ def instrument() -> Instrument:
 
 @pytest.fixture
 def candle() -> Callable[..., Candle]:
-    """Makes the candle of a minute after noon; volumes in lots."""
+    """Makes the candle of a minute after noon at one price, with empty levels; volumes in lots."""
 
     def make(
         minute: int = 0,
         bid: int = 1000,
         ask: int = 2000,
-        cvd: int = 1000,
         levels: int = 3,
-        closed: bool = True,
-        quality: Quality = Quality.COMPLETE,
         close: int = 970_000,
-        verified: bool | None = None,
-        difference: Difference | None = None,
         turnover: Sequence[Sequence[int]] = (),
-        quote_cvd: int = 0,
+        **fields: Any,
     ) -> Candle:
-        return Candle(
-            open_ts=NOON + minute * MINUTE,
-            open=close,
-            high=close,
-            low=close,
-            close=close,
-            bid=bid,
-            ask=ask,
-            cvd=cvd,
-            n=levels,
-            min_delta=0,
-            max_delta=0,
-            poc=close,
-            levels=np.zeros((levels, 4), dtype=np.int64),
-            closed=closed,
-            quality=quality,
-            rev=minute,
-            verified=verified,
-            difference=difference,
-            turnover=np.array(turnover, dtype=np.int64).reshape(-1, 2),
-            quote_cvd=quote_cvd,
-            grid=GRID,
-        )
+        totals = {"bid": bid, "ask": ask, "cvd": 1000, "n": levels, "min_delta": 0, "max_delta": 0}
+        prices = dict.fromkeys(("open", "high", "low", "close", "poc"), close)
+        quote = np.array(turnover, dtype=np.int64).reshape(-1, 2)
+        more = {**totals, **prices, "rev": minute, "turnover": quote, "grid": GRID}
+        return make_candle(NOON + minute * MINUTE, [(0, 0, 0, 0)] * levels, **more | fields)
 
     return make

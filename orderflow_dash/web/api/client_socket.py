@@ -1,10 +1,10 @@
-"""One websocket client's connection, as the websocket's library uses it: whole sends, bounded hearing.
+"""A websocket client's connection for the websocket library: atomic sends, limited receives.
 
-The library sends from two threads, the one that serves and the one that reads and pings. To a client that
-reads slowly a ping would go out in the middle of a message, and what follows could not be read.
+The library sends from two threads, one that serves and one that reads and pings. For a slow reader a ping
+could interrupt a message and corrupt the stream.
 
-What clients say means nothing here. One that says much is read slowly from then on, so that neither its
-pings nor its messages cost more than a little, until it is sent away.
+Client messages are ignored. A client that floods is read slowly until it is disconnected, so that its
+messages and pings cost little.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import threading
 import time
 from typing import Final
 
-MOST_HEARD: Final = 16_384  # bytes in a window; pongs and small talk are some hundreds
+MAX_RECEIVED: Final = 16_384  # bytes in a window; pongs take some hundreds
 WINDOW_S: Final = 10.0
-_PACE_S: Final = 0.1  # between reads of a client that said more
+_PACE_S: Final = 0.1  # between reads of a flooding client
 
 
 class ClientSocket:
@@ -26,7 +26,7 @@ class ClientSocket:
         self.is_flooding = False
         self._connection = connection
         self._sending = threading.Lock()
-        self._heard = 0
+        self._received = 0
         self._window_ends = 0.0
 
     def fileno(self) -> int:
@@ -34,27 +34,27 @@ class ClientSocket:
         return self._connection.fileno()
 
     def send(self, data: bytes) -> int:
-        """Send all of it, and nothing of another thread in between. Raises OSError."""
+        """Send all data without interruption by another thread. Raises OSError."""
         with self._sending:
             self._connection.sendall(data)
         return len(data)
 
     def recv(self, size: int) -> bytes:
-        """Read at most so many bytes. Raises OSError."""
+        """Read at most ``size`` bytes. Raises OSError."""
         if self.is_flooding:
             time.sleep(_PACE_S)
         data = self._connection.recv(size)
         now = time.monotonic()
         if now >= self._window_ends:
-            self._heard, self._window_ends = 0, now + WINDOW_S
-        self._heard += len(data)
-        self.is_flooding = self.is_flooding or self._heard > MOST_HEARD
+            self._received, self._window_ends = 0, now + WINDOW_S
+        self._received += len(data)
+        self.is_flooding = self.is_flooding or self._received > MAX_RECEIVED
         return data
 
     def shutdown(self, how: int) -> None:
-        """End one direction or both. Raises OSError."""
+        """Shut down one direction or both. Raises OSError."""
         self._connection.shutdown(how)
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor."""
         self._connection.close()

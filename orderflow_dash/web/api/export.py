@@ -1,13 +1,13 @@
 """``/api/export.csv``: the candles or the levels of a view as a table for spreadsheets and programs.
 
-The answer is UTF-8 text after RFC 4180. It begins with lines that start with ``#``, one ``# name: value``
-each, which say what the table is; the line of column names follows, then one row per candle, old to new, or
-per level, from high to low within its candle. ``pandas.read_csv(..., comment="#")`` skips the first part;
-a spreadsheet shows each of its lines in one cell, because none holds a separator or a quote.
+The response is UTF-8 text as in RFC 4180. It starts with ``# name: value`` lines that describe the table; the
+column names follow, then one row per candle, old to new, or per level, from high to low within its candle.
+``pandas.read_csv(..., comment="#")`` skips the first part; a spreadsheet shows each of its lines in one cell,
+because none contains a separator or a quote.
 
-Every figure is the exact decimal text that the socket sends too. A cell of the table holds a number, a
-time or one of a few words of ours, so none can begin a formula; what a venue calls its symbols and
-currencies stands in ``#`` lines only, letters and digits of it.
+Every figure is the exact decimal text that the socket sends. A cell of the table is a number, a time or one
+of a few fixed words, so none can start a formula; a venue's names of symbols and currencies are only in ``#``
+lines, reduced to letters and digits.
 """
 
 from __future__ import annotations
@@ -50,25 +50,25 @@ CANDLE_COLUMNS: Final = (
 # fmt: on
 LEVEL_COLUMNS: Final = ("open_time", "open_ts", "price", "bid", "ask", "delta", "n")
 
-MOST_EXPORTS: Final = 8  # at a time: each holds a thread; one client has a quarter of them
-_PLACE_S: Final = int(COUNTED_IDLE_S)  # so long a symbol that was left still takes its place
-_SEND_S: Final = 5  # a reader that takes nothing for some times as long gives its place back
-MAX_EXPORT_S: Final = 180.0  # of an export; one that drips would keep its place for ever
+MAX_EXPORTS: Final = 8  # at a time: each holds a thread; one client gets a quarter of them
+_PLACE_S: Final = int(COUNTED_IDLE_S)  # time for which an unwatched symbol still counts
+_SEND_S: Final = 5  # a reader that stalls for a few times as long loses its place
+MAX_EXPORT_S: Final = 180.0  # a slow reader would otherwise hold its place forever
 _STATUS: Final[dict[ErrorCode, int]] = {"bad_parameter": 400, "unknown_symbol": 404, "unavailable": 503}
 _TRUTH: Final = {True: "true", False: "false", None: ""}
 
 _MEANINGS: Final = {
     "bid": "volume of trades whose aggressor sold",
     "ask": "volume of trades whose aggressor bought",
-    "delta": "ask less bid",
+    "delta": "ask minus bid",
     "cvd": "running sum of delta since cvd_from",
     "n": "trade records of the venue",
     f"quality {Quality.COMPLETE}": "every trade was seen",
-    f"quality {Quality.REPAIRED}": "fetched from the venue afterwards and whole",
-    f"quality {Quality.PARTIAL}": "the feed began inside it",
-    f"quality {Quality.GAP}": "trades are missing and known to be",
-    "verified": "true where a closed candle equals the venue's own klines - false where it differs -"
-    " empty where it was not or cannot be compared",
+    f"quality {Quality.REPAIRED}": "backfilled from the venue and complete",
+    f"quality {Quality.PARTIAL}": "the feed started mid-candle",
+    f"quality {Quality.GAP}": "trades are known to be missing",
+    "verified": "true if a closed candle equals the venue's own klines - false if it differs -"
+    " empty if it was not or cannot be compared",
 }
 
 
@@ -86,12 +86,12 @@ def parse_export_query(args: Mapping[str, str], hub: Hub) -> ExportQuery:
 
 
 def register_export(server: Flask, hub: Hub, *, is_replay: bool = False, prefix: str = "/") -> None:
-    """Serve it under a path prefix. ``is_replay`` tells that trades are recorded ones."""
-    limiter = ConnectionLimiter("export", MOST_EXPORTS, client_limit(MOST_EXPORTS, 0))
+    """Serve it under a path prefix. ``is_replay``: the trades are recorded."""
+    limiter = ConnectionLimiter("export", MAX_EXPORTS, client_limit(MAX_EXPORTS, 0))
 
     @server.get(prefix + routes.EXPORT)
     def export_csv() -> Response:
-        """The table; 400, 404 or 503 and one plain line where there is none."""
+        """The table, or 400, 404 or 503 with one line of text."""
         with ExitStack() as held:
             try:
                 held.enter_context(limiter.connection(current_client()))
@@ -118,13 +118,13 @@ def register_export(server: Flask, hub: Hub, *, is_replay: bool = False, prefix:
             name = file_name(view.key, query.rows, now)
             response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
             _limit_send_time(held)
-            # Not in the generator: one that was never begun would never end.
+            # Not in the generator: one that never starts would never clean up.
             response.call_on_close(held.pop_all().close)
             return _no_store(response)
 
 
 def export_text(view: View, query: ExportQuery, source: str, now: datetime) -> Iterator[str]:
-    """The lines of the table, a candle at a time, of the candles of one moment."""
+    """The lines of the table, one candle at a time, from one consistent state."""
     candles, cvd_from = view.dated_candles(query.view.lookback)
     status = view.status()
     about = {
@@ -152,7 +152,7 @@ def _step_text(view: View, candles: Sequence[Candle]) -> str:
 
 
 def _missing_rows_cause(view: View, lookback: int) -> str:
-    """Why there is no row, where rows may come; empty where there are some, or none that could come."""
+    """The cause of an empty table while rows may still arrive; otherwise empty."""
     status = view.status()
     if view.candles(lookback) or not (is_pending(view) or status.state is State.DISCONNECTED):
         return ""
@@ -167,19 +167,19 @@ def _feed_text(status: StreamStatus) -> str:
 
 
 def _warning(view: View) -> str:
-    """What the rows may lack, in words; empty where they lack nothing but what they say themselves."""
+    """The warning about old or missing rows; empty if the rows mark every gap."""
     if is_pending(view):
-        return "the past is still being fetched - rows may be old or missing"
+        return "history is still being fetched - rows may be old or missing"
     if view.status().state is State.DISCONNECTED:
-        return "no trades are received now - the newest rows are missing"
+        return "no trades are being received - the newest rows are missing"
     return ""
 
 
 def within_time(lines: Iterable[str], clock: Callable[[], float] = time.monotonic) -> Iterator[str]:
-    """The lines, as long as their reader is quick enough.
+    """The lines, limited to ``MAX_EXPORT_S``.
 
-    Raises ConnectionResetError, which a server takes for a reader that is gone: what was sent then ends
-    without the end that HTTP would give it, so nobody takes it for whole.
+    Raises ConnectionResetError, which the server treats as a reader that has left: the response ends without
+    HTTP's final chunk, so the reader can see that it is incomplete.
     """
     until = clock() + MAX_EXPORT_S
     for line in lines:
@@ -189,13 +189,13 @@ def within_time(lines: Iterable[str], clock: Callable[[], float] = time.monotoni
 
 
 def file_name(key: ViewKey, rows: Rows, now: datetime) -> str:
-    """A name that every file system and header takes."""
+    """A name that is valid in every file system and header."""
     symbol = "".join(char if char.isascii() and char.isalnum() else "_" for char in key.symbol)[:40]
     return f"orderflow_{key.venue}_{symbol}_{key.timeframe}_{rows}_{now:%Y%m%dT%H%M%SZ}.csv"
 
 
 def plain_text(text: str) -> str:
-    """Words that came from outside, without anything that separates, quotes or begins a formula."""
+    """A venue's text without separators, quotes and characters that start a formula."""
     return "".join(char if char.isalnum() or char in " ._:/" else "_" for char in text)
 
 
@@ -247,16 +247,16 @@ def _iso(ms: int) -> str:
 
 
 def _limit_send_time(held: ExitStack) -> None:
-    """Give up a reader that takes nothing, while the answer is under way."""
+    """Disconnect a stalled reader while the response is sent."""
     socket = request.environ.get("gunicorn.socket")
     if socket is not None:
         socket.setsockopt(SOL_SOCKET, SO_SNDTIMEO, struct.pack("ll", _SEND_S, 0))
-        # The connection may live on, and then has other habits.
+        # The connection may serve another request.
         held.callback(socket.setsockopt, SOL_SOCKET, SO_SNDTIMEO, struct.pack("ll", 0, 0))
 
 
 def _error(status: int, message: str, retry_s: int = EXPORT_RETRY_S) -> Response:
-    line = " ".join(message.split())  # it may tell a name that a venue chose
+    line = " ".join(message.split())  # it may contain a name that a venue chose
     response = Response(f"{line}\n", status, mimetype="text/plain")
     if status == 503:
         response.headers["Retry-After"] = str(retry_s)

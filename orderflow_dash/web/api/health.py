@@ -20,7 +20,7 @@ def register_health(server: Flask, hub: Hub, prefix: str = "/") -> None:
 
     @server.get(prefix + routes.HEALTH)
     def health() -> Response:
-        """200 while the process lives, whatever the venues do. Strangers get no details."""
+        """Always 200 while the process runs. Without access the response has no details."""
         if grant.is_stranger():
             return _json({"status": "ok"}, 200)
         body = {
@@ -35,25 +35,25 @@ def register_health(server: Flask, hub: Hub, prefix: str = "/") -> None:
 
     @server.get(prefix + routes.READY)
     def ready() -> Response:
-        """200 from when a venue has told what it lists until the process is to end; else 503.
+        """200 once one venue's instruments have loaded, until shutdown; otherwise 503.
 
-        Why, strangers do not get.
+        Without access the response has no cause.
         """
         venues = {status.venue.value: status.detail or "reachable" for status in hub.venues()}
-        detail = _hindrance(hub)
+        detail = _unready_cause(hub)
         causes = {} if grant.is_stranger() else {"detail": detail, "venues": venues}
         return _json({"ready": not detail, **causes}, 503 if detail else 200)
 
 
-def _hindrance(hub: Hub) -> str:
-    """Why nobody should be sent here; empty where somebody may."""
+def _unready_cause(hub: Hub) -> str:
+    """The cause of not being ready; empty when ready."""
     if hub.stopping.is_set():
-        return "the server is going down"
-    return "" if hub.instruments() else "no venue has told what it lists"
+        return "server is shutting down"
+    return "" if hub.instruments() else "no venue's instruments have loaded"
 
 
 def _process() -> dict[str, int | None]:
-    """The process and who uses it now; None where the system does not tell."""
+    """Resources and clients of the process; None if the system does not report a figure."""
     samples = {
         "resident_bytes": "process_resident_memory_bytes",
         "open_files": "process_open_fds",
@@ -61,8 +61,8 @@ def _process() -> dict[str, int | None]:
         "sockets": "orderflow_sockets",
         "exports": "orderflow_exports",
     }
-    told = {sample.name: sample.value for metric in REGISTRY.collect() for sample in metric.samples}
-    return {name: int(told[sample]) if sample in told else None for name, sample in samples.items()}
+    values = {sample.name: sample.value for metric in REGISTRY.collect() for sample in metric.samples}
+    return {name: int(values[sample]) if sample in values else None for name, sample in samples.items()}
 
 
 def _json(body: object, status: int) -> Response:

@@ -1,4 +1,4 @@
-"""The moment that a first answer waits for history."""
+"""The wait of a first response for history."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orderflow_dash.live.view import View
 from orderflow_dash.market import State
 
 _LONGEST_S: Final = 2.0
-_LONGEST_FETCHING_S: Final = 10.0  # while the venue is asked for the past of the symbol
+_LONGEST_FETCHING_S: Final = 10.0  # while the symbol's history is backfilled
 _PAUSE_S: Final = 0.05
 
 
@@ -25,9 +25,9 @@ def await_history(
 ) -> None:
     """Wait until a stream that has just started has its history.
 
-    Two seconds at most, ten while a silent symbol's past is asked for, and not beyond ``stopping``.
-    ``is_whole``: ten seconds also while parts of it are still missing. ``pause`` waits so many seconds, and
-    may raise where the client has gone.
+    At most two seconds, or ten while a silent symbol's history is backfilled, and not after ``stopping``.
+    ``is_whole``: ten seconds also while gaps are filled. ``pause`` waits the given seconds and may raise if
+    the client has left.
     """
     started = time.monotonic()
     while not stopping.is_set():
@@ -43,6 +43,6 @@ def await_history(
 
 
 def is_pending(view: View) -> bool:
-    """Whether trades of the past may still come, so that what is there may be old or not whole."""
+    """Whether a backfill is pending, so that candles may be old or incomplete."""
     status = view.status()
     return status.state in (State.CONNECTING, State.REPAIRING) and not status.past_known

@@ -1,4 +1,4 @@
-"""``/metrics``: what ``/health`` tells, for Prometheus."""
+"""``/metrics``: the figures of ``/health`` for Prometheus."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ from orderflow_dash.runtime.threads import CRASHES
 from orderflow_dash.web import routes
 
 _COUNTED: Final = {
-    "trades": "Trade records that were counted",
-    "repaired": "Trade records that came by request",
-    "repeats": "Trade records that had been seen before",
-    "malformed": "Records that could not be understood or believed",
-    "excluded": "Trades made off the book, which klines leave out too",
-    "reconnects": "Connections that were opened anew",
-    "handovers": "Connections that were replaced as planned, before the venue's cut",
-    "refused": "Requests on a connection that the venue refused",
-    "late": "Trades that came out of the venue's order",
+    "trades": "Trade records counted",
+    "repaired": "Trade records backfilled",
+    "repeats": "Repeated trade records",
+    "malformed": "Invalid or implausible records",
+    "excluded": "Off-book trades, which klines exclude too",
+    "reconnects": "Reconnects after a lost connection",
+    "handovers": "Planned replacements of connections, before the venue's limit",
+    "refused": "Requests that the venue rejected",
+    "late": "Trades received out of order",
 }
 _MEASURED: Final = {
-    "gaps": "Stretches with missing trades, by now not filled",
+    "gaps": "Gaps that are not filled",
     "connections": "Connections to the venue",
-    "reachable": "Whether the venue answers",
-    "symbols": "Perpetuals that the venue lists",
+    "reachable": "Whether the venue is reachable",
+    "symbols": "Perpetuals listed by the venue",
 }
 _WATCHED: Final = {
-    "series": "Symbols that stream",
-    "views": "Views that are derived",
+    "series": "Streamed symbols",
+    "views": "Derived views",
     "leases": "Panels open on pages",
 }
 _STORED: Final = {
-    "queued": "Minutes that wait to be stored",
+    "queued": "Minutes waiting to be stored",
 }
 _STORE_COUNTED: Final = {
-    "written": "Minutes that were stored",
-    "dropped": "Minutes that lost their levels, or could not be stored at all",
-    "retired": "Minutes that were dropped for their age, or for room",
+    "written": "Minutes stored",
+    "dropped": "Minutes stored without their levels, or not at all",
+    "retired": "Minutes deleted by age or size",
 }
 
 
 class HubCollector(Collector):
-    """Reads a hub whenever it is asked."""
+    """Reads a hub at each scrape."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
     def collect(self) -> Iterable[Metric]:
-        """All metrics of now."""
+        """All metrics."""
         health: Mapping[str, Any] = self._hub.health()
         yield from _single(health, _WATCHED, "orderflow_")
         feeds: Mapping[str, Mapping[str, Any]] = health["feeds"]
@@ -85,7 +85,7 @@ class HubCollector(Collector):
             yield GaugeMetricFamily("orderflow_store_lag_seconds", waited, store["lag_ms"] / 1000)
             for name, meaning in _STORE_COUNTED.items():
                 yield CounterMetricFamily(f"orderflow_store_{name}", meaning, store[name])
-            failing = "Whether minutes wait in memory because the store fails"
+            failing = "Whether minutes are kept in memory because the store fails"
             yield GaugeMetricFamily("orderflow_store_failing", failing, float(store["state"] == "memory"))
 
 
@@ -95,10 +95,10 @@ def _single(figures: Mapping[str, Any], names: Mapping[str, str], prefix: str) -
 
 
 def _lags(meters: Mapping[Venue, LagMeter | None]) -> Metric:
-    """Not corrected for the clocks' difference, which ``orderflow_clock_skew_seconds`` tells."""
+    """Not corrected for the difference of the clocks, see ``orderflow_clock_skew_seconds``."""
     histogram = HistogramMetricFamily(
         "orderflow_feed_lag_seconds",
-        "From the exchange's own time of a trade to its coming here, by frame",
+        "Time from the exchange's timestamp of a trade to its arrival, by frame",
         labels=["venue"],
     )
     for venue, meter in meters.items():
@@ -110,11 +110,11 @@ def _lags(meters: Mapping[Venue, LagMeter | None]) -> Metric:
 
 def _clocks(feeds: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
     skew = GaugeMetricFamily(
-        "orderflow_clock_skew_seconds", "The venue's clock less this server's", labels=["venue"]
+        "orderflow_clock_skew_seconds", "The venue's clock minus this server's", labels=["venue"]
     )
     within = GaugeMetricFamily(
         "orderflow_clock_skew_within_seconds",
-        "How far the skew that is told may be off: half of the round trip that it was measured by",
+        "Uncertainty of the skew: half of the measured round trip",
         labels=["venue"],
     )
     for venue, feed in feeds.items():
@@ -126,9 +126,7 @@ def _clocks(feeds: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
 
 
 def _streams(feeds: Mapping[str, Mapping[str, Any]]) -> Metric:
-    gauge = GaugeMetricFamily(
-        "orderflow_streams", "Symbols that stream, by the state that pages show", labels=["venue", "state"]
-    )
+    gauge = GaugeMetricFamily("orderflow_streams", "Streamed symbols by state", labels=["venue", "state"])
     for venue, feed in feeds.items():
         states = Counter(stream["state"] for stream in feed["streams"].values())
         for state in State:
@@ -138,7 +136,7 @@ def _streams(feeds: Mapping[str, Mapping[str, Any]]) -> Metric:
 
 def _ages(feeds: Mapping[str, Mapping[str, Any]]) -> Metric:
     gauge = GaugeMetricFamily(
-        "orderflow_event_age_seconds", "Time since anything came from the venue", labels=["venue"]
+        "orderflow_event_age_seconds", "Time since the last event of the venue", labels=["venue"]
     )
     for venue, feed in feeds.items():
         if feed["age_ms"] is not None:
@@ -149,7 +147,7 @@ def _ages(feeds: Mapping[str, Mapping[str, Any]]) -> Metric:
 def _minutes(feeds: Mapping[str, Mapping[str, Any]]) -> Metric:
     gauge = GaugeMetricFamily(
         "orderflow_compared_candles",
-        "Closed one-minute candles by what comparing them with the venue's klines gave",
+        "Closed one-minute candles by the result of the comparison with the venue's klines",
         labels=["venue", "outcome"],
     )
     for venue, feed in feeds.items():
@@ -160,7 +158,7 @@ def _minutes(feeds: Mapping[str, Mapping[str, Any]]) -> Metric:
 
 
 def _held(health: Mapping[str, Any]) -> Metric:
-    gauge = GaugeMetricFamily("orderflow_held_bytes", "About what is held in memory", labels=["what"])
+    gauge = GaugeMetricFamily("orderflow_held_bytes", "Approximate memory use", labels=["what"])
     for what in ("series", "shelves", "views"):
         gauge.add_metric([what], health["memory"][f"{what}_bytes"])
     if health["store"] is not None:
@@ -169,9 +167,7 @@ def _held(health: Mapping[str, Any]) -> Metric:
 
 
 def _crashes() -> Metric:
-    counter = CounterMetricFamily(
-        "orderflow_crashes", "Threads that failed on a defect and began again", labels=["thread"]
-    )
+    counter = CounterMetricFamily("orderflow_crashes", "Crashes of threads, which restart", labels=["thread"])
     for thread, count in CRASHES.health()["threads"].items():
         counter.add_metric([thread], count)
     return counter

@@ -1,4 +1,4 @@
-"""The open websockets of a server, so that its end need not wait for clients that take nothing."""
+"""The open websockets of a server, so that shutdown does not wait for stalled clients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class OpenSockets:
 
     @contextmanager
     def track(self, websocket: Server) -> Iterator[None]:
-        """One is open for as long as the block runs."""
+        """Count a websocket as open while the block runs."""
         with self._changed:
             self._open.add(websocket)
         try:
@@ -34,16 +34,16 @@ class OpenSockets:
                 self._changed.notify_all()
 
     def drain(self, timeout_s: float) -> None:
-        """Wait until all have taken their goodbye, so many seconds at most; then cut those that are left."""
+        """Wait until all have closed, at most ``timeout_s``; then disconnect the others."""
         with self._changed:
             self._changed.wait_for(lambda: not self._open, timeout_s)
             left = list(self._open)
         for websocket in left:
-            with suppress(OSError):  # it has gone meanwhile
+            with suppress(OSError):  # it has just closed
                 websocket.sock.shutdown(SHUT_RDWR)
 
 
 def open_sockets(server: Flask) -> OpenSockets:
-    """Those of a server."""
+    """The open websockets of a server."""
     sockets: OpenSockets = server.extensions.setdefault(_KEY, OpenSockets())
     return sockets

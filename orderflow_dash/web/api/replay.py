@@ -1,4 +1,4 @@
-"""``/api/replay``: how the replay stands, and its steering."""
+"""``/api/replay``: state and control of the replay."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from orderflow_dash.web import routes
 
 _LARGEST_BODY = 1024
 _FIELDS = ("paused", "speed", "seek_ms")
+_NO_REPLAY = "no replay is running: start one with orderflow-dash replay FILE..."
 
 
 def register_replay_api(server: Flask, replay: Replay | None, prefix: str = "/") -> None:
-    """Serve it under a path prefix; 404 where nothing is replayed."""
+    """Serve it under a path prefix; 404 without a replay."""
 
     @server.get(prefix + routes.REPLAY)
     def replay_state() -> Response:
-        """How it stands."""
+        """The state."""
         if replay is None:
-            return _error(404, "this is no replay: start it with orderflow-dash replay FILE...")
+            return _error(404, _NO_REPLAY)
         return _json(replay.state(), 200)
 
     @server.post(prefix + routes.REPLAY)
     def steer_replay() -> Response:
-        """Change ``paused``, ``speed`` or the time; the state after that."""
+        """Change ``paused``, ``speed`` or the time, and return the new state."""
         if replay is None:
-            return _error(404, "this is no replay: start it with orderflow-dash replay FILE...")
-        # Other pages in the same browser cannot send this type without being asked first.
+            return _error(404, _NO_REPLAY)
+        # Pages of other origins cannot send this type without a preflight.
         if request.mimetype != "application/json":
             return _error(415, "the body must be application/json")
         request.max_content_length = _LARGEST_BODY
@@ -46,23 +47,23 @@ def register_replay_api(server: Flask, replay: Replay | None, prefix: str = "/")
         except NotLoaded as error:
             return _error(409, str(error))
         except ValueError as error:
-            # What _checked says names its field; the recording's span is all that can be wrong after it.
+            # Errors of _checked name their field; after it only the recording's span can be violated.
             text = str(error)
-            return _error(400, text if "is not accepted" in text else f"seek_ms is not accepted: {text}")
+            return _error(400, text if text.startswith("Invalid ") else f"Invalid seek_ms: {text}")
         return _json(replay.state(), 200)
 
 
 def _checked(wish: object) -> dict[str, Any]:
-    """The three fields, None where absent; ValueError says which is wrong and what is accepted."""
+    """The three fields, None if absent. Raises ValueError with the invalid field and what is valid."""
     if not isinstance(wish, dict) or not wish or not wish.keys() <= set(_FIELDS):
-        raise ValueError(f"the body is not accepted: an object with some of {', '.join(_FIELDS)}")
+        raise ValueError(f"Invalid body: use an object with one or more of {', '.join(_FIELDS)}")
     paused, speed, seek_ms = (wish.get(name) for name in _FIELDS)
     if "paused" in wish and not isinstance(paused, bool):
-        raise ValueError("paused is not accepted: true or false")
+        raise ValueError("Invalid paused: use true or false")
     if "speed" in wish and not _is_speed(speed):
-        raise ValueError(f"speed is not accepted: a number from 0 (as fast as it goes) to {FASTEST:g}")
+        raise ValueError(f"Invalid speed: use a number from 0 (as fast as possible) to {FASTEST:g}")
     if "seek_ms" in wish and (not isinstance(seek_ms, int) or isinstance(seek_ms, bool)):
-        raise ValueError("seek_ms is not accepted: a whole number of ms since the epoch")
+        raise ValueError("Invalid seek_ms: use a whole number of ms since the epoch")
     return {"paused": paused, "speed": speed, "seek_ms": seek_ms}
 
 

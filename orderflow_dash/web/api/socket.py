@@ -1,4 +1,4 @@
-"""``/ws/orderflow``: a view of the hub as messages. The one module that knows flask-sock."""
+"""``/ws/orderflow``: a view of the hub as messages. The only module that uses flask-sock."""
 
 from __future__ import annotations
 
@@ -36,22 +36,23 @@ from orderflow_dash.wire import encode_error
 _POLICY_VIOLATION = 1008
 _TRY_AGAIN_LATER = 1013
 _SERVICE_RESTART = 1012
-_DETAIL_EVERY_S = 5.0  # a cause that changes while the state stands, seconds counting down, is told so often
-_GOODBYE_S = 1.0
-_LARGEST_MESSAGE = 1024  # nothing that a client sends means anything
-_CONNECTIONS = ("gunicorn.socket", "werkzeug.socket")  # where a server puts the connection of a request
+_DETAIL_EVERY_S = 5.0  # between status messages of one state whose detail changes, such as a countdown
+_CLOSE_TIMEOUT_S = 1.0
+_LARGEST_MESSAGE = 1024  # bytes; client messages are ignored
+# Keys of a request's connection in the WSGI environment.
+_CONNECTIONS = ("gunicorn.socket", "werkzeug.socket")
 
 
 class _Flood(Exception):
-    """The client says more than anybody needs to."""
+    """The client sends too much."""
 
 
 def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "/") -> None:
-    """Serve the socket under a path prefix. Must come before the server's first request."""
+    """Serve the socket under a path prefix. Call before the server's first request."""
     server.config["SOCK_SERVER_OPTIONS"] = {
         "ping_interval": settings.ping_interval,
         "max_message_size": _LARGEST_MESSAGE,
-        "thread_class": partial(threading.Thread, daemon=True),  # a reader must not hold up the exit
+        "thread_class": partial(threading.Thread, daemon=True),  # a reader must not delay the exit
     }
     sock = Sock(server)
     limiter = ConnectionLimiter(
@@ -63,7 +64,7 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
 
     @server.before_request
     def prepare_connection() -> None:
-        # One string goes to all clients; compressing it once per client would cost more than all the rest.
+        # All clients get one string; compressing it for each would cost more than everything else.
         request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         if request.url_rule is None or not request.url_rule.websocket:
             return
@@ -73,7 +74,7 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
 
     @server.get(prefix + routes.SOCKET)
     def no_upgrade() -> Response:
-        return Response("a websocket is spoken here", 426, {"Upgrade": "websocket"}, mimetype="text/plain")
+        return Response("WebSocket upgrade required", 426, {"Upgrade": "websocket"}, mimetype="text/plain")
 
     @sock.route(prefix + routes.SOCKET)  # type: ignore[untyped-decorator]
     def orderflow(websocket: Server) -> None:
@@ -90,20 +91,20 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
             with suppress(ConnectionClosed, OSError):
                 websocket.close(_POLICY_VIOLATION, "too many messages")
         except (ConnectionClosed, OSError):
-            pass  # the client has gone; the close of its file races with a send
+            pass  # the client has left; closing its file races with a send
         finally:
-            _hang_up(websocket)
+            _close_connection(websocket)
 
 
-def _hang_up(websocket: Server) -> None:
-    """End the connection: first our side, so that the client gets what was sent, then all of it.
+def _close_connection(websocket: Server) -> None:
+    """Close the connection: first for writing, so that the client gets everything, then for reading.
 
-    A server that keeps connections alive would leave the client waiting, and a reader thread whose
-    file is closed under it would wait for the next ping.
+    With keep-alive the client would wait for more, and a reader thread whose file is closed would wait for
+    the next ping.
     """
     with suppress(OSError):
         websocket.sock.shutdown(SHUT_WR)
-        websocket.thread.join(_GOODBYE_S)
+        websocket.thread.join(_CLOSE_TIMEOUT_S)
         websocket.sock.shutdown(SHUT_RDWR)
 
 
@@ -117,9 +118,9 @@ def _serve(websocket: Server, hub: Hub) -> None:
         with hub.watch(query.key, current_client()) as view:
             _stream(websocket, hub, view, query)
             if grant.has_expired():
-                websocket.close(_POLICY_VIOLATION, "the access has expired")
+                websocket.close(_POLICY_VIOLATION, "access has expired")
                 return
-            reason = "the replay was moved" if view.is_closed else "the server is going down"
+            reason = "replay position changed" if view.is_closed else "server is shutting down"
     except (Unavailable, LimitReached) as error:
         _refuse(websocket, QueryError("unavailable", None, error_text(error)))
         return
@@ -133,7 +134,7 @@ def _refuse(websocket: Server, error: QueryError) -> None:
 
 
 def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
-    """Send what changed, every ``emit_ms``, until the client, the server or the view goes.
+    """Send the changes every ``emit_ms``, until the client, the server or the view ends.
 
     A client that reads slowly blocks its own send and then gets the newest state of each candle: nothing
     is queued for it.
@@ -144,27 +145,31 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
         hub.stopping,
         lambda seconds: _wait(websocket, hub, time.monotonic() + seconds),
     )
-    begun = view.cvd_from, view.history_version
+    sent_start = view.cvd_from, view.history_version
     snapshot, revision, oldest = view.snapshot(query.lookback)
     websocket.send(snapshot)
     SNAPSHOTS_SENT.inc()
-    told: tuple[State, str] | None = None
-    tell_again = 0.0
+    sent_status: tuple[State, str] | None = None
+    next_detail = 0.0
     period = query.emit_ms / 1000
     next_emit = time.monotonic()
     while not hub.stopping.is_set() and not view.is_closed and not grant.has_expired():
         status = view.status()
         now = time.monotonic()
-        if told is None or status.state is not told[0] or (status.detail != told[1] and now >= tell_again):
+        if (
+            sent_status is None
+            or status.state is not sent_status[0]
+            or (status.detail != sent_status[1] and now >= next_detail)
+        ):
             websocket.send(view.status_message(status))
-            told, tell_again = (status.state, status.detail), now + _DETAIL_EVERY_S
-        begins = view.cvd_from, view.history_version
-        if begins != begun and status.state is not State.REPAIRING:
-            # Older candles have come, or what CVD counts from is another: only a snapshot tells it.
+            sent_status, next_detail = (status.state, status.detail), now + _DETAIL_EVERY_S
+        start = view.cvd_from, view.history_version
+        if start != sent_start and status.state is not State.REPAIRING:
+            # Older candles or another start of the CVD: a delta cannot express them.
             snapshot, revision, oldest = view.snapshot(query.lookback)
             websocket.send(snapshot)
             SNAPSHOTS_SENT.inc()
-            begun = begins
+            sent_start = start
         deltas, revision = view.deltas(revision, oldest)
         for delta in deltas:
             websocket.send(delta)
@@ -177,7 +182,7 @@ def _stream(websocket: Server, hub: Hub, view: View, query: ViewQuery) -> None:
 
 
 def _wait(websocket: Server, hub: Hub, until: float) -> None:
-    """Wait, and notice at once where the client closes. What it says is of no interest, if it is little."""
+    """Wait, and return early when the client closes. Its messages are ignored unless it floods."""
     while not hub.stopping.is_set():
         if websocket.sock.is_flooding:
             raise _Flood

@@ -1,11 +1,10 @@
-"""What answers weigh on their way: text is compressed, and what a browser has already is not sent again.
+"""Compression and caching of responses.
 
-A file of the page is compressed once, for all who load it, whichever page and address they load it by. Any
-other answer of a known length is compressed quickly for its one reader. An answer of unknown length is a
-stream and stays one, as it is.
+A static file is compressed once, thoroughly, for all clients and URLs. Any other response of known length is
+compressed quickly for its one reader. A response of unknown length is a stream and is sent as it is.
 
-Lengths tell nothing that is secret (BREACH): the only such thing in a body is the token that Dash gives to a
-page, which is another at each load and stands in a document that repeats nothing of its request.
+Compressed lengths leak no secret (BREACH): the only secret in a body is Dash's page token, which is new at
+each load, in a document that repeats nothing of its request.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from zstandard import ZstdCompressionParameters, ZstdCompressor
 
 from orderflow_dash.web.assets import ADDRESS, is_current
 
-_VERSIONED: Final = f"/{ADDRESS}"  # how the rules of our files end, with and without a version
+_VERSIONED: Final = f"/{ADDRESS}"  # suffix of the rules of our files
 _ASSETS: Final = "/assets/<path:filename>"
 _COMPONENTS: Final = "/<path:fingerprinted_path>"  # and those of Dash's
 _TEXT: Final = frozenset(
@@ -39,7 +38,7 @@ _TEXT: Final = frozenset(
         "text/plain",
     }
 )
-_LEAST: Final = 1_000  # bytes; less travels in one packet anyway
+_LEAST: Final = 1_000  # bytes; less fits into one packet
 _MOST_KEPT: Final = 16 << 20  # bytes; the files of all pages take a quarter of it, in both encodings
 _TABLE_LOG: Final = 18  # of the entries of zstd's tables
 _YEAR_S: Final = 365 * 24 * 3600
@@ -55,15 +54,15 @@ def _quick_zstd(plain: bytes) -> bytes:
 
 
 def _thorough_zstd(plain: bytes) -> bytes:
-    # Smaller tables than the level's own: a hundredth more bytes, and 2 MB at work where it would be 11.
+    # Smaller tables than the level's default: 1 % more bytes, 2 MB of working memory instead of 11.
     parameters = ZstdCompressionParameters.from_level(
         9, source_size=len(plain), hash_log=_TABLE_LOG, chain_log=_TABLE_LOG
     )
     return ZstdCompressor(compression_params=parameters).compress(plain)
 
 
-# Best first. The files of the front page, 5.55 MB: zstd 1.39 MB in 75 ms, gzip, which is what browsers take
-# where there is no TLS, 1.54 MB in 150 ms; Brotli needs 120 ms for 1.41 MB and a package more.
+# Best first. The files of the front page, 5.55 MB: zstd 1.39 MB in 75 ms; gzip, the best that browsers accept
+# without TLS, 1.54 MB in 150 ms; Brotli 1.41 MB in 120 ms, with one more package.
 _ENCODERS: Final = {
     "zstd": _Encoder(_quick_zstd, _thorough_zstd),
     "gzip": _Encoder(
@@ -73,22 +72,22 @@ _ENCODERS: Final = {
 
 
 class CompressedFiles:
-    """Compressed bodies by what they hold, up to so many bytes; beyond, the least recently asked for goes."""
+    """Least-recently-used cache of compressed bodies by content, limited in bytes."""
 
     def __init__(self, most: int = _MOST_KEPT) -> None:
-        self.size = 0  # bytes that are kept
+        self.size = 0  # bytes in the cache
         self._most = most
         self._bodies: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
         self._guard = threading.Lock()
         self._work = threading.Lock()
 
     def body(self, plain: bytes, encoding: str) -> bytes:
-        """A file's content in an encoding; compressed where it is not kept."""
+        """A file's content in an encoding, from the cache or compressed now."""
         key = encoding, sha256(plain).digest()
         kept = self._kept(key)
         if kept is not None:
             return kept
-        with self._work:  # no file twice, and one core at most: the streams need theirs
+        with self._work:  # each file once, on one core: the streams need the other
             kept = self._kept(key)
             if kept is None:
                 kept = _ENCODERS[encoding].thorough(plain)
@@ -112,24 +111,24 @@ class CompressedFiles:
 
 
 def accepted_encoding(request: Request) -> str | None:
-    """The best encoding that a client takes; None where it takes none of ours."""
+    """The best encoding that a client accepts; None if it accepts none of ours."""
     return _best_of(request.headers.get("Accept-Encoding", ""))
 
 
 @lru_cache(maxsize=64)
 def _best_of(accepted: str) -> str | None:
-    """Of what a header says; browsers say one of a few things."""
+    # Cached: browsers send one of a few headers.
     encoding = parse_accept_header(accepted, Accept).best_match((*_ENCODERS, "identity"))
     return encoding if encoding in _ENCODERS else None
 
 
 def encoded(plain: bytes, encoding: str) -> bytes:
-    """An answer in one of our encodings, quickly."""
+    """A body in an encoding, compressed quickly."""
     return _ENCODERS[encoding].quick(plain)
 
 
 def compress_responses(server: Flask) -> None:
-    """Compress the server's answers, and let browsers keep the files whose address names their version."""
+    """Compress the server's responses, and let browsers cache files whose URL has their version."""
     files = CompressedFiles()
 
     @server.after_request
@@ -144,7 +143,7 @@ def compress_responses(server: Flask) -> None:
             return response
         tag, is_weak = response.get_etag()
         if tag is not None:
-            # Each encoding is a representation of its own, and may be the one that the client has.
+            # Each encoding is its own representation; the client may have this one.
             response.set_etag(f"{tag}-{encoding}", bool(is_weak))
             if response.make_conditional(request).status_code != 200:
                 return response
@@ -156,26 +155,26 @@ def compress_responses(server: Flask) -> None:
         return response
 
     @server.after_request
-    def tell_how_long_it_lasts(response: Response) -> Response:
-        if response.status_code in (200, 304) and _names_its_version():
-            keep = response.cache_control  # who else may keep it is told elsewhere
+    def cache_versioned_files(response: Response) -> Response:
+        if response.status_code in (200, 304) and _has_current_version():
+            keep = response.cache_control  # headers.py sets public or private
             keep.no_cache, keep.max_age, keep.immutable = None, _YEAR_S, True
         return response
 
 
-def _names_its_version() -> bool:
-    """Whether the request is for a file of ours by the version that it has: no other may be kept."""
-    if request.method == "OPTIONS" or not _rule().endswith(_VERSIONED):  # OPTIONS looks at no file
+def _has_current_version() -> bool:
+    """Whether the request is for a file by its current version; no other may be cached."""
+    if request.method == "OPTIONS" or not _rule().endswith(_VERSIONED):  # OPTIONS reads no file
         return False
     values = request.view_args or {}
     return is_current(values["version"], values["filename"])
 
 
 def _rule() -> str:
-    """The rule that the request's path met; empty where it met none."""
+    """The rule that matched the request's path; empty without a match."""
     return "" if request.url_rule is None else request.url_rule.rule
 
 
 def _is_worth_it(response: Response) -> bool:
-    """Whether it is a whole answer of a known length that is not small."""
+    """Whether a response is complete, of known length, and not small."""
     return response.status_code == 200 and (response.content_length or 0) >= _LEAST

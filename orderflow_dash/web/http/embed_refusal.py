@@ -1,4 +1,4 @@
-"""What a frame shows whose token opens nothing (any more); it tells the page around it too."""
+"""The page of a frame whose token is invalid or has expired; it notifies the embedding page."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Final
 
 from flask import Response
 
-_WORDS: Final = {"expired": "This view has expired", "refused": "This view cannot be shown"}
+_WORDS: Final = {"expired": "This view has expired", "refused": "This view is not available"}
 _HINTS: Final = {
-    "expired": "Reload the page around it to get a new one.",
-    "refused": "Ask whoever runs the page around it.",
+    "expired": "Reload the page to get a new one.",
+    "refused": "Contact the operator of the embedding page.",
 }
 _STYLE: Final = (
     ":root{color-scheme:light dark}body{margin:0;min-height:100vh;display:grid;place-content:center;"
@@ -44,7 +44,7 @@ _POLICY: Final = (
 
 
 def refusal_page(state: str, cause: str) -> Response:
-    """The page for a state ``expired`` or ``refused``, with 403."""
+    """The page of a state ``expired`` or ``refused``, with status 403."""
     page = _PAGE.format(
         state=state,
         style=_STYLE,

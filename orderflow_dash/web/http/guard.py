@@ -1,8 +1,8 @@
-"""The one guard in front of everything: pages, callbacks, assets, exports, metrics and the socket alike.
+"""Access control in front of every route: pages, callbacks, assets, exports, metrics and the socket.
 
-It stands before every other handler of the server, so a route that is added later is behind it too; what is
-unknown is refused like what is there. ``/health`` and ``/ready`` alone are open, because whoever asks them,
-a load balancer, has no login; strangers are told no more than that the process lives and is ready.
+The guard runs before every other handler, so routes that are added later are behind it too, and unknown paths
+are rejected like known ones. Only ``/health`` and ``/ready`` are open, because load balancers have no login;
+without access they return no details.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def guard_access(server: Flask, settings: Settings) -> None:
-    """Guard a server whose routes are all there, and give its embeddable panel routes for tokens."""
+    """Guard a server whose routes are complete, and add the routes for embed tokens."""
     authenticator = create_authenticator(settings)
     names = ServerNames(settings.allowed_hosts, settings.allowed_origins)
     is_open = settings.auth == "none"
@@ -41,16 +41,16 @@ def guard_access(server: Flask, settings: Settings) -> None:
 
     def guard() -> Response | None:
         if not _is_readable(request):
-            return text_response(400, "the query is no UTF-8")
-        if is_open and not _is_for_us(request, names):
+            return text_response(400, "query is not valid UTF-8")
+        if is_open and not _names_this_server(request, names):
             if request.endpoint in OPEN:
                 grant.mark_stranger()
                 return None
             return text_response(
                 403, _FOREIGN_HOST.format(host=request.environ.get("HTTP_HOST", "")[:_LONGEST_HOST])
             )
-        if _does_something(request) and not _is_ours(request, origins):
-            return text_response(403, "this page may not do that here")
+        if _needs_same_origin(request) and not _is_allowed_origin(request, origins):
+            return text_response(403, "cross-origin request blocked")
         if frames.applies_to(request):
             return frames.authorize(request)
         if request.endpoint in OPEN and not authenticator.has_credentials(request):
@@ -62,7 +62,7 @@ def guard_access(server: Flask, settings: Settings) -> None:
 
 
 def _is_readable(request: Request) -> bool:
-    """Whether the query can be read at all: where it holds other bytes, whoever looks into it would fail."""
+    """Whether the query is UTF-8; handlers would fail on other bytes."""
     try:
         request.query_string.decode()
     except UnicodeDecodeError:
@@ -70,10 +70,10 @@ def _is_readable(request: Request) -> bool:
     return True
 
 
-def _is_for_us(request: Request, names: ServerNames) -> bool:
+def _names_this_server(request: Request, names: ServerNames) -> bool:
     """Whether a request names this server, by its own Host and by the one that a proxy reports.
 
-    Over TLS the certificate has named it. Programs of old protocols name none; browsers always do.
+    Over TLS the certificate names it. HTTP/1.0 clients may send no Host; browsers always do.
     """
     if request.is_secure:
         return True
@@ -82,11 +82,11 @@ def _is_for_us(request: Request, names: ServerNames) -> bool:
     return all(names.include(str(host)) for host in named)
 
 
-def _does_something(request: Request) -> bool:
-    """Whether somebody else's page must not lead a browser to it: it changes something, or is a socket."""
+def _needs_same_origin(request: Request) -> bool:
+    """Whether a page of another origin must not send it: it changes state, or opens a socket."""
     return request.method not in _HARMLESS or "websocket" in request.headers.get("Upgrade", "").lower()
 
 
-def _is_ours(request: Request, origins: Origins) -> bool:
+def _is_allowed_origin(request: Request, origins: Origins) -> bool:
     headers = request.headers
     return origins.accept(headers.get("Origin"), request.host, headers.get("Sec-Fetch-Site"))

@@ -1,4 +1,4 @@
-"""The headers that every answer has: what browsers may do with it, where it may be shown, who may keep it."""
+"""Security and cache headers of every response."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PAGE: Final = (
     " img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; object-src 'none';"
     " frame-src 'none'; base-uri 'none'; form-action 'none'"
 )
-"""Styles may stand in the page itself: Plotly and the grids write them there. Scripts may by hash alone."""
+"""Inline styles are allowed because Plotly and the grids write them; inline scripts only by hash."""
 
 _NO_PAGE: Final = "default-src 'none'"
 _ALWAYS: Final = (
@@ -33,10 +33,10 @@ _STATIC: Final = ("/_dash-component-suites/", "/assets/")
 def send_headers(
     server: Flask, script_hashes: Sequence[str], frame_ancestors: str, *, is_guarded: bool
 ) -> None:
-    """Put them on every answer of a server.
+    """Add the headers to every response of a server.
 
-    ``script_hashes``: sources of the scripts that stand in the pages; ``frame_ancestors``: whom browsers
-    let show the app in a frame; ``is_guarded``: answers need access.
+    ``script_hashes``: hashes of the inline scripts; ``frame_ancestors``: pages that may frame the app;
+    ``is_guarded``: access control is on.
     """
     page = _PAGE.format(hashes=" ".join(script_hashes))
 
@@ -46,18 +46,18 @@ def send_headers(
         own = headers.get("Content-Security-Policy")
         policy = own or (page if response.mimetype == "text/html" else _NO_PAGE)
         headers["Content-Security-Policy"] = f"{policy}; frame-ancestors {frame_ancestors}"
-        headers.extend(_ALWAYS)  # nobody else sets them
+        headers.extend(_ALWAYS)
         has_token = grant.has_token()
         headers["Referrer-Policy"] = "no-referrer" if has_token else "same-origin"
         if request.is_secure:
             headers["Strict-Transport-Security"] = _HSTS
         if is_guarded or has_token:
-            _keep_private(response)
+            _cache_privately(response)
         return response
 
 
-def _keep_private(response: Response) -> None:
-    """Nobody keeps what needs access; scripts and styles, the same for all, the browser alone may."""
+def _cache_privately(response: Response) -> None:
+    """Forbid caching of responses that need access; only the browser may cache scripts and styles."""
     rule = request.url_rule
     if rule is not None and any(part in rule.rule for part in _STATIC) and response.status_code < 400:
         response.cache_control.public = False

@@ -1,8 +1,8 @@
-"""Who asks, also where reverse proxies stand between: the client's address, by which limits count.
+"""The client's address behind reverse proxies; limits count by it.
 
-A proxy tells address, scheme, host and port of its client in ``X-Forwarded-*`` headers. Anybody can send
-such headers, so as many values as there are proxies of ours are believed, counted from the last, and none
-where there is no proxy, or where the peer is not in the networks of the proxies.
+A proxy sends address, scheme, host and port of its client in ``X-Forwarded-*`` headers. Any client can send
+such headers, so only as many values are trusted as there are configured proxies, counted from the last, and
+none if the peer is outside of the proxies' networks.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ log = logging.getLogger(__name__)
 
 
 def trust_proxies(server: Flask, hops: int, proxies: str = "") -> None:
-    """Take address, scheme, host and port from the headers of so many proxies in front; 0: from none.
+    """Take address, scheme, host and port from the headers of ``hops`` proxies; 0: ignore the headers.
 
-    ``proxies``: the networks of the last of them, as ``parse_proxies`` reads them; empty: any peer is one.
-    The path prefix is no header's to tell: it is a setting, because the page's addresses are built with it.
+    ``proxies``: the networks of the last proxy, in the form of ``parse_proxies``; empty: any peer is trusted.
+    The path prefix is a setting, not a header, because the page's URLs are built with it.
     """
     if hops:
         plain: WSGIApplication = server.wsgi_app
         trusted = parse_proxies(proxies)
         fixed = ProxyFix(plain, x_for=hops, x_proto=hops, x_host=hops, x_port=hops)
 
-        def of_trusted_peers(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        def fix_trusted_peers(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
             return (fixed if trusted.trusts(peer_address(environ)) else plain)(environ, start)
 
-        server.wsgi_app = of_trusted_peers if proxies.strip() else fixed  # type: ignore[method-assign,assignment]
+        server.wsgi_app = fix_trusted_peers if proxies.strip() else fixed  # type: ignore[method-assign,assignment]
         return
-    told = False
+    has_warned = False
 
     @server.before_request
-    def tell_of_a_proxy_that_is_not_believed() -> None:
-        nonlocal told
-        if not told and "HTTP_X_FORWARDED_FOR" in request.environ:
-            told = True
+    def warn_of_ignored_proxy() -> None:
+        nonlocal has_warned
+        if not has_warned and "HTTP_X_FORWARDED_FOR" in request.environ:
+            has_warned = True
             log.warning(
-                "a request came with X-Forwarded-For, which is not believed. If a reverse proxy is in front,"
-                " set ORDERFLOW_PROXY_HOPS: all its clients count as one address"
+                "X-Forwarded-For ignored. If a reverse proxy is in front, set ORDERFLOW_PROXY_HOPS:"
+                " otherwise all its clients count as one address"
             )

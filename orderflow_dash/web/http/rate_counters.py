@@ -1,7 +1,7 @@
-"""Where ``limits`` counts: a dict in memory.
+"""In-memory storage for ``limits``.
 
-Its own memory starts a thread at nearly every request to throw away old counters, which costs more than
-many of the requests themselves.
+The library's own memory storage starts a thread at nearly every request to expire counters, which costs more
+than many of the requests.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class _Window(NamedTuple):
 
 
 class RateCounters(Storage):
-    """Counters that begin anew when their window ends. Thread-safe."""
+    """Counters that reset when their window ends. Thread-safe."""
 
     def __init__(
         self,
@@ -38,11 +38,11 @@ class RateCounters(Storage):
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """What may go wrong in it: nothing."""
+        """An error that never occurs; the base class requires one."""
         return ValueError
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Count; the window of a key that has none lasts ``expiry`` seconds. Returns the count."""
+        """Add to a key's count; a new window lasts ``expiry`` seconds. Returns the count."""
         now = self._clock()
         with self._lock:
             if now >= self._next_sweep:
@@ -54,28 +54,28 @@ class RateCounters(Storage):
         return window.hits
 
     def get(self, key: str) -> int:
-        """The count of a window that has not ended."""
+        """The count of a key's current window."""
         window = self._windows.get(key)
         return 0 if window is None or window.ends <= self._clock() else window.hits
 
     def get_expiry(self, key: str) -> float:
-        """When the window ends, s since the epoch; now where there is none."""
+        """The end of a key's window, s since the epoch; now if it has none."""
         window = self._windows.get(key)
         return time.time() + (0 if window is None else max(0.0, window.ends - self._clock()))
 
     def check(self) -> bool:
-        """Whether it works."""
+        """True: memory is always available."""
         return True
 
     def reset(self) -> int:
-        """Forget all; how many there were."""
+        """Remove all counters and return their number."""
         with self._lock:
             count = len(self._windows)
             self._windows.clear()
         return count
 
     def clear(self, key: str) -> None:
-        """Forget one."""
+        """Remove one counter."""
         with self._lock:
             self._windows.pop(key, None)
 

@@ -1,6 +1,6 @@
-"""How often one client address may ask, by kind of request; beyond it the answer is 429 and says when.
+"""Rate limits per client address and kind of request; beyond a limit the response is 429 with Retry-After.
 
-What is cheap, or what monitors ask, is not counted: files, ``/health``, ``/ready``, ``/metrics``.
+Cheap requests and those of monitors are not counted: files, ``/health``, ``/ready``, ``/metrics``.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ from orderflow_dash.web.http.rate_counters import RateCounters
 log = logging.getLogger(__name__)
 
 _UPDATE: Final = "_dash-update-component"
-_PARTS: Final = ("_dash-layout", "_dash-dependencies")  # a page that loads asks for both
-_UPDATE_WINDOW_S: Final = 10  # a page that was refused stands still for no longer
+_PARTS: Final = ("_dash-layout", "_dash-dependencies")  # a page load requests both
+_UPDATE_WINDOW_S: Final = 10  # the longest pause of a page that was limited
 _UNKNOWN: Final = "unknown"  # client
-_TOLD: Final = RateLimitItemPerMinute(1)  # in the log, of each client
+_LOGGED: Final = RateLimitItemPerMinute(1)  # log lines of each client and kind
 
 
 class _Kind(NamedTuple):
     name: str
     limit: RateLimitItem
-    rate: str  # as people read it
+    rate: str  # for messages
 
 
 class _Kinds:
-    """Which kind a request is."""
+    """The kind of each request."""
 
     def __init__(self, settings: Settings) -> None:
         root, updates = settings.prefix, settings.update_rate
         window = RateLimitItemPerSecond(updates * _UPDATE_WINDOW_S, _UPDATE_WINDOW_S)
-        self.updates = _Kind("updates of pages", window, f"{updates} a second")
-        # A page that is let in must not be left without its parts, in whichever window those fall.
-        self._parts = _per_minute("parts of pages", settings.page_rate * 2 * len(_PARTS))
+        self.updates = _Kind("page updates", window, f"{updates} page updates per second")
+        # A page that was admitted must get its parts, even across the end of a window.
+        self._parts = _per_minute("page parts", settings.page_rate * 2 * len(_PARTS))
         pages = _per_minute("pages", settings.page_rate)
         self._by_rule: dict[str, _Kind | None] = {
             root + routes.REPLAY: self.updates,
-            root + routes.SOCKET: _per_minute("connections to the socket", settings.socket_rate),
+            root + routes.SOCKET: _per_minute("socket connections", settings.socket_rate),
             root + routes.EXPORT: _per_minute("exports", settings.export_rate),
             **dict.fromkeys((root + page for page in ("", *routes.PAGES, routes.HELP)), pages),
         }
 
     def of_request(self) -> _Kind | None:
         """The kind of this request; None where it does not count."""
-        # What a token opens counts as what it is a way to.
+        # A token route counts as the route it stands for.
         rule = "" if request.url_rule is None else request.url_rule.rule.replace(TOKEN_ROOT, "")
         if rule not in self._by_rule:
             self._by_rule[rule] = self._of_page(rule)
@@ -68,30 +68,27 @@ class _Kinds:
 
 
 def limit_rates(server: Flask, settings: Settings) -> None:
-    """Count requests by client address and kind, and refuse what is too often."""
+    """Count requests by client address and kind, and reject those beyond a limit."""
     kinds = _Kinds(settings)
     limiter = FixedWindowRateLimiter(RateCounters())
 
     @server.before_request
-    def refuse_what_is_too_often() -> Response | None:
+    def reject_excess() -> Response | None:
         kind = kinds.of_request()
         if kind is None:
             return None
         client = client_address() or _UNKNOWN
         if limiter.hit(kind.limit, kind.name, client):
             return None
-        # In whole seconds, and never so that asking again at that time is too early.
+        # Whole seconds, rounded up, so that a retry after them succeeds.
         reset_time = limiter.get_window_stats(kind.limit, kind.name, client).reset_time
         wait_s = max(1, math.ceil(reset_time - time.time()))
-        message = (
-            f"More {kind.name} than {kind.rate} are asked for from your address ({client})."
-            f" Try again in {wait_s} s."
-        )
-        if limiter.hit(_TOLD, "told", kind.name, client):
-            log.warning("too many %s, more than %s, from %s", kind.name, kind.rate, client)
+        message = f"Rate limit exceeded: {kind.rate} from your address ({client}). Try again in {wait_s} s."
+        if limiter.hit(_LOGGED, "logged", kind.name, client):
+            log.warning("rate limit exceeded: %s from %s", kind.rate, client)
         headers = {"Retry-After": str(wait_s), "Cache-Control": "no-store"}
         return Response(message + "\n", 429, headers, mimetype="text/plain")
 
 
 def _per_minute(name: str, rate: int) -> _Kind:
-    return _Kind(name, RateLimitItemPerMinute(rate), f"{rate} a minute")
+    return _Kind(name, RateLimitItemPerMinute(rate), f"{rate} {name} per minute")

@@ -1,4 +1,4 @@
-"""Each request's id, in its answer and in every line that it leads to; where wanted, a line of its own."""
+"""Request ids in responses and log lines, and the access log."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ log = logging.getLogger("orderflow_dash.access")
 
 HEADER: Final = "X-Request-ID"
 _ACCEPTED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-# What our own addresses name. The value of anything else may be somebody's token.
-_TOLD: Final = frozenset(
+# The parameters of our URLs. The value of any other may be a secret.
+_LOGGED: Final = frozenset(
     {"exchange", "symbol", "tf", "step", "lookback", "emit_ms", "rows", "theme", "panel", "link", *NAMES}
 )
 _MOST_PARAMETERS: Final = 40
 _LONGEST_VALUE: Final = 80
 _LONGEST_PATH: Final = 200
 _CLASSES: Final = {number: REQUESTS.labels(f"{number}xx") for number in range(1, 6)}
-_SWITCHED: Final = 101  # a websocket answers the handshake by itself
+_SWITCHED: Final = 101  # a websocket sends its own handshake
 
 
 class RequestTrace:
     """WSGI middleware.
 
     Args:
-        app: what answers.
-        is_logged: whether each request is a line: method, path, query, status, duration and client.
+        app: the wrapped application.
+        is_logged: whether each request is logged: method, path, query, status, duration and client.
     """
 
     def __init__(self, app: WSGIApplication, *, is_logged: bool) -> None:
@@ -46,22 +46,21 @@ class RequestTrace:
         self._is_logged = is_logged
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer under an id, which ends with the last byte of the answer."""
+        """Run the application under a request id, up to the last byte of the response."""
         request = _Request(environ, self._is_logged)
 
         def respond(status, headers, exc_info=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
             request.status = int(status[:3])
-            told = [*headers, (HEADER, request.id)]
-            return start_response(status, told, exc_info)
+            return start_response(status, [*headers, (HEADER, request.id)], exc_info)
 
         try:
             body = self._app(environ, respond)
-        except BaseException:  # how flask-sock ends a websocket under gunicorn, too
+        except BaseException:  # flask-sock also ends a websocket this way under gunicorn
             request.end()
             raise
         wrapper = environ.get("wsgi.file_wrapper")
         if isinstance(wrapper, type) and isinstance(body, wrapper):
-            request.end()  # the server sends the file itself, and knows it by this type
+            request.end()  # the server sends the file, and recognizes it by this type
             return body
         return ClosingIterator(body, request.end)
 
@@ -72,11 +71,11 @@ class _Request:
         self.status = _SWITCHED
         self._environ = environ
         self._is_logged = is_logged
-        self._begun = time.perf_counter()
+        self._started = time.perf_counter()
         self._token: Token[str] = REQUEST_ID.set(self.id)
 
     def end(self) -> None:
-        """Write the line, and forget the id: the thread goes on to another request."""
+        """Log the request and reset the id: the thread serves another request next."""
         try:
             count_response(self.status)
             if self._is_logged:
@@ -87,38 +86,38 @@ class _Request:
     def _write(self) -> None:
         environ = self._environ
         path = _utf8(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))[:_LONGEST_PATH]
-        told = {
+        line = {
             "method": environ.get("REQUEST_METHOD", "")[:16],
             "path": path,
             "query": logged_query(environ.get("QUERY_STRING", "")),
             "status": self.status,
-            "ms": round((time.perf_counter() - self._begun) * 1000, 1),
+            "ms": round((time.perf_counter() - self._started) * 1000, 1),
             "client": environ.get("REMOTE_ADDR", ""),
         }
-        log.info("request", extra=fields(**told))
+        log.info("request", extra=fields(**line))
 
 
 def request_id(given: str) -> str:
-    """The id of a request: what its client calls it, where that can be one."""
+    """The id of a request: the client's, if it is valid, or a random one."""
     return given if _ACCEPTED.fullmatch(given) else f"{getrandbits(64):016x}"
 
 
 def count_response(status: int) -> None:
-    """Count it for ``/metrics``."""
+    """Count a response for ``/metrics``."""
     _CLASSES[status // 100].inc()
 
 
 def logged_query(query: str) -> str:
-    """What a log may tell of a query string: the parameters that are ours, and how many are not."""
+    """A query string without secrets: our own parameters, and the number of others."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
     except ValueError:
         return "(too many parameters)"
-    told = [f"{name}={value[:_LONGEST_VALUE]}" for name, value in pairs if name in _TOLD]
-    hidden = len(pairs) - len(told)
-    return "&".join([*told, *([f"({hidden} hidden)"] if hidden else [])])
+    shown = [f"{name}={value[:_LONGEST_VALUE]}" for name, value in pairs if name in _LOGGED]
+    hidden = len(pairs) - len(shown)
+    return "&".join([*shown, *([f"({hidden} hidden)"] if hidden else [])])
 
 
 def _utf8(text: str) -> str:
-    """A text of the WSGI environment, which holds bytes as Latin-1."""
+    """A text of the WSGI environment, which decodes bytes as Latin-1."""
     return text.encode("latin-1", "replace").decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""The Dash application: its document, its assets and its layout, with all callbacks registered."""
+"""The Dash applications: document, assets, layouts and callbacks."""
 
 from __future__ import annotations
 
@@ -70,14 +70,14 @@ class _Page(Dash):
     _document: str | None = None
 
     def index(self, *args: object, **kwargs: object) -> str:
-        """The page's document, the same for all: Dash would look at two hundred files for each."""
+        """The document, cached: to build it, Dash reads two hundred files."""
         if self._document is None:
             self._document = super().index(*args, **kwargs)  # type: ignore[no-untyped-call]
         return self._document
 
 
 class _PanelScripts(Scripts):
-    """The scripts of a page without the symbol table: its grid would be a fifth of the page."""
+    """The scripts of a page without the symbol table: whose grid is a fifth of the page's size."""
 
     def get_all_scripts(self, dev_bundles: bool = False) -> list[dict[str, Any]]:
         """The scripts that Dash lists in the page."""
@@ -122,7 +122,7 @@ def _register_panels(app: Dash, polls: PanelPoll) -> None:
 
 
 def _new_dash(root: str, page: str = "", server: Flask | None = None) -> Dash:
-    """The application of one page under a path prefix; beside the front page on the server of that one."""
+    """The application of one page under a path prefix; other pages share the front page's server."""
     path = f"{root}{page}/" if page else root
     app = _Page(
         "orderflow_dash",

@@ -1,7 +1,7 @@
-"""``/help``: what each figure means, how to read it, and what to do when a mark shows.
+"""``/help``: the meaning of each figure and mark.
 
-A plain page: it needs no script, asks no other host, and is built once. The only script is the one that
-takes the theme over from the browser's storage.
+A static page that is built once and loads nothing from other hosts. Its only script applies the theme from
+the browser's storage.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def register_help(server: Flask, prefix: str = "/") -> None:
 
     @server.get(prefix + HELP)
     def help_page() -> Response:
-        """The page; 304 where the browser has it."""
+        """The page, or 304 for a cached one."""
         response = Response(page, mimetype="text/html")
         response.headers["Content-Security-Policy"] = _POLICY
         response.headers["Cache-Control"] = "no-cache"

@@ -1,4 +1,4 @@
-"""The worked example of the help page. Every figure is written by hand; a test holds them to the code."""
+"""The worked example of the help page. All figures are literals; a test compares them with the code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 
 class ExampleTrade(NamedTuple):
-    """One trade: second of the minute, aggressor, price, quantity, and the delta that runs after it."""
+    """One trade: second of the minute, aggressor, price, quantity, and the running delta after it."""
 
     second: int
     aggressor: str  # "sold" or "bought"
@@ -16,7 +16,7 @@ class ExampleTrade(NamedTuple):
 
 
 class ExampleLevel(NamedTuple):
-    """One level, and whether a diagonal imbalance stands there."""
+    """One level, and whether it has a diagonal imbalance."""
 
     price: str
     bid: str
@@ -25,7 +25,7 @@ class ExampleLevel(NamedTuple):
 
 
 class ExampleRow(NamedTuple):
-    """One candle as the footprint table shows it."""
+    """One row of the footprint table."""
 
     bid: str
     ask: str
@@ -91,7 +91,7 @@ CVD: Final = (("+26.0", "+26.0"), ("−9.0", "+17.0"), ("+3.0", "+20.0"))
 """Delta and CVD of three candles, old to new."""
 
 STEPS: Final = (("95,000", "0.1", "0.5"), ("3,400", "0.01", "0.5"), ("0.21", "0.00001", "0.0001"))
-"""Price, tick and the step that is chosen."""
+"""Price, tick and default step."""
 
 MOMENTUM: Final = (
     ExampleRow("12.5", "45.3", "+32.8", "+32.8", fire=True),

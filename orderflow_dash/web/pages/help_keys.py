@@ -1,4 +1,4 @@
-"""The keys that the help page lists, by the part of the product that they work in."""
+"""The keyboard shortcuts on the help page, by part of the product."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 
 class KeyGroup(NamedTuple):
-    """Keys of one part: its name, its id on the page, and (keys, what they do)."""
+    """Shortcuts of one part: its name, its id on the page, and (keys, action)."""
 
     name: str
     anchor: str
@@ -19,11 +19,11 @@ KEY_GROUPS: Final = (
         "keys-symbols",
         (
             ("/", "Search, from anywhere on the page"),
-            ("Enter", "Open the first symbol found; on a row, open that one"),
+            ("Enter", "Open the first match; on a row, open that symbol"),
             ("↓", "From the search into the rows"),
             ("↑ ↓", "Move over the rows"),
-            ("Space", "On a star: favourite or not"),
-            ("Esc", "Empty the search"),
+            ("Space", "On a star: toggle the favorite"),
+            ("Esc", "Clear the search"),
         ),
     ),
     KeyGroup(
@@ -31,23 +31,23 @@ KEY_GROUPS: Final = (
         "keys-panel",
         (
             ("Tab", "Next control"),
-            ("← →", "Another timeframe, where the timeframes have the focus"),
+            ("← →", "Another timeframe, while the timeframes have the focus"),
             ("Esc", "Close"),
         ),
     ),
     KeyGroup(
-        "Footprint chart, where it has the focus",
+        "Footprint chart, while it has the focus",
         "keys-chart",
         (
             ("← → ↑ ↓", "Move in time and price"),
             ("+ −", "Wider, narrower candles"),
             ("] [", "Higher, lower rows"),
             ("f", "Follow the last candle, fit the price"),
-            ("a", "Fit the price to what is in sight"),
-            ("e", "Rows grouped so that they can be read, or every level"),
+            ("a", "Fit the price to the visible candles"),
+            ("e", "Automatic rows, or every level"),
             ("r", "Readable rows around the last price"),
             ("h l, k j", "Crosshair by candles, by rows"),
-            ("c, g, s", "What cells tell, their colour, its scale"),
+            ("c, g, s", "Content of the cells, their color, its scale"),
             ("?", "All keys of the chart"),
         ),
     ),

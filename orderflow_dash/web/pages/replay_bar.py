@@ -1,4 +1,4 @@
-"""The replay's bar: its files and its controls, which ``assets/js/pages/replay.mjs`` fills and drives."""
+"""The replay's bar: its files and its controls, which ``assets/js/pages/replay.mjs`` fills."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _SHOWN = 2  # file names before "and n more"
 
 
 def replay_bar(replay: Replay | None, *, is_steered: bool = True) -> Component | None:
-    """The bar; None where nothing is replayed. It may stand any number of times on a page.
+    """The bar, any number of times on a page; None without a replay.
 
-    ``is_steered``: with the controls; else it only says what is shown.
+    ``is_steered``: with the controls.
     """
     if replay is None:
         return None
     names = replay.names
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    data: dict[str, Any] = {"data-url": REPLAY}  # relative: each page lies at the root
+    data: dict[str, Any] = {"data-url": REPLAY}  # relative: each page is at the root
     label: dict[str, Any] = {"aria-label": "Replay"}
     return html.Div(
         [

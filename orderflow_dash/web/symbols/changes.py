@@ -1,7 +1,7 @@
-"""Which rows of the symbol table changed since a page last asked.
+"""The rows of the symbol table that changed since a page's last poll.
 
-One journal serves every page: it numbers each change of a row once, and a page brings the number it has
-seen. So a page costs the rows that changed, not the rows there are.
+One journal serves every page: it numbers each change of a row, and a page sends the last number it has seen.
+So a poll costs the changed rows, not all rows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NO_DAYS: Mapping[RowKey, str] = {}
 
 
 class _RowSource(NamedTuple):
-    """What a row is made of beside its instrument."""
+    """The data of a row."""
 
     instrument: Instrument
     ticker: Ticker | None
@@ -29,14 +29,14 @@ class _RowSource(NamedTuple):
 
 
 class Cursor(NamedTuple):
-    """How much of the journal a page has: the list of symbols it was built for, and the last change seen."""
+    """A page's position in the journal: the generation of its symbol list, and the last change seen."""
 
     generation: str
     change: int
 
 
 class TickerJournal:
-    """The rows of all instruments, in the order of their last change. Safe to use from many threads."""
+    """The rows of all instruments in the order of their last change. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -44,8 +44,8 @@ class TickerJournal:
         self._listed: frozenset[RowKey] = frozenset()
         self._generation = 0
         self._change = 0
-        self._seen: tuple[object, ...] = ()  # board revision and the rest that the rows stand for
-        self._told: dict[RowKey, _RowSource] = {}
+        self._seen: tuple[object, ...] = ()  # inputs of the current rows
+        self._sources: dict[RowKey, _RowSource] = {}
         self._instruments: dict[RowKey, Instrument] = {}
         self._rows: OrderedDict[RowKey, tuple[int, Row]] = OrderedDict()
 
@@ -57,7 +57,7 @@ class TickerJournal:
         streamed: Set[RowKey] = frozenset(),
         days: Mapping[RowKey, str] = NO_DAYS,
     ) -> None:
-        """Take in the instruments listed now, a ticker board at its revision, what streams and the days.
+        """Update the rows from the listed instruments, the tickers, the streamed symbols and the sparklines.
 
         ``days`` is never changed in place: another mapping is another state.
         """
@@ -65,19 +65,19 @@ class TickerJournal:
             listed = {(instrument.venue, instrument.symbol): instrument for instrument in instruments}
             if listed.keys() != self._listed:
                 self._relist(listed)
-            elif listed != self._instruments:  # another tick, or no longer before its market
+            elif listed != self._instruments:  # another tick, or no longer pre-market
                 self._instruments, self._seen = listed, ()
             state = revision, self._generation, streamed, days
             if self._seen[:3] == state[:3] and self._seen[3] is days:
                 return
             for key, instrument in self._instruments.items():
-                told = _RowSource(instrument, tickers.get(key), key in streamed, days.get(key))
-                if told != self._told.get(key):
-                    self._told[key] = told
+                source = _RowSource(instrument, tickers.get(key), key in streamed, days.get(key))
+                if source != self._sources.get(key):
+                    self._sources[key] = source
                     self._change += 1
                     self._rows[key] = (
                         self._change,
-                        symbol_row(instrument, told.ticker, live=told.live, day=told.day),
+                        symbol_row(instrument, source.ticker, live=source.live, day=source.day),
                     )
                     self._rows.move_to_end(key)
             self._seen = state
@@ -90,7 +90,7 @@ class TickerJournal:
     def changes(self, cursor: object, limit: int) -> tuple[Cursor, list[Row] | None]:
         """At most ``limit`` rows that changed after a cursor (as the browser sends it), oldest change first.
 
-        None where the page must take all rows anew: it lists other symbols or met another process.
+        None if the page must reload all rows: its symbol list or the process has changed.
         """
         with self._lock:
             seen = self._seen_change(cursor)
@@ -109,13 +109,13 @@ class TickerJournal:
         self._listed = frozenset(listed)
         self._instruments = listed
         for key in self._rows.keys() - listed.keys():
-            del self._rows[key], self._told[key]
+            del self._rows[key], self._sources[key]
 
     def _cursor(self, change: int) -> Cursor:
         return Cursor(f"{self._process}.{self._generation}", change)
 
     def _seen_change(self, cursor: object) -> int | None:
-        """The last change that a page has seen; None where its cursor is not of these rows."""
+        """The last change that a page has seen; None for a cursor of other rows."""
         match cursor:
             case [str(generation), int(change)] if generation == self._cursor(0).generation:
                 return change

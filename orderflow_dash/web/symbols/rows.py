@@ -1,4 +1,4 @@
-"""One row of the symbol table from an instrument and its ticker."""
+"""A row of the symbol table from an instrument and its ticker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _VENUES: Final = {venue.value: venue for venue in Venue}
 
 
 class Row(TypedDict):
-    """A row as the grid gets it. Figures are None where the venue has not said them (yet)."""
+    """A row of the grid. A figure is None until the venue sends it."""
 
     id: str  # venue:symbol
     symbol: str
@@ -24,12 +24,12 @@ class Row(TypedDict):
     pre_market: bool
     last: str | None  # exact, grouped
     price: float | None  # of the same, to sort by
-    change: float | None  # per cent over 24 h
+    change: float | None  # percent over 24 h
     volume: float | None  # quote currency over 24 h
-    funding: float | None  # per cent of the current interval
+    funding: float | None  # percent of the current interval
     interest: float | None  # open interest in quote currency at the last price, one side
     live: bool  # the server streams its trades now
-    day: str | None  # line of the last 24 hours, see feeds/sparklines.py
+    day: str | None  # sparkline of the last 24 hours, see feeds/sparklines.py
 
 
 def symbol_row(
@@ -59,7 +59,7 @@ def symbol_row(
 
 
 def row_keys(ids: object, most: int) -> list[tuple[Venue, str]]:
-    """Venue and symbol of row ids as a browser sends them, at most so many; what is no id is left out."""
+    """Venue and symbol of at most ``most`` row ids from a browser; invalid ids are left out."""
     texts = [each for each in ids[:most] if isinstance(each, str)] if isinstance(ids, list) else []
     named = [each.partition(":") for each in texts]
     return [(_VENUES[venue], symbol) for venue, _, symbol in named if venue in _VENUES]

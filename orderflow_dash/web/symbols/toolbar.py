@@ -1,6 +1,6 @@
-"""The bar above the symbol table: favourites, venues, how many symbols are shown, which columns.
+"""The bar above the symbol table: favorites, venues, number of symbols, columns.
 
-All of it works in the browser (``assets/js/symbols/filter.mjs``), which also keeps what was chosen.
+It works in the browser (``assets/js/symbols/filter.mjs``), which also stores the choices.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ COLUMNS_ID: Final = "symbol-columns"
 
 
 def table_bar(venues: Iterable[Venue], columns: Sequence[tuple[str, str]]) -> Component:
-    """The bar for the venues served here and the columns, as (field, name), that can be chosen."""
+    """The bar with the venues and the optional columns, as (field, name)."""
     return html.Div(
         [
             html.Button(
@@ -47,7 +47,7 @@ def table_bar(venues: Iterable[Venue], columns: Sequence[tuple[str, str]]) -> Co
 
 
 def empty_state() -> Component:
-    """What stands in the table's place where no row is left: why, and the way back."""
+    """The message of an empty table: the cause, and a button that clears the filters."""
     return html.Div(
         [
             html.P(id="symbol-none-text", role="status"),
@@ -72,12 +72,12 @@ def _column_menu(columns: Sequence[tuple[str, str]]) -> Component:
     choice = dbc.Checklist(
         id=COLUMNS_ID,
         options=[{"value": field, "label": name} for field, name in columns],
-        value=[],  # the browser knows
+        value=[],  # set by the browser
         class_name="column-choice",
     )
     return html.Details([html.Summary("Columns", className="chip"), choice], className="column-menu")
 
 
 def _attributes(named: dict[str, Any]) -> dict[str, Any]:
-    """Attributes with a dash in their names, which Dash takes as keywords of any type."""
+    """Attributes with a dash in their names, typed for Dash's keyword arguments."""
     return named

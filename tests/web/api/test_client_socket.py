@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orderflow_dash.web.api.client_socket import MOST_HEARD, ClientSocket
+from orderflow_dash.web.api.client_socket import MAX_RECEIVED, ClientSocket
 
 Pair = tuple[ClientSocket, socket.socket]
 
@@ -51,10 +51,10 @@ def test_a_reader_that_has_gone_ends_the_send(pair: Pair) -> None:
 def test_a_client_that_says_much_is_marked_and_read_slowly(pair: Pair) -> None:
     """What it says reaches the websocket all the same, but no faster than the pace."""
     server, client = pair
-    client.sendall(b"x" * (MOST_HEARD + 2))
+    client.sendall(b"x" * (MAX_RECEIVED + 2))
     heard = 0
-    while heard < MOST_HEARD:
-        heard += len(server.recv(MOST_HEARD - heard))
+    while heard < MAX_RECEIVED:
+        heard += len(server.recv(MAX_RECEIVED - heard))
         assert not server.is_flooding
     assert server.recv(1) == b"x"
     assert server.is_flooding

@@ -1,12 +1,10 @@
-"""``/api/export.csv`` as spreadsheets, programs and strangers meet it."""
+"""``/api/export.csv``: the table, its header and its errors."""
 
 from __future__ import annotations
 
 import csv
 import json
 import re
-import socket
-import struct
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -14,33 +12,20 @@ from typing import Any
 
 import httpx
 import pytest
-from flask import Flask
-from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
-from orderflow_dash.exchanges.binance.rest import AGG_TRADES_PATH
 from orderflow_dash.feeds.stream import StreamStatus
-from orderflow_dash.live.view import ViewKey
 from orderflow_dash.market import MINUTE_MS, State, Ticker
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
-from orderflow_dash.web import routes
-from orderflow_dash.web.api import history_wait
 from orderflow_dash.web.api.export import (
     CANDLE_COLUMNS,
     LEVEL_COLUMNS,
-    MAX_EXPORT_S,
-    MOST_EXPORTS,
     _feed_text,
-    register_export,
-    within_time,
 )
-from orderflow_dash.web.query import parse_view_query
 from tests.conftest import Served, venues_at, wait_until
 from tests.exchanges.frames import instrument
 from tests.live.hub_bench import BTC, HubBench, at
+from tests.web.api.export_client import QUERY, URL, asked, client_of, key_of, parts
 
-URL = f"/{routes.EXPORT}"
-QUERY = {"exchange": "binance", "symbol": "BTCUSDT", "tf": "1m", "step": "0.1"}
 TYPES = {"candles": CANDLE_COLUMNS, "levels": LEVEL_COLUMNS}
 HOSTILE = "=CMD|'/C CALC'!A0,\r\n@SUM(1);\t+1\"-2"
 
@@ -49,44 +34,7 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 WORD = r"complete|repaired|partial|gap|true|false|"
 
 
-def client_of(setting: HubBench) -> FlaskClient:
-    """A client of a server that has nothing but the export."""
-    server = Flask("export")
-    register_export(server, setting.hub)
-    return server.test_client()
-
-
-@pytest.fixture
-def setting() -> HubBench:
-    """A hub whose BTCUSDT streams already, with trades of three minutes."""
-    setting = HubBench()
-    setting.hub.lease("somebody", key_of(setting))
-    setting.source.give(at(1), at(2, quantity=-9), at(3, 1, -4, 1_003), at(4, 2, 7, 1_010))
-    return setting
-
-
-def key_of(setting: HubBench, **changes: str) -> ViewKey:
-    """The view that the query names."""
-    return parse_view_query({**QUERY, **changes}, setting.hub, None).key
-
-
-def parts(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """What the lines above say, and the rows by column."""
-    lines = text.split("\r\n")
-    above = [line for line in lines if line.startswith("#")]
-    about = dict(line.removeprefix("# ").partition(":")[::2] for line in above)
-    rows = list(csv.DictReader(lines[len(above) :], strict=True))
-    return {name: value.strip() for name, value in about.items()}, rows
-
-
-def asked(client: FlaskClient, **query: str) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """The parts of an answer that is there."""
-    answer = client.get(URL, query_string={**QUERY, **query})
-    assert answer.status_code == 200, answer.text
-    return parts(answer.text)
-
-
-def test_the_table_equals_the_socket_s_snapshot_to_the_last_digit(serve: Callable[..., Served]) -> None:
+def test_the_table_equals_the_snapshot_of_the_socket(serve: Callable[..., Served]) -> None:
     """Same view, same moment: every field and every level is the same text in both."""
     with SimulatedExchange(SyntheticMarket(seed=3, speed=20, history_ms=40 * MINUTE_MS)) as exchange:
         served = serve(**venues_at(exchange), verify_interval_s=0)
@@ -94,11 +42,11 @@ def test_the_table_equals_the_socket_s_snapshot_to_the_last_digit(serve: Callabl
         wait_until(lambda: httpx.get(f"{served.url}/ready", trust_env=False).status_code == 200)
         with served.socket(**view, emit_ms=50) as watcher:
             while len(json.loads(watcher.recv(timeout=5)).get("candles", ())) < 20:
-                pass  # until a snapshot tells of the market's past
+                pass  # until a snapshot has the market's history
             exchange.faults.stall()
 
             def moment() -> tuple[dict[str, Any], dict[str, list[dict[str, str]]]] | None:
-                """Snapshot and tables, if nothing changed meanwhile."""
+                """Snapshot and tables, if nothing changed between them."""
                 before, tables = snapshot(), {rows: table(rows) for rows in TYPES}
                 return (before, tables) if snapshot()["candles"] == before["candles"] else None
 
@@ -114,9 +62,9 @@ def test_the_table_equals_the_socket_s_snapshot_to_the_last_digit(serve: Callabl
 
             found: list[Any] = []
             wait_until(lambda: found.append(moment()) or found[-1])
-        told, tables = found[-1]
+        sent, tables = found[-1]
     candles, levels = tables["candles"], tables["levels"]
-    for ours, theirs in zip(candles, told["candles"], strict=True):
+    for ours, theirs in zip(candles, sent["candles"], strict=True):
         shared = theirs.keys() - {"levels"}
         words = {True: "true", False: "false", None: ""}
         assert {name: ours[name] for name in shared} == {
@@ -127,14 +75,14 @@ def test_the_table_equals_the_socket_s_snapshot_to_the_last_digit(serve: Callabl
         assert ours["levels"] == str(len(theirs["levels"]))
     assert [(row["open_ts"], row["price"], row["bid"], row["ask"], row["n"]) for row in levels] == [
         (candle["open_ts"], level["p"], level["bid"], level["ask"], level["n"])
-        for candle in told["candles"]
+        for candle in sent["candles"]
         for level in candle["levels"]
     ]
     assert all(Decimal(row["delta"]) == Decimal(row["ask"]) - Decimal(row["bid"]) for row in levels)
 
 
-def test_the_lines_above_say_what_the_table_is(setting: HubBench) -> None:
-    """Venue, symbol, timeframe, step, units, time zone, origin of the CVD, and what the words mean."""
+def test_the_header_describes_the_table(setting: HubBench) -> None:
+    """Venue, symbol, timeframe, step, units, time zone, origin of the CVD, and the meaning of the words."""
     about, rows = asked(client_of(setting))
     assert list(rows[0]) == list(CANDLE_COLUMNS)
     assert {name: about[name] for name in ("venue", "symbol", "timeframe", "step", "time zone")} == {
@@ -196,8 +144,8 @@ def test_rows_are_exact_and_in_order(setting: HubBench) -> None:
 
 
 @pytest.mark.parametrize("rows", TYPES)
-def test_a_hostile_symbol_begins_no_formula_and_no_row(rows: str) -> None:
-    """Whatever a venue calls a symbol: cells are numbers, times and our words, and the rest is one cell."""
+def test_a_hostile_symbol_starts_no_formula_and_no_row(rows: str) -> None:
+    """Cells are numbers, times and fixed words; each header line is one cell."""
     setting = HubBench()
     setting.listed.instruments[HOSTILE] = replace(BTC, symbol=HOSTILE, base="=1+1", quote="@A\n,-2")
     setting.hub.lease("somebody", key_of(setting, symbol=HOSTILE))
@@ -215,8 +163,8 @@ def test_a_hostile_symbol_begins_no_formula_and_no_row(rows: str) -> None:
     assert re.fullmatch(r'attachment; filename="[A-Za-z0-9_]+\.csv"', name), name
 
 
-def test_the_answer_is_a_download_that_nobody_keeps(setting: HubBench) -> None:
-    """A safe name, no cache, no guess at its type."""
+def test_the_response_is_an_uncached_download(setting: HubBench) -> None:
+    """A safe name, no cache, an explicit type."""
     answer = client_of(setting).get(URL, query_string=QUERY)
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-store"
@@ -236,115 +184,26 @@ def test_the_answer_is_a_download_that_nobody_keeps(setting: HubBench) -> None:
         ({"exchange": "bybit"}, 503, "cannot be reached: connection refused"),
     ],
 )
-def test_what_cannot_be_served_is_told_in_a_line(
-    setting: HubBench, query: dict[str, str], status: int, said: str
-) -> None:
-    """The status and one plain line with what is accepted."""
+def test_an_error_is_one_line(setting: HubBench, query: dict[str, str], status: int, said: str) -> None:
+    """The status and one plain line with what is valid."""
     answer = client_of(setting).get(URL, query_string={**QUERY, **query})
     assert answer.status_code == status
     assert said in answer.text
-    assert answer.text.count("\n") == 1
     assert answer.text.count("\n") == 1
     assert answer.mimetype == "text/plain"
     assert ("Retry-After" in answer.headers) == (status == 503)
 
 
-def test_a_hub_that_is_full_says_so() -> None:
-    """Where no symbol more may stream the answer is 503."""
-    setting = HubBench(series=1)
-    setting.hub.lease("somebody", key_of(setting))
-    answer = client_of(setting).get(URL, query_string={**QUERY, "symbol": "ETHUSDT"})
-    assert (answer.status_code, "Symbol limit (1) reached: " in answer.text) == (503, True)
-    assert f"try again in {answer.headers['Retry-After']} s." in answer.text
-
-
-def test_exports_have_few_places_and_give_them_back(setting: HubBench) -> None:
-    """Those beyond are told to come again; one that ends, read or not, makes room and ends its watch."""
-    client = client_of(setting)
-
-    def get(last: int, **query: str) -> TestResponse:
-        return client.get(
-            URL, query_string={**QUERY, **query}, environ_base={"REMOTE_ADDR": f"192.0.2.{last}"}
-        )
-
-    seconds = [get(number // 2, tf="5m") for number in range(MOST_EXPORTS)]
-    assert setting.counts == (1, 2, 1)
-    refused = get(99)
-    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "3")
-    assert f"Export limit ({MOST_EXPORTS}) reached: try again in 3 s." in refused.text
-    for answer in seconds:
-        answer.close()
-    assert setting.counts == (1, 1, 1)
-    for _ in range(2 * MOST_EXPORTS):
-        unread = client.head(URL, query_string=QUERY)
-        assert unread.status_code == 200
-        unread.close()
-        client.get(URL, query_string={"tf": "no"}).close()
-    assert setting.counts == (1, 1, 1)
-
-
-def test_one_client_runs_a_quarter_of_the_exports(setting: HubBench) -> None:
-    """The next one of its address is refused with the limit."""
-    client = client_of(setting)
-    held = [client.get(URL, query_string=QUERY) for _ in range(MOST_EXPORTS // 4)]
-    refused = client.get(URL, query_string=QUERY)
-    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "3")
-    assert f"Export limit per client ({len(held)}) reached: try again in 3 s." in refused.text
-    for answer in held:
-        answer.close()
-    assert client.get(URL, query_string=QUERY).status_code == 200
-
-
-def test_a_reader_that_takes_nothing_is_given_up(setting: HubBench) -> None:
-    """While the answer is under way sending is bounded; afterwards the connection is as it was."""
-
-    def seconds(end: socket.socket) -> int:
-        return struct.unpack("ll", end.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16))[0]
-
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        served = {"gunicorn.socket": ours}
-        answer = client_of(setting).get(URL, query_string=QUERY, environ_overrides=served)
-        assert 0 < seconds(ours) <= 20
-        answer.close()
-        assert seconds(ours) == 0
-
-
-def test_rows_come_a_candle_at_a_time(setting: HubBench) -> None:
-    """The lines above, the columns, and then each candle by itself: nothing is put together first."""
+def test_rows_are_streamed_by_candle(setting: HubBench) -> None:
+    """The header, the columns, then each candle: the response is streamed."""
     answer = client_of(setting).get(URL, query_string={**QUERY, "rows": "levels"})
     assert answer.is_streamed
     chunks = list(answer.iter_encoded())
     assert len(chunks) == 2 + 3
 
 
-def test_a_symbol_that_nobody_watched_gets_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stream begins with the export; what comes within the moment is in it."""
-    setting = HubBench()
-    asked_for: list[str] = []
-
-    def status(symbol: str) -> StreamStatus:
-        """Connecting at first; at the third look there is a trade."""
-        asked_for.append(symbol)
-        if len(asked_for) == 3:
-            setting.source.give(at(1))
-        return StreamStatus(State.CONNECTING if len(asked_for) < 3 else State.LIVE, "", None)
-
-    monkeypatch.setattr(setting.source, "status", status)
-    about, rows = asked(client_of(setting))
-    assert about["feed"] == "live"
-    assert [row["ask"] for row in rows] == ["0.005"]
-
-
-def test_a_feed_without_trades_is_an_empty_table(setting: HubBench) -> None:
-    """Where there is nothing to tell, the lines above and the columns say so."""
-    client = client_of(setting)
-    about, rows = asked(client, symbol="ETHUSDT", step="0.01")
-    assert (about["cvd_from"], rows) == ("", [])
-
-
-def test_simulated_trades_are_called_so(serve: Callable[..., Served]) -> None:
-    """The demo's table says that it is simulated, even where no row says it."""
+def test_simulated_trades_are_named(serve: Callable[..., Served]) -> None:
+    """The header of the demo's table says that it is simulated."""
     served = serve(demo=True)
     wait_until(served.hub.instruments)
     answer = httpx.get(served.url + URL, params={"exchange": "demo", "symbol": "BTCUSDT"}, trust_env=False)
@@ -353,77 +212,9 @@ def test_simulated_trades_are_called_so(serve: Callable[..., Served]) -> None:
     assert "simulated market" in about["source"]
 
 
-def test_a_reader_that_drips_is_given_up() -> None:
-    """It gets what it took in time, and then no end: nobody takes a part for the whole."""
-    now = [0.0]
-    lines = within_time(["a", "b", "c"], lambda: now[0])
-    assert next(lines) == "a"
-    now[0] = MAX_EXPORT_S
-    assert next(lines) == "b"
-    now[0] += 1
-    with pytest.raises(ConnectionResetError, match="within 180 s"):
-        next(lines)
-
-
-@pytest.mark.parametrize("venue", ["binance", "bybit"])
-def test_the_first_export_of_a_silent_symbol_has_its_past(serve: Callable[..., Served], venue: str) -> None:
-    """It is not watched, and the market brings no trade of it meanwhile."""
-    with SimulatedExchange(SyntheticMarket(seed=27, speed=0.5, history_ms=20 * MINUTE_MS)) as exchange:
-        app = serve(**venues_at(exchange), backfill_minutes=10)
-        wait_until(lambda: app.hub.instruments())
-        url = f"{app.url}{URL}?exchange={venue}&symbol=YFIUSDT&tf=1m"
-        answer = httpx.get(url, timeout=30, trust_env=False)
-        feed = app.health(venue)["streams"]["YFIUSDT"]
-    assert answer.status_code == 200
-    assert feed["age_ms"] is None  # its first trade has not come
-    assert len(parts(answer.text)[1]) > 2
-    assert "# warning" not in answer.text
-
-
-def test_an_export_before_the_past_is_known_says_so(
-    serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where the venue does not give it in time the answer is 503, never an empty table."""
-    monkeypatch.setattr(history_wait, "_LONGEST_FETCHING_S", 2.5)
-    with SimulatedExchange(SyntheticMarket(seed=27, speed=0.5, history_ms=20 * MINUTE_MS)) as exchange:
-        exchange.faults.http(503, path=AGG_TRADES_PATH)
-        app = serve(**venues_at(exchange), backfill_minutes=10)
-        wait_until(lambda: app.hub.instruments())
-        url = f"{app.url}{URL}?exchange=binance&symbol=YFIUSDT&tf=1m"
-        answer = httpx.get(url, timeout=30, trust_env=False)
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "3")
-    assert "no trade of YFIUSDT has been received yet (connecting, connected" in answer.text
-
-
-@pytest.mark.parametrize(
-    ("state", "past_known", "warning"),
-    [
-        (State.REPAIRING, None, "the past is still being fetched"),
-        (State.CONNECTING, False, "the past is still being fetched"),
-        (State.CONNECTING, True, ""),
-        (State.DISCONNECTED, None, "no trades are received now"),
-        (State.LIVE, None, ""),
-        (State.STALE, None, ""),
-    ],
-)
-def test_rows_that_may_be_old_are_marked(
-    setting: HubBench, monkeypatch: pytest.MonkeyPatch, state: State, past_known: bool | None, warning: str
-) -> None:
-    """A comment line says so; the columns are the same."""
-    monkeypatch.setattr(history_wait, "_LONGEST_S", 0.1)
-    monkeypatch.setattr(history_wait, "_LONGEST_FETCHING_S", 0.1)
-    status = StreamStatus(state, "by hand", None, past_known)
-    monkeypatch.setattr(setting.source, "status", lambda _symbol: status)
-    answer = client_of(setting).get(URL, query_string=QUERY)
-    assert answer.status_code == 200
-    assert len(parts(answer.text)[1]) == 3
-    assert ("# warning: " in answer.text) == bool(warning)
-    assert warning in answer.text
-
-
 @pytest.mark.parametrize("tick", ["1", "100000000000000000", "0.000000000000000001"])
-def test_a_tick_beyond_the_price_is_no_failure(tick: str) -> None:
-    """A venue lists an absurd tick: the price is less than one of it, and the step is that tick."""
+def test_a_tick_above_the_price_is_an_empty_table(tick: str) -> None:
+    """The venue lists an absurd tick, which becomes the step."""
     setting = HubBench()
     odd = instrument("ODDUSDT", tick, "0.001")
     setting.listed.instruments["ODDUSDT"] = odd

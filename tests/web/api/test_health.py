@@ -48,7 +48,7 @@ def test_ready_says_no_while_the_server_goes_down(serve: Callable[..., Served]) 
     served.hub.stop()
     ready = httpx.get(f"{served.url}/ready", trust_env=False)
     assert (ready.status_code, ready.json()["ready"]) == (503, False)
-    assert ready.json()["detail"] == "the server is going down"
+    assert ready.json()["detail"] == "server is shutting down"
     assert httpx.get(f"{served.url}/health", trust_env=False).status_code == 200
 
 

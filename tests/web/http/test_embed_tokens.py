@@ -107,11 +107,11 @@ BEYOND: Final = (
 def test_a_token_opens_no_other_symbol_or_venue(market: Served, token: str, query: str) -> None:
     """Whatever the page, its address, its callbacks, the socket or a program asks for."""
     with client(market) as asking:
-        assert "this access is for" in opened(asking, token, f"?{query}")
+        assert "token is limited to" in opened(asking, token, f"?{query}")
         for path in (f"/embed/t/{token}/?{query}", f"/embed?token={token}&{query}"):
             answer = asking.get(path)
             assert answer.status_code == 403
-            assert "this access is for" in answer.text
+            assert "token is limited to" in answer.text
         for path in (f"/embed/t/{token}/api/export.csv?{query}", f"/api/export.csv?token={token}&{query}"):
             assert asking.get(path).status_code == 403
     url = f"{market.url.replace('http', 'ws')}/embed/t/{token}/ws/orderflow?{query}"
@@ -138,7 +138,7 @@ def test_a_refreshed_panel_is_held_by_the_token_too(
     with client(market) as asking:
         answer = refreshed(asking, token, {"exchange": exchange, "symbol": symbol, "tf": "1m"})
     assert ("figure" in answer) is is_shown
-    assert ("this access is for" in answer) is not is_shown
+    assert ("token is limited to" in answer) is not is_shown
 
 
 def test_a_token_opens_nothing_else(market: Served, token: str) -> None:
@@ -248,7 +248,7 @@ def test_an_expired_token_is_told_in_the_frame_and_to_the_page_around_it(market:
             assert "postMessage" in answer.text
             assert "WWW-Authenticate" not in answer.headers  # a frame must not ask for a password
         for path in (layout, f"/embed/t/{token}/api/export.csv", f"/api/export.csv?token={token}"):
-            assert (asking.get(path).status_code, asking.get(path).text) == (403, "the access has expired\n")
+            assert (asking.get(path).status_code, asking.get(path).text) == (403, "access has expired\n")
 
 
 def test_an_open_socket_ends_with_its_token(market: Served) -> None:
@@ -260,7 +260,7 @@ def test_an_open_socket_ends_with_its_token(market: Served) -> None:
         while True:
             socket.recv(timeout=10)
     assert closed.value.rcvd is not None
-    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "the access has expired")
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "access has expired")
     assert 1 <= time.time() - begun < 6
     with pytest.raises(InvalidStatus) as refusal:
         connect(url, proxy=None)

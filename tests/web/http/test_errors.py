@@ -170,7 +170,7 @@ def test_a_query_that_is_no_text_is_a_400(serve: Callable[..., Served]) -> None:
     client = serve().application.server.test_client()
     for path in ("/", "/embed", "/help", "/health", "/api/export.csv", "/assets/js/main.mjs", "/nope"):
         answer = client.get(path, environ_overrides={"QUERY_STRING": "a=\x80"}, buffered=True)
-        assert (answer.status_code, answer.text) == (400, "the query is no UTF-8\n"), path
+        assert (answer.status_code, answer.text) == (400, "query is not valid UTF-8\n"), path
 
 
 @pytest.mark.parametrize("path", ["/assets/nope.js", "/assets/" + "a" * 3000, "/assets/js/main.mjs"])

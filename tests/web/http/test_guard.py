@@ -19,7 +19,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from orderflow_dash.access.attempts import MOST_OF_ONE
+from orderflow_dash.access.attempts import MAX_PER_CLIENT
 from orderflow_dash.access.embed_token import EmbedTokens
 from orderflow_dash.access.logins import hash_password
 from orderflow_dash.access.users import format_entry
@@ -106,7 +106,7 @@ def test_the_challenge_is_one_that_browsers_ask_for(serve: Callable[..., Served]
     with client(serve(**BASIC)) as asking:
         answer = asking.get("/")
     assert answer.headers["WWW-Authenticate"] == 'Basic realm="orderflow_dash", charset="UTF-8"'
-    assert answer.text == "a name and a password are needed\n"
+    assert answer.text == "user name and password required\n"
 
 
 def test_health_and_ready_are_open_and_tell_strangers_nothing(serve: Callable[..., Served]) -> None:
@@ -130,7 +130,7 @@ def test_a_flood_of_wrong_passwords_is_answered_429_and_harms_nobody_inside(
         assert asking.get("/help", headers=login()).status_code == 200
         paths = ["/", "/health", "/nosuch", "/ws/orderflow", "/api/export.csv"] * 4
         answers = [asking.get(path, headers=login("alice", f"guess {path}")) for path in paths]
-        assert [each.status_code for each in answers] == [401] * MOST_OF_ONE + [429] * 10
+        assert [each.status_code for each in answers] == [401] * MAX_PER_CLIENT + [429] * 10
         assert 1 <= int(answers[-1].headers["Retry-After"]) <= 300
         assert asking.get("/help", headers=login()).status_code == 200
         assert asking.get("/health").status_code == 200

@@ -97,4 +97,4 @@ def test_unknown_paths_under_the_prefix_are_a_404(app: Served) -> None:
 
 def test_the_replays_address_is_under_the_prefix(app: Served) -> None:
     """It says that nothing is replayed, which is its own 404."""
-    assert "this is no replay" in get(app, "/desk/flow/api/replay").text
+    assert "no replay is running" in get(app, "/desk/flow/api/replay").text

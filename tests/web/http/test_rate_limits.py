@@ -58,15 +58,15 @@ class Client:
 @pytest.mark.parametrize(
     ("path", "method", "served", "words"),
     [
-        ("_dash-update-component", "POST", 10, "updates of pages than 1 a second"),
-        ("compare/_dash-update-component", "POST", 10, "updates of pages than 1 a second"),
-        ("api/replay", "GET", 10, "updates of pages than 1 a second"),
-        ("", "GET", 2, "pages than 2 a minute"),
-        ("help", "GET", 2, "pages than 2 a minute"),
-        ("embed", "GET", 2, "pages than 2 a minute"),
-        ("_dash-layout", "GET", 8, "parts of pages than 8 a minute"),
-        ("ws/orderflow", "GET", 3, "connections to the socket than 3 a minute"),
-        ("api/export.csv", "GET", 4, "exports than 4 a minute"),
+        ("_dash-update-component", "POST", 10, "1 page updates per second"),
+        ("compare/_dash-update-component", "POST", 10, "1 page updates per second"),
+        ("api/replay", "GET", 10, "1 page updates per second"),
+        ("", "GET", 2, "2 pages per minute"),
+        ("help", "GET", 2, "2 pages per minute"),
+        ("embed", "GET", 2, "2 pages per minute"),
+        ("_dash-layout", "GET", 8, "8 page parts per minute"),
+        ("ws/orderflow", "GET", 3, "3 socket connections per minute"),
+        ("api/export.csv", "GET", 4, "4 exports per minute"),
     ],
 )
 def test_beyond_the_rate_a_request_is_refused_with_when_to_come_again(
@@ -80,7 +80,7 @@ def test_beyond_the_rate_a_request_is_refused_with_when_to_come_again(
     wait_s = int(refusal.headers["Retry-After"])
     assert 1 <= wait_s <= 60
     assert refusal.text == (
-        f"More {words} are asked for from your address ({NEAR}). Try again in {wait_s} s.\n"
+        f"Rate limit exceeded: {words} from your address ({NEAR}). Try again in {wait_s} s.\n"
     )
     assert refusal.headers["Content-Type"].startswith("text/plain")
     assert refusal.headers["Cache-Control"] == "no-store"
@@ -112,7 +112,7 @@ def test_refusals_do_not_fill_the_log(app: Served, caplog: pytest.LogCaptureFixt
             client.ask("help")
         Client(app, FAR).until_refused("help")
     lines = [record.getMessage() for record in caplog.records if "limit" in record.name]
-    assert lines == [f"too many pages, more than 2 a minute, from {address}" for address in (NEAR, FAR)]
+    assert lines == [f"rate limit exceeded: 2 pages per minute from {address}" for address in (NEAR, FAR)]
 
 
 def test_a_team_behind_one_address_is_served_by_default() -> None:
