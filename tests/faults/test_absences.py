@@ -19,13 +19,13 @@ from tests.conftest import Served, venues_at, wait_until
 from tests.faults.candles import CandleReader, Truth, truth
 
 SYMBOLS = "YFIUSDT", "BABYDOGEUSDT", "1INCHUSDT", "NEARUSDT"
-SPEED = 60  # a minute of the market in a second
+SPEED = 30  # a minute of the market in two seconds
 SURE = "complete", "repaired"
 
 
 @pytest.fixture
 def exchange() -> Iterator[SimulatedExchange]:
-    """A market sixty times as fast as real time."""
+    """A market thirty times as fast as real time."""
     market = SyntheticMarket(seed=11, speed=SPEED, history_ms=20 * MINUTE_MS)
     with SimulatedExchange(market) as running:
         yield running
@@ -60,7 +60,7 @@ class Watcher:
     def _started(self) -> Served:
         """An app with both listings loaded, so that it rejects no socket."""
         app = self._start(**self._settings)
-        wait_until(lambda: all(is_listed(app, venue) for venue in Venue), 30)
+        wait_until(lambda: all(is_listed(app, venue) for venue in (Venue.BINANCE, Venue.BYBIT)), 30)
         return app
 
     def look(self, venue: Venue, symbol: str, seconds: float) -> None:
@@ -137,11 +137,11 @@ def test_no_lost_trade_is_unmarked(
     while market_now(exchange) < end:
         turn += 1
         venue, symbol = chance.choice((Venue.BINANCE, Venue.BYBIT)), chance.choice(SYMBOLS[:2])
-        watcher.look(venue, symbol, chance.uniform(0.75, 2.5))
+        watcher.look(venue, symbol, chance.uniform(1.5, 5))
         if turn % 4 == 0:
             watcher.restart()
     for venue in (Venue.BINANCE, Venue.BYBIT):
         for symbol in SYMBOLS[:2]:
-            watcher.look(venue, symbol, 1.5)
+            watcher.look(venue, symbol, 3)
     assert watcher.looked > 100
     wait_until(lambda: watcher.app.hub.streamed() == frozenset(), 10)
