@@ -1,7 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint coverage faults audit attack bench bench-browser load soak screenshots lock browser postgres nginx clean
+.PHONY: run test test-js lint lint-js coverage faults audit attack bench bench-browser load soak screenshots lock browser \
+  postgres nginx node clean
 
 # The app on http://127.0.0.1:8050 (PORT overrides), from a bare clone.
 run: .venv/run
@@ -12,7 +13,7 @@ run: .venv/run
 # market wait most of all, and come after the browsers, which would take the processor from them.
 CLOCKED := tests/clients tests/faults tests/feeds tests/test_commands.py tests/replay/test_replay.py tests/server/test_shutdown.py
 TWO := --numprocesses=2 --dist=worksteal
-test: .venv/test browser postgres nginx lint
+test: .venv/test browser postgres nginx lint test-js
 	$(BIN)/pytest $(TWO) $(CLOCKED:%=--ignore=%)
 	$(BIN)/pytest $(TWO) $(CLOCKED)
 
@@ -34,11 +35,16 @@ audit: .venv/test browser
 attack: .venv/test
 	$(BIN)/pytest tests/web/http/test_attack.py -m long --numprocesses=2
 
-lint: .venv/test
+lint: .venv/test lint-js
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# Without Node both say that they are skipped; the app itself needs none.
+lint-js test-js: node
+	@if ! command -v npm >/dev/null; then echo "$@ is skipped: Node is not installed."; exit 0; fi; \
+	$(MAKE) --no-print-directory .node && npm run --silent $(@:%-js=%)
 
 bench: .venv/run
 	$(BIN)/python -m benchmarks
@@ -85,6 +91,11 @@ lock: .venv/test
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-test.txt
 	@touch $@
 
+# Exactly the packages of package-lock.json.
+.node: package.json package-lock.json
+	npm ci --silent --no-audit --no-fund
+	@touch $@
+
 browser:
 	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -114,5 +125,15 @@ nginx:
 	  echo "The proxy's recipe is not tested. For that, on Debian: apt-get install nginx openssl"; \
 	fi
 
+# The scripts in assets/ are checked and tested in Node; without it these checks are skipped.
+node:
+	@if command -v node >/dev/null && command -v npm >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install --quiet=2 --yes --no-install-recommends nodejs npm >/dev/null || true; \
+	else \
+	  echo "The scripts of the page are not checked. For that, on Debian: apt-get install nodejs npm"; \
+	fi
+
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .node node_modules .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

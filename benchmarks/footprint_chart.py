@@ -27,7 +27,6 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
 from benchmarks.footprints import Footprints
-from orderflow_dash.web.assets import assets_folder
 
 PORT = 18_051
 BATCHES = 3
@@ -50,10 +49,10 @@ const place = document.createElement('div');
 place.style.cssText = `width:${width}px;height:${height}px`;
 document.body.replaceChildren(place);
 if (snapshot) {
-  options.feed = window.feed = new window.orderflow.footprint.Feed(500);
+  options.feed = window.feed = new window.Feed(500);
   window.feed.take(snapshot);
 }
-window.chart = window.orderflow.footprintChart(place, options);
+window.chart = window.footprintChart(place, options);
 """
 
 _ZOOM_OUT = """
@@ -81,6 +80,16 @@ requestAnimationFrame(() => {
 });
 """
 
+_STYLE = """
+const [file, done] = arguments;
+const link = Object.assign(document.createElement('link'), {rel: 'stylesheet', href: file});
+link.onload = link.onerror = ({type}) => done(type === 'load');
+document.head.append(link);
+"""
+_MODULE = """
+const [file, done] = arguments;
+import(file).then((module) => done(Boolean(Object.assign(window, module))), () => done(false));
+"""
 
 _NEWEST = "const shown = window.chart.readout(); return shown ? shown.open_ts : 0"
 
@@ -131,24 +140,16 @@ def _chart_page(root: str) -> Iterator[Chrome]:
         driver.execute_cdp_cmd("Page.enable", {})
         driver.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})  # what is no page may load nothing
         driver.get(f"{root}/health")
-        _load(driver, "10-tokens.css", "footprint/chart.css")
-        _load(
-            driver, *sorted(f"footprint/{path.name}" for path in (assets_folder() / "footprint").glob("*.js"))
-        )
+        for name in ("css/tokens.css", "css/chart.css"):
+            _load(driver, _STYLE, name)
+        for name in ("js/chart/chart.mjs", "js/chart/feed.mjs"):
+            _load(driver, _MODULE, name)
         yield driver
 
 
-def _load(driver: Chrome, *files: str) -> None:
-    for file in files:
-        event = driver.execute_async_script(
-            "const [file, done] = arguments; const isCss = file.endsWith('.css');"
-            "const part = document.createElement(isCss ? 'link' : 'script');"
-            "if (isCss) part.rel = 'stylesheet'; part[isCss ? 'href' : 'src'] = file;"
-            "part.onload = part.onerror = ({type}) => done(type); document.head.append(part);",
-            f"/assets/{file}",
-        )
-        if event != "load":
-            sys.exit(f"{file} cannot be loaded")
+def _load(driver: Chrome, script: str, name: str) -> None:
+    if not driver.execute_async_script(script, f"/assets/{name}"):
+        sys.exit(f"{name} cannot be loaded")
 
 
 class Redraws(NamedTuple):

@@ -9,9 +9,9 @@ from dash.dependencies import DashDependency
 def clientside(
     app: Dash, namespace: str, function: str, *wiring: DashDependency, at_start: bool = True
 ) -> None:
-    """Let ``dash_clientside.<namespace>.<function>`` answer the inputs among ``wiring``.
+    """Run ``dash_clientside.<namespace>.<function>`` for the inputs among ``wiring``.
 
-    ``at_start`` tells whether it is called once the parts it is wired to appear.
+    ``at_start``: also when the components of the wiring appear.
     """
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction(namespace, function), *wiring, prevent_initial_call=not at_start

@@ -1,8 +1,8 @@
 """How old figures are when they reach the page: what the server knows of it, and where the page shows it.
 
 The server tells, with each poll of a panel, how late trades reached it and how old the newest trade was in
-each delta that it sent. The browser (``assets/latency.js``) knows when those deltas came, and by the answers'
-``Server-Timing`` how far its clock is off; so it alone can tell the age at which figures arrive.
+each delta that it sent. The browser (``assets/js/panel/latency.mjs``) knows when those deltas came, and by
+the answers' ``Server-Timing`` how far its clock is off; so it alone can tell the age at which figures arrive.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ Money and volumes have two forms, and every part of the page uses one of them. W
 own (tables, figures beside charts, hover texts) it stands with every digit, thousands marked by commas. Where
 many stand close together (axes, cells, the symbol table) it is short: at most a few digits and k, M, B or T
 for thousand, million, billion and trillion, without a space; never other letters, never an exponent. In both,
-below zero stands ``−`` (U+2212), and zero has no sign. ``assets/footprint/10-decimal.js`` is the same rule in
-the browser.
+below zero stands ``−`` (U+2212), and zero has no sign. ``assets/js/chart/model/decimal.mjs`` is the same
+rule in the browser.
 
 All of it works on decimal text, integers or exact decimals, so no figure passes through a float.
 """

@@ -1,6 +1,6 @@
 """The two colour themes: what Plotly must be told, and the switch between them.
 
-The page takes its colours from ``assets/10-tokens.css``. Plotly cannot read CSS variables, so the few
+The page takes its colours from ``assets/css/tokens.css``. Plotly cannot read CSS variables, so the few
 colours of the chart are repeated here; a test holds the two equal.
 """
 
@@ -89,7 +89,7 @@ def palette(theme: object, name: PaletteName = "red-green") -> Palette:
 
 
 def theme_store() -> Component:
-    """The chosen theme, kept in the browser under the key that ``assets/theme.js`` reads."""
+    """The chosen theme, kept in the browser under the key that ``assets/js/theme.js`` reads."""
     return dcc.Store(id="theme", storage_type="local", data=DARK)
 
 

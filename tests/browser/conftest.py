@@ -18,11 +18,12 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.conftest import UNREACHABLE, Served, wait_until
 
+OPEN_CONNECTIONS = ("chart/feed.mjs", "return module.openConnections()")  # for Page.module
 SPEED = 30  # simulated seconds a second: a candle of a minute closes every two seconds
 
 
 class Page:
-    """What a person sees and does in one tab."""
+    """One tab of the browser."""
 
     def __init__(self, driver: Chrome, root: str) -> None:
         self.driver = driver
@@ -37,6 +38,15 @@ class Page:
     def js(self, script: str, *arguments: Any) -> Any:
         """The result of a piece of JavaScript."""
         return self.driver.execute_script(script, *arguments)
+
+    def module(self, name: str, script: str, *arguments: Any) -> Any:
+        """The result of a piece of JavaScript that has one of the page's modules as ``module``."""
+        return self.driver.execute_async_script(
+            "const done = arguments[arguments.length - 1];"
+            f"import(new URL({json.dumps(name)}, document.querySelector('script[type=module]').src))"
+            f".then((module) => {{ {script} }}).then(done, done)",
+            *arguments,
+        )
 
     def count(self, css: str) -> int:
         """How many elements match."""
@@ -107,7 +117,7 @@ class Page:
         )
 
     def complaints(self) -> list[str]:
-        """What the console was told, and whatever was asked of another host."""
+        """Messages of the console, and requests to other hosts."""
         console = [entry["message"] for entry in self.driver.get_log("browser")]
         hosts = set()
         for entry in self.driver.get_log("performance"):
@@ -119,7 +129,7 @@ class Page:
 
 
 def chrome(*, accepts_any_certificate: bool = False, has_scroll_bars: bool = False) -> Iterator[Chrome]:
-    """A browser as wide as a trader's screen, ended when the iteration goes on."""
+    """A browser as wide as a trader's screen, closed when the iteration continues."""
     chromedriver = shutil.which("chromedriver")
     if chromedriver is None:
         pytest.fail("chromedriver is not on PATH: install the packages chromium and chromium-driver")
@@ -148,7 +158,7 @@ def driver() -> Iterator[Chrome]:
 
 @pytest.fixture(scope="session")
 def market() -> Iterator[Served]:
-    """The application with a fast simulated market and both real venues out of reach."""
+    """The application with a fast simulated market and both real venues unreachable."""
     served = Served(**UNREACHABLE, demo=True, demo_speed=SPEED, lease=3, grace=1, history=0)
     yield served
     served.stop()
@@ -156,7 +166,7 @@ def market() -> Iterator[Served]:
 
 @pytest.fixture
 def page(driver: Chrome, market: Served) -> Iterator[Page]:
-    """A fresh tab, whose console must stay silent and which must ask no other host."""
+    """A fresh tab, which must log nothing and send no request to another host."""
     driver.switch_to.new_window("tab")
     page = Page(driver, market.url)
     page.complaints()

@@ -34,7 +34,7 @@ window.chart = window.orderflow.footprintChart(place, options);
 _SETTLED = "requestAnimationFrame(() => requestAnimationFrame(() => arguments[0]()))"
 
 # Read from a copy: reading the chart's own canvas would change how the browser keeps it.
-_COLOURS = """
+_COLORS = """
 const cells = document.querySelector('.footprint-cells');
 const copy = document.createElement('canvas');
 [copy.width, copy.height] = [cells.width, cells.height];
@@ -59,7 +59,7 @@ def candle(
     closed: bool = True,
     quality: Quality = Quality.COMPLETE,
 ) -> Candle:
-    """A candle that opens so many minutes after START, of levels from high to low."""
+    """A candle that opens ``number`` minutes after START, of levels from high to low."""
     levels = np.array([(100, 2, 3, 4)] if rows is None else rows, dtype=np.int64).reshape(-1, 4)
     prices = levels[:, 0].tolist() or [100]
     _, bid, ask, n = levels.sum(axis=0).tolist()
@@ -100,7 +100,7 @@ class Source:
 
 
 class ChartPage:
-    """The chart that is mounted on a page, as a test sees and handles it."""
+    """A chart that is mounted on a page."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -157,12 +157,12 @@ class ChartPage:
         picture: str = self.page.js("return document.querySelector('.footprint-cells').toDataURL()")
         return picture
 
-    def colours(self) -> int:
-        """How many colours the canvas of the cells has, which is 1 where nothing is drawn."""
-        count: int = self.page.js(_COLOURS)
+    def colors(self) -> int:
+        """How many colors the canvas of the cells has, which is 1 where nothing is drawn."""
+        count: int = self.page.js(_COLORS)
         return count
 
 
 def exact(text: str) -> Any:
-    """A message of the socket with every number as the decimal that stands there."""
+    """A message of the socket with every number as an exact decimal."""
     return json.loads(text, parse_float=Decimal, parse_int=Decimal)

@@ -1,11 +1,9 @@
-/* What a test asks of a page: `window.audit`. Colours are those that the browser computed. */
-(function () {
-  "use strict";
-
-  /* Red, green, blue and alpha of a computed colour. */
-  function parsed(colour) {
-    const numbers = (colour.match(/[-\d.]+(e-?\d+)?/g) || []).map(Number);
-    if (colour.startsWith("color(srgb")) {
+/* What a test asks of a page: `window.audit`. Colors are those that the browser computed. */
+(() => {
+  /* Red, green, blue and alpha of a computed color. */
+  function parsed(color) {
+    const numbers = (color.match(/[-\d.]+(e-?\d+)?/g) || []).map(Number);
+    if (color.startsWith("color(srgb")) {
       return [...numbers.slice(0, 3).map((each) => each * 255), numbers[3] ?? 1];
     }
     return [...numbers.slice(0, 3), numbers[3] ?? 1];
@@ -14,8 +12,8 @@
   const over = ([red, green, blue, alpha], ground) =>
     [red, green, blue].map((each, at) => alpha * each + (1 - alpha) * ground[at]);
 
-  function luminance(colour) {
-    const [red, green, blue] = colour.map((each) => {
+  function luminance(color) {
+    const [red, green, blue] = color.map((each) => {
       const share = each / 255;
       return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
     });
@@ -27,15 +25,17 @@
     return (light + 0.05) / (dark + 0.05);
   }
 
-  /* Colours of an image or a shadow that lie under all of an element. */
+  /* Colors of an image or a shadow that lie under all of an element. */
   function tints({ backgroundImage, backgroundSize, boxShadow }) {
     const image = backgroundSize === "auto" ? backgroundImage.match(/rgba?\([^)]*\)/g) || [] : [];
     const shadows = boxShadow.match(/rgba?\([^)]*\)[^,]*inset/g) || [];
-    const wide = shadows.filter((each) => / [5-9]\d px|\d{3,}px/.test(each)).map((each) => each.match(/rgba?\([^)]*\)/)[0]);
+    const wide = shadows
+      .filter((each) => / [5-9]\d px|\d{3,}px/.test(each))
+      .map((each) => each.match(/rgba?\([^)]*\)/)[0]);
     return [...image, ...wide];
   }
 
-  /* Every ground that an element may have: its ancestors' colours on each other, with and without their tints. */
+  /* Every ground that an element may have: its ancestors' colors on each other, with and without their tints. */
   function grounds(element) {
     let found = [[255, 255, 255]];
     const chain = [];
@@ -51,7 +51,8 @@
 
   function opacity(element) {
     let product = 1;
-    for (let each = element; each; each = each.parentElement) product *= Number(getComputedStyle(each).opacity);
+    for (let each = element; each; each = each.parentElement)
+      product *= Number(getComputedStyle(each).opacity);
     return product;
   }
 
@@ -66,11 +67,14 @@
     return size >= 24 || (size >= 18.66 && Number(fontWeight) >= 700) ? 3 : 4.5;
   }
 
-  function check(element, text, colour, style, found) {
-    const [red, green, blue, alpha] = parsed(colour);
+  function check(element, text, color, style, found) {
+    const [red, green, blue, alpha] = parsed(color);
     const seen = alpha * opacity(element);
-    const worst = Math.min(...grounds(element).map((ground) => contrast(over([red, green, blue, seen], ground), ground)));
-    if (worst < leastOf(style)) found.push(`${worst.toFixed(2)}: “${text.slice(0, 40)}” ${colour} in ${element.className}`);
+    const worst = Math.min(
+      ...grounds(element).map((ground) => contrast(over([red, green, blue, seen], ground), ground)),
+    );
+    if (worst < leastOf(style))
+      found.push(`${worst.toFixed(2)}: “${text.slice(0, 40)}” ${color} in ${element.className}`);
   }
 
   /* Texts that do not stand out from their ground as WCAG AA asks. */
@@ -84,7 +88,12 @@
       check(element, data, element instanceof SVGElement ? style.fill : style.color, style, found);
     }
     for (const field of document.querySelectorAll("input, select, textarea")) {
-      if (!isSeen(field) || getComputedStyle(field).clip !== "auto" || ["radio", "checkbox"].includes(field.type)) continue;
+      if (
+        !isSeen(field) ||
+        getComputedStyle(field).clip !== "auto" ||
+        ["radio", "checkbox"].includes(field.type)
+      )
+        continue;
       const isEmpty = !field.value && field.placeholder;
       const style = getComputedStyle(field, isEmpty ? "::placeholder" : null);
       check(field, isEmpty ? field.placeholder : field.value, style.color, style, found);
@@ -92,17 +101,22 @@
     return found;
   }
 
-  /* What of an element tells that it has the focus: nothing where that cannot be seen. */
+  /* The mark of a focused element; empty if it is not visible. */
   function focusMark(element) {
     const shown = element.matches(".btn-check") ? element.nextElementSibling : element;
     const style = getComputedStyle(shown);
     const isSeenOutline = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
     const ground = grounds(shown)[0];
-    return isSeenOutline && contrast(over(parsed(style.outlineColor), ground), ground) >= 3 ? style.outline : "";
+    return isSeenOutline && contrast(over(parsed(style.outlineColor), ground), ground) >= 3
+      ? style.outline
+      : "";
   }
 
   const named = (element) =>
-    `${element.tagName} ${element.className} ${element.ariaLabel || element.innerText || element.value || ""}`.slice(0, 90);
+    `${element.tagName} ${element.className} ${element.ariaLabel || element.innerText || element.value || ""}`.slice(
+      0,
+      90,
+    );
 
   /* Whether an element comes after another, in the document or, as cells of a grid do, to the eye. */
   function comesAfter(one, other) {
@@ -118,16 +132,22 @@
     if (!element || element === document.body) return null;
     const isAfter = !before || comesAfter(before, element);
     before = element;
-    return { name: named(element), isAfter, mark: focusMark(element), inModal: Boolean(element.closest(".modal")) };
+    return {
+      name: named(element),
+      isAfter,
+      mark: focusMark(element),
+      inModal: Boolean(element.closest(".modal")),
+    };
   }
 
-  /* What moves by itself. */
+  /* Elements with an animation or a transition. */
   function moving() {
     const found = [];
     for (const element of document.querySelectorAll("*")) {
       for (const pseudo of [null, "::before", "::after"]) {
         const { animationName, transitionDuration } = getComputedStyle(element, pseudo);
-        const isStill = animationName === "none" && transitionDuration.split(",").every((each) => parseFloat(each) === 0);
+        const isStill =
+          animationName === "none" && transitionDuration.split(",").every((each) => parseFloat(each) === 0);
         if (!isStill) found.push(`${named(element)} ${pseudo || ""}`);
       }
     }
@@ -135,24 +155,29 @@
   }
 
   /* Texts of the footprint chart on its strongest and weakest cells, for a palette: the least contrast. */
-  function chartContrast(palette) {
-    const { readColours } = window.orderflow.footprint;
+  function chartContrast(readColors, palette) {
     const root = document.querySelector(".footprint-chart");
-    const colours = readColours(root, document.createElement("canvas").getContext("2d"), palette);
+    const colors = readColors(root, document.createElement("canvas").getContext("2d"), palette);
     const canvas = document.createElement("canvas");
-    const plain = (colour) => {
+    const plain = (color) => {
       const context = canvas.getContext("2d");
-      context.fillStyle = colour;
+      context.fillStyle = color;
       const style = context.fillStyle;
-      return style.startsWith("#") ? [1, 3, 5].map((at) => parseInt(style.slice(at, at + 2), 16)).concat(1) : parsed(style);
+      return style.startsWith("#")
+        ? [1, 3, 5].map((at) => parseInt(style.slice(at, at + 2), 16)).concat(1)
+        : parsed(style);
     };
-    const surface = plain(colours.surface).slice(0, 3);
-    const areas = [surface, over(plain(colours.valueArea), surface)];
-    const cells = [...colours.bidRamp, ...colours.askRamp, ...colours.volumeRamp];
-    const text = plain(colours.text).slice(0, 3);
+    const surface = plain(colors.surface).slice(0, 3);
+    const areas = [surface, over(plain(colors.valueArea), surface)];
+    const cells = [...colors.bidRamp, ...colors.askRamp, ...colors.volumeRamp];
+    const text = plain(colors.text).slice(0, 3);
     const onCells = areas.flatMap((area) => cells.map((cell) => contrast(text, over(plain(cell), area))));
-    const onSurface = [colours.muted, colours.text, colours.warn].map((each) => contrast(plain(each).slice(0, 3), surface));
-    const tags = [colours.ask, colours.bid, colours.text].map((each) => contrast(surface, plain(each).slice(0, 3)));
+    const onSurface = [colors.muted, colors.text, colors.warn].map((each) =>
+      contrast(plain(each).slice(0, 3), surface),
+    );
+    const tags = [colors.ask, colors.bid, colors.text].map((each) =>
+      contrast(surface, plain(each).slice(0, 3)),
+    );
     return Math.min(...onCells, ...onSurface, ...tags);
   }
 

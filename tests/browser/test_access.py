@@ -1,4 +1,4 @@
-"""Access as a browser lives with it: a login, a frame on another origin's page, and what no script may."""
+"""Access in a browser: a login, a frame on another origin's page, and blocked scripts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from orderflow_dash.access.embed_token import EmbedTokens
 from orderflow_dash.market import Venue
-from tests.browser.conftest import SPEED, Page
+from tests.browser.conftest import OPEN_CONNECTIONS, SPEED, Page
 from tests.conftest import UNREACHABLE, Served
 from tests.web.http.test_guard import BASIC, KEY
 
@@ -21,7 +21,7 @@ TOKENS = EmbedTokens(KEY)
 
 
 class Portal:
-    """Somebody else's page: another origin, with a frame in it that says what it hears."""
+    """A page of another origin with a frame, which records its messages."""
 
     def __init__(self) -> None:
         portal = self
@@ -44,7 +44,7 @@ class Portal:
 
     def _page(self) -> str:
         return (
-            "<!DOCTYPE html><script>told=[];addEventListener('message',e=>told.push(e.data))</script>"
+            "<!DOCTYPE html><script>messages=[];addEventListener('message',e=>messages.push(e.data))</script>"
             f'<iframe src="{self.frame}" width="1200" height="900"></iframe>'
         )
 
@@ -86,13 +86,13 @@ def guarded(portal: Portal) -> Iterator[Served]:
     served.stop()
 
 
-def told(page: Page, state: str) -> Callable[[], bool]:
-    """Whether the page around the frame has heard of a state."""
-    return lambda: page.js("return told.some(m => m.type === 'state' && m.state === arguments[0])", state)
+def received(page: Page, state: str) -> Callable[[], bool]:
+    """Whether the page around the frame has received a state."""
+    return lambda: page.js("return messages.some(m => m.type === 'state' && m.state === arguments[0])", state)
 
 
 def test_a_login_opens_pages_callbacks_and_socket(page: Page, guarded: Served) -> None:
-    """The browser adds it to everything by itself; the console stays silent."""
+    """The browser sends it with every request; the console stays silent."""
     name, password = "alice", "correct%20horse%3A%20%C3%BCn%C3%AFcode"
     page.driver.get(guarded.url.replace("//", f"//{name}:{password}@") + "/help")
     for path in (
@@ -104,22 +104,20 @@ def test_a_login_opens_pages_callbacks_and_socket(page: Page, guarded: Served) -
         page.driver.get(guarded.url + path)
     page.open(QUERY, guarded.url)
     page.wait(lambda: page.footprint() and page.chart()[0], "a first candle")
-    page.wait(lambda: page.js("return window.orderflow.footprint.openConnections()") == 1, "the socket")
-    page.wait(lambda: page.count(".feed-status.is-live"), "it lives")
+    page.wait(lambda: page.module(*OPEN_CONNECTIONS) == 1, "the socket")
+    page.wait(lambda: page.count(".feed-status.is-live"), "it is live")
 
 
-def test_a_frame_with_a_token_lives_on_another_origins_page(
-    page: Page, guarded: Served, portal: Portal
-) -> None:
-    """Without login or cookie; silently, and without links that would lead out of it."""
+def test_a_frame_with_a_token_is_live_on_another_origin(page: Page, guarded: Served, portal: Portal) -> None:
+    """Without a login or cookie, without console messages, and without links that leave it."""
     token = TOKENS.sign(Venue.DEMO, ["BTCUSDT"], 600)
     portal.frame = f"{guarded.url}/embed?token={token}&theme=light&rows=4"
     page.driver.get(portal.url)
-    page.wait(told(page, "live"), "it lives")
+    page.wait(received(page, "live"), "it is live")
     page.driver.switch_to.frame(0)
     page.wait(lambda: len(page.footprint()) > 1 and page.chart()[0], "candles")
-    page.wait(lambda: page.count(".feed-status.is-live"), "it lives")
-    page.wait(lambda: page.js("return window.orderflow.footprint.openConnections()") == 1, "the socket")
+    page.wait(lambda: page.count(".feed-status.is-live"), "it is live")
+    page.wait(lambda: page.module(*OPEN_CONNECTIONS) == 1, "the socket")
     assert page.js("return location.pathname") == f"/embed/t/{token}/"
     assert page.js("return new URLSearchParams(location.search).get('rows')") == "4"
     assert page.style(".help-link", "display") == "none"
@@ -130,37 +128,38 @@ def test_a_frame_with_a_token_lives_on_another_origins_page(
     page.driver.switch_to.default_content()
 
 
-def test_a_frame_says_that_its_token_has_expired(page: Page, guarded: Served, portal: Portal) -> None:
-    """In words, and to the page around it, which may then give it a new one."""
+def test_a_frame_reports_an_expired_token(page: Page, guarded: Served, portal: Portal) -> None:
+    """In text, and to the page around it, which may then provide a new one."""
     token = TOKENS.sign(Venue.DEMO, ["BTCUSDT"], 8)
     portal.frame = f"{guarded.url}/embed?token={token}"
-    page.console_may_complain = True  # of the answer that told it
+    page.console_may_complain = True  # about the refused answer
     page.driver.get(portal.url)
-    page.wait(told(page, "live"), "it lives")
-    page.wait(told(page, "expired"), "it says so", 20)
+    page.wait(received(page, "live"), "it is live")
+    page.wait(received(page, "expired"), "the notice", 20)
     page.driver.switch_to.frame(0)
     assert page.text("h1") == "This view has expired"
     page.driver.switch_to.default_content()
     fresh = TOKENS.sign(Venue.DEMO, ["BTCUSDT"], 600)
     page.js(
-        "told = []; document.querySelector('iframe').src = arguments[0]", f"{guarded.url}/embed?token={fresh}"
+        "messages = []; document.querySelector('iframe').src = arguments[0]",
+        f"{guarded.url}/embed?token={fresh}",
     )
-    page.wait(told(page, "live"), "it lives again")
+    page.wait(received(page, "live"), "it is live again")
 
 
-def test_a_page_that_may_not_frame_it_shows_nothing(page: Page, market: Served, portal: Portal) -> None:
-    """The browser refuses, token or not."""
+def test_an_unlisted_origin_cannot_frame_the_app(page: Page, market: Served, portal: Portal) -> None:
+    """The browser refuses, with or without a token."""
     portal.frame = f"{market.url}/embed?{QUERY}"
     page.console_may_complain = True
     page.driver.get(portal.url)
     page.driver.switch_to.frame(0)
     page.wait(lambda: page.js("return location.href").startswith("chrome-error:"), "the refusal")
     page.driver.switch_to.default_content()
-    assert page.js("return told.length") == 0
+    assert page.js("return messages.length") == 0
 
 
-def test_no_script_runs_that_was_written_into_a_page(page: Page) -> None:
-    """Neither as an element, nor as an attribute, nor as a text that is evaluated."""
+def test_injected_scripts_do_not_run(page: Page) -> None:
+    """Neither an element, nor an attribute, nor an evaluated text."""
     page.open(QUERY)
     page.wait(lambda: page.footprint(), "rows")
     page.console_may_complain = True
@@ -174,8 +173,8 @@ def test_no_script_runs_that_was_written_into_a_page(page: Page) -> None:
     assert page.driver.execute_async_script("setTimeout(() => arguments[0](window.ran ?? null), 100)") is None
 
 
-def test_no_chart_offers_to_send_itself_away(page: Page) -> None:
-    """Nothing leads to a cloud."""
+def test_no_chart_offers_an_upload(page: Page) -> None:
+    """No link leads to a cloud service."""
     page.open(QUERY)
     page.wait(lambda: page.count(".cvd-chart .js-plotly-plot"), "the chart")
     assert not page.count("[data-title*=loud], [data-title*=lotly], .plotlyjsicon")

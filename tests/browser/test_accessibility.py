@@ -1,4 +1,4 @@
-"""Whoever sees little, uses no mouse or wants no motion gets the same page. Measured in the browser."""
+"""Contrast, names, focus and motion, measured in the browser."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.browser.conftest import Page
 pytestmark = pytest.mark.long
 
 AUDIT = (Path(__file__).parent / "page_audit.js").read_text()
+CONTRAST = "return window.audit.chartContrast(module.readColors, arguments[0])"
 VIEW = "exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5"
 PAGES = {
     "front": "/",
@@ -38,7 +39,7 @@ for (const panel of document.querySelectorAll('.orderflow-panel')) {
 
 
 def visited(page: Page, name: str, theme: str = "dark") -> None:
-    """Load a page in a theme, with all that can be unfolded, and the means to measure it."""
+    """Load a page in a theme, unfolded, with the audit's script."""
     page.driver.get(f"{page.root}/help")
     page.js("localStorage.setItem('theme', JSON.stringify(arguments[0]))", theme)
     page.driver.get(page.root + PAGES[name].format(theme=theme))
@@ -56,7 +57,7 @@ def visited(page: Page, name: str, theme: str = "dark") -> None:
 
 @pytest.fixture
 def at_ease(page: Page) -> Iterator[Page]:
-    """A page of somebody who asked for less motion."""
+    """A page of a browser that prefers reduced motion."""
     feature = {"name": "prefers-reduced-motion", "value": "reduce"}
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
     yield page
@@ -65,24 +66,24 @@ def at_ease(page: Page) -> Iterator[Page]:
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("name", PAGES)
-def test_every_text_stands_out_from_its_ground(page: Page, name: str, theme: str) -> None:
-    """WCAG AA: 4.5 to 1, or 3 to 1 where it is large, of the colours that the browser computed."""
+def test_every_text_has_enough_contrast(page: Page, name: str, theme: str) -> None:
+    """WCAG AA: 4.5 to 1, or 3 to 1 for large text, in the colors that the browser computed."""
     visited(page, name, theme)
     assert page.js("return document.documentElement.dataset.bsTheme") == theme
     assert page.js("return window.audit.faintTexts()") == []
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_the_chart_s_texts_stand_out_from_its_cells(page: Page, theme: str) -> None:
-    """Of every shade, on every ground, in both palettes."""
+def test_the_chart_s_texts_have_enough_contrast(page: Page, theme: str) -> None:
+    """On every shade and ground, in both palettes."""
     visited(page, "modal", theme)
     for palette in ("red-green", "blue-orange"):
-        assert page.js("return window.audit.chartContrast(arguments[0])", palette) >= 4.5
+        assert page.module("chart/paint/colors.mjs", CONTRAST, palette) >= 4.5
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_control_has_a_name(page: Page, name: str) -> None:
-    """As the browser tells it to a screen reader; dialogs too."""
+    """As the browser exposes it to a screen reader; dialogs too."""
     visited(page, name)
     tree = page.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
     roles = [node["role"]["value"] for node in tree if not node["ignored"]]
@@ -98,7 +99,7 @@ def test_every_control_has_a_name(page: Page, name: str) -> None:
 
 
 def stops(page: Page, most: int = STOPS) -> list[dict[str, Any]]:
-    """What the Tab key comes to, from where the focus is, until it leaves the page."""
+    """The tab stops from the focus on, until it leaves the page."""
     found = []
     for _ in range(most):
         page.press(Keys.TAB)
@@ -110,8 +111,8 @@ def stops(page: Page, most: int = STOPS) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_focus_is_seen_wherever_it_is_and_goes_in_order(page: Page, name: str) -> None:
-    """Each stop of the Tab key is marked, and stands after the one before it."""
+def test_the_focus_is_visible_and_moves_in_order(page: Page, name: str) -> None:
+    """Each tab stop is marked, and follows the one before it on the page."""
     visited(page, name)
     found = stops(page)
     assert found
@@ -119,8 +120,8 @@ def test_the_focus_is_seen_wherever_it_is_and_goes_in_order(page: Page, name: st
     assert [stop["name"] for stop in found if not stop["isAfter"]] == []
 
 
-def test_the_modal_keeps_the_focus_and_gives_it_back(page: Page) -> None:
-    """Opened by the keyboard, it holds the Tab key; closed, the row has the focus again."""
+def test_the_modal_traps_and_restores_the_focus(page: Page) -> None:
+    """Opened by the keyboard, it keeps Tab inside; closed, the row has the focus again."""
     visited(page, "front")
     page.press("/", Keys.ARROW_DOWN)
     at = "const e = document.activeElement.closest('.ag-row'); return e && e.getAttribute('row-id')"
@@ -138,8 +139,8 @@ def test_the_modal_keeps_the_focus_and_gives_it_back(page: Page) -> None:
     page.wait(lambda: page.js(at) == row, "the row has the focus again")
 
 
-def test_timeframes_are_one_stop_and_arrows_choose(page: Page) -> None:
-    """As every group of buttons of which one holds."""
+def test_timeframes_are_one_tab_stop_with_arrow_keys(page: Page) -> None:
+    """As in every radio group."""
     visited(page, "modal")
     page.js("document.querySelector('.timeframe-choice input:checked').focus()")
     page.press(Keys.ARROW_RIGHT)
@@ -149,7 +150,7 @@ def test_timeframes_are_one_stop_and_arrows_choose(page: Page) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_nothing_moves_for_those_who_asked_for_that(at_ease: Page, name: str) -> None:
-    """No animation and no transition, of no part."""
+def test_reduced_motion_stops_all_motion(at_ease: Page, name: str) -> None:
+    """No animation and no transition of any element."""
     visited(at_ease, name)
     assert at_ease.js("return window.audit.moving()") == []

@@ -32,12 +32,12 @@ def symbols(page: Page) -> list[str]:
 
 
 def named(page: Page, name: str = "panel") -> list[str]:
-    """What the address names."""
+    """The parameters of the address."""
     return [value for each, value in parse_qsl(urlsplit(page.driver.current_url).query) if each == name]
 
 
-def test_each_panel_has_settings_of_its_own_and_all_live(page: Page) -> None:
-    """The address names both with their options; a change of one leaves the other; a reload restores."""
+def test_each_panel_has_its_own_settings_and_is_live(page: Page) -> None:
+    """The address names both with their options; a change of one leaves the other; a reload restores both."""
     compared(page)
     assert symbols(page) == ["BTCUSDT", "ETHUSDT"]
     page.wait(lambda: "volumes in USDT" in page.text(".compare-cell:nth-child(1) .table-section"))
@@ -54,7 +54,7 @@ def test_each_panel_has_settings_of_its_own_and_all_live(page: Page) -> None:
 
 
 def test_a_page_without_panels_raises_no_alarm(page: Page) -> None:
-    """Nothing is asked, so no answer is missing: for longer than a page waits before it reports a loss."""
+    """It sends no requests, so no answer is missing."""
     page.driver.get(f"{page.root}/compare")
     page.wait(lambda: page.count("#compare-add"), "the page")
     page.js(
@@ -68,8 +68,8 @@ def test_a_page_without_panels_raises_no_alarm(page: Page) -> None:
     page.wait(lambda: page.chart()[0], "candles")
 
 
-def test_panels_are_added_and_removed_and_history_follows(page: Page, market: Served) -> None:
-    """A symbol alone is enough; the back button brings back what was removed; leases are given back."""
+def test_adding_and_removing_panels_is_in_the_history(page: Page, market: Served) -> None:
+    """A symbol is enough; the back button restores a removed panel; leases end."""
     compared(page)
     page.driver.find_element(By.ID, "compare-add").send_keys("solusdt", Keys.ENTER)
     page.wait(lambda: symbols(page) == ["BTCUSDT", "ETHUSDT", "SOLUSDT"], "added")
@@ -87,7 +87,7 @@ def test_panels_are_added_and_removed_and_history_follows(page: Page, market: Se
 
 
 def test_one_request_refreshes_all_panels(page: Page) -> None:
-    """However many there are."""
+    """Whatever their number."""
     compared(page, TWO + "&panel=demo:SOLUSDT&panel=demo:XRPUSDT")
     seconds = 3
     page.js("performance.clearResourceTimings()")
@@ -97,8 +97,8 @@ def test_one_request_refreshes_all_panels(page: Page) -> None:
     assert max(started) - min(started) > 1000 * (seconds - 1) * 0.7
 
 
-def test_a_panel_that_cannot_be_had_keeps_its_place(page: Page) -> None:
-    """It says why, the address names all in the order of the cells, and it can be removed."""
+def test_a_panel_that_cannot_open_keeps_its_place(page: Page) -> None:
+    """It shows the cause, the address names all in the order of the cells, and it can be removed."""
     first, second = TWO.split("&")
     page.driver.get(f"{page.root}/compare?panel=::::&{first}&panel=demo:NOSUCH:1m&{second}")
     page.wait(lambda: len(symbols(page)) == 2, "panels")
@@ -108,15 +108,15 @@ def test_a_panel_that_cannot_be_had_keeps_its_place(page: Page) -> None:
     page.click(".compare-cell:nth-child(4) .timeframe-choice .form-check:nth-child(3) label")
     page.wait(lambda: named(page) == [*order[:3], "demo:ETHUSDT:15m:0.5"], "the address in the cells' order")
     heights = page.js("return [...document.querySelectorAll('.compare-cell')].map(e => e.offsetHeight)")
-    assert heights[0] < 120 < heights[1], "a cell that has only a cause to tell is not stretched"
+    assert heights[0] < 120 < heights[1], "a cell with only an error is not stretched"
     page.js("window.scrollTo(0, 0)")
     page.click(".compare-cell:nth-child(1) .compare-remove")
     page.wait(lambda: named(page)[0] == order[1], "removed")
     assert len(named(page)) == 3
 
 
-def test_a_panel_that_comes_later_keeps_its_place(page: Page, market: Served, monkeypatch) -> None:
-    """A venue that answers at last fills the cell that waited, and the address stays in the cells' order."""
+def test_a_late_panel_keeps_its_place(page: Page, market: Served, monkeypatch) -> None:
+    """A venue that answers late fills the waiting cell, and the address keeps the cells' order."""
     waiting, known = {"ADAUSDT"}, market.hub.instrument
 
     def instrument(venue: Venue, symbol: str, **how: bool) -> Instrument:
@@ -133,8 +133,7 @@ def test_a_panel_that_comes_later_keeps_its_place(page: Page, market: Served, mo
     page.wait(lambda: named(page)[0].startswith("demo:ADAUSDT:1m:"), "named in its place")
 
 
-def test_help_is_a_click_away(page: Page) -> None:
-    """The head leads to the front page and to the help."""
+def test_the_head_links_front_page_and_help(page: Page) -> None:
     page.driver.get(f"{page.root}/compare")
     page.wait(lambda: page.count(".page-head .head-link"), "the head")
     assert (
@@ -143,7 +142,7 @@ def test_help_is_a_click_away(page: Page) -> None:
 
 
 def test_the_crosshair_is_linked_on_demand(page: Page) -> None:
-    """Each chart shows a line where its own pointer is; linked, where another's is."""
+    """Each chart shows a line at its own pointer; linked, at another chart's."""
     compared(page, "panel=demo:BTCUSDT:1m:0.5&panel=demo:ETHUSDT:1m:0.5")
     lines = "return [...document.querySelectorAll('.crosshair-line')].filter(line => !line.hidden).length"
     chart = page.driver.find_element(By.CSS_SELECTOR, ".compare-cell:nth-child(1) .cvd-chart")
@@ -160,8 +159,8 @@ def test_the_crosshair_is_linked_on_demand(page: Page) -> None:
     page.wait(lambda: page.js(lines) == 0, "gone with the pointer")
 
 
-def test_another_chart_leads_the_crosshair_by_its_event(page: Page) -> None:
-    """Whatever chart of a panel sends the event, the CVD chart shows it with its value."""
+def test_an_event_moves_the_crosshair(page: Page) -> None:
+    """Any chart of a panel may send it; the CVD chart shows it with its value."""
     compared(page)
     page.js(
         "const panel = document.querySelector('.orderflow-panel');"
@@ -173,7 +172,7 @@ def test_another_chart_leads_the_crosshair_by_its_event(page: Page) -> None:
 
 
 def test_time_is_linked_on_demand(page: Page) -> None:
-    """The first panel's timeframe and lookback are all panels'; then whichever changes leads."""
+    """All panels take the first one's timeframe and lookback; then the changed one leads."""
     compared(page)
     page.click("#compare-link .form-check:nth-child(2) input")
     page.wait(lambda: [text.split(":")[2] for text in named(page)] == ["1m", "1m"], "the first leads")

@@ -1,4 +1,4 @@
-"""The page ``/embed`` alone and in a frame, and the share menu that leads to it."""
+"""The page ``/embed`` by itself and in a frame, and the share menu that links it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def embedded(page: Page, query: str = QUERY) -> None:
     page.wait(lambda: page.footprint() and page.chart()[0], "a first candle")
 
 
-def test_it_is_one_panel_without_chrome(page: Page) -> None:
-    """No table, head or share menu; it lives, and its address survives a reload with all options."""
+def test_the_page_is_one_live_panel(page: Page) -> None:
+    """No table, head or share menu; its address survives a reload with all options."""
     embedded(page, QUERY + "&theme=light&rows=4&units=quote")
     assert page.count(".orderflow-panel") == 1
     assert not page.count(".symbol-table, .page-head, .orderflow-modal")
@@ -33,8 +33,8 @@ def test_it_is_one_panel_without_chrome(page: Page) -> None:
     }  # fmt: skip
 
 
-def test_the_theme_is_that_of_the_address_or_of_the_system(page: Page) -> None:
-    """Light, dark, and auto; what the person chose on the front page has no say."""
+def test_the_theme_is_the_address_s_or_the_system_s(page: Page) -> None:
+    """Light, dark, and auto; the choice on the front page does not count."""
     page.open()
     page.js("localStorage.setItem('theme', JSON.stringify('light'))")
     for theme, is_dark in (("dark", True), ("light", False)):
@@ -50,16 +50,16 @@ def test_the_theme_is_that_of_the_address_or_of_the_system(page: Page) -> None:
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
-def test_bad_addresses_are_told(page: Page) -> None:
-    """An unknown theme opens with a notice; a symbol that is not there says what is."""
+def test_invalid_addresses_show_a_notice(page: Page) -> None:
+    """An unknown theme opens with a notice; an unknown symbol names the valid ones."""
     embedded(page, QUERY + "&theme=neon")
     assert "dark, light or auto" in page.text(".notice")
     page.driver.get(f"{page.root}/embed?exchange=demo&symbol=NOSUCH")
     page.wait(lambda: "NOSUCH" in page.text(".notice"), "the notice")
 
 
-def test_it_tells_the_page_around_it_its_state_and_height(page: Page) -> None:
-    """The snippet of the share menu, put into a page as it is, shows the panel and fits its height."""
+def test_the_embedding_page_gets_state_and_height(page: Page) -> None:
+    """The share menu's snippet, pasted into a page, shows the panel and fits its height."""
     page.open(QUERY + "&rows=12")
     page.wait(lambda: len(page.footprint()) > 3, "rows")
     page.click(".panel-share summary")
@@ -72,13 +72,15 @@ def test_it_tells_the_page_around_it_its_state_and_height(page: Page) -> None:
     page.driver.get(f"{page.root}/help-is-elsewhere-404")
     page.console_may_complain = True  # of the 404 that this blank page is
     page.js(
-        "window.told = []; addEventListener('message', e => told.push(e.data));"
+        "window.messages = []; addEventListener('message', e => messages.push(e.data));"
         "document.body.replaceChildren(document.createRange().createContextualFragment(arguments[0]))",
         snippet,
     )
-    page.wait(lambda: page.js("return told.some(m => m.type === 'size' && m.height > 300)"), "its height")
-    page.wait(lambda: page.js("return told.some(m => m.type === 'state' && m.state === 'live')"), "its state")
-    state = page.js("return told.findLast(m => m.type === 'state')")
+    page.wait(lambda: page.js("return messages.some(m => m.type === 'size' && m.height > 300)"), "its height")
+    page.wait(
+        lambda: page.js("return messages.some(m => m.type === 'state' && m.state === 'live')"), "its state"
+    )
+    state = page.js("return messages.findLast(m => m.type === 'state')")
     assert state["view"] == {**dict(parse_qsl(QUERY)), "rows": "12"}
     page.wait(
         lambda: page.js(
@@ -90,8 +92,7 @@ def test_it_tells_the_page_around_it_its_state_and_height(page: Page) -> None:
     )  # fmt: skip
 
 
-def test_the_link_is_copied(page: Page) -> None:
-    """The button says so."""
+def test_a_copied_link_is_confirmed(page: Page) -> None:
     page.open(QUERY)
     page.wait(lambda: page.footprint(), "rows")
     page.driver.execute_cdp_cmd(

@@ -1,4 +1,4 @@
-"""The footprint chart as a person handles it, on a page of the running app."""
+"""The footprint chart under mouse, fingers and keys, on a page of the running app."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from orderflow_dash.market import Quality
-from tests.browser.conftest import Page
+from tests.browser.conftest import OPEN_CONNECTIONS, Page
 from tests.browser.footprint_page import MINUTE, START, ChartPage, Row, Source, candle, exact
 from tests.conftest import Served
 
@@ -23,7 +23,7 @@ FIGURES = ["open", "high", "low", "close", "bid", "ask", "delta", "cvd", "n", "p
 
 @pytest.fixture
 def chart(page: Page) -> Iterator[ChartPage]:
-    """A page that has the chart's code; no error of it may pass unseen."""
+    """A page that has the chart's code; any error fails the test."""
     yield ChartPage(page)
     page.js("window.chart && window.chart.destroy()")
 
@@ -76,7 +76,7 @@ def fingers(chart: ChartPage, *touches: tuple[str, int, int, int]) -> None:
     chart.settle()
 
 
-def test_the_readout_is_what_the_socket_says(chart: ChartPage, market: Served) -> None:
+def test_the_readout_equals_the_socket_s_figures(chart: ChartPage, market: Served) -> None:
     """Every figure of closed candles and their levels, digit by digit."""
     chart.mount(exchange="demo", symbol="BTCUSDT", tf="1m", step="5")
     chart.page.wait(lambda: chart.visible()["candles"] >= 5, "five candles", 30)
@@ -115,8 +115,8 @@ def test_the_readout_is_what_the_socket_says(chart: ChartPage, market: Served) -
     assert len({readout["open_ts"] for readout in shown}) == 3
 
 
-def test_a_live_chart_follows_and_names_itself(chart: ChartPage) -> None:
-    """New candles come into sight, and the picture's label states the last one's figures."""
+def test_a_live_chart_follows_and_describes_itself(chart: ChartPage) -> None:
+    """New candles come into sight, and the canvas's label has the last one's figures."""
     chart.mount(exchange="demo", symbol="ETHUSDT", tf="1m")
     chart.page.wait(lambda: chart.readout(), "a candle", 30)
     first = chart.readout()["open_ts"]
@@ -144,8 +144,8 @@ def test_hovering_never_repaints_the_cells(ladder: ChartPage) -> None:
     assert ladder.readout()["level"] is not None
 
 
-def test_a_changed_candle_repaints_its_own_column(ladder: ChartPage) -> None:
-    """The live candle costs one column; a new one costs the picture."""
+def test_a_changed_candle_repaints_only_its_column(ladder: ChartPage) -> None:
+    """A new one repaints the whole plot."""
     source = Source()
     ladder.take(source.delta(candle(19, [(100, 5, 5, 5), *ladder_rows(19)[7:]], rev=2)))
     ladder.take(source.delta(candle(19, [(100, 5, 6, 6)], rev=3)))
@@ -154,8 +154,7 @@ def test_a_changed_candle_repaints_its_own_column(ladder: ChartPage) -> None:
     assert ladder.painted("columns") > 1
 
 
-def test_a_repainted_column_looks_as_in_a_whole_picture(ladder: ChartPage) -> None:
-    """Painting a part leaves no trace of being one."""
+def test_a_repainted_column_equals_a_full_painting(ladder: ChartPage) -> None:
     changed = [(price, bid + 3, ask, n) for price, bid, ask, n in ladder_rows(19)]
     ladder.take(Source().delta(candle(19, changed, rev=2)))
     assert ladder.painted("columns") == 1
@@ -165,15 +164,15 @@ def test_a_repainted_column_looks_as_in_a_whole_picture(ladder: ChartPage) -> No
     assert ladder.pixels() == part
 
 
-def test_nothing_is_painted_while_nothing_changes(ladder: ChartPage) -> None:
-    """A still market costs nothing; neither does a repeated candle."""
+def test_an_unchanged_series_is_not_repainted(ladder: ChartPage) -> None:
+    """Nor is a repeated candle."""
     before = ladder.painted("cells")
     ladder.settle()
     assert ladder.painted("cells") == before
 
 
-def test_the_wheel_zooms_time_and_with_ctrl_or_shift_price(ladder: ChartPage) -> None:
-    """Each leaves the other axis alone."""
+def test_the_wheel_zooms_time_or_with_a_key_price(ladder: ChartPage) -> None:
+    """Each leaves the other axis as it is."""
     before = ladder.visible()
     wheel(ladder, 200)
     wider = ladder.visible()
@@ -189,8 +188,8 @@ def test_the_wheel_zooms_time_and_with_ctrl_or_shift_price(ladder: ChartPage) ->
         assert after["price"] == "free"
 
 
-def test_dragging_pans_and_double_click_follows_again(ladder: ChartPage) -> None:
-    """A drag along time leaves the price fitted; a slanted one frees it; a double click brings all back."""
+def test_a_drag_pans_and_a_double_click_follows(ladder: ChartPage) -> None:
+    """A drag along time leaves the price fitted; a slanted one frees it; a double click resets both."""
     start = ladder.visible()
     drag(ladder, 250, 0)
     aside = ladder.visible()
@@ -206,8 +205,7 @@ def test_dragging_pans_and_double_click_follows_again(ladder: ChartPage) -> None
     assert (back["follow"], back["price"], back["to"]) == (True, "fit", start["to"])
 
 
-def test_new_candles_do_not_move_what_is_held(ladder: ChartPage) -> None:
-    """Who looks at the past keeps looking at it."""
+def test_new_candles_do_not_move_a_panned_view(ladder: ChartPage) -> None:
     ladder.keys(Keys.HOME)
     held = ladder.visible()
     assert held["from"] == START
@@ -217,7 +215,6 @@ def test_new_candles_do_not_move_what_is_held(ladder: ChartPage) -> None:
 
 
 def test_one_finger_pans_and_two_zoom(ladder: ChartPage) -> None:
-    """As on a map."""
     before = ladder.visible()
     fingers(ladder, ("down", 1, 300, 300), ("move", 1, 500, 300), ("up", 1, 500, 300))
     panned = ladder.visible()
@@ -235,16 +232,16 @@ def test_one_finger_pans_and_two_zoom(ladder: ChartPage) -> None:
     assert zoomed["rowHeight"] == panned["rowHeight"]
 
 
-def test_keys_choose_what_is_shown_and_tell_it(ladder: ChartPage) -> None:
-    """Letters change options, and the page hears which."""
+def test_keys_change_options_and_report_them(ladder: ChartPage) -> None:
+    """Letters change options, and an event names them."""
     ladder.page.js(
-        "window.told = [];"
-        "document.addEventListener('orderflow:footprint-options', (event) => told.push(event.detail))"
+        "window.changes = [];"
+        "document.addEventListener('orderflow:footprint-options', (event) => changes.push(event.detail))"
     )
     ladder.keys("c", "g", "u", "w", "b", "x", "p", "v", "i", "z", "s")
-    assert ladder.page.js("return window.told") == [
+    assert ladder.page.js("return window.changes") == [
         {"content": "delta"},
-        {"colouring": "volume"},
+        {"coloring": "volume"},
         {"units": "quote"},
         {"valueAreaRows": 1},
         {"palette": "blue-orange"},
@@ -272,12 +269,12 @@ def test_keys_move_and_zoom(ladder: ChartPage) -> None:
     assert ladder.visible()["rowHeight"] >= 15
 
 
-def test_a_question_mark_shows_the_keys_and_escape_hides_them(ladder: ChartPage) -> None:
+def test_question_mark_and_escape_toggle_the_keys(ladder: ChartPage) -> None:
     """The overlay names every key; Escape reaches nothing behind it."""
     ladder.page.js("window.escaped = 0; document.addEventListener('keydown', () => window.escaped++)")
     ladder.keys("?")
     overlay = ladder.page.text(".footprint-keys:not([hidden])")
-    for words in ("Follow the last candle", "Colouring", "Zoom price", "POC"):
+    for words in ("Follow the last candle", "Coloring", "Zoom price", "POC"):
         assert words in overlay
     ladder.keys(Keys.ESCAPE)
     assert not ladder.page.count(".footprint-keys:not([hidden])")
@@ -285,7 +282,7 @@ def test_a_question_mark_shows_the_keys_and_escape_hides_them(ladder: ChartPage)
 
 
 def test_the_crosshair_is_shared_with_the_panel(ladder: ChartPage) -> None:
-    """It tells which candle is hovered, once each, and follows another chart's lead."""
+    """It sends each hovered candle once, and follows another chart's."""
     ladder.page.js(
         "window.heard = [];"
         "place.addEventListener('orderflow:crosshair', (event) => heard.push(event.detail.open_ts))"
@@ -304,8 +301,8 @@ def test_the_crosshair_is_shared_with_the_panel(ladder: ChartPage) -> None:
     assert ladder.readout()["open_ts"] == newest
 
 
-def test_an_option_that_is_not_accepted_is_refused(ladder: ChartPage) -> None:
-    """With its name, and the chart goes on as it was."""
+def test_an_invalid_option_is_refused(ladder: ChartPage) -> None:
+    """By name, and the chart stays as it was."""
     before = ladder.pixels()
     wrong: list[dict[str, Any]] = [
         {"content": "bids"},
@@ -326,13 +323,13 @@ def test_an_option_that_is_not_accepted_is_refused(ladder: ChartPage) -> None:
     assert ladder.pixels() == before
 
 
-@pytest.mark.parametrize("colouring", ["delta", "volume", "imbalance"])
-def test_content_and_colouring_are_chosen_apart(ladder: ChartPage, colouring: str) -> None:
-    """Every pair draws, with texts, in both units and at any scale, and each its own picture."""
+@pytest.mark.parametrize("coloring", ["delta", "volume", "imbalance"])
+def test_content_and_coloring_are_independent(ladder: ChartPage, coloring: str) -> None:
+    """Every pair draws, with texts, in both units and at any scale, and looks different."""
     pictures = set()
     contents = ("bid-ask", "delta", "volume", "trades")
     for content, units, scale in product(contents, ("base", "quote"), ("candle", "visible", 2.5)):
-        ladder.set(content=content, colouring=colouring, scale=scale, units=units, minNotional=10)
+        ladder.set(content=content, coloring=coloring, scale=scale, units=units, minNotional=10)
         assert ladder.painted("textSize") >= 8
         pictures.add(ladder.pixels())
     assert len(pictures) >= 7
@@ -359,13 +356,13 @@ def test_odd_candles_are_drawn(chart: ChartPage, tick: str, rows: list[list[Row]
         for _ in range(6):
             wheel(chart, 400)
         assert chart.visible()["candles"] >= 1
-        assert chart.colours() > 3
+        assert chart.colors() > 3
         chart.keys("r", "h", "f")
     assert chart.visible()["painted"]["milliseconds"] < 1000
 
 
-def test_a_cut_off_is_full_colour_whatever_the_units(chart: ChartPage) -> None:
-    """A cell of so much quote currency is as strong as it gets; a smaller cut-off changes it no more."""
+def test_a_cut_off_is_full_color_in_any_unit(chart: ChartPage) -> None:
+    """A cell of that much quote currency has the full color; a smaller cut-off does not change it."""
     rows: list[Row] = [(100_000, 0, 3_000, 1), (99_999, 0, 30, 1)]  # 30,000 and 300 in quote
     chart.mount([Source().snapshot(candle(0, rows))], content="trades")
     pictures = {}
@@ -373,13 +370,13 @@ def test_a_cut_off_is_full_colour_whatever_the_units(chart: ChartPage) -> None:
         for scale in (10, 200, 25_000, 3_000_000):
             chart.set(units=units, scale=scale, statistics=False)
             pictures[units, scale] = chart.pixels()
-        assert pictures[units, 10] == pictures[units, 200], "both cells are full colour"
+        assert pictures[units, 10] == pictures[units, 200], "both cells are full color"
         assert len({pictures[units, scale] for scale in (200, 25_000, 3_000_000)}) == 3
     assert all(pictures["base", scale] == pictures["quote", scale] for scale in (10, 200, 25_000, 3_000_000))
 
 
 def test_time_without_candles_stays_empty(chart: ChartPage) -> None:
-    """Candles stand at their own times, also where some never were; the readout says so."""
+    """Candles stand at their own times, with empty columns between them; the readout shows that."""
     chart.mount([Source().snapshot(candle(0), candle(4))])
     assert chart.visible()["candles"] == 2
     chart.page.js(
@@ -392,8 +389,8 @@ def test_time_without_candles_stays_empty(chart: ChartPage) -> None:
 
 
 @pytest.mark.parametrize("quality", [Quality.GAP, Quality.PARTIAL, Quality.REPAIRED])
-def test_a_candle_that_is_not_whole_looks_different(chart: ChartPage, quality: Quality) -> None:
-    """Gap, partial and repaired candles are drawn as what they are, and named in the readout."""
+def test_an_incomplete_candle_looks_different(chart: ChartPage, quality: Quality) -> None:
+    """Gap, partial and repaired candles have marks, and the readout names them."""
     chart.mount([Source().snapshot(candle(0), candle(1))])
     whole = chart.pixels()
     chart.take(Source().snapshot(candle(0), candle(1, quality=quality)))
@@ -403,7 +400,7 @@ def test_a_candle_that_is_not_whole_looks_different(chart: ChartPage, quality: Q
 
 
 @pytest.mark.parametrize("ratio", [1, 1.5, 2])
-def test_the_canvas_has_the_screen_s_own_pixels(chart: ChartPage, ratio: float) -> None:
+def test_the_canvas_has_the_screen_s_pixels(chart: ChartPage, ratio: float) -> None:
     """Sharp at every device pixel ratio."""
     driver = chart.page.driver
     metrics = {"width": 1400, "height": 900, "deviceScaleFactor": ratio, "mobile": False}
@@ -421,7 +418,7 @@ def test_the_canvas_has_the_screen_s_own_pixels(chart: ChartPage, ratio: float) 
 
 
 def test_the_theme_is_followed(ladder: ChartPage) -> None:
-    """A switch of the page's theme repaints the chart in its colours."""
+    """A switch of the page's theme repaints the chart in its colors."""
     dark = ladder.pixels()
     ladder.page.js("document.documentElement.setAttribute('data-bs-theme', 'light')")
     ladder.settle()
@@ -436,13 +433,14 @@ def test_nothing_is_left_of_a_destroyed_chart(chart: ChartPage) -> None:
         "const name = (target, type) => `${target === window ? 'window' : target.className} ${type}`;"
         "const {addEventListener: add, removeEventListener: remove} = EventTarget.prototype;"
         "EventTarget.prototype.addEventListener = function (type, ...rest) {"
-        "  if (window.watched) window.live.push([this, type, rest[0]]);"
+        "  if (window.watched) window.live.push([this, type, ...rest]);"
         "  return add.call(this, type, ...rest); };"
         "EventTarget.prototype.removeEventListener = function (type, ...rest) {"
         "  window.live = window.live.filter((l) => l[0] !== this || l[1] !== type || l[2] !== rest[0]);"
         "  return remove.call(this, type, ...rest); };"
-        "window.outside = () => window.live.filter(([target]) => !(target instanceof Node)"
-        "  || target.contains(window.place)).map(([target, type]) => name(target, type));"
+        "const isOutside = ([target, , , options]) => !options?.signal?.aborted"
+        "  && (!(target instanceof Node) || target.contains(window.place));"
+        "window.outside = () => window.live.filter(isOutside).map(([target, type]) => name(target, type));"
         "window.watched = true"
     )
     chart.mount(exchange="demo", symbol="BTCUSDT", tf="1m")
@@ -457,7 +455,24 @@ def test_nothing_is_left_of_a_destroyed_chart(chart: ChartPage) -> None:
     chart.page.js("window.chart.destroy(); window.chart.destroy()")
     assert chart.page.js("return window.outside()") == []
     assert chart.page.js("return window.place.childElementCount") == 0
-    assert chart.page.js("return window.orderflow.footprint.openConnections()") == 0
+    assert chart.page.module(*OPEN_CONNECTIONS) == 0
     painted = chart.painted("cells")
     chart.settle()
     assert chart.painted("cells") == painted
+
+
+def test_the_chart_needs_no_dash(page: Page, market: Served) -> None:
+    """Its modules work on any page of the same origin."""
+    page.driver.get(f"{market.url}/help")
+    shown = page.driver.execute_async_script(
+        "const [message, done] = arguments;"
+        "const load = (name) => import(`/assets/js/chart/${name}.mjs`);"
+        "Promise.all([load('chart'), load('feed')]).then(([{ footprintChart }, { Feed }]) => {"
+        "  const feed = new Feed(3); feed.take(message);"
+        "  const place = document.body.appendChild(document.createElement('div'));"
+        "  place.style.cssText = 'width:600px;height:400px';"
+        "  return footprintChart(place, { feed }).readout();"
+        "}).then(done, done)",
+        Source().snapshot(candle(0)),
+    )
+    assert shown["close"] == "10.0"

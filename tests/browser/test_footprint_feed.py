@@ -6,8 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from orderflow_dash.market import Quality
-from tests.browser.conftest import Page
+from tests.browser.conftest import OPEN_CONNECTIONS, Page
 from tests.browser.footprint_page import ChartPage, Source, candle
 
 # A socket that the test plays: it records what is opened and says what the test wants.
@@ -32,7 +31,7 @@ def chart(page: Page) -> ChartPage:
 
 @pytest.fixture
 def played(chart: ChartPage) -> ChartPage:
-    """A chart on a socket that the test plays."""
+    """A chart on a socket that the test controls."""
     chart.page.js(_FAKE)
     chart.mount(exchange="demo", symbol="TESTUSDT", tf="1m", lookback=3)
     return chart
@@ -52,10 +51,10 @@ def opened(chart: ChartPage) -> int:
         ("0.05", "0.1", 10_247, 2**52),
     ],
 )
-def test_every_figure_is_the_decimal_that_the_socket_printed(
+def test_every_figure_is_the_socket_s_decimal(
     chart: ChartPage, tick: str, lot: str, price: int, volume: int
 ) -> None:
-    """From tiny prices to huge volumes: no digit is lost, none is invented."""
+    """From tiny prices to huge volumes: no digit is lost or added."""
     chart.mount([Source(tick, lot).snapshot(candle(0, [(price, volume // 3, volume - volume // 3, 9)]))])
     shown = chart.readout()
     tick_size, lot_size = Decimal(tick), Decimal(lot)
@@ -72,50 +71,8 @@ def test_sums_show_no_binary_fractions(chart: ChartPage) -> None:
     assert chart.readout()["volume"] == "0.3"
 
 
-def test_an_older_revision_changes_nothing(chart: ChartPage) -> None:
-    """The newest revision counts, whichever order they come in."""
-    source = Source()
-    chart.mount([source.snapshot(candle(0, [(100, 1, 1, 2)], rev=5))])
-    chart.take(source.delta(candle(0, [(100, 9, 9, 2)], rev=4)))
-    assert chart.readout()["volume"] == "0.002"
-    chart.take(source.delta(candle(0, [(100, 3, 3, 2)], rev=6)))
-    assert chart.readout()["volume"] == "0.006"
-
-
-def test_a_snapshot_replaces_all_even_with_lower_revisions(chart: ChartPage) -> None:
-    """A server that began anew counts from one."""
-    source = Source()
-    chart.mount([source.snapshot(candle(0, rev=90), candle(1, rev=91))])
-    chart.take(source.snapshot(candle(2, [(100, 4, 4, 2)], rev=1)))
-    assert chart.visible()["candles"] == 1
-    assert chart.readout()["volume"] == "0.008"
-
-
-def test_the_window_keeps_its_length(chart: ChartPage) -> None:
-    """A new candle pushes the oldest out, and what was pushed out stays out."""
-    source = Source()
-    chart.mount([source.snapshot(*map(candle, range(3)))], lookback=3)
-    chart.take(source.delta(candle(3)))
-    chart.take(source.delta(candle(0, rev=9)))
-    assert chart.page.js("return window.feed.series.candles.map((c) => (c.open_ts / 60000) % 10)") == [
-        5,
-        6,
-        7,
-    ]
-
-
-def test_a_candle_between_others_finds_its_place(chart: ChartPage) -> None:
-    """A repaired candle may come late."""
-    source = Source()
-    chart.mount([source.snapshot(candle(0), candle(2))])
-    chart.take(source.delta(candle(1, quality=Quality.REPAIRED)))
-    times = chart.page.js("return window.feed.series.candles.map((c) => c.open_ts)")
-    assert times == sorted(times)
-    assert len(times) == 3
-
-
-def test_a_candle_that_cannot_be_read_is_not_shown_and_is_told(chart: ChartPage) -> None:
-    """Half a candle is none; the others stand."""
+def test_an_unreadable_candle_is_counted_and_not_shown(chart: ChartPage) -> None:
+    """The others stay."""
     source = Source()
     good = source.delta(candle(1))
     broken = [
@@ -134,8 +91,8 @@ def test_a_candle_that_cannot_be_read_is_not_shown_and_is_told(chart: ChartPage)
         assert f"cannot be read: {count}" in chart.badge()
 
 
-def test_a_lost_connection_keeps_the_picture_and_says_so(played: ChartPage) -> None:
-    """The last picture stands under a badge; the next snapshot takes the badge away."""
+def test_a_lost_connection_freezes_the_chart_with_a_badge(played: ChartPage) -> None:
+    """The next snapshot removes the badge."""
     played.page.js(SAY, Source().snapshot(candle(0)))
     played.settle()
     assert played.badge() == ""
@@ -144,7 +101,7 @@ def test_a_lost_connection_keeps_the_picture_and_says_so(played: ChartPage) -> N
     played.settle()
     assert played.badge().startswith("Connection lost at ")
     assert played.readout() == before
-    assert played.colours() > 3
+    assert played.colors() > 3
     played.page.wait(lambda: opened(played) == 2, "a second attempt")
     played.page.js(SAY, Source().snapshot(candle(0), candle(1)))
     played.settle()
@@ -152,19 +109,19 @@ def test_a_lost_connection_keeps_the_picture_and_says_so(played: ChartPage) -> N
     assert played.visible()["candles"] == 2
 
 
-def test_what_cannot_be_understood_begins_anew(played: ChartPage) -> None:
-    """Garbage, and a delta of another step, end the connection; a snapshot mends it."""
+def test_a_malformed_message_reconnects(played: ChartPage) -> None:
+    """Garbage, and a delta of another step, close the connection; a snapshot recovers."""
     for nonsense in ("{", Source(step=7).delta(candle(1, [(700, 1, 1, 1)]))):
         played.page.js(SAY, Source().snapshot(candle(0)))
         count = opened(played)
         played.page.js(SAY, nonsense)
         played.settle()
         assert played.page.js("return window.sockets.at(-1).closedWith") == 1000
-        assert "not understood" in played.badge()
+        assert "malformed message" in played.badge()
         played.page.wait(lambda count=count: opened(played) > count, "another attempt")
 
 
-def test_a_refused_view_is_told_and_not_asked_for_again(played: ChartPage) -> None:
+def test_a_refused_view_shows_why_and_does_not_retry(played: ChartPage) -> None:
     """A wrong parameter stays wrong."""
     played.page.js(SAY, '{"type":"error","code":"bad_parameter","param":"step","message":"step is wrong"}')
     played.page.js(CLOSE, 1008)
@@ -174,8 +131,8 @@ def test_a_refused_view_is_told_and_not_asked_for_again(played: ChartPage) -> No
     assert opened(played) == 1
 
 
-def test_a_full_server_is_told_and_asked_again(played: ChartPage) -> None:
-    """1013 is no end, and its cause is on screen."""
+def test_a_full_server_shows_why_and_is_retried(played: ChartPage) -> None:
+    """1013 is not final, and its cause is on screen."""
     played.page.js(
         SAY, '{"type":"error","code":"too_many_clients","param":null,"message":"all places are taken"}'
     )
@@ -185,25 +142,7 @@ def test_a_full_server_is_told_and_asked_again(played: ChartPage) -> None:
     assert "Reconnecting" in played.badge()
 
 
-def test_waiting_times_grow_within_bounds(chart: ChartPage) -> None:
-    """Floor, doubling, ceiling, jitter; soon after a restart, later where the server is full."""
-    delays = chart.page.js(
-        "const delay = window.orderflow.footprint.reconnectDelay;"
-        "const all = (code) => [0, 1, 2, 5, 20].map((n) => [delay(n, code, 0), delay(n, code, 0.999)]);"
-        "return {usual: all(1006), restart: all(1012), full: all(1013)}"
-    )
-    usual, full = delays["usual"], delays["full"]
-    assert usual[0][0] == 500
-    assert [low for low, _ in usual] == sorted(low for low, _ in usual)
-    assert all(500 <= low <= high <= 20_000 for low, high in usual)
-    assert usual[-1][0] == 10_000
-    assert delays["restart"][1][1] <= 500
-    assert delays["restart"][-1][0] == 10_000
-    assert all(10_000 <= low < high <= 30_000 for low, high in full)
-
-
-def test_a_feed_s_state_is_told(played: ChartPage) -> None:
-    """What the server says of the stream stands on the picture."""
+def test_the_stream_s_state_is_on_the_chart(played: ChartPage) -> None:
     played.page.js(SAY, Source().snapshot(candle(0)))
     played.page.js(SAY, '{"type":"status","state":"stale","detail":"no trade for 40 s"}')
     played.settle()
@@ -214,7 +153,7 @@ def test_a_feed_s_state_is_told(played: ChartPage) -> None:
 
 
 def test_charts_of_one_view_share_a_connection(played: ChartPage) -> None:
-    """The last one closes it, and nothing is left behind."""
+    """The last one closes it."""
     options = {"exchange": "demo", "symbol": "TESTUSDT", "tf": "1m", "lookback": 3}
     played.page.js(
         "const other = document.createElement('div'); document.body.append(other);"
@@ -226,12 +165,12 @@ def test_charts_of_one_view_share_a_connection(played: ChartPage) -> None:
     assert played.page.js("return window.sockets[0].closedWith") is None
     played.page.js("window.second.destroy()")
     assert played.page.js("return window.sockets[0].closedWith") == 1000
-    assert played.page.js("return window.orderflow.footprint.openConnections()") == 0
+    assert played.page.module(*OPEN_CONNECTIONS) == 0
 
 
-def test_another_view_is_another_connection(played: ChartPage) -> None:
-    """A changed step opens its own socket and closes the old one; a changed colour does neither."""
-    played.set(colouring="volume")
+def test_another_view_has_another_connection(played: ChartPage) -> None:
+    """A changed step opens its own socket and closes the old one; a changed coloring does neither."""
+    played.set(coloring="volume")
     assert opened(played) == 1
     played.set(step="0.5")
     assert played.page.js("return window.sockets[0].closedWith") == 1000

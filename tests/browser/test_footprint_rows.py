@@ -1,4 +1,4 @@
-"""Rows of the footprint chart: readable at the default step, exact in what they hold."""
+"""Rows of the footprint chart: readable at the default step, with exact sums."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def tall(chart: ChartPage) -> ChartPage:
 
 
 def rows_word(chart: ChartPage) -> str:
-    """What the chart says of its rows."""
+    """The chart's label of its rows."""
     return chart.page.text(".footprint-rows-held:not([hidden])")
 
 
@@ -49,7 +49,7 @@ def ladder(low: Decimal, high: Decimal) -> dict[str, int]:
 
 
 def test_the_default_step_opens_readable_with_all_in_sight(page: Page) -> None:
-    """BTC at step 0.5: figures can be read, and the rows say what they are."""
+    """BTC at step 0.5: figures are readable, and the rows are labeled."""
     page.open("exchange=demo&symbol=BTCUSDT")
     page.wait(lambda: page.query.get("step") == "0.5", "the default step")
     page.wait(lambda: len(page.footprint()) >= 3, "candles")
@@ -61,8 +61,8 @@ def test_the_default_step_opens_readable_with_all_in_sight(page: Page) -> None:
     page.wait(lambda: page.text(".footprint-rows-held") == "Group rows", "and the way back")
 
 
-def test_rows_are_high_enough_for_text_and_say_what_they_hold(tall: ChartPage) -> None:
-    """As few levels as that takes; a key shows every level, and the same key brings the rows back."""
+def test_rows_fit_text_and_name_their_levels(tall: ChartPage) -> None:
+    """With as few levels as possible; a key shows every level, and the same key groups them again."""
     shown = tall.visible()
     assert shown["levelsPerRow"] == 10
     assert rows_word(tall) == "Rows of 1 = 10 × 0.1"
@@ -77,8 +77,8 @@ def test_rows_are_high_enough_for_text_and_say_what_they_hold(tall: ChartPage) -
     assert rows_word(tall) == "Rows of 1 = 10 × 0.1"
 
 
-def test_a_row_is_the_exact_sum_of_its_levels_under_the_pointer(tall: ChartPage) -> None:
-    """At every height the readout names the row and what its levels hold; the candle stays as it is."""
+def test_a_hovered_row_is_the_sum_of_its_levels(tall: ChartPage) -> None:
+    """At every height the readout names the row and its sums; the candle's figures stay."""
     shown = tall.visible()
     highest, lowest = Decimal(shown["highest"]), Decimal(shown["lowest"])
     seen: dict[str, Any] = {}
@@ -102,8 +102,8 @@ def test_a_row_is_the_exact_sum_of_its_levels_under_the_pointer(tall: ChartPage)
     assert all(lowest - 1 <= low <= highest for low in seen.values())
 
 
-def test_the_pointer_meets_the_price_that_the_axis_tells(tall: ChartPage) -> None:
-    """The row under the pointer holds the price at that height, wherever rows begin."""
+def test_the_pointer_s_price_is_the_axis_price(tall: ChartPage) -> None:
+    """The row under the pointer holds the price at that height, wherever rows start."""
     for _ in range(3):
         shown = tall.visible()
         height = tall.page.js(
@@ -118,7 +118,7 @@ def test_the_pointer_meets_the_price_that_the_axis_tells(tall: ChartPage) -> Non
         tall.keys("]")
 
 
-def test_zooming_the_price_in_comes_down_to_single_levels(tall: ChartPage) -> None:
+def test_zooming_in_ends_at_single_levels(tall: ChartPage) -> None:
     """Rows hold fewer levels step by step; one key fits all prices again."""
     held = [tall.visible()["levelsPerRow"]]
     while held[-1] > 1:
@@ -133,7 +133,7 @@ def test_zooming_the_price_in_comes_down_to_single_levels(tall: ChartPage) -> No
 
 
 def test_the_crosshair_moves_from_row_to_row(tall: ChartPage) -> None:
-    """One key, one row, whatever it holds."""
+    """One key, one row, whatever its number of levels."""
     tall.keys("h")
     first = Decimal(tall.readout()["level"]["p"])
     tall.keys("k", "k")
@@ -141,7 +141,7 @@ def test_the_crosshair_moves_from_row_to_row(tall: ChartPage) -> None:
 
 
 def test_columns_without_room_for_text_show_every_level(tall: ChartPage) -> None:
-    """Narrow candles show the shape: nothing is grouped for a text that does not fit."""
+    """Narrow candles show the shape: nothing is grouped for text that does not fit."""
     tall.keys(*"-----")
     assert tall.visible()["columnWidth"] < 40
     assert tall.visible()["levelsPerRow"] == 1

@@ -1,4 +1,4 @@
-"""``/help`` in a real browser, and the labels that lead there."""
+"""``/help`` in a real browser, and the labels that link it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tests.browser.test_themes import brightness
 
 
 def size(page: Page, width: int) -> None:
-    """Make the view so wide, in px."""
+    """Set the width of the view, px."""
     view = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", view)
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_help_wears_the_chosen_theme_and_fits_every_width(page: Page, theme: str) -> None:
-    """The theme of the app's own pages, nothing wider than the screen, and no complaint of its policy."""
+def test_help_has_the_chosen_theme_and_fits_every_width(page: Page, theme: str) -> None:
+    """The theme of the app's pages, nothing wider than the screen, and no violation of its policy."""
     page.open()
     page.js("localStorage.setItem('theme', JSON.stringify(arguments[0]))", theme)
     page.driver.get(f"{page.root}/help#value-area")
@@ -32,8 +32,8 @@ def test_help_wears_the_chosen_theme_and_fits_every_width(page: Page, theme: str
     assert 0 <= top <= 900
 
 
-def test_help_holds_without_scripts(page: Page) -> None:
-    """With scripts off it is whole, dark, and its links lead to their places."""
+def test_help_works_without_scripts(page: Page) -> None:
+    """It is complete and dark, and its links lead to their places."""
     page.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         page.driver.get(f"{page.root}/help")
@@ -47,7 +47,7 @@ def test_help_holds_without_scripts(page: Page) -> None:
 
 LABELS = {
     *("Step", "Units", "Imbalance over", "Imbalance from", "Zero opposite", "Value area by", "CVD from"),
-    *("Sides", "Colours", "Lookback", "Table rows", "Cells", "Colour by", "Scale", "Rows"),
+    *("Sides", "Colors", "Lookback", "Table rows", "Cells", "Color by", "Scale", "Rows"),
     *("POC", "VAH", "VAL", "VWAP", "Bid", "Ask", "Delta", "CVD", "Min delta", "Max delta", "Imbalance"),
     *("Quality", "Price", "Level", "Volume", "n"),
     *("trades missing", "feed began inside", "fetched afterwards, whole"),
@@ -63,8 +63,8 @@ return [...panel.querySelectorAll('a[href*="help#"]')].map((link) => [
 """
 
 
-def test_every_label_of_a_panel_leads_to_its_place(page: Page) -> None:
-    """Settings, heads of both tables, profile, readout and marks; each to a place that there is."""
+def test_every_label_of_a_panel_links_its_help(page: Page) -> None:
+    """Settings, heads of both tables, profile, readout and marks, each to an existing place."""
     page.open("exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5")
     page.wait(lambda: len(page.footprint()) > 1 and page.count(".footprint-readout"), "rows and chart")
     page.js(
@@ -80,8 +80,8 @@ def test_every_label_of_a_panel_leads_to_its_place(page: Page) -> None:
     assert {anchor for _, anchor in links} <= ids
 
 
-def test_the_table_lets_the_keyboard_through(page: Page) -> None:
-    """Tab leaves a row for the next, and the last row for what follows the table."""
+def test_tab_moves_through_the_table(page: Page) -> None:
+    """From a row to the next, and from the last row to whatever follows the table."""
     page.open("exchange=demo&symbol=BTCUSDT&rows=2")
     page.wait(lambda: page.count(".footprint-rows tr[tabindex]") == 2, "rows")
     page.js("document.querySelector('.footprint-rows tr[tabindex]').focus()")
@@ -91,8 +91,8 @@ def test_the_table_lets_the_keyboard_through(page: Page) -> None:
     assert page.js("return !document.activeElement.closest('.footprint-rows')")
 
 
-def test_a_head_of_the_table_is_a_link_that_follows_its_column(page: Page) -> None:
-    """By the keyboard too; sides that swap take their help along."""
+def test_a_table_head_s_link_follows_its_column(page: Page) -> None:
+    """By the keyboard too; swapped sides keep their help."""
     page.open("exchange=demo&symbol=BTCUSDT&swap=1")
     page.wait(lambda: page.count(".footprint-table th .help-over") == 6, "heads")
     named = "return [...document.querySelectorAll('.help-over')].map(e => [e.ariaLabel, e.hash])"

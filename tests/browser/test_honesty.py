@@ -1,4 +1,4 @@
-"""What the page says of itself: simulated, out of reach, lost, still."""
+"""The page reports simulated data, unreachable venues, a lost server and missing trades."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.conftest import Served
 
 @pytest.fixture
 def short_lived(market: Served) -> Iterator[tuple[str, threading.Event]]:
-    """A second server over the same hub, that ends when its event is set."""
+    """A second server over the same hub, which stops when its event is set."""
     server = make_server("127.0.0.1", 0, create_server(market.hub, load_settings()), threaded=True)
     server.daemon_threads = True
     end = threading.Event()
@@ -40,8 +40,7 @@ def short_lived(market: Served) -> Iterator[tuple[str, threading.Event]]:
     thread.join()
 
 
-def test_simulated_data_says_so_in_row_and_panel(page: Page) -> None:
-    """Every row of the demo and its panel carry the word."""
+def test_simulated_data_is_marked_in_row_and_panel(page: Page) -> None:
     page.open()
     page.wait(lambda: page.count(page.row("demo:BTCUSDT", "symbol")), "rows")
     venues = page.texts('.ag-row [col-id="venue_name"]')
@@ -53,8 +52,8 @@ def test_simulated_data_says_so_in_row_and_panel(page: Page) -> None:
     assert "not real prices" in page.text(".simulated-banner")
 
 
-def test_venues_out_of_reach_are_named_with_the_cause(page: Page) -> None:
-    """Both real venues are told as out of reach, with why, and that they are tried again."""
+def test_unreachable_venues_are_named_with_the_cause(page: Page) -> None:
+    """Both real venues are shown as unreachable, with the cause, and as being retried."""
     page.open()
     page.wait(lambda: page.count(".venue-down") == 2, "two venues are down")
     for name, line in zip(("Binance", "Bybit"), page.texts(".venue-down"), strict=True):
@@ -64,8 +63,8 @@ def test_venues_out_of_reach_are_named_with_the_cause(page: Page) -> None:
     assert "simulated market" in page.text(".venue-simulated")
 
 
-def test_a_candle_that_is_not_whole_is_explained(page: Page) -> None:
-    """The first candle of a feed carries its mark, and says why where the mouse rests."""
+def test_an_incomplete_candle_is_explained(page: Page) -> None:
+    """The first candle of a feed has its mark, and a tooltip with the cause."""
     page.open("exchange=demo&symbol=AVAXUSDT&tf=1h")
     page.wait(lambda: page.footprint() and "◐" in page.footprint()[-1][0], "a partial candle")
     cell = page.driver.find_element(By.CSS_SELECTOR, ".footprint-table tr:last-child td:first-child")
@@ -75,15 +74,15 @@ def test_a_candle_that_is_not_whole_is_explained(page: Page) -> None:
 
 
 def test_a_verified_candle_is_marked_and_explained(page: Page) -> None:
-    """Closed candles get a mark once they were compared, and say of what where the mouse rests."""
+    """Closed candles get a mark after their comparison, and a tooltip about it."""
     page.open("exchange=demo&symbol=BTCUSDT")
     page.wait(lambda: any("✓" in row[0] for row in page.footprint()), "a verified candle", 30)
     page.wait(lambda: explained(page, "✓", "Verified: equals the exchange's own"), "the explanation")
     assert "equals the exchange's kline" in page.text(".legend")
 
 
-def test_a_candle_that_differs_shows_both_figures(page: Page, market: Served) -> None:
-    """The mark is another, and the two figures stand where the mouse rests."""
+def test_a_deviating_candle_shows_both_figures(page: Page, market: Served) -> None:
+    """With another mark, and both figures in its tooltip."""
     page.open("exchange=demo&symbol=ETHUSDT")
     page.wait(lambda: any("✓" in row[0] for row in page.footprint()), "a verified candle", 30)
     stream = market.hub._streams[Venue.DEMO, "ETHUSDT"]
@@ -91,12 +90,12 @@ def test_a_candle_that_differs_shows_both_figures(page: Page, market: Served) ->
         newest = max(minute.open_ts for minute in stream.series.minutes() if minute.verified)
         stream.series.verify({newest: Difference(newest, "volume", Decimal("10.00"), Decimal("10.01"))})
     page.wait(lambda: any("≠" in row[0] for row in page.footprint()), "the mark")
-    told = f"volume of {clock(newest)} is 10.00 here, 10.01 there"
-    page.wait(lambda: explained(page, "≠", told), "both figures")
+    both = f"volume of {clock(newest)} is 10.00 here, 10.01 there"
+    page.wait(lambda: explained(page, "≠", both), "both figures")
 
 
 def test_missing_trades_are_a_band_and_break_the_line(page: Page, market: Served) -> None:
-    """The chart has a band over the gap and no line through it; the table's row is drawn so."""
+    """The chart has a band over the gap and no line through it; the table marks its row."""
     page.open("exchange=demo&symbol=SOLUSDT")
     page.wait(lambda: len(page.footprint()) >= 3, "candles")
     assert market.application.exchange is not None
@@ -129,7 +128,7 @@ def explained(page: Page, mark: str, text: str) -> bool:
 
 
 def test_an_address_waits_for_its_venue(page: Page, market: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link to a venue that is out of reach says so, and opens by itself once the venue answers."""
+    """A link to an unreachable venue shows that, and opens once the venue answers."""
 
     def out_of_reach(venue: Venue, _symbol: str, **_how: bool) -> Instrument:
         raise Unavailable(f"{venue} cannot be reached: connection refused")
@@ -139,13 +138,13 @@ def test_an_address_waits_for_its_venue(page: Page, market: Served, monkeypatch:
         page.open("exchange=demo&symbol=BTCUSDT")
         page.wait(lambda: "cannot be reached" in page.text(".notice"), "the notice")
         assert not page.count(".orderflow-panel")
-    page.wait(lambda: page.count(".orderflow-panel"), "it opens by itself")
+    page.wait(lambda: page.count(".orderflow-panel"), "it opens")
     assert not page.count(".notice")
 
 
 @pytest.mark.parametrize("place", ["/?symbol=ETHUSDT", "/embed?symbol=ETHUSDT", "/embed"])
-def test_an_address_without_a_venue_opens_where_one_can_be_reached(page: Page, place: str) -> None:
-    """The demo while nothing else answers; it says so, and the address then names it."""
+def test_an_address_without_a_venue_opens_a_reachable_one(page: Page, place: str) -> None:
+    """The demo if nothing else answers, with a notice; the address then names it."""
     page.driver.get(page.root + place)
     page.wait(lambda: page.count(".orderflow-panel"), "a panel")
     assert "Binance cannot be reached: 127.0.0.1: connection refused" in page.text(
@@ -155,7 +154,7 @@ def test_an_address_without_a_venue_opens_where_one_can_be_reached(page: Page, p
     assert page.query["symbol"] == ("ETHUSDT" if "ETHUSDT" in place else "BTCUSDT")
 
 
-def test_a_page_that_lost_its_server_says_so(page: Page, short_lived) -> None:
+def test_a_panel_that_lost_its_server_shows_a_banner(page: Page, short_lived) -> None:
     """Frozen figures do not look live."""
     url, end = short_lived
     page.console_may_complain = True  # of the requests that fail
@@ -163,7 +162,7 @@ def test_a_page_that_lost_its_server_says_so(page: Page, short_lived) -> None:
     page.wait(lambda: page.text(".feed-word") == "Live", "live")
     assert page.text("#server-lost") == ""
     end.set()
-    page.wait(lambda: "No answer from the server since" in page.text("#server-lost"), "the loss is told")
+    page.wait(lambda: "No answer from the server since" in page.text("#server-lost"), "the banner")
     assert (
         page.js("return getComputedStyle(document.querySelector('.feed-word'), '::before').content")
         == '"Server lost"'
@@ -171,8 +170,8 @@ def test_a_page_that_lost_its_server_says_so(page: Page, short_lived) -> None:
     assert float(page.style(".orderflow-panel", "opacity")) < 1
 
 
-def test_a_table_that_lost_its_server_says_so(page: Page, short_lived) -> None:
-    """Also where no panel is open: the table asks every second."""
+def test_a_table_that_lost_its_server_shows_a_banner(page: Page, short_lived) -> None:
+    """Without an open panel too: the table polls every second."""
     url, end = short_lived
     page.console_may_complain = True
     page.open("", url)
@@ -183,8 +182,7 @@ def test_a_table_that_lost_its_server_says_so(page: Page, short_lived) -> None:
     )
 
 
-def test_changing_figures_move_nothing(page: Page) -> None:
-    """While a panel is live, no part of it shifts."""
+def test_changing_figures_shift_no_element(page: Page) -> None:
     page.open("exchange=demo&symbol=BTCUSDT")
     page.wait(lambda: len(page.footprint()) >= 3, "three candles")
     page.js(

@@ -1,4 +1,4 @@
-"""How old figures are when they reach the page."""
+"""The age of figures when they reach the page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PLACE = ".feed-latency .latency-button"
 
 @pytest.fixture(scope="module")
 def calm() -> Iterator[Served]:
-    """A market at the pace of life: its trades have an age."""
+    """A market at real speed: its trades have an age."""
     served = Served(**UNREACHABLE, demo=True, lease=10, grace=1, history=0, database_url="off")
     yield served
     served.stop()
@@ -41,7 +41,7 @@ def ms(text: str) -> float:
 
 
 def shown(page: Page, place: str = "") -> float:
-    """The median that the status line shows, once it does, ms."""
+    """The median in the status line, ms."""
     page.wait(lambda: HERE.fullmatch(page.text(f"{place} {PLACE}")), "the latency", 30)
     found = HERE.fullmatch(page.text(f"{place} {PLACE}"))
     assert found is not None
@@ -62,8 +62,8 @@ def point_at(page: Page) -> None:
     ActionChains(page.driver).move_to_element(place).perform()
 
 
-def test_a_live_panel_tells_the_age_of_its_newest_trades(opened: Page) -> None:
-    """Median and p99 in the status line; each part of the way where the pointer rests."""
+def test_a_live_panel_shows_the_age_of_its_trades(opened: Page) -> None:
+    """Median and p99 in the status line; each part of the way in its details."""
     opened.open(BTC)
     assert 0 <= shown(opened) < 10_000
     opened.wait(lambda: "–" not in details(opened).values(), "all parts")
@@ -77,8 +77,8 @@ def test_a_live_panel_tells_the_age_of_its_newest_trades(opened: Page) -> None:
     opened.wait(lambda: opened.style(".latency-details", "display") == "block", "the details")
 
 
-def test_a_browser_whose_clock_is_off_shows_the_same(opened: Page) -> None:
-    """An hour behind: it is measured, told, and taken into account."""
+def test_a_wrong_browser_clock_changes_no_figure(opened: Page) -> None:
+    """An hour behind: measured, shown, and corrected."""
     shift = "const now = Date.now; Date.now = () => now() - 3600000;"
     added = opened.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": shift})
     opened.open(BTC)
@@ -87,22 +87,22 @@ def test_a_browser_whose_clock_is_off_shows_the_same(opened: Page) -> None:
     opened.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
-def test_an_exchange_whose_clock_is_off_is_named(page: Page, serve) -> None:
-    """The lag has it in it, the details say by how much, and the figure is marked."""
+def test_a_wrong_exchange_clock_is_named(page: Page, serve) -> None:
+    """The figure includes it and is marked; the details show by how much."""
     behind = SyntheticMarket(seed=3, start_ms=int(time.time() * 1000) - 5_000)
     with SimulatedExchange(behind) as exchange:
         page.root = serve(**venues_at(exchange), history=0).url
         page.open("exchange=binance&symbol=BTCUSDT&tf=1m&step=10")
         assert 4_500 < shown(page) < 15_000
         page.wait(lambda: page.count(".feed-latency[data-skewed]"), "the mark")
-        told = re.search(r"The clock of Binance is ([\d.]+) s behind", details(page)["venue-clock"])
-        assert told is not None
-        assert 4.5 < float(told[1]) < 8
+        found = re.search(r"The clock of Binance is ([\d.]+) s behind", details(page)["venue-clock"])
+        assert found is not None
+        assert 4.5 < float(found[1]) < 8
         page.driver.get("about:blank")
 
 
-def test_figures_that_change_move_nothing_and_change_once_a_second(opened: Page) -> None:
-    """Neither as they appear nor as they gain a digit."""
+def test_latency_changes_once_a_second_and_shifts_nothing(opened: Page) -> None:
+    """Neither as it appears nor as it gains a digit."""
     opened.open(BTC)
     opened.wait(lambda: opened.text(".feed-word") == "Live", "live")
     places = (
@@ -126,7 +126,7 @@ def test_figures_that_change_move_nothing_and_change_once_a_second(opened: Page)
     assert changes[-1] - changes[0] > 600 * (len(changes) - 1)
 
 
-def test_it_fits_a_phone_an_embedded_panel_and_a_comparison(opened: Page) -> None:
+def test_latency_fits_a_phone_a_frame_and_a_comparison(opened: Page) -> None:
     """At 420 px nothing scrolls sideways, with its details open as well."""
     size = {"width": 420, "height": 860, "deviceScaleFactor": 1, "mobile": False}
     opened.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
@@ -146,8 +146,8 @@ def test_it_fits_a_phone_an_embedded_panel_and_a_comparison(opened: Page) -> Non
     opened.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_a_market_that_runs_faster_than_life_has_no_latency(page: Page) -> None:
-    """Its trades are not of now: nothing is shown rather than nonsense."""
+def test_an_accelerated_market_has_no_latency(page: Page) -> None:
+    """Its trades are not current: no figure is shown."""
     page.open("exchange=demo&symbol=BTCUSDT")
     page.wait(lambda: len(page.footprint()) >= 2, "candles")
     assert page.js("return document.querySelector('.feed-latency').hidden")

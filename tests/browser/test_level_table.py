@@ -35,20 +35,20 @@ def opened(page: Page, row: int, query: str = PANEL) -> str:
     return page.query["candle"]
 
 
-def test_a_closed_candle_s_levels_are_those_of_the_socket(page: Page, market: Served) -> None:
-    """Every level, every figure, and they rest while the market goes on."""
+def test_a_closed_candle_s_levels_equal_the_socket_s(page: Page, market: Served) -> None:
+    """Every level, every figure, and they stay while the market moves."""
     open_ts = opened(page, 1)
     query = {"exchange": "demo", "symbol": "BTCUSDT", "tf": "1m", "step": "0.5", "lookback": 30}
     with market.socket(**query) as client:
         while (message := json.loads(client.recv(10), parse_float=Decimal))["type"] != "snapshot":
             pass
-    told = next(candle for candle in message["candles"] if str(candle["open_ts"]) == open_ts)
+    sent = next(candle for candle in message["candles"] if str(candle["open_ts"]) == open_ts)
     expected = [
         [level["p"], level["bid"], level["ask"], level["ask"] - level["bid"], level["n"]]
-        for level in told["levels"]
+        for level in sent["levels"]
     ]
     assert [[Decimal(cell) for cell in row] for row in levels(page)] == expected
-    assert Decimal(page.text(".level-table tr.is-poc .level-price").replace(",", "")) == told["poc"]
+    assert Decimal(page.text(".level-table tr.is-poc .level-price").replace(",", "")) == sent["poc"]
     before, newest = levels(page), page.footprint()[0]
     page.wait(lambda: page.footprint()[0] != newest, "the market goes on")
     assert levels(page) == before
@@ -56,7 +56,6 @@ def test_a_closed_candle_s_levels_are_those_of_the_socket(page: Page, market: Se
 
 
 def test_the_newest_candle_s_levels_are_live(page: Page) -> None:
-    """They move under the eye, row by row."""
     opened(page, 0, PANEL.replace("1m", "1h"))
     before = levels(page)
     page.wait(lambda: levels(page) != before, "a level moves")
@@ -74,7 +73,7 @@ def test_the_open_candle_is_in_the_address(page: Page) -> None:
     page.wait(lambda: not page.text(".level-table"), "closed")
 
 
-def test_levels_are_opened_and_closed_by_the_keyboard(page: Page) -> None:
+def test_the_keyboard_opens_and_closes_levels(page: Page) -> None:
     """Enter on a row opens, the arrows go from row to row, Escape closes the levels and then the panel."""
     page.open(PANEL)
     page.wait(lambda: len(page.footprint()) > 3, "rows")

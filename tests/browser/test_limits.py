@@ -1,4 +1,4 @@
-"""What the page says, and does, where a limit is reached."""
+"""The page at its limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REFUSED = "429 (TOO MANY REQUESTS)"
 
 @pytest.fixture
 def limited(serve: Callable[..., Served]) -> Callable[..., str]:
-    """Starts an app with limits of its own; where it is. Named before ``page``, it outlives the tab."""
+    """Starts an app with limits and returns its root. Named before ``page``, it outlives the tab."""
 
     def start(**limits: Any) -> str:
         return serve(demo=True, demo_speed=SPEED, history=0, lease=3, **limits).url
@@ -25,15 +25,15 @@ def limited(serve: Callable[..., Served]) -> Callable[..., str]:
 
 
 def complaints(page: Page) -> list[str]:
-    """What the console was told, but for the refusals, which the browser itself tells."""
+    """The console's messages without those of refused requests, which the browser logs."""
     page.console_may_complain = False
     return [each for each in page.complaints() if REFUSED not in each]
 
 
-def test_a_page_that_asks_too_often_says_so_and_goes_on(limited: Callable[..., str], page: Page) -> None:
-    """It does not look live meanwhile, and nobody has to reload it."""
+def test_a_limited_page_shows_a_banner_and_resumes(limited: Callable[..., str], page: Page) -> None:
+    """It does not look live in between, and needs no reload."""
     page.open(QUERY, limited(callback_rate=1))
-    page.wait(lambda: "asks this server more often than it may" in page.text("#server-lost"), "the notice")
+    page.wait(lambda: "Too many requests from your network" in page.text("#server-lost"), "the notice")
     content = "return getComputedStyle(document.querySelector('.feed-word'), '::before').content"
     assert page.js(content) == '"Paused"'
     assert float(page.style(".orderflow-panel", "opacity")) < 1
@@ -44,8 +44,8 @@ def test_a_page_that_asks_too_often_says_so_and_goes_on(limited: Callable[..., s
     page.console_may_complain = True
 
 
-def test_what_a_person_does_meanwhile_is_done_later(limited: Callable[..., str], page: Page) -> None:
-    """A panel that is opened while the page is refused opens when it may."""
+def test_a_click_on_a_limited_page_is_repeated(limited: Callable[..., str], page: Page) -> None:
+    """A panel that is opened in the pause opens after it."""
     page.open("", limited(callback_rate=1))
     page.wait(lambda: page.count(page.row("demo:BTCUSDT", "last")), "rows")
     page.js(
@@ -58,8 +58,8 @@ def test_what_a_person_does_meanwhile_is_done_later(limited: Callable[..., str],
     page.console_may_complain = True
 
 
-def test_a_page_whose_parts_are_refused_comes_later(limited: Callable[..., str], page: Page) -> None:
-    """The document is there, its layout is asked for again."""
+def test_a_limited_layout_is_retried(limited: Callable[..., str], page: Page) -> None:
+    """The document is there, and requests its layout again."""
     url = limited()
     page.driver.execute_cdp_cmd(
         "Page.addScriptToEvaluateOnNewDocument",
@@ -75,10 +75,8 @@ def test_a_page_whose_parts_are_refused_comes_later(limited: Callable[..., str],
     assert page.js("return window.refusedParts()") == 2
 
 
-def test_a_panel_too_many_says_what_to_do_and_opens_once_it_may(
-    limited: Callable[..., str], page: Page
-) -> None:
-    """The page names the bound; closing another panel lets it open by itself."""
+def test_a_panel_over_the_limit_opens_when_another_closes(limited: Callable[..., str], page: Page) -> None:
+    """The page names the limit before."""
     url = limited(max_panels_per_client=1)
     page.open(QUERY, url)
     page.wait(lambda: page.footprint(), "the first panel")
@@ -91,27 +89,27 @@ def test_a_panel_too_many_says_what_to_do_and_opens_once_it_may(
     page.driver.switch_to.window(first)
     page.close_modal()
     page.driver.switch_to.window(second)
-    page.wait(lambda: page.count(".orderflow-panel"), "it opens by itself")
+    page.wait(lambda: page.count(".orderflow-panel"), "it opens")
     assert not page.count(".notice")
     page.driver.close()
     page.driver.switch_to.window(first)
 
 
-def test_a_step_too_many_says_what_to_do(limited: Callable[..., str], page: Page) -> None:
-    """The panel that asks for a view beyond the bound says so in its status, and lives again with another."""
+def test_a_step_over_the_limit_shows_what_to_do(limited: Callable[..., str], page: Page) -> None:
+    """The panel names the limit in its status, and is live again with another step."""
     url = limited(max_views=1)
     page.driver.get(f"{url}/compare?panel=demo:BTCUSDT:1m:0.5&panel=demo:BTCUSDT:1m:0.5")
     page.wait(lambda: len(page.texts(".orderflow-panel .feed-word")) == 2, "two panels of one view")
     page.wait(lambda: page.texts(".feed-word") == ["Live", "Live"], "live")
     page.click(".timeframe-choice .form-check:nth-child(2) label")
-    page.wait(lambda: "Limit reached: 1 views" in page.text(".feed-cause"), "why")
+    page.wait(lambda: "Limit reached: 1 views" in page.text(".feed-detail"), "why")
     assert page.texts(".feed-word") == ["Disconnected", "Live"]
     page.click(".timeframe-choice .form-check:nth-child(1) label")
     page.wait(lambda: page.texts(".feed-word") == ["Live", "Live"], "live again")
 
 
-def test_a_chart_without_a_place_on_the_socket_says_so(limited: Callable[..., str], page: Page) -> None:
-    """Its notice names the bound; the rest of the panel lives, for it needs no socket."""
+def test_a_chart_over_the_socket_limit_names_it(limited: Callable[..., str], page: Page) -> None:
+    """The rest of the panel is live, since it needs no socket."""
     url = limited(max_sockets=2)
     page.driver.get(f"{url}/compare?panel=demo:BTCUSDT:1m:0.5&panel=demo:ETHUSDT:1m:0.1")
     page.wait(lambda: page.texts(".feed-word") == ["Live", "Live"], "live")

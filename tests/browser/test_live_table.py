@@ -1,4 +1,4 @@
-"""The footprint table shows each figure it is told, whether it was drawn anew or only written to."""
+"""The footprint table shows each figure, whether it was redrawn or only written to."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ COLUMNS = ("bid", "ask", "delta", "cvd", "levels")
 
 # Shows rows in the panel's table and looks at it two frames later.
 SHOW = """
-const [rows, done] = arguments;
+const [rows] = arguments;
 const panel = document.querySelector('.orderflow-panel');
 const id = { type: 'panel-table', panel: panel.dataset.panel };
 const drawn = window.dash_clientside.set_props;
 let times = 0;
 window.dash_clientside.set_props = (...args) => { times += args[0].type === id.type; drawn(...args); };
-window.orderflow.footprintRows.show(panel, id, rows, rows.map(() => ({ time: 'Still open.' })));
+module.showRows(panel, id, rows, rows.map(() => ({ time: 'Still open.' })));
 window.dash_clientside.set_props = drawn;
-setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(() => {
+return new Promise((shown) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(() => {
   const found = [...panel.querySelectorAll('.footprint-rows tr')].filter((row) => row.querySelector('td'));
-  done([times, found.map((row) => [...row.cells].map((cell) => cell.innerText.trim())),
+  shown([times, found.map((row) => [...row.cells].map((cell) => cell.innerText.trim())),
         found.map((row) => row.style.getPropertyValue('--of-bar-end'))]);
-})), 100);
+})), 100));
 """
 
 
 def row(open_ts: int, side: str, bar: str, *figures: str) -> dict[str, str]:
-    """A row as the server tells it."""
+    """A row as the server sends it."""
     look = {"side": side, "tint": "", "cvd_side": "ask", "picked": "", "state": "open", "stretch": ""}
     known = {"quality": "complete", "verified": ""}
     texts = dict(zip(COLUMNS, figures, strict=True))
@@ -38,24 +38,24 @@ def row(open_ts: int, side: str, bar: str, *figures: str) -> dict[str, str]:
 
 @pytest.fixture
 def show(page: Page) -> Any:
-    """Puts rows into the table of a panel that asks no more: times drawn, texts, ends of bars."""
+    """Puts rows into the table of a panel that no longer polls: redraws, texts, ends of bars."""
     page.open("exchange=demo&symbol=BTCUSDT&tf=1m&step=10")
     page.wait(lambda: len(page.footprint()) > 1, "rows")
     page.js("window.fetch = () => new Promise(() => {})")
     page.driver.set_script_timeout(10)
-    return lambda *rows: page.driver.execute_async_script(SHOW, list(rows))
+    return lambda *rows: page.module("panel/footprint-table.mjs", SHOW, list(rows))
 
 
-def test_figures_alone_are_written_into_the_cells(show: Any) -> None:
-    """The table is drawn anew only where a row looks different, and shows the same either way."""
+def test_changed_figures_are_written_into_the_cells(show: Any) -> None:
+    """The table is redrawn only for a row that looks different, and shows the same either way."""
     first = ["1.0", "2.0", "+1.0", "+1.0", "3"]
     moved = ["1.0", "2.5", "+1.5", "+1.5", "4"]
     assert show(row(0, "ask", "20.0", *first))[1:] == [[["00:00", *first]], ["70%"]]
     assert show(row(0, "ask", "30.0", *moved)) == [0, [["00:00", *moved]], ["80%"]]
 
 
-def test_what_was_written_does_not_outlive_the_row(show: Any) -> None:
-    """A row drawn anew may have the figures that the table drew last, over which others were written."""
+def test_written_figures_do_not_outlive_their_row(show: Any) -> None:
+    """A redrawn row may have the figures that the table drew last, over which others were written."""
     first = ["1.0", "2.0", "+1.0", "+1.0", "3"]
     show(row(0, "ask", "20.0", *first))
     show(row(0, "ask", "20.0", "1.0", "9.0", "+8.0", "+8.0", "7"))

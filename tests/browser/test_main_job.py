@@ -25,7 +25,7 @@ def decimal(text: str) -> Decimal:
 def candles_of(
     market: Served, symbol: str, timeframe: Timeframe, step: str
 ) -> tuple[Instrument, list[Candle]]:
-    """What the hub says, by a lease of its own."""
+    """The hub's candles, by a lease of its own."""
     instrument = market.hub.instrument(Venue.DEMO, symbol)
     key = ViewKey(Venue.DEMO, symbol, timeframe, Decimal(step))
     candles = market.hub.lease("test", key).candles(30)
@@ -41,8 +41,8 @@ def compact(driver: Chrome, market: Served) -> Callable[[float | None], str]:
     return lambda value: driver.execute_script("return dashAgGridFunctions.compact(arguments[0])", value)
 
 
-def test_a_clicked_row_shows_chart_and_table_of_its_symbol(page: Page, market: Served) -> None:
-    """Chart and table hold, for closed candles, exactly what the hub says."""
+def test_a_clicked_row_opens_its_symbol(page: Page, market: Served) -> None:
+    """Chart and table have, for closed candles, exactly the hub's figures."""
     page.open()
     page.click(page.row("demo:BTCUSDT", "last"))
     page.wait(lambda: len(page.footprint()) >= 4 and len(page.chart()[0]) >= 4, "four candles")
@@ -70,8 +70,8 @@ def test_a_clicked_row_shows_chart_and_table_of_its_symbol(page: Page, market: S
     assert page.texts(".footprint-table th") == ["Time", "Bid Vol", "Ask Vol", "Delta", "CVD", "Levels"]
 
 
-def test_the_panel_moves_by_itself(page: Page) -> None:
-    """New trades reach chart, table, price and age without a hand on the mouse."""
+def test_the_panel_updates_without_input(page: Page) -> None:
+    """New trades reach chart, table, price and age."""
     page.open("exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5")
     page.wait(lambda: page.footprint() and page.chart()[0], "a first candle")
     before = page.footprint()[0], page.chart()[1][-1], page.text(".panel-last")
@@ -80,8 +80,8 @@ def test_the_panel_moves_by_itself(page: Page) -> None:
     page.wait(lambda: page.text(".panel-last") != before[2], "the price moves")
 
 
-def test_the_chart_says_its_current_value_and_colour(page: Page) -> None:
-    """The figure at the top right equals the newest row's CVD, and the line's colour is its sign."""
+def test_the_chart_shows_its_current_value_in_color(page: Page) -> None:
+    """The figure at the top right equals the newest row's CVD, and the line's color is its sign."""
     page.open("exchange=demo&symbol=ETHUSDT")
     page.wait(lambda: page.chart()[0], "a first candle")
     seen = page.js(
@@ -89,33 +89,33 @@ def test_the_chart_says_its_current_value_and_colour(page: Page) -> None:
         "const now = document.querySelector('.chart-section .cvd-now');"
         "return [plot.data[0].y.at(-1), now.innerText, plot.data[0].line.color, getComputedStyle(now).color]"
     )
-    value, text, colour, text_colour = seen
+    value, text, color, text_color = seen
     assert float(decimal(text)) == value
-    assert text_colour == ("rgb(54, 196, 143)" if value >= 0 else "rgb(244, 106, 120)")
-    assert colour == ("#36c48f" if value >= 0 else "#f46a78")
+    assert text_color == ("rgb(54, 196, 143)" if value >= 0 else "rgb(244, 106, 120)")
+    assert color == ("#36c48f" if value >= 0 else "#f46a78")
 
 
-def test_timeframe_and_step_are_chosen_and_survive_a_reload(page: Page, market: Served) -> None:
-    """The address bar always names what is on screen, and opens it again."""
+def test_timeframe_and_step_survive_a_reload(page: Page, market: Served) -> None:
+    """The address bar always names the view on screen, and opens it again."""
     page.open("exchange=demo&symbol=ETHUSDT")
     page.wait(lambda: page.query.get("tf") == "1m", "the address is completed")
     page.click(".timeframe-choice .form-check:nth-child(2) label")
     page.wait(lambda: page.query["tf"] == "5m", "5m is named")
-    page.choose(".step-choice", "1")
+    page.choose(".control-select", "1")
     page.wait(lambda: page.query["step"] == "1", "the step is named")
     page.wait(lambda: page.footprint() and int(page.footprint()[0][0][3:5]) % 5 == 0, "candles of 5 minutes")
     page.driver.refresh()
     page.wait(lambda: page.footprint(), "the panel is back")
     assert page.query == {"exchange": "demo", "symbol": "ETHUSDT", "tf": "5m", "step": "1"}
-    assert page.js("return document.querySelector('.step-choice').value") == "1"
+    assert page.js("return document.querySelector('.control-select').value") == "1"
     assert page.js("return document.querySelector('.timeframe-choice input:checked').value") == "5m"
     instrument, candles = candles_of(market, "ETHUSDT", Timeframe.M5, "1")
     assert {row[0][:5] for row in page.footprint()} <= {clock(candle.open_ts) for candle in candles}
     assert instrument.symbol == "ETHUSDT"
 
 
-def test_closing_clears_the_address_and_back_and_forward_follow(page: Page, market: Served) -> None:
-    """Escape closes; the browser's own buttons open and close; the lease is given back."""
+def test_closing_clears_the_address_and_history_works(page: Page, market: Served) -> None:
+    """Escape closes; the browser's own buttons open and close; the lease ends."""
     page.open()
     page.click(page.row("demo:SOLUSDT", "symbol"))
     page.wait(lambda: page.query.get("symbol") == "SOLUSDT" and page.count(".orderflow-panel"), "open")
@@ -130,7 +130,7 @@ def test_closing_clears_the_address_and_back_and_forward_follow(page: Page, mark
 
 
 def test_search_and_keyboard_open_a_symbol(page: Page) -> None:
-    """Slash searches, Enter opens the row in focus, Escape returns to it."""
+    """Slash searches, Enter opens the focused row, Escape returns to it."""
     page.open()
     page.wait(lambda: page.count(page.row("demo:BTCUSDT", "symbol")), "rows")
     page.press("/")
@@ -146,7 +146,7 @@ def test_search_and_keyboard_open_a_symbol(page: Page) -> None:
 
 
 def test_rows_tick_and_keep_their_place(page: Page) -> None:
-    """Prices change under the eye; no row moves by itself, and a click on a header sorts."""
+    """Prices change; no row moves unasked, and a click on a header sorts."""
     page.open()
     page.wait(lambda: len(page.texts(".symbol-name")) > 10, "rows")
     names, prices = page.texts(".symbol-name"), page.texts('.ag-row [col-id="last"]')
@@ -173,8 +173,8 @@ def visual_order(page: Page, column: str) -> list[str]:
     )
 
 
-def test_a_step_that_is_not_possible_is_replaced_with_a_notice(page: Page) -> None:
-    """A bookmark outlives a venue's tick; the address then names the step that is shown."""
+def test_an_impossible_step_is_replaced_with_a_notice(page: Page) -> None:
+    """A bookmark may be older than a venue's tick; the address then names the shown step."""
     page.open("exchange=demo&symbol=BTCUSDT&step=0.07")
     page.wait(lambda: "multiple of its tick 0.1" in page.text(".orderflow-panel .notice"), "the notice")
     page.wait(lambda: page.query.get("step") == "0.5", "the address")
@@ -188,8 +188,8 @@ def test_a_step_that_is_not_possible_is_replaced_with_a_notice(page: Page) -> No
         ("exchange=nowhere&symbol=BTCUSDT", "binance, bybit or demo"),
     ],
 )
-def test_an_address_that_names_nothing_is_told_and_the_table_works(page: Page, query: str, said: str) -> None:
-    """The notice names what is accepted; the page goes on."""
+def test_an_invalid_address_shows_a_notice(page: Page, query: str, said: str) -> None:
+    """It names the valid values; the table works."""
     page.open(query)
     page.wait(lambda: said in page.text(".notice"), "the notice")
     assert not page.count(".orderflow-modal")

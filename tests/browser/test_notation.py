@@ -8,44 +8,16 @@ import pytest
 
 from tests.browser.conftest import Page
 
-TABLE = [
-    (1e-9, 9, "0.000000001"),
-    (-1e-9, 9, "−0.000000001"),
-    (1e-9, 2, "0"),
-    (-0.001, 2, "0"),
-    (0.000123456, 9, "0.000123"),
-    (0.5, 3, "0.500"),
-    (0, 3, "0"),
-    (-0.0, 3, "0"),
-    (1, 0, "1"),
-    (12.345, 3, "12.3"),
-    (999.4, 2, "999"),
-    (999.6, 2, "1.00k"),
-    (-1234, 0, "−1.23k"),
-    (123_456, 0, "123k"),
-    (999_999, 0, "1.00M"),
-    (1e6, 0, "1.00M"),
-    (-2.5e9, 0, "−2.50B"),
-    (1e12, 0, "1.00T"),
-    (-1e12, 0, "−1.00T"),
-    (3.5639e16, 0, "35,639T"),
-]
 
-
-def test_short_amounts(page: Page) -> None:
-    """The same text in the footprint chart and, for money, in the symbol table."""
+def test_money_is_short_in_the_symbol_table(page: Page) -> None:
+    """Three significant digits and a letter; a dash without a figure."""
     page.open("")
-    compact = (
-        "const { compact } = window.orderflow.footprint.decimal;"
-        "return arguments[0].map(([value, places]) => compact(value, places))"
-    )
-    assert page.js(compact, [[value, places] for value, places, _ in TABLE]) == [text for *_, text in TABLE]
     table = "return arguments[0].map((value) => window.dashAgGridFunctions.compact(value))"
     assert page.js(table, [1234.5, 2.5e9, 1e12, 0, None]) == ["1.23k", "2.50B", "1.00T", "0", "–"]
 
 
-def test_the_cvd_axis_has_no_letters_of_its_own(page: Page) -> None:
-    """What Plotly draws is what the server wrote."""
+def test_the_cvd_axis_has_the_server_s_labels(page: Page) -> None:
+    """Plotly adds no letters of its own."""
     page.open("exchange=demo&symbol=1000PEPEUSDT&units=quote")
     page.wait(lambda: page.chart()[0], "a first candle")
     page.wait(lambda: page.count(".cvd-chart .ytick text"), "the axis")
@@ -55,8 +27,8 @@ def test_the_cvd_axis_has_no_letters_of_its_own(page: Page) -> None:
 
 
 @pytest.mark.parametrize(("units", "unit"), [("quote", "USDT"), ("base", "BTC")])
-def test_every_part_of_a_panel_has_one_unit(page: Page, units: str, unit: str) -> None:
-    """The unit stands at CVD, profile, footprint chart and table; nothing else is written there."""
+def test_all_parts_of_a_panel_have_one_unit(page: Page, units: str, unit: str) -> None:
+    """CVD, profile, footprint chart and table name it, and no other."""
     page.open(f"exchange=demo&symbol=BTCUSDT&units={units}")
     page.wait(lambda: page.chart()[0], "a first candle")
     page.wait(lambda: page.count(".footprint-readout dd"), "the readout")

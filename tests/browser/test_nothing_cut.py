@@ -1,4 +1,4 @@
-"""What stands on the page can be read whole, on a wide screen and on a narrow one."""
+"""No text of the page is cut, on a wide screen or on a narrow one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def sized(page: Page, request: pytest.FixtureRequest) -> Iterator[Page]:
 
 
 def cut(page: Page, parts: Sequence[str]) -> list[str]:
-    """What is cut."""
+    """The texts that are cut."""
     texts: list[str] = page.js(_CUT, ", ".join(parts))
     return texts
 
@@ -64,8 +64,8 @@ def test_no_figure_or_heading_of_the_panel_is_cut(sized: Page) -> None:
 
 
 @pytest.mark.parametrize("quality", list(Quality))
-def test_the_readout_says_all_in_its_place(page: Page, quality: Quality) -> None:
-    """The open candle by a word, whatever its quality, and a row with both its prices."""
+def test_the_readout_s_texts_fit_their_places(page: Page, quality: Quality) -> None:
+    """A word for the open candle, whatever its quality, and a row with both its prices."""
     chart = ChartPage(page)
     levels = [(1_234_567 - level, 123_456, 654_321, 12_345) for level in range(300)]
     chart.mount([Source().snapshot(candle(0, levels, quality=quality, closed=False))], size=(398, 560))
@@ -87,7 +87,7 @@ def test_long_figures_have_room_in_the_readout(page: Page, width: int) -> None:
     page.js("window.chart.destroy()")
 
 
-def test_symbols_and_their_pairs_are_whole(sized: Page) -> None:
+def test_symbols_and_their_pairs_are_not_cut(sized: Page) -> None:
     """The longest names too."""
     sized.open()
     sized.wait(lambda: "BABYDOGEUSDT" in sized.texts(".symbol-name"), "rows")
@@ -97,7 +97,7 @@ def test_symbols_and_their_pairs_are_whole(sized: Page) -> None:
     )
 
 
-def test_figures_below_zero_have_one_sign_everywhere(page: Page) -> None:
+def test_negative_figures_have_one_sign_everywhere(page: Page) -> None:
     """A minus as wide as the plus, in tables, chart and readout; never a hyphen."""
     page.open(PANEL)
     page.wait(lambda: len(page.footprint()) > 4 and page.count(".footprint-readout"), "rows and chart")

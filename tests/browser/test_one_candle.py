@@ -1,4 +1,4 @@
-"""One closed candle, told five times: socket, footprint table, level table, chart readout, CSV."""
+"""One closed candle in five places: socket, footprint table, level table, chart readout, CSV."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.conftest import Served
 VIEW = {"exchange": "demo", "symbol": "BTCUSDT", "tf": "1m", "step": "5"}
 QUERY = "&".join(f"{name}={value}" for name, value in VIEW.items())
 
-# Another chart of the panel leads the crosshair: the readout then tells of that candle.
+# Another chart of the panel leads the crosshair: the readout then shows that candle.
 _LEAD = """
 document.querySelector('.orderflow-panel').dispatchEvent(
   new CustomEvent('orderflow:crosshair', {detail: {open_ts: arguments[0], source: 'a test'}}));
@@ -28,11 +28,11 @@ return Object.fromEntries([...document.querySelectorAll('.footprint-readout dl:f
 
 
 def number(text: str) -> Decimal:
-    """A figure as a person reads it."""
+    """A figure as the page writes it."""
     return Decimal(text.replace(",", "").replace("−", "-").replace("+", ""))
 
 
-def told_by_socket(market: Served, open_ts: int) -> dict[str, Any]:
+def sent_by_socket(market: Served, open_ts: int) -> dict[str, Any]:
     with market.socket(**VIEW, lookback=60) as client:
         while (message := json.loads(client.recv(10), parse_float=Decimal))["type"] != "snapshot":
             pass
@@ -46,7 +46,7 @@ def exported(market: Served, rows: str, open_ts: int) -> list[dict[str, str]]:
     return [row for row in csv.DictReader(lines) if row["open_ts"] == str(open_ts)]
 
 
-def test_every_place_tells_the_same_of_a_closed_candle(page: Page, market: Served) -> None:
+def test_every_view_shows_the_same_closed_candle(page: Page, market: Served) -> None:
     """Volumes, delta, CVD, POC, trades and every level, to the last digit."""
     open_ts = int(opened(page, 1, QUERY))
     row = next(cells for cells in page.footprint() if cells[0].startswith(clock(open_ts)))
@@ -56,11 +56,11 @@ def test_every_place_tells_the_same_of_a_closed_candle(page: Page, market: Serve
         lambda: (page.js(_LEAD, open_ts), clock(open_ts) in page.js(_READOUT)["Candle"])[1], "its candle"
     )
     readout = page.js(_READOUT)
-    told = told_by_socket(market, open_ts)
+    sent = sent_by_socket(market, open_ts)
     (line,), level_lines = exported(market, "candles", open_ts), exported(market, "levels", open_ts)
 
-    assert [number(cell) for cell in row[1:5]] == [told[name] for name in ("bid", "ask", "delta", "cvd")]
-    assert int(row[5]) == len(told["levels"]) == int(line["levels"])
+    assert [number(cell) for cell in row[1:5]] == [sent[name] for name in ("bid", "ask", "delta", "cvd")]
+    assert int(row[5]) == len(sent["levels"]) == int(line["levels"])
     for name in (
         "open",
         "high",
@@ -75,15 +75,15 @@ def test_every_place_tells_the_same_of_a_closed_candle(page: Page, market: Serve
         "n",
         "poc",
     ):
-        assert Decimal(line[name]) == told[name], name
+        assert Decimal(line[name]) == sent[name], name
     shown = {"Open": "open", "High": "high", "Low": "low", "Close": "close", "Bid": "bid", "Ask": "ask"}
     shown |= {"Delta": "delta", "CVD": "cvd", "Min delta": "min_delta", "Max delta": "max_delta"}
     for label, name in {**shown, "Trades": "n", "POC": "poc"}.items():
-        assert number(readout[label]) == told[name], label
-    assert number(readout["Volume"]) == told["bid"] + told["ask"]
+        assert number(readout[label]) == sent[name], label
+    assert number(readout["Volume"]) == sent["bid"] + sent["ask"]
     expected = [
         [level["p"], level["bid"], level["ask"], level["ask"] - level["bid"], level["n"]]
-        for level in told["levels"]
+        for level in sent["levels"]
     ]
     assert level_rows == expected
     columns = ("price", "bid", "ask", "delta", "n")
@@ -96,12 +96,12 @@ def clock(open_ts: int) -> str:
     return f"{minutes // 60 % 24:02d}:{minutes % 60:02d}"
 
 
-def test_the_charts_choices_are_in_the_address_and_come_from_it(page: Page) -> None:
+def test_the_chart_s_options_are_in_the_address(page: Page) -> None:
     """A control, a key of the chart and a reload agree."""
-    page.open(f"{QUERY}&cells=delta&colour=volume")
+    page.open(f"{QUERY}&cells=delta&color=volume")
     page.wait(lambda: page.count(".footprint-readout"), "the chart")
     assert page.js("return document.querySelector('select.option-cells').value") == "delta"
-    assert page.js("return document.querySelector('select.option-colour').value") == "volume"
+    assert page.js("return document.querySelector('select.option-color').value") == "volume"
     page.choose("select.option-scale", "100000")
     page.wait(lambda: page.query.get("scale") == "100000", "a cut-off is in the address")
     assert "from 100,000 USDT" in page.text("select.option-scale option:checked")
@@ -113,17 +113,17 @@ def test_the_charts_choices_are_in_the_address_and_come_from_it(page: Page) -> N
     assert page.js("return document.querySelector('select.option-cells').value") == "volume"
 
 
-def test_a_closed_modal_leaves_no_socket_behind(page: Page, market: Served) -> None:
+def test_a_closed_modal_closes_its_socket(page: Page, market: Served) -> None:
     """The chart ends with its panel, and so does its stream."""
     page.open(QUERY)
     page.wait(lambda: page.count(".footprint-readout"), "the chart")
     page.wait(lambda: market.hub.health()["views"] >= 1, "a view")
     page.close_modal()
-    page.wait(lambda: market.hub.health()["views"] == 0, "nobody looks any more")
+    page.wait(lambda: market.hub.health()["views"] == 0, "no viewer is left")
 
 
-def test_the_share_menu_exports_what_the_panel_shows(page: Page) -> None:
-    """Its links are those of the view, with its lookback."""
+def test_the_share_menu_exports_the_panel_s_view(page: Page) -> None:
+    """With its lookback."""
     page.open(f"{QUERY}&lookback=60")
     page.click(".panel-share summary")
     for rows in ("candles", "levels"):

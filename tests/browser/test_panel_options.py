@@ -1,4 +1,4 @@
-"""Every option of a panel, driven by its control: the panel obeys, the address names it and restores it."""
+"""Every option of a panel by its control: the panel follows, the address names and restores it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def opened(page: Page, more: str = "", root: str | None = None) -> None:
 
 
 def press_button(page: Page, name: str, value: str) -> None:
-    """Click the button of an option that says a value."""
+    """Click the button of an option's value."""
     page.js(
         "[...document.querySelectorAll(`.option-${arguments[0]} input`)]"
         ".find(input => input.value === arguments[1]).closest('.form-check').querySelector('label').click()",
@@ -39,7 +39,7 @@ def pressed(page: Page, name: str) -> str:
 
 
 def restored(page: Page, name: str, value: str) -> None:
-    """The address names the option, and a reload shows its control so."""
+    """The address names the option, and a reload restores its control."""
     page.wait(lambda: page.query.get(name) == value, f"the address says {name}={value}")
     page.driver.refresh()
     page.wait(lambda: page.footprint() and page.chart()[0], "the panel is back")
@@ -47,7 +47,7 @@ def restored(page: Page, name: str, value: str) -> None:
     assert page.query[name] == value
 
 
-def test_table_rows_and_lookback_are_as_many_as_chosen(page: Page) -> None:
+def test_table_rows_and_lookback_follow_their_controls(page: Page) -> None:
     """Fewer rows in the table, more candles in the chart."""
     opened(page)
     page.wait(lambda: len(page.footprint()) > 4, "more than four rows")
@@ -59,7 +59,7 @@ def test_table_rows_and_lookback_are_as_many_as_chosen(page: Page) -> None:
     assert len(page.footprint()) == 4
 
 
-def test_quote_units_are_said_and_shown(page: Page) -> None:
+def test_quote_units_are_named_and_shown(page: Page) -> None:
     """Volumes, tooltips and CVD are in quote: about price times base."""
     opened(page)
     base = float(page.footprint()[1][1].replace(",", ""))
@@ -73,8 +73,8 @@ def test_quote_units_are_said_and_shown(page: Page) -> None:
     restored(page, "units", "quote")
 
 
-def test_imbalance_ratio_and_minimum_decide_the_fire_mark(page: Page) -> None:
-    """A ratio of 1 marks nearly all; a minimum that nothing reaches marks none."""
+def test_imbalance_ratio_and_minimum_set_the_fire_mark(page: Page) -> None:
+    """A ratio of 1 marks nearly all; an unreachable minimum marks none."""
     opened(page, "&ratio=1")
     page.wait(lambda: any("🔥" in row[0] for row in page.footprint()), "a mark")
     assert "one side over 1×" in page.text(".legend")
@@ -88,8 +88,8 @@ def test_imbalance_ratio_and_minimum_decide_the_fire_mark(page: Page) -> None:
     restored(page, "min", "999999999999")
 
 
-def test_cvd_is_anchored_at_the_session(page: Page) -> None:
-    """The chart says so, and the newest value is the session's."""
+def test_cvd_can_start_at_the_session(page: Page) -> None:
+    """The chart names it, and the newest value is the session's."""
     opened(page)
     press_button(page, "anchor", "session")
     page.wait(lambda: re.match(r"UTC session, since \d\d:\d\d", page.text(".chart-section .section-note")))
@@ -97,7 +97,7 @@ def test_cvd_is_anchored_at_the_session(page: Page) -> None:
 
 
 def test_sides_swap_places(page: Page) -> None:
-    """Ask before bid, with its own colour and figures."""
+    """Ask before bid, with its own color and figures."""
     opened(page)
     press_button(page, "swap", "1")
     heads = ["Time", "Ask Vol", "Bid Vol", "Delta", "CVD", "Levels"]
@@ -109,8 +109,8 @@ def test_sides_swap_places(page: Page) -> None:
     page.wait(lambda: "swap" not in page.query, "a default needs no name")
 
 
-def test_the_palette_colours_table_and_chart(page: Page) -> None:
-    """Blue and orange on the panel alone."""
+def test_the_palette_colors_table_and_chart(page: Page) -> None:
+    """Blue and orange on the panel only."""
     opened(page)
     press_button(page, "palette", "blue-orange")
     line = "return document.querySelector('.cvd-chart .js-plotly-plot').data[0].line.color"
@@ -122,14 +122,14 @@ def test_the_palette_colours_table_and_chart(page: Page) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("zero", "1"), ("va", "1"), ("profile", "24h")])
 def test_the_other_options_are_named_and_restored(page: Page, name: str, value: str) -> None:
-    """What they change is seen in the level table and in the profile."""
+    """They change the level table and the profile."""
     opened(page)
     press_button(page, name, value)
     restored(page, name, value)
 
 
-def test_a_bad_option_is_put_right_with_a_notice(page: Page) -> None:
-    """The panel opens with the default, says so, and the address names what is shown."""
+def test_an_invalid_option_falls_back_with_a_notice(page: Page) -> None:
+    """The panel opens with the default, and the address names it."""
     opened(page, "&rows=many&palette=pink&units=quote")
     assert page.texts(".orderflow-panel > .notice")[0].startswith("rows “many” is not accepted")
     assert "red-green or blue-orange" in page.texts(".orderflow-panel > .notice")[1]
@@ -139,7 +139,7 @@ def test_a_bad_option_is_put_right_with_a_notice(page: Page) -> None:
     page.wait(lambda: page.count(".orderflow-panel > .notice") == 1, "one is dismissed")
 
 
-def test_settings_are_reached_by_the_keyboard_and_cover_nothing(page: Page) -> None:
+def test_settings_open_by_keyboard_and_cover_nothing(page: Page) -> None:
     """Enter unfolds them; the chart moves down and stays whole."""
     page.open(PANEL)
     page.wait(lambda: page.chart()[0], "a candle")
@@ -153,12 +153,12 @@ def test_settings_are_reached_by_the_keyboard_and_cover_nothing(page: Page) -> N
     assert edges[0][1] <= edges[1][0]
 
 
-SELECT = "document.querySelector('.panel-controls > .step-label > select')"
+SELECT = "document.querySelector('.panel-controls > .control > select')"
 STEPS = f"return [...{SELECT}.options].map((each) => each.value).filter(Boolean)"  # one is a placeholder
 
 
 def shows_the_menu_of_another_tick(page: Page) -> list[str]:
-    """Lead the page to believe in a tick of 0.01; returns the steps that suit the venue's."""
+    """Show the step menu of a tick of 0.01; returns the steps of the venue's tick."""
     offered: list[str] = page.js(STEPS)
     page.js(
         "const panel = document.querySelector('.orderflow-panel');"
@@ -180,7 +180,7 @@ def test_the_step_menu_follows_the_tick(page: Page) -> None:
     assert page.query["step"] == "0.5"
 
 
-def test_a_step_menu_in_use_changes_once_it_is_left(page: Page) -> None:
+def test_a_focused_step_menu_changes_after_it_is_left(page: Page) -> None:
     """It may be open, and would close."""
     opened(page)
     page.js(f"{SELECT}.focus()")

@@ -1,4 +1,4 @@
-"""Contracts that trade before their market are marked wherever they are named."""
+"""Pre-market contracts are marked wherever they are named."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AUCTION = {"curAuctionPhase": "ContinuousTrading"}
 
 @pytest.fixture
 def early(page: Page, serve: Callable[..., Served]) -> Iterator[Served]:
-    """The application on Bybit with an ordinary contract and one before its market."""
+    """The application on Bybit with a regular and a pre-market contract."""
     with ScriptedVenue() as venue:
         venue.list(Venue.BYBIT, "BTCUSDT")
         venue.list(Venue.BYBIT, "BPUSDT", "PreLaunch", preListingInfo=AUCTION)
@@ -30,7 +30,7 @@ def early(page: Page, serve: Callable[..., Served]) -> Iterator[Served]:
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_a_pre_market_contract_is_marked_in_row_and_panel(page: Page, early: Served, theme: str) -> None:
-    """Words, not a color alone, and they stand out from their ground."""
+    """By words, not only a color, with enough contrast."""
     page.open(root=early.url)
     page.js("localStorage.setItem('theme', JSON.stringify(arguments[0]))", theme)
     page.open(root=early.url)
@@ -45,7 +45,7 @@ def test_a_pre_market_contract_is_marked_in_row_and_panel(page: Page, early: Ser
     assert page.js("return window.audit.faintTexts()") == []
 
 
-def test_an_ordinary_contract_is_not_marked(page: Page, early: Served) -> None:
+def test_a_regular_contract_is_not_marked(page: Page, early: Served) -> None:
     """Neither in its row nor in its panel."""
     page.open("exchange=bybit&symbol=BTCUSDT", root=early.url)
     page.wait(lambda: page.count(".orderflow-panel"), "open")

@@ -1,4 +1,4 @@
-"""The pages under a path prefix, as a person goes from one to the next."""
+"""The pages and their links under a path prefix."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ QUERY = "exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5"
 
 @pytest.fixture(scope="module")
 def root() -> Iterator[str]:
-    """Where the app is, under ``/flow``."""
+    """The root of an app under ``/flow``."""
     served = Served(**UNREACHABLE, prefix="/flow/", demo=True, demo_speed=SPEED, lease=3, history=0)
     yield f"{served.url}/flow"
     served.stop()
 
 
-def test_a_panel_lives_under_the_prefix(page: Page, root: str) -> None:
+def test_a_panel_is_live_under_the_prefix(page: Page, root: str) -> None:
     """Callbacks refresh it, the socket feeds its footprint chart, and the address bar keeps the prefix."""
     page.open(QUERY, root)
     page.wait(lambda: len(page.footprint()) > 1, "candles")
@@ -37,8 +37,8 @@ def test_a_panel_lives_under_the_prefix(page: Page, root: str) -> None:
     assert urlsplit(page.driver.current_url).path == "/flow/"
 
 
-def test_what_is_shared_names_the_prefix(page: Page, root: str) -> None:
-    """Link, snippet, comparison and exports, of a panel on each page that has the menu."""
+def test_shared_links_have_the_prefix(page: Page, root: str) -> None:
+    """Link, snippet, comparison and exports, on each page that has the menu."""
     for path in (f"?{QUERY}", "compare?panel=demo:BTCUSDT:1m:0.5"):
         page.driver.get(f"{root}/{path}")
         page.wait(lambda: page.count(".panel-share"), "a panel")
@@ -55,7 +55,7 @@ def test_what_is_shared_names_the_prefix(page: Page, root: str) -> None:
 
 
 def test_links_stay_under_the_prefix(page: Page, root: str) -> None:
-    """Help, comparison and the way home, from whichever page; a slash too many does no harm."""
+    """Help, comparison and front page, from each page; a trailing slash does no harm."""
     page.open("", root)
     links = "return [...document.querySelectorAll('a.head-link, a.home-link, a.help-link')].map(a => a.href)"
     assert {f"{root}/help", f"{root}/compare"} <= set(page.js(links))

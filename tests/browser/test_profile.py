@@ -1,4 +1,4 @@
-"""The volume profile in a browser: its figures are those of what the socket tells."""
+"""The volume profile in a browser: its figures equal those of the socket's levels."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def counted(candles: list[dict[str, Any]]) -> list[Decimal]:
     return [poc, high, low, vwap, total, delta]
 
 
-def test_the_profile_s_figures_are_those_of_the_socket_s_levels(serve, page: Page) -> None:
-    """POC, value area, VWAP, volume and delta of the day, computed anew from what the socket says."""
+def test_the_profile_s_figures_equal_the_socket_s(serve, page: Page) -> None:
+    """POC, value area, VWAP, volume and delta of the day, recomputed from the socket's levels."""
     market = serve(demo=True, demo_speed=SPEED, history=0)
     page.open("exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5", market.url)
     page.wait(lambda: len(page.footprint()) >= 5, "five minutes")
@@ -72,8 +72,8 @@ def test_the_profile_s_figures_are_those_of_the_socket_s_levels(serve, page: Pag
     assert re.fullmatch(r"since \d\d:\d\d, (\d+|under 1) % of the session", page.text(".profile-known"))
 
 
-def test_bars_follow_the_choices(page: Page) -> None:
-    """24 h is said so; the other value area rows are drawn; a bar chart stands all the time."""
+def test_bars_follow_their_options(page: Page) -> None:
+    """24 h is named; other value area rows are drawn; there is always a bar chart."""
     page.open("exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5")
     bars = "return document.querySelector('.profile-chart .js-plotly-plot')?.data?.length"
     page.wait(lambda: page.js(bars) == 2, "bid and ask bars")

@@ -1,4 +1,4 @@
-"""The replay's bar: it says what is replayed, and its controls steer it."""
+"""The replay's bar: its banner and its controls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PANEL = "exchange=binance&symbol=BTCUSDT&tf=1m&step=0.5"
 
 @pytest.fixture
 def odd(page: Page, tmp_path: Path, serve: Callable[..., Served]) -> Iterator[Served]:
-    """The app on a recording with a wrong time, an id that two trades have and hours without a trade."""
+    """The app on a recording with a wrong time, a duplicate id and hours without a trade."""
     rows = [f"{i},100.5,1,{i},{i},{START + i * 50},true" for i in range(40)]
     rows[20] = f"20,100.5,1,20,20,{START + 10**12},true"
     rows.append(f"39,100.7,2,39,39,{START + 39 * 50},false")
@@ -31,8 +31,8 @@ def odd(page: Page, tmp_path: Path, serve: Callable[..., Served]) -> Iterator[Se
     page.driver.get("about:blank")  # its questions end before its server
 
 
-def test_what_is_odd_about_a_recording_is_on_the_page(page: Page, odd: Served) -> None:
-    """The damaged row, the id used twice and, once it is passed, the stretch that was skipped."""
+def test_a_recording_s_defects_are_on_the_page(page: Page, odd: Served) -> None:
+    """The damaged row, the duplicate id and, once the clock has passed it, the skipped stretch."""
     page.open(PANEL, odd.url)
     bar = ".orderflow-modal .replay-bar"
     page.wait(lambda: "line 21: its time is far" in page.text(f"{bar} .replay-error"), "the damage")
@@ -55,8 +55,8 @@ def choose_speed(page: Page, place: str, speed: str) -> None:
     page.click(f'{place} .replay-speeds [data-speed="{speed}"]')
 
 
-def test_the_page_says_that_it_is_a_replay(page: Page, replayed: Served) -> None:
-    """A banner with the file's name on the page and above the panel, day and clock in UTC, and the damage."""
+def test_a_replay_has_a_banner(page: Page, replayed: Served) -> None:
+    """With the file's name on the page and above the panel, day and clock in UTC, and the damage."""
     page.open(PANEL, replayed.url)
     for place in (".front-page > .replay-bar", ".orderflow-modal .replay-bar"):
         page.wait(lambda place=place: "2026-09-15 00:0" in page.text(f"{place} .replay-clock"), "the clock")
@@ -68,8 +68,8 @@ def test_the_page_says_that_it_is_a_replay(page: Page, replayed: Served) -> None
     assert page.style(".orderflow-modal .replay-progress", "display") == "none"
 
 
-def test_pause_play_and_speed_are_a_click_away(page: Page, replayed: Served) -> None:
-    """The button pauses and plays, a speed is chosen and shown as such, in both bars alike."""
+def test_the_bar_pauses_plays_and_sets_the_speed(page: Page, replayed: Served) -> None:
+    """Both bars show the same."""
     page.open(PANEL, replayed.url)
     bar = ".orderflow-modal .replay-bar"
     page.wait(lambda: page.count(f"{bar} .replay-play[aria-label=Pause]"), "the controls")
@@ -77,7 +77,7 @@ def test_pause_play_and_speed_are_a_click_away(page: Page, replayed: Served) -> 
     page.wait(lambda: state(replayed)["paused"])
     page.wait(lambda: page.count(".replay-play[aria-label=Play]") == 2)
     page.wait(lambda: page.text(f"{bar} .replay-note") == "paused")
-    page.wait(lambda: page.text(".orderflow-modal .feed-cause") == "the replay is paused")
+    page.wait(lambda: page.text(".orderflow-modal .feed-detail") == "the replay is paused")
     assert page.text(".orderflow-modal .feed-word") == "Stale"
     choose_speed(page, bar, "0")
     page.wait(lambda: state(replayed)["speed"] == 0)
@@ -92,8 +92,8 @@ def test_pause_play_and_speed_are_a_click_away(page: Page, replayed: Served) -> 
     )
 
 
-def test_the_slider_seeks_and_the_panel_begins_anew(page: Page, replayed: Served) -> None:
-    """Moved by the keyboard, the slider leads there; the panel shows that time and what came before it."""
+def test_the_slider_seeks_and_resets_the_panel(page: Page, replayed: Served) -> None:
+    """Moved by the keyboard; the panel shows that time and the candles before it."""
     page.open(PANEL, replayed.url)
     bar = ".orderflow-modal .replay-bar"
     page.wait(lambda: page.footprint(), "the first candle")

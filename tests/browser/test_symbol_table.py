@@ -1,4 +1,4 @@
-"""The symbol table in a browser: favourites, venues, search, columns, the line of the day, what streams."""
+"""The symbol table in a browser: favorites, venues, search, columns, sparklines, streams."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from tests.browser.conftest import Page, chrome
 from tests.conftest import Served, venues_at
 
-STAR = "favourite"
+STAR = "favorite"
 
 
 def names(page: Page) -> list[str]:
@@ -21,7 +21,7 @@ def names(page: Page) -> list[str]:
 
 
 def focus(page: Page) -> tuple[str, str]:
-    """Row and column of the cell in focus, or the id of another element."""
+    """Row and column of the focused cell, or the id of another element."""
     return tuple(
         page.js(
             "const e = document.activeElement, cell = e.closest('.ag-cell');"
@@ -32,7 +32,7 @@ def focus(page: Page) -> tuple[str, str]:
 
 
 def kept(page: Page, key: str) -> object:
-    """What the browser keeps under a key."""
+    """The stored value of a key."""
     return json.loads(page.js("return localStorage.getItem(arguments[0])", key) or "null")
 
 
@@ -59,13 +59,13 @@ def down_to(page: Page, row_id: str) -> None:
     pytest.fail(f"never came to {row_id}")
 
 
-# -- favourites --------------------------------------------------------------------------------
+# -- favorites --------------------------------------------------------------------------------
 
 
-def test_a_star_is_pressed_by_the_keyboard_and_survives_a_reload(page: Page) -> None:
-    """Space on the star makes a favourite, once more takes it back; another venue's favourites stay kept."""
+def test_a_star_is_set_by_keyboard_and_survives_a_reload(page: Page) -> None:
+    """Space adds a favorite and removes it; another venue's favorites stay stored."""
     opened(page)
-    page.js("localStorage.setItem('symbol-favourites', JSON.stringify(['bybit:AWAYUSDT']))")
+    page.js("localStorage.setItem('symbol-favorites', JSON.stringify(['bybit:AWAYUSDT']))")
     page.driver.refresh()
     page.wait(lambda: len(names(page)) >= 15, "rows")
     down_to(page, "demo:ETHUSDT")
@@ -75,34 +75,34 @@ def test_a_star_is_pressed_by_the_keyboard_and_survives_a_reload(page: Page) -> 
     assert not page.count(".orderflow-modal")
     page.driver.refresh()
     page.wait(lambda: len(names(page)) >= 15 and starred(page, "demo:ETHUSDT"), "the star is back")
-    assert kept(page, "symbol-favourites") == ["bybit:AWAYUSDT", "demo:ETHUSDT"]
+    assert kept(page, "symbol-favorites") == ["bybit:AWAYUSDT", "demo:ETHUSDT"]
     page.click(page.row("demo:ETHUSDT", STAR))
     page.wait(lambda: not starred(page, "demo:ETHUSDT"), "taken back")
-    assert kept(page, "symbol-favourites") == ["bybit:AWAYUSDT"]
+    assert kept(page, "symbol-favorites") == ["bybit:AWAYUSDT"]
     assert not page.count(".orderflow-modal")
 
 
-def test_favourites_alone_are_shown_on_request(page: Page) -> None:
-    """The toggle filters, is kept, and says what to do where there is no favourite."""
+def test_the_table_can_show_only_favorites(page: Page) -> None:
+    """The toggle filters, is stored, and explains an empty table."""
     opened(page)
-    page.click("#only-favourites")
-    page.wait(lambda: "The star beside a symbol" in page.text("#symbol-none-text"), "how to make one")
+    page.click("#only-favorites")
+    page.wait(lambda: "Click the star beside a symbol" in page.text("#symbol-none-text"), "how to make one")
     page.click("#symbol-none-reset")
     page.wait(lambda: len(names(page)) >= 15, "all again")
     page.click(page.row("demo:SOLUSDT", STAR))
-    page.click("#only-favourites")
-    page.wait(lambda: names(page) == ["SOLUSDT"], "the favourite alone")
+    page.click("#only-favorites")
+    page.wait(lambda: names(page) == ["SOLUSDT"], "the favorite alone")
     assert page.text("#symbol-count") == "1 of 15 symbols"
     page.driver.refresh()
     page.wait(lambda: names(page) == ["SOLUSDT"], "still alone")
-    assert page.js("return document.querySelector('#only-favourites').getAttribute('aria-pressed')") == "true"
+    assert page.js("return document.querySelector('#only-favorites').getAttribute('aria-pressed')") == "true"
     down_to(page, "demo:SOLUSDT")
     page.press(Keys.ARROW_LEFT, Keys.ENTER)
     page.wait(lambda: names(page) == [], "none left")
-    page.wait(lambda: focus(page)[0] == "only-favourites", "the focus is not lost")
+    page.wait(lambda: focus(page)[0] == "only-favorites", "the focus is not lost")
 
 
-def test_tabs_share_favourites(page: Page) -> None:
+def test_tabs_share_favorites(page: Page) -> None:
     """A star of one tab appears in the other."""
     opened(page)
     first = page.driver.current_window_handle
@@ -115,18 +115,18 @@ def test_tabs_share_favourites(page: Page) -> None:
     page.wait(lambda: starred(page, "demo:XRPUSDT"), "and there")
 
 
-def test_favourites_are_bounded_and_what_is_kept_is_not_trusted(page: Page) -> None:
-    """No more than 200, told and not silently dropped; nonsense in the storage is left out."""
+def test_favorites_are_limited_and_validated(page: Page) -> None:
+    """200 at most, with a message beyond; invalid stored values are ignored."""
     opened(page)
     full = [f"binance:COIN{n}USDT" for n in range(200)]
-    page.js("localStorage.setItem('symbol-favourites', JSON.stringify(arguments[0]))", full)
+    page.js("localStorage.setItem('symbol-favorites', JSON.stringify(arguments[0]))", full)
     page.driver.refresh()
     page.wait(lambda: len(names(page)) >= 15, "rows")
     page.click(page.row("demo:BTCUSDT", STAR))
-    page.wait(lambda: "200 favourites at most" in page.text("#symbol-count"), "told")
+    page.wait(lambda: "Limit of 200 favorites" in page.text("#symbol-count"), "the message")
     assert not starred(page, "demo:BTCUSDT")
     page.js(
-        "localStorage.setItem('symbol-favourites', JSON.stringify([1, null, 'x', 'demo:ETHUSDT', {}]));"
+        "localStorage.setItem('symbol-favorites', JSON.stringify([1, null, 'x', 'demo:ETHUSDT', {}]));"
         "localStorage.setItem('symbol-columns', '{\"wide\": 7}');"
         "localStorage.setItem('symbol-venue', '{nonsense')"
     )
@@ -145,8 +145,8 @@ def two_venues(serve: Callable[..., Served]) -> Iterator[str]:
 
 
 # The server first: it must outlive the page, which asks it once a second.
-def test_a_venue_chip_shows_that_venue_alone(two_venues: str, page: Page) -> None:
-    """Chips for every venue served; the choice is kept over a reload."""
+def test_a_venue_chip_shows_only_that_venue(two_venues: str, page: Page) -> None:
+    """A chip for each venue; the choice survives a reload."""
     page.open(root=two_venues)
     page.wait(lambda: page.text("#symbol-count") == "30 symbols", "both venues' symbols")
     assert page.texts(".venue-chip") == ["All", "Binance", "Bybit"]
@@ -161,11 +161,11 @@ def test_a_venue_chip_shows_that_venue_alone(two_venues: str, page: Page) -> Non
     page.wait(lambda: "“eth bybit” at Binance" in page.text("#symbol-none-text"), "names the venue")
 
 
-def test_a_venue_without_symbols_says_so(page: Page) -> None:
-    """A venue that is away leaves no empty table without a word."""
+def test_a_venue_without_symbols_is_explained(page: Page) -> None:
+    """An unreachable venue leaves no empty table without a text."""
     opened(page)
     page.click('.venue-chip[data-venue="bybit"]')
-    page.wait(lambda: "Bybit has not told its symbols yet" in page.text("#symbol-none-text"), "told")
+    page.wait(lambda: "Bybit has not listed its symbols yet" in page.text("#symbol-none-text"), "the message")
     page.click("#symbol-none-reset")
     page.wait(lambda: len(names(page)) >= 15, "all again")
 
@@ -173,7 +173,7 @@ def test_a_venue_without_symbols_says_so(page: Page) -> None:
 # -- search and keyboard -----------------------------------------------------------------------
 
 
-def test_enter_in_the_search_opens_the_first_row_and_escape_comes_back(page: Page) -> None:
+def test_enter_in_the_search_opens_the_first_row(page: Page) -> None:
     """Slash, a name, Enter: the panel. Escape: the search again. Escape: all symbols."""
     opened(page)
     page.press("/")
@@ -191,7 +191,7 @@ def test_enter_in_the_search_opens_the_first_row_and_escape_comes_back(page: Pag
     assert page.js("return document.activeElement.value") == "a/b"
 
 
-def test_from_the_search_to_a_row_to_its_panel_and_back_to_the_row(page: Page) -> None:
+def test_a_row_is_opened_and_returned_to_by_keyboard(page: Page) -> None:
     """ArrowDown goes into the grid, Enter opens, Escape returns to the same row, Enter opens it again."""
     opened(page)
     down_to(page, "demo:DOGEUSDT")
@@ -204,8 +204,8 @@ def test_from_the_search_to_a_row_to_its_panel_and_back_to_the_row(page: Page) -
     page.wait(lambda: focus(page)[0] == "symbol-search", "in the search")
 
 
-def test_the_row_is_found_again_where_the_table_was_sorted_meanwhile(page: Page) -> None:
-    """The focus returns to the symbol and scrolls to it, though it was not even drawn any more."""
+def test_the_focus_returns_to_a_row_that_was_sorted_away(page: Page) -> None:
+    """It scrolls to the symbol, even if the row was not drawn any more."""
     size = {"width": 1400, "height": 320, "deviceScaleFactor": 1, "mobile": False}
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     page.open()
@@ -222,12 +222,12 @@ def test_the_row_is_found_again_where_the_table_was_sorted_meanwhile(page: Page)
     page.wait(lambda: focus(page) == ("demo:XRPUSDT", "symbol"), "back on the row")
 
 
-def test_a_search_without_a_match_says_what_to_do(page: Page) -> None:
+def test_a_search_without_a_match_is_explained(page: Page) -> None:
     """The empty table names the search and the way back; Enter opens nothing."""
     opened(page)
     page.press("/")
     page.press("nosuch", Keys.ENTER)
-    page.wait(lambda: "“nosuch”" in page.text("#symbol-none-text"), "told")
+    page.wait(lambda: "“nosuch”" in page.text("#symbol-none-text"), "the message")
     assert "Esc" in page.text("#symbol-none-text")
     assert not page.count(".orderflow-modal")
     page.press(Keys.ESCAPE)
@@ -236,7 +236,7 @@ def test_a_search_without_a_match_says_what_to_do(page: Page) -> None:
 
 
 def test_a_tick_moves_no_row_under_the_focus(page: Page) -> None:
-    """A row that belongs elsewhere now stays where it is, and moves once nobody is at the table."""
+    """A row keeps its place, and moves once the table is not in use."""
     opened(page)
     down_to(page, "demo:ETHUSDT")
     # The market's own ticks take the change back, so it is made again with each look.
@@ -248,7 +248,7 @@ def test_a_tick_moves_no_row_under_the_focus(page: Page) -> None:
     assert page.js(place) > 1
     assert focus(page)[0] == "demo:ETHUSDT"
     page.press("/")
-    page.wait(lambda: page.js(place) == 0, "sorted anew")
+    page.wait(lambda: page.js(place) == 0, "sorted again")
 
 
 # -- columns -----------------------------------------------------------------------------------
@@ -261,8 +261,8 @@ def heads(page: Page) -> set[str]:
     )
 
 
-def test_columns_are_chosen_by_the_keyboard_and_kept(page: Page) -> None:
-    """The menu opens with Enter, Space takes a column away, Escape closes and returns."""
+def test_columns_are_chosen_by_keyboard_and_stored(page: Page) -> None:
+    """The menu opens with Enter, Space removes a column, Escape closes and returns."""
     opened(page)
     assert {"venue_name", "last", "change", "day", "volume", "funding", "interest"} < heads(page)
     page.js("document.querySelector('.column-menu summary').focus()")
@@ -287,8 +287,8 @@ def phone(page: Page) -> Iterator[Page]:
     page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_a_phone_shows_price_change_and_volume_without_scrolling_sideways(phone: Page) -> None:
-    """Symbol, last, 24 h % and volume fit into 420 px; its columns are chosen apart from the wide ones."""
+def test_a_phone_shows_price_change_and_volume(phone: Page) -> None:
+    """They fit into 420 px; its columns are stored apart from the wide ones."""
     opened(phone)
     phone.wait(lambda: heads(phone) == {STAR, "symbol", "last", "change", "volume"}, "five columns")
     right = (
@@ -320,7 +320,7 @@ def test_a_phone_shows_price_change_and_volume_without_scrolling_sideways(phone:
 # -- the day, and what streams -----------------------------------------------------------------
 
 
-def test_rows_in_view_get_the_line_of_their_day(page: Page) -> None:
+def test_rows_in_view_get_sparklines(page: Page) -> None:
     """A line for each row, drawn through the hours of a day."""
     opened(page)
     page.wait(lambda: page.count(".day-line path") == len(names(page)), "a line for every row", 30)
@@ -332,8 +332,8 @@ def test_rows_in_view_get_the_line_of_their_day(page: Page) -> None:
     assert points
 
 
-def test_a_symbol_that_streams_carries_a_dot(page: Page, market: Served) -> None:
-    """It appears with the first who watches, here a program, and goes with the stream."""
+def test_a_streaming_symbol_has_a_dot(page: Page, market: Served) -> None:
+    """It appears with the first viewer, here a program, and goes with the stream."""
     dot = page.row("demo:AVAXUSDT", "symbol") + " .live-dot"
     opened(page)
     page.wait(lambda: page.style(dot, "visibility") == "hidden", "no dot")

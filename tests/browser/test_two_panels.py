@@ -1,4 +1,4 @@
-"""The panel is one component that may stand more than once on a page."""
+"""Several panels on one page."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def two_panels(market: Served) -> Iterator[str]:
     thread.join()
 
 
-def test_two_panels_keep_apart(page: Page, two_panels: str) -> None:
-    """Each shows its own series, and a control of one leaves the other alone."""
+def test_two_panels_are_independent(page: Page, two_panels: str) -> None:
+    """Each shows its own series, and a control of one leaves the other as it is."""
     page.open(root=two_panels)
     for place in ("#one", "#two"):
         page.wait(lambda place=place: page.chart(place)[0] and page.footprint(place), f"{place} has candles")

@@ -86,7 +86,7 @@ def test_stalled_readers_give_their_threads_back(program: Program) -> None:
     """As many as there are threads request the largest file; the next request is answered."""
     with ExitStack() as held:
         for _ in range(PAGE_THREADS + 1):
-            held.enter_context(closing(stalled(program, "/assets/00-plotly-cartesian.min.js")))
+            held.enter_context(closing(stalled(program, "/assets/vendor/plotly-cartesian.min.js")))
         answer = httpx.get(f"{program.url}/health", trust_env=False, timeout=4 * STALL_S)
         assert answer.status_code == 200
     assert "Traceback" not in program.output

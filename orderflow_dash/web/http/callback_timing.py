@@ -2,7 +2,7 @@
 
 ``Server-Timing: app;dur=MS, clock;desc="MS"`` holds the duration and the server's time (ms since the epoch)
 at the end. With the time of the round trip a browser computes how far its clock is off
-(``assets/latency.js``).
+(``assets/js/panel/latency.mjs``).
 """
 
 from __future__ import annotations

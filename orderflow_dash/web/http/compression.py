@@ -23,9 +23,10 @@ from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 from zstandard import ZstdCompressionParameters, ZstdCompressor
 
-from orderflow_dash.web.assets import version_of
+from orderflow_dash.web.assets import ADDRESS, is_current
 
-_ASSETS: Final = "/assets/<path:filename>"  # how the rules of our files end
+_VERSIONED: Final = f"/{ADDRESS}"  # how the rules of our files end, with and without a version
+_ASSETS: Final = "/assets/<path:filename>"
 _COMPONENTS: Final = "/<path:fingerprinted_path>"  # and those of Dash's
 _TEXT: Final = frozenset(
     {
@@ -149,7 +150,7 @@ def spare_bytes(server: Flask) -> None:
                 return response
         response.direct_passthrough = False
         plain = response.get_data()  # a file is closed with the response
-        is_file = _rule().endswith((_ASSETS, _COMPONENTS))
+        is_file = _rule().endswith((_VERSIONED, _ASSETS, _COMPONENTS))
         response.set_data(files.body(plain, encoding) if is_file else encoded(plain, encoding))
         response.headers["Content-Encoding"] = encoding
         return response
@@ -164,10 +165,10 @@ def spare_bytes(server: Flask) -> None:
 
 def _names_its_version() -> bool:
     """Whether the request is for a file of ours by the version that it has: no other may be kept."""
-    if request.method == "OPTIONS" or not _rule().endswith(_ASSETS):  # OPTIONS looks at no file
+    if request.method == "OPTIONS" or not _rule().endswith(_VERSIONED):  # OPTIONS looks at no file
         return False
-    version = request.args.get("v")
-    return bool(version) and version == version_of((request.view_args or {})["filename"])
+    values = request.view_args or {}
+    return is_current(values["version"], values["filename"])
 
 
 def _rule() -> str:

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from string import Template
 from typing import Any, Final, cast
 
 from dash import Dash
 from dash.development.base_component import ComponentRegistry
 from dash.resources import Scripts
-from flask import Flask
+from flask import Flask, Response, send_from_directory
 
 from orderflow_dash.feeds.sparklines import DayLines
 from orderflow_dash.live.hub import Hub
 from orderflow_dash.replay.replay import Replay
 from orderflow_dash.settings import Settings
 from orderflow_dash.web.api.panel_updates import PanelPoll, register_panel_updates
-from orderflow_dash.web.assets import assets_folder, with_versions
+from orderflow_dash.web.assets import (
+    ADDRESS,
+    ICON,
+    MAIN,
+    PLOTLY,
+    STYLES,
+    THEME,
+    address_of,
+    assets_folder,
+    modules,
+)
 from orderflow_dash.web.http.callback_timing import time_callbacks
 from orderflow_dash.web.pages.compare import compare_page, register_compare_page
 from orderflow_dash.web.pages.embed import embed_page, register_embed_page
@@ -24,25 +35,33 @@ from orderflow_dash.web.symbols.changes import TickerJournal
 from orderflow_dash.web.symbols.table import register_symbol_table
 from orderflow_dash.web.theme import register_theme
 
-_DOCUMENT: Final = """<!DOCTYPE html>
-<html lang="en" data-bs-theme="dark" data-page="PAGE">
+_DOCUMENT: Final = Template("""<!DOCTYPE html>
+<html lang="en" data-bs-theme="dark" data-page="$page">
   <head>
     {%metas%}
     <title>{%title%}</title>
-    <link rel="icon" type="image/svg+xml" href="ROOTassets/favicon.svg">
+    <link rel="icon" type="image/svg+xml" href="$icon">
     {%css%}
-    <script src="ROOTassets/theme.js"></script>
+    $styles
+    <script src="$theme"></script>
+    $modules
+    <script type="module" src="$main"></script>
   </head>
   <body>
     {%app_entry%}
     <footer hidden>
       {%config%}
+      <script src="$plotly"></script>
       {%scripts%}
       {%renderer%}
     </footer>
   </body>
 </html>
-"""
+""")
+
+# After the main module, which registers what the renderer looks up. Without the address, so that one hash of
+# the policy holds for every page and prefix.
+_RENDERER: Final = "import(document.querySelector('script[type=module]').src).then(() => new DashRenderer())"
 
 
 class _Page(Dash):
@@ -51,22 +70,17 @@ class _Page(Dash):
     _document: str | None = None
 
     def index(self, *args: object, **kwargs: object) -> str:
-        """Its document, the same for all: to make it, Dash looks at two hundred files."""
+        """The page's document, the same for all: Dash would look at two hundred files for each."""
         if self._document is None:
             self._document = super().index(*args, **kwargs)  # type: ignore[no-untyped-call]
         return self._document
 
-    def interpolate_index(self, *args: str, **parts: str) -> str:
-        """Its document."""
-        document: str = super().interpolate_index(*args, **parts)  # type: ignore[no-untyped-call]
-        return with_versions(document)
-
 
 class _PanelScripts(Scripts):
-    """The scripts of a page without the symbol table: its grid is a fifth of what the page would weigh."""
+    """The scripts of a page without the symbol table: its grid would be a fifth of the page."""
 
     def get_all_scripts(self, dev_bundles: bool = False) -> list[dict[str, Any]]:
-        """What Dash lists in such a page."""
+        """The scripts that Dash lists in the page."""
         others = [name for name in ComponentRegistry.registry if name != "dash_ag_grid"]
         scripts = self.get_library_scripts(others, dev_bundles)  # type: ignore[no-untyped-call]
         return cast(list[dict[str, Any]], scripts)
@@ -77,8 +91,8 @@ def create_dash(
 ) -> Dash:
     """The Dash app over a hub, with its other pages on the same server.
 
-    Starts nothing: streams begin when a page asks for them. Each page is an application of its own with its
-    own layout, so that none carries the callbacks or waits for the layout of another.
+    Starts no stream: those start when a page needs them. Each page is an application of its own with its own
+    layout, so that none carries the callbacks or waits for the layout of another.
     """
     days = days or DayLines()
     app = _new_dash(settings.prefix)
@@ -115,17 +129,37 @@ def _new_dash(root: str, page: str = "", server: Flask | None = None) -> Dash:
         server=cast(Any, server or True),
         url_base_pathname=path,
         assets_folder=str(assets_folder()),
-        assets_external_path=root,  # one address for all pages: what one has loaded, the others have
-        assets_ignore=r"^(theme\.js|help\.css)$",  # one is loaded in the head, the other is of another page
+        include_assets_files=False,  # the document names them
         title="Order flow",
-        update_title=cast(str, None),  # what Dash takes for "leave the title alone"
+        update_title=cast(str, None),  # Dash must not change the title
         enable_mcp=False,
-        suppress_callback_exceptions=True,  # a panel's parts exist once it is opened
+        suppress_callback_exceptions=True,  # a panel's components exist only while it is open
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
-    app.index_string = _DOCUMENT.replace("PAGE", page).replace("ROOT", root)
+    app.index_string = _document(root, page)
+    app.renderer = _RENDERER
+    app.server.add_url_rule(path + ADDRESS, endpoint=f"asset-{page}", view_func=_send_asset)
     time_callbacks(app)
     if page:
         app.scripts = _PanelScripts(serve_locally=True, eager=False)  # type: ignore[no-untyped-call]
         app.server.add_url_rule(f"{root}{page}", endpoint=f"page-{page}", view_func=app.index)
     return app
+
+
+def _document(root: str, page: str) -> str:
+    """The document of one page; all pages name the same address of a file, so that they share it."""
+    styles = [f'<link rel="stylesheet" href="{root}{address_of(name)}">' for name in STYLES]
+    preloads = [f'<link rel="modulepreload" href="{root}{address_of(name)}">' for name in modules()]
+    return _DOCUMENT.substitute(
+        page=page,
+        icon=root + address_of(ICON),
+        styles="\n    ".join(styles),
+        theme=root + address_of(THEME),
+        modules="\n    ".join(preloads),
+        main=root + address_of(MAIN),
+        plotly=root + address_of(PLOTLY),
+    )
+
+
+def _send_asset(version: str, filename: str) -> Response:  # noqa: ARG001 - compression.py compares it
+    return send_from_directory(assets_folder(), filename)

@@ -1,7 +1,7 @@
 """The page ``/embed``: one panel and nothing else, for a frame on somebody else's page.
 
 Its address names view, options and theme. What happens in it is told to the page around it by messages
-(``assets/embed.js``).
+(``assets/js/pages/embed.mjs``).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The address decides what is open. A clicked row, a typed address and the back button all put a wish into
 the ``address`` store; one callback answers it; the opened panel then writes its own name into the address
-bar (``assets/address.js``), as it does when its timeframe or step is changed.
+bar (``assets/js/pages/address-bar.mjs``), as it does when its timeframe or step is changed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from orderflow_dash.web.symbols.rows import row_keys
 from orderflow_dash.web.symbols.table import TABLE_ID, symbol_search, symbol_table
 from orderflow_dash.web.theme import theme_store, theme_switch
 
-TICK_MS: Final = 1000  # and slower while a panel covers the page, see assets/symbol-table.js
+TICK_MS: Final = 1000  # and slower while a panel covers the page, see assets/js/symbols/table.mjs
 MAX_ROWS_A_TICK: Final = 400
 MAX_ROWS_IN_VIEW: Final = 100
 _VENUES: Final[dict[str, Any]] = {"aria-label": "Venues"}

@@ -1,4 +1,4 @@
-"""The replay's bar: what is replayed, and its controls. ``assets/replay.js`` fills and drives the latter."""
+"""The replay's bar: its files and its controls, which ``assets/js/pages/replay.mjs`` fills and drives."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The controls of a panel: a compact row, and the others under "Settings".
 
 Every option's control has the id ``{"type": "panel-option", "panel": ..., "option": <name in the address>}``;
-``assets/panel.js`` computes the panel's ``view`` store from them.
+``assets/js/panel/controls.mjs`` computes the panel's ``view`` store from them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SETTINGS: Final = (
     _Setting("zero", "Zero opposite", "Whether a level counts if its other side has no trades", True),
     _Setting("anchor", "CVD from", "Start of the CVD: the first known candle, or each UTC midnight", True),
     _Setting("swap", "Sides", "First of the two columns", True),
-    _Setting("palette", "Colours", "Selling and buying", True),
+    _Setting("palette", "Colors", "Selling and buying", True),
 )
 
 
@@ -60,11 +60,11 @@ def panel_controls(
                         options=step_options(view, price),
                         value=step_text(view.key),
                         size="sm",
-                        class_name="step-choice",
+                        class_name="control-select",
                     ),
                     html.Span(view.instrument.quote, className="unit"),
                 ],
-                className="step-label",
+                className="control",
             ),
             html.Div(
                 [
@@ -77,7 +77,7 @@ def panel_controls(
                         choices={"base": view.instrument.base, "quote": view.instrument.quote},
                     ),
                 ],
-                className="step-label",
+                className="control",
                 title="Volumes in the base or in the quote currency",
             ),
             html.Details(
@@ -154,7 +154,7 @@ def _setting(panel_id: str, view: View, options: PanelOptions, setting: _Setting
         options=[{"label": text, "value": value} for value, text in offered(options, name).items()],
         value=option_text(options, name),
         size="sm",
-        class_name=f"step-choice option-{name}",
+        class_name=f"control-select option-{name}",
     )
     return html.Label(
         [caption, html.Span([select, unit], className="setting-field")],

@@ -23,7 +23,7 @@ from orderflow_dash.web.panel.volume_units import VolumeUnits
 from orderflow_dash.web.text import axis_margin, axis_texts, day_clock
 from orderflow_dash.web.theme import Palette
 
-CHART_HEIGHT: Final = 232  # px, equal to the height in assets/40-panel.css
+CHART_HEIGHT: Final = 232  # px, equal to the height in assets/css/panel.css
 _MAX_WIDTH: Final = 4  # of the time axis, in widths of the candles shown: a symbol may trade rarely
 _MAX_TICKS: Final = 7  # steps of the value axis; with more, every other one has a tick
 MIN_SLOTS: Final = 8  # candles of room on the time axis if fewer are known

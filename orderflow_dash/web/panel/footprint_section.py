@@ -1,6 +1,7 @@
-"""The section of the footprint chart: its controls and its place, which ``assets/footprint-mount.js`` fills.
+"""The section of the footprint chart: its controls and its place.
 
-The chart reads the socket (``assets/footprint/``, docs/footprint-chart.md); no callback has data of it.
+``assets/js/panel/footprint-chart.mjs`` fills it. The chart reads the socket (``assets/js/chart/``,
+docs/footprint-chart.md); no callback has data of it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from orderflow_dash.web.panel.section import live_note, section
 
 _CHOICES: Final = (
     ("cells", "Cells", "Figures in a cell"),
-    ("colour", "Colour by", "Meaning of a cell's color"),
+    ("color", "Color by", "Meaning of a cell's color"),
     (
         "scale",
         "Scale",
@@ -56,9 +57,9 @@ def _choice(panel_id: str, options: PanelOptions, quote: str, name: str, label: 
                 ],
                 value=option_text(options, name),
                 size="sm",
-                class_name=f"step-choice option-{name}",
+                class_name=f"control-select option-{name}",
             ),
         ],
-        className="step-label",
+        className="control",
         title=tip,
     )

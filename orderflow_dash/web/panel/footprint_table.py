@@ -2,8 +2,8 @@
 
 DataTable is deprecated since Dash 4.2 and stays because users asked for it by name; no other module uses it.
 Only ``data`` and ``tooltip_data`` change: every style is a fixed rule over hidden fields of the row, so an
-update costs the browser a few cells. The table applies each rule to each row, so there are few: the length of
-a delta bar is a CSS variable of its row (``assets/footprint-rows.js``).
+update costs the browser a few cells. The table applies each rule to each row, so there are few: the length
+of a delta bar is a CSS variable of its row (``assets/js/panel/footprint-table.mjs``).
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ def _row_styles() -> list[dict[str, Any]]:
 def _bar(side: str) -> str:
     """A strip from the center line of the cell: selling to the left, buying to the right.
 
-    Its place in the cell is in ``assets/40-panel.css``.
+    Its place in the cell is in ``assets/css/panel.css``.
     """
     color, start, end = f"var(--of-{side}-bar)", "var(--of-bar-start, 50%)", "var(--of-bar-end, 50%)"
     return f"linear-gradient(90deg, transparent {start}, {color} {start} {end}, transparent {end})"

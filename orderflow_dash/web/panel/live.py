@@ -1,4 +1,4 @@
-"""The live part of a panel: what it shows at first; ``assets/panel-live.js`` shows that and every update.
+"""The live part of a panel: what it shows at first; ``assets/js/panel/live.mjs`` shows it and every update.
 
 A component and not one output for each chart, table, and word: Dash's renderer notifies every component of a
 page of each output, once a second.

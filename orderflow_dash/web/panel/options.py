@@ -22,7 +22,7 @@ from orderflow_dash.web.theme import PaletteName
 Units = Literal["base", "quote"]
 Anchor = Literal["running", "session"]
 Cells = Literal["bid-ask", "delta", "volume", "trades"]
-Colouring = Literal["delta", "volume", "imbalance"]
+Coloring = Literal["delta", "volume", "imbalance"]
 Scale = Literal["candle", "visible"] | int
 
 MOST_ROWS: Final = 60
@@ -50,7 +50,7 @@ class PanelOptions:
     swap: bool = False  # ask before bid
     palette: PaletteName = "red-green"
     cells: Cells = "bid-ask"  # figures in a cell of the footprint chart
-    colour: Colouring = "delta"  # meaning of its color
+    color: Coloring = "delta"  # meaning of its color
     scale: Scale = (
         "candle"  # cell with the full color: strongest of its candle, of all in sight, or a cut-off
     )
@@ -93,7 +93,7 @@ ACCEPTED: Final[Mapping[str, _Accepts]] = {
     "swap": _Accepts({"0": "bid | ask", "1": "ask | bid"}),
     "palette": _Accepts({"red-green": "red / green", "blue-orange": "orange / blue"}),
     "cells": _Accepts({"bid-ask": "bid × ask", "delta": "delta", "volume": "volume", "trades": "trades"}),
-    "colour": _Accepts({"delta": "delta", "volume": "volume", "imbalance": "imbalance"}),
+    "color": _Accepts({"delta": "delta", "volume": "volume", "imbalance": "imbalance"}),
     "scale": _Accepts(
         {
             "candle": "candle",

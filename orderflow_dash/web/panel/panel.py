@@ -220,7 +220,7 @@ def _register_browser(app: Dash) -> None:
     clientside(
         app,
         "panel",
-        "dress",
+        "applyOptions",
         Output(_id("root", here), "className"),
         Output(_id("root", here), "style"),
         Output(_id("table", here), "columns"),
@@ -280,7 +280,7 @@ def _head(view: View, content: PanelContent) -> Component:
                 [
                     html.Span(className="feed-dot"),
                     html.Span(className="feed-word", **bind_text("word")),
-                    html.Span(className="feed-cause", **bind_text("cause")),
+                    html.Span(className="feed-detail", **bind_text("cause")),
                     html.Span(className="feed-age", title="Age of the last trade", **bind_text("age")),
                     latency_place(),
                 ],

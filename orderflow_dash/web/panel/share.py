@@ -13,7 +13,7 @@ from orderflow_dash.web.panel.section import attrs
 
 
 def share_menu(panel_id: str) -> Component:
-    """The disclosure; ``assets/share.js`` fills it for the panel's current view."""
+    """The disclosure; ``assets/js/panel/share.mjs`` fills it for the panel's current view."""
     return html.Details(
         [
             html.Summary("Share", className="btn btn-sm"),

@@ -86,7 +86,7 @@ def symbol_table(rows: list[Row], venues: Iterable[Venue], *, has_days: bool = T
 
 def register_symbol_table(app: Dash) -> None:
     """Wire search, filters, columns and keyboard, all of which work in the browser."""
-    clientside(app, "symbols", "begin", Input(TABLE_ID, "id"))
+    clientside(app, "symbols", "start", Input(TABLE_ID, "id"))
     clientside(app, "symbols", "search", Input(SEARCH_ID, "value"), at_start=False)
     clientside(app, "symbols", "columns", Input(COLUMNS_ID, "value"), at_start=False)
     clientside(app, "symbols", "modal", Input("modal", "is_open"), at_start=False)
@@ -95,10 +95,10 @@ def register_symbol_table(app: Dash) -> None:
 def _columns() -> list[dict[str, Any]]:
     return [
         {
-            "colId": "favourite",
+            "colId": "favorite",
             "headerName": "★",
             "headerTooltip": "Favourites of this browser",
-            "valueGetter": {"function": "isFavourite(params)"},
+            "valueGetter": {"function": "isFavorite(params)"},
             "cellRenderer": "StarCell",
             "pinned": "left",
             "lockPinned": True,

@@ -1,6 +1,6 @@
 """The bar above the symbol table: favourites, venues, how many symbols are shown, which columns.
 
-All of it works in the browser (``assets/symbol-filter.js``), which also keeps what was chosen.
+All of it works in the browser (``assets/js/symbols/filter.mjs``), which also keeps what was chosen.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def table_bar(venues: Iterable[Venue], columns: Sequence[tuple[str, str]]) -> Co
                     html.Span("★", **_attributes({"aria-hidden": "true"})),
                     html.Span("Favourites", className="chip-word"),
                 ],
-                id="only-favourites",
+                id="only-favorites",
                 type="button",
                 className="chip",
                 title="Favourites alone",
@@ -54,7 +54,7 @@ def nothing_shown() -> Component:
             html.Button("Show all symbols", id="symbol-none-reset", type="button", className="chip"),
         ],
         id="symbol-none",
-        className="symbol-none",
+        className="empty-state",
         hidden=True,
     )
 

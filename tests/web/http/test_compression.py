@@ -18,16 +18,18 @@ import zstandard
 from flask import Flask
 
 from orderflow_dash.web import assets
-from orderflow_dash.web.assets import assets_folder, version_of, with_versions
+from orderflow_dash.web.assets import address_of, assets_folder, is_current, modules
 from orderflow_dash.web.http import compression
 from orderflow_dash.web.http.compression import CompressedFiles, spare_bytes
 from tests.conftest import Served, wait_until
 from tests.web.http.test_errors import JSON, own_callbacks
 
 FIRST_LOAD = 2_200_000  # bytes
-PLOTLY = "/assets/00-plotly-cartesian.min.js"
+PLOTLY_FILE = "vendor/plotly-cartesian.min.js"
+PLOTLY = f"/assets/{PLOTLY_FILE}"
 GRID = "/_dash-component-suites/dash_ag_grid/async-community.js"  # fetched by the grid itself
-FONT = "/assets/fonts/inter-latin.woff2"
+FONT_FILE = "fonts/inter-latin.woff2"
+FONT = f"/assets/{FONT_FILE}"
 EXPORT = "/api/export.csv?exchange=demo&symbol=BTCUSDT&rows=levels"
 
 
@@ -149,28 +151,59 @@ def test_a_file_with_a_version_in_its_address_is_kept(client: httpx.Client) -> N
         files = files_of(client, page)
         for each in files:
             assert "max-age=31536000" in client.head(each).headers["Cache-Control"], each
-    own = next(each for each in files if each.startswith(PLOTLY))
+    own = f"/{address_of(PLOTLY_FILE)}"
+    assert own in files
     assert client.get(own).headers["Cache-Control"] == "max-age=31536000, immutable"
-    for version in ("", "?v=", "?v=0123456789abcdef", "?m=1", own.replace("?v=", "?w=")[len(PLOTLY) :]):
-        assert client.head(PLOTLY + version).headers["Cache-Control"] == "no-cache"
+    for address in (PLOTLY, f"{PLOTLY}?v=0123456789abcdef", f"/assets/0123456789abcdef/{PLOTLY_FILE}"):
+        assert client.head(address).headers["Cache-Control"] == "no-cache"
+    assert client.get(f"/assets/0123456789abcde/{PLOTLY_FILE}").status_code == 404
+
+
+def test_what_a_file_names_has_its_version(client: httpx.Client) -> None:
+    """Modules and fonts are named relative to a file with a version, and kept as long."""
+    for name in ("js/chart/chart.mjs", FONT_FILE):
+        assert address_of(name).split("/")[1] == address_of("js/main.mjs").split("/")[1]
+        assert "immutable" in client.head(f"/{address_of(name)}").headers["Cache-Control"]
+
+
+def test_every_module_is_imported_and_preloaded(client: httpx.Client) -> None:
+    """No import waits for another, and no file is loaded for nothing."""
+    files = files_of(client, "/")
+    assert [each for each in files if each.endswith(".mjs")] == [
+        *(f"/{address_of(name)}" for name in modules()),
+        f"/{address_of('js/main.mjs')}",
+    ]
+    folder = assets_folder()
+    imported = {
+        (path.parent / name).resolve().relative_to(folder).as_posix()
+        for path in folder.glob("js/**/*.mjs")
+        for name in re.findall(r'from "([^"]+)"', re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL))
+    }
+    assert imported == {*modules()} - {"js/main.mjs"}
 
 
 def test_a_version_is_of_the_content(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Files of one time, as reproducible builds make them, differ by content; a change shows at once."""
-    monkeypatch.setattr(assets, "assets_folder", lambda: tmp_path)
+    """Folders of one time, as reproducible builds make them, differ by content; vendor/ is on its own."""
 
-    def write(name: str, text: str, seconds: int) -> str:
-        (tmp_path / name).write_text(text)
-        os.utime(tmp_path / name, (seconds, seconds))
-        return version_of(name)
+    def release(name: str, **files: str) -> str:
+        folder = tmp_path / name
+        for path, text in {"vendor/b.js": "", **files}.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+            os.utime(folder / path, (1, 1))
+        monkeypatch.setattr(assets, "assets_folder", lambda: folder)
+        return address_of("a.js").split("/")[1]
 
-    assert write("a.js", "one", 1) != write("b.js", "two", 1)
-    assert version_of("a.js") == write("b.js", "one", 2)
-    assert re.fullmatch("[0-9a-f]{16}", version_of("a.js"))
-    document = '<script src="/assets/a.js?m=1.5"></script><link href="/assets/b.js"><a href="/x/assets/a.js">'
-    named = f"?v={version_of('a.js')}"
-    told = document.replace("?m=1.5", "").replace('.js"', f'.js{named}"')
-    assert with_versions(document) == told
+    one = release("one", **{"a.js": "1"})
+    vendor = address_of("vendor/b.js")
+    assert re.fullmatch("[0-9a-f]{16}", one)
+    assert release("two", **{"a.js": "2"}) != one
+    assert address_of("vendor/b.js") == vendor
+    assert release("three", **{"a.js": "1"}) == one
+    assert is_current(one, "a.js")
+    assert not is_current("0" * 16, "a.js")
+    (tmp_path / "three/a.js").write_text("changed under the server")
+    assert not is_current(one, "a.js")
 
 
 def test_pages_share_their_files(client: httpx.Client) -> None:

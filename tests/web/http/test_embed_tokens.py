@@ -191,11 +191,11 @@ def test_the_pass_for_files_opens_files_alone(market: Served) -> None:
     """Scripts and styles, and neither page nor figures."""
     with client(market) as asking:
         root = f"/embed/f/{TOKENS.files_pass}"
-        assert asking.get(f"{root}/assets/panel.js").status_code == 200
+        assert asking.get(f"{root}/assets/js/main.mjs").status_code == 200
         for path in ("/", "/_dash-layout", "/ws/orderflow", "/api/export.csv"):
             assert asking.get(root + path).status_code == 401
         assert asking.get(f"/embed/t/{TOKENS.files_pass}/_dash-layout").status_code == 403
-        assert asking.get(f"/embed/f/{'0' * 64}/assets/panel.js").status_code == 403
+        assert asking.get(f"/embed/f/{'0' * 64}/assets/js/main.mjs").status_code == 403
 
 
 def test_a_token_that_was_touched_opens_nothing(market: Served, token: str) -> None:

@@ -168,12 +168,12 @@ def test_an_unknown_path_is_a_404(edge: httpx.Client, path: str) -> None:
 def test_a_query_that_is_no_text_is_a_400(serve: Callable[..., Served]) -> None:
     """Browsers escape such bytes; whoever sends them as they are is told, on every path alike."""
     client = serve().application.server.test_client()
-    for path in ("/", "/embed", "/help", "/health", "/api/export.csv", "/assets/panel.js", "/nope"):
+    for path in ("/", "/embed", "/help", "/health", "/api/export.csv", "/assets/js/main.mjs", "/nope"):
         answer = client.get(path, environ_overrides={"QUERY_STRING": "a=\x80"}, buffered=True)
         assert (answer.status_code, answer.text) == (400, "the query is no UTF-8\n"), path
 
 
-@pytest.mark.parametrize("path", ["/assets/nope.js", "/assets/" + "a" * 3000, "/assets/panel.js"])
+@pytest.mark.parametrize("path", ["/assets/nope.js", "/assets/" + "a" * 3000, "/assets/js/main.mjs"])
 def test_what_a_file_may_be_asked_is_told_without_a_look_at_it(edge: httpx.Client, path: str) -> None:
     """Also with a version, which only a file can have."""
     assert edge.options(f"{path}?v=1").status_code == 200

@@ -17,7 +17,7 @@ from tests.web.http.test_guard import BASIC, RIGHT
 
 KEY = "a-key-for-tests-and-nothing-else"
 FOREIGN = "evil.example"
-PATHS = ("/", "/embed", "/compare", "/help", "/metrics", "/api/export.csv", "/assets/page.css", "/nowhere")
+PATHS = ("/", "/embed", "/compare", "/help", "/metrics", "/api/export.csv", "/assets/favicon.svg", "/nowhere")
 
 
 @pytest.fixture(scope="module")

@@ -94,7 +94,7 @@ def test_a_wrong_login_opens_no_route_either(serve: Callable[..., Served]) -> No
 def test_the_right_login_opens_every_page(serve: Callable[..., Served]) -> None:
     """Pages, assets, exports, metrics and replays answer as without a guard."""
     with client(serve(**BASIC, demo=True), **login()) as asking:
-        for path in ("/", "/embed", "/compare", "/help", "/metrics", "/assets/panel.js", "/_dash-layout"):
+        for path in ("/", "/embed", "/compare", "/help", "/metrics", "/assets/js/main.mjs", "/_dash-layout"):
             assert asking.get(path).status_code == 200, path
         assert asking.get("/api/export.csv?exchange=demo").status_code == 200
         assert asking.get("/api/replay").status_code == 404

@@ -63,7 +63,7 @@ def test_pages_run_scripts_of_our_own_alone(app: Served) -> None:
             assert rules["object-src"] == rules["base-uri"] == rules["form-action"] == ["'none'"]
             assert not re.search("unsafe-eval|https?:|[*]", str({**rules, "frame-ancestors": []}))
         assert "'none'" in policy(asking.get("/help"))["default-src"]
-        for path in ("/health", "/metrics", "/api/export.csv", "/assets/panel.js", "/_dash-layout"):
+        for path in ("/health", "/metrics", "/api/export.csv", "/assets/js/main.mjs", "/_dash-layout"):
             assert policy(asking.get(path))["default-src"] == ["'none'"]
 
 
@@ -83,7 +83,7 @@ def test_what_needs_access_is_kept_by_nobody(serve: Callable[..., Served]) -> No
             assert "private" in asking.get(path).headers["Cache-Control"], path
             assert "no-store" not in asking.get(path).headers["Cache-Control"], path
     with client(serve(**BASIC)) as asking:
-        for path in ("/", "/assets/panel.js"):
+        for path in ("/", "/assets/js/main.mjs"):
             assert asking.get(path).headers["Cache-Control"] == "no-store"
 
 

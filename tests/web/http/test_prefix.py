@@ -22,7 +22,7 @@ PATHS = (
     "ready",
     "metrics",
     "api/export.csv?exchange=demo",
-    "assets/panel.js",
+    "assets/js/main.mjs",
     "_dash-layout",
     "embed/_dash-layout",
     "compare/_dash-dependencies",

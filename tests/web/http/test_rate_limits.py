@@ -96,7 +96,7 @@ def test_pages_share_their_rate_and_kinds_do_not(app: Served) -> None:
     assert client.ask("api/export.csv").status_code != 429
 
 
-@pytest.mark.parametrize("path", ["health", "ready", "metrics", "assets/panel.js", "nope"])
+@pytest.mark.parametrize("path", ["health", "ready", "metrics", "assets/js/main.mjs", "nope"])
 def test_what_monitors_and_pages_need_is_never_refused(app: Served, path: str) -> None:
     """However often it is asked for, and although everything else is refused by now."""
     client = Client(app)

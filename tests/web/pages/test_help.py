@@ -299,8 +299,8 @@ def test_every_setting_of_the_panel_leads_to_its_explanation(serve: Callable[...
     linked = {words_of(each) for each in captions if getattr(each.children, "className", "") == "help-label"}
     assert {words_of(each) for each in captions} - linked == {"Link", "Embed"}
     assert linked >= {
-        *("Units", "Imbalance over", "Imbalance from", "Zero opposite", "CVD from", "Sides", "Colours"),
-        *("Lookback", "Table rows", "Cells", "Colour by", "Scale", "Rows"),
+        *("Units", "Imbalance over", "Imbalance from", "Zero opposite", "CVD from", "Sides", "Colors"),
+        *("Lookback", "Table rows", "Cells", "Color by", "Scale", "Rows"),
     }
 
 
@@ -334,7 +334,7 @@ def test_the_page_stands_by_itself(page: Document) -> None:
     assert not any(name == "style" or name.startswith("on") for _, names in page.elements for name in names)
     assert not any(tag in ("style", "iframe", "img") for tag, _ in page.elements)
     scripts = [names for tag, names in page.elements if tag == "script"]
-    assert scripts == [{"src": "/assets/theme.js"}]
+    assert scripts == [{"src": "/assets/js/theme.js"}]
     for address in (*page.values("src"), *page.values("href")):
         assert address == "/" or address.startswith(("#", "/assets/")), address
         if address.startswith("/assets/"):
@@ -353,7 +353,7 @@ def test_the_page_is_served_under_its_prefix_and_forbids_the_rest() -> None:
     answer = client_at("/flow/").get("/flow/help")
     assert (answer.status_code, answer.mimetype) == (200, "text/html")
     document = Document(answer.text)
-    assert {"/flow/", "/flow/assets/help.css", "/flow/assets/theme.js"} <= {
+    assert {"/flow/", "/flow/assets/css/help.css", "/flow/assets/js/theme.js"} <= {
         *document.values("href"),
         *document.values("src"),
     }
@@ -368,16 +368,16 @@ def test_the_app_serves_the_page_and_keeps_its_style_to_it(serve: Callable[..., 
     url = serve().url
     assert httpx.get(f"{url}/help", trust_env=False).status_code == 200
     assert httpx.get(f"{url}/help/x", trust_env=False).status_code == 404
-    assert httpx.get(f"{url}/assets/help.css", trust_env=False).status_code == 200
+    assert httpx.get(f"{url}/assets/css/help.css", trust_env=False).status_code == 200
     front = httpx.get(f"{url}/", trust_env=False).text
     assert "help.css" not in front
-    assert "60-help-link.css" in front
+    assert "css/help-link.css" in front
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_the_page_is_readable_in_both_themes(theme: str) -> None:
     """Its style sheets name no colour but tokens, and each text has 4.5 to 1 on each of its grounds."""
-    css = "".join((assets_folder() / name).read_text() for name in ("help.css", "60-help-link.css"))
+    css = "".join((assets_folder() / name).read_text() for name in ("css/help.css", "css/help-link.css"))
     assert not re.search(r"#[0-9a-f]{3,8}\b|rgb|hsl", css)
     colours = tokens(theme)
     texts = set(re.findall(r"[^-]color: var\(--of-([\w-]+)\)", css))
