@@ -42,7 +42,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     market = {"ORDERFLOW_DEMO": "on", "ORDERFLOW_DEMO_SPEED": "30", "ORDERFLOW_MAX_SOCKETS_PER_CLIENT": "2"}
     store = {"DATABASE_URL": "off"}
     with running(command, log, **{**unit.environment, **market, **store}) as program:
-        wait_until(lambda: program.ready(unit.environment["ORDERFLOW_PREFIX"]), 20)
+        wait_until(lambda: program.ready(unit.environment["ORDERFLOW_PREFIX"]), 60)
         yield program
 
 

@@ -38,7 +38,7 @@ EVERY_TICK = "exchange=demo&symbol=BTCUSDT&tf=1h&step=0.1&emit_ms=50"  # hundred
 def serving(tmp_path: Path, *options: str, **environment: str) -> Iterator[Program]:
     """A server that is ready."""
     with running([*SERVE, *options], tmp_path / "log", **environment) as program:
-        wait_until(program.ready, 30)
+        wait_until(program.ready, 60)
         yield program
 
 
