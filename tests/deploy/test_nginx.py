@@ -42,7 +42,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     market = {"ORDERFLOW_DEMO": "on", "ORDERFLOW_DEMO_SPEED": "30", "ORDERFLOW_MAX_SOCKETS_PER_CLIENT": "2"}
     store = {"DATABASE_URL": "off"}
     with running(command, log, **{**unit.environment, **market, **store}) as program:
-        wait_until(lambda: program.ready(unit.environment["ORDERFLOW_PREFIX"]), 20)
+        wait_until(lambda: program.ready(unit.environment["ORDERFLOW_PREFIX"]), 60)
         yield program
 
 
@@ -162,7 +162,7 @@ def test_a_slow_request_reaches_the_app_whole(upstream: tuple[Nginx, Upstream]) 
 SLOW: Final = {
     "half a head": b"GET /flow/ HTTP/1.1\r\nHost: x\r\nX-a: ",
     "half a body": b"POST /flow/_dash-update-component HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n{",
-    "reads no answer": b"GET /flow/assets/00-plotly-cartesian.min.js HTTP/1.1\r\nHost: x\r\n\r\n",
+    "reads no answer": b"GET /flow/assets/vendor/plotly-cartesian.min.js HTTP/1.1\r\nHost: x\r\n\r\n",
 }
 
 

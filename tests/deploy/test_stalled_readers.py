@@ -35,7 +35,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     log = tmp_path_factory.mktemp("stalled") / "log"
     settings = {"ORDERFLOW_MAX_SOCKETS": "1", "WS_PING_INTERVAL": str(STALL_S), "ORDERFLOW_DEMO_SPEED": "60"}
     with running(serve, log, **settings) as program:
-        wait_until(program.ready, 15)
+        wait_until(program.ready, 60)
         yield program
 
 

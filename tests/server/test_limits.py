@@ -86,7 +86,7 @@ def test_default_limits_fit_a_small_host(tmp_path: Path) -> None:
     """All sockets open and all threads busy: room is left of 256 processes and 512 MB."""
     sockets = load_settings().max_sockets
     with running(SERVE, tmp_path / "log", ORDERFLOW_SOCKET_RATE="10000") as program, ExitStack() as stack:
-        wait_until(program.ready, 30)
+        wait_until(program.ready, 60)
         for number in range(sockets):
             assert b"snapshot" in websocket(program, stack, number)
         for _ in range(PAGE_THREADS - 1):
@@ -101,7 +101,7 @@ def test_default_limits_fit_a_small_host(tmp_path: Path) -> None:
 def test_silent_connections_take_no_thread(tmp_path: Path) -> None:
     """Browsers connect before they have a request."""
     with running(SERVE, tmp_path / "log", ORDERFLOW_MAX_SOCKETS="1") as program, ExitStack() as stack:
-        wait_until(program.ready, 30)
+        wait_until(program.ready, 60)
         for _ in range(3 * PAGE_THREADS):
             stack.enter_context(socket.create_connection(("127.0.0.1", port(program))))
         assert health_s(program) < PROMPT_S
@@ -110,7 +110,7 @@ def test_silent_connections_take_no_thread(tmp_path: Path) -> None:
 def test_a_request_that_pauses_gives_its_thread_back(tmp_path: Path) -> None:
     """All threads wait for half requests: the next one is answered after the longest pause."""
     with running(SERVE, tmp_path / "log", ORDERFLOW_MAX_SOCKETS="1") as program, ExitStack() as stack:
-        wait_until(program.ready, 30)
+        wait_until(program.ready, 60)
         for _ in range(PAGE_THREADS + 1):
             half_request(program, stack)
         assert health_s(program) < 15
@@ -121,7 +121,7 @@ def test_a_host_with_few_files_limits_connections(tmp_path: Path) -> None:
     """More clients than files end nothing: further ones wait, and the service goes on."""
     limited = ["sh", "-c", f"ulimit -n 160; exec {shlex.join(SERVE)}"]
     with running(limited, tmp_path / "log") as program, ExitStack() as stack:
-        wait_until(program.ready, 30)
+        wait_until(program.ready, 60)
         with stack:
             for _ in range(200):
                 half_request(program, stack)
@@ -155,7 +155,7 @@ def test_a_host_with_few_processes_fails_at_the_start_or_not_at_all(
                 assert program.process.wait(30) != 0
                 assert "104 threads are needed; lower ORDERFLOW_MAX_SOCKETS" in program.output
                 return
-            wait_until(program.ready, 30)
+            wait_until(program.ready, 60)
             with ExitStack() as stack:
                 served = [b"snapshot" in websocket(program, stack, number) for number in range(60)]
                 assert served[0]

@@ -53,7 +53,7 @@ def test_one_client_runs_a_quarter_of_the_exports(setting: HubBench) -> None:
     held = [client.get(URL, query_string=QUERY) for _ in range(MAX_EXPORTS // 4)]
     refused = client.get(URL, query_string=QUERY)
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "3")
-    assert f"Limit reached: {len(held)} exports at a time per client." in refused.text
+    assert f"Export limit per client ({len(held)}) reached: try again in 3 s." in refused.text
     for answer in held:
         answer.close()
     assert client.get(URL, query_string=QUERY).status_code == 200
