@@ -45,10 +45,10 @@ class App:
     process: int  # the serving one
 
     def health(self) -> dict[str, object]:
-        """What ``/health`` tells."""
+        """The answer of ``/health``."""
         with urlopen(f"{self.root}/health", timeout=30) as answer:  # noqa: S310 - our own server
-            told: dict[str, object] = orjson.loads(answer.read())
-        return told
+            health: dict[str, object] = orjson.loads(answer.read())
+        return health
 
     def feed(self, name: str) -> float:
         """A figure of Binance's feed."""
@@ -75,7 +75,7 @@ def running(count: int, every_ms: int, **settings: str) -> Iterator[App]:
         environment = {
             "BINANCE_FUTURES_WS": f"ws://{at}",
             "BINANCE_FUTURES_REST": f"http://{at}",
-            "BYBIT_WS_LINEAR": f"ws://{at}",  # no venue: nobody asks for it
+            "BYBIT_WS_LINEAR": f"ws://{at}",  # not a Bybit: it has no viewers
             "BYBIT_REST": f"http://{at}",
             "DATABASE_URL": f"sqlite:///{folder}/history.sqlite3",
             "ORDERFLOW_HISTORY": "0",
@@ -89,7 +89,7 @@ def running(count: int, every_ms: int, **settings: str) -> Iterator[App]:
 
 @contextmanager
 def server(log: Path | None, **settings: str) -> Iterator[App]:
-    """An app with these settings and without the demo, that can serve; what it logs goes to a file."""
+    """A ready app with these settings and without the demo; its log goes to a file."""
     with tcp.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = ("orderflow_dash", "serve", "--no-demo", "--port", str(port))
@@ -136,18 +136,18 @@ def _wait_for(url: str) -> None:
 def _line(process: subprocess.Popen[str]) -> str:
     line = process.stdout.readline().strip() if process.stdout is not None else ""
     if not line:
-        raise RuntimeError("a process of the load test ended without a word")
+        raise RuntimeError("a process of the load test ended without output")
     return line
 
 
 def sockets() -> list[Row]:
-    """500 clients of 10 symbols that trade 2,000 times a second in all."""
+    """500 clients of 10 symbols with 2,000 trades a second in all."""
     count, every_ms = 10, 5
     with running(count, every_ms) as app:
         root = app.root.replace("http", "ws")
         place = (root, str(SOCKETS), str(count), str(every_ms), str(EMIT_MS), str(_WATCH_S))
         with ExitStack() as stack:
-            for name in symbols(count):  # the series run, so that what is added is the sockets' own
+            for name in symbols(count):  # starts the series, so that the difference is that of sockets
                 stack.enter_context(_one(root, name))
             time.sleep(5)
             before = app.resident_mb()
@@ -161,7 +161,7 @@ def sockets() -> list[Row]:
             seen = orjson.loads(_line(clients))
             share = (app.cpu_s() - used) / (time.monotonic() - began)
     if not seen["finals"]:
-        raise RuntimeError("no candle was told as final")
+        raise RuntimeError("no candle was final")
     return [
         (f"{SOCKETS} sockets, 10 symbols: lateness of a delta, p99", seen["p99_ms"], EMIT_MS + 100, "ms"),
         ("  the same, median", seen["median_ms"], EMIT_MS + 100, "ms"),
@@ -174,8 +174,8 @@ def sockets() -> list[Row]:
             0,
             "",
         ),
-        ("  a page meanwhile, median", statistics.median(pages), 50, "ms"),
-        ("  a page meanwhile, slowest of 40", max(pages), 50, "ms"),
+        ("  a page at the same time, median", statistics.median(pages), 50, "ms"),
+        ("  a page at the same time, slowest of 40", max(pages), 50, "ms"),
     ]
 
 
@@ -188,24 +188,24 @@ def _one(root: str, symbol: str) -> Iterator[None]:
 
 
 def _beyond(app: App, root: str) -> tuple[str, list[float]]:
-    """How one client too many is refused, and how long pages take while all places are taken, ms."""
+    """The code that refuses one client too many, and the times (ms) of pages at the socket limit."""
     with connect(f"{root}/ws/orderflow?exchange=binance&symbol=BTCUSDT") as client:
-        told = orjson.loads(client.recv(timeout=30))
+        message = orjson.loads(client.recv(timeout=30))
     times = []
     for _ in range(_PAGES):
-        begun = time.monotonic()
+        start = time.monotonic()
         urlopen(app.root, timeout=30).close()  # noqa: S310
-        times.append((time.monotonic() - begun) * 1000)
-    return str(told.get("code", told["type"])), times
+        times.append((time.monotonic() - start) * 1000)
+    return str(message.get("code", message["type"])), times
 
 
 def _expect(line: str, wanted: str) -> None:
     if line != wanted:
-        raise RuntimeError(f"the clients said {line!r} instead of {wanted!r}")
+        raise RuntimeError(f"the clients printed {line!r} instead of {wanted!r}")
 
 
 def many_symbols() -> list[Row]:
-    """200 symbols that trade 20,000 times a second in all, each with somebody who watches."""
+    """200 symbols with 20,000 trades a second in all, each with a viewer."""
     count, every_ms = 200, 10
     names = "ORDERFLOW_MAX_SERIES", "ORDERFLOW_MAX_SERIES_PER_CLIENT", "ORDERFLOW_MAX_VIEWS_PER_CLIENT"
     with running(count, every_ms, **dict.fromkeys(names, str(count))) as app:
@@ -224,7 +224,7 @@ def many_symbols() -> list[Row]:
             resident, gaps, differing = app.resident_mb(), app.feed("gaps"), _differing(app)
             seen = orjson.loads(_line(clients))
     return [
-        (f"{count} symbols: trades a second lacking to 20,000", max(0.0, 20_000 - pace), 400, ""),
+        (f"{count} symbols: trades a second missing to 20,000", max(0.0, 20_000 - pace), 400, ""),
         ("  age of the feed, worst", max(ages), 1_000, "ms"),
         ("  lateness of a delta at emit_ms 1000, p99", seen["p99_ms"], 2_000, "ms"),
         ("  of one core", 100 * share, 90, "%"),
@@ -235,7 +235,7 @@ def many_symbols() -> list[Row]:
 
 
 def _differing(app: App) -> float:
-    """Minutes that were found to differ; RuntimeError where none was found equal."""
+    """Minutes that differ from the venue's; RuntimeError if none is equal."""
     minutes = app.health()["feeds"]["binance"]["klines"]  # type: ignore[index]
     if not minutes["verified"]:
         raise RuntimeError("no minute was compared with the venue's")
@@ -243,7 +243,7 @@ def _differing(app: App) -> float:
 
 
 def viewers() -> list[Row]:
-    """400 open panels of 10 symbols that trade 2,000 times a second in all."""
+    """400 open panels of 10 symbols with 2,000 trades a second in all."""
     count, every_ms = 10, 5
     with running(count, every_ms, **_panel_limits(VIEWERS)) as app:
         place = (app.root, str(VIEWERS), str(count), str(_WATCH_S))
@@ -259,7 +259,7 @@ def viewers() -> list[Row]:
 
 
 def viewers_with_sockets() -> list[Row]:
-    """200 open panels, each with its socket, of 10 symbols that trade 2,000 times a second in all."""
+    """200 open panels, each with its socket, of 10 symbols with 2,000 trades a second in all."""
     count, every_ms = 10, 5
     with running(count, every_ms, **_panel_limits(FULL_VIEWERS)) as app:
         root = app.root.replace("http", "ws")

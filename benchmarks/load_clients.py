@@ -1,9 +1,9 @@
-"""Many clients of the socket in one process, each of which knows what it must be told.
+"""Many clients of the socket in one process, each of which knows what it must receive.
 
 ``python -m benchmarks.load_clients ROOT CLIENTS SYMBOLS EVERY_MS EMIT_MS SECONDS`` connects to an app on
-``benchmarks.load_venue``, prints ``ready``, then ``listening`` for so long, and then what it saw as JSON. The
-lateness of a delta is that of the oldest trade that it is the first to tell its client: from the time at
-which that trade was made to the delta's arrival, the wait for the next emission included.
+``benchmarks.load_venue``, prints ``ready``, then ``listening``, and after the given time its figures as JSON.
+The lateness of a delta is that of its oldest trade that is new to the client: from the time of the trade to
+the arrival of the delta, the wait for the next emission included.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Seen:
 
     every_ms: int
     late_ms: list[float] = field(default_factory=list)
-    finals: int = 0  # candles that were told as closed, with every trade of their minute
-    missed: int = 0  # minutes that ended for a client without that
+    finals: int = 0  # candles received as closed, with every trade of their minute
+    missed: int = 0  # minutes that ended for a client without one
     listening: bool = False
 
 
@@ -38,9 +38,9 @@ async def follow(url: str, seen: Seen, connecting: asyncio.Semaphore, connected:
     """One client, until it is cancelled."""
     async with connecting:
         socket = await connect(url, compression=None, max_size=None, ping_interval=None)
-        # Only now it has its place: the handshake comes before.
+        # Only now it counts: the handshake comes before.
         if orjson.loads(first := await socket.recv())["type"] != "snapshot":
-            raise RuntimeError(f"a client was told {first!r}")
+            raise RuntimeError(f"a client received {first!r}")
     try:
         connected.set()
         await _listen(socket, seen)
@@ -49,8 +49,8 @@ async def follow(url: str, seen: Seen, connecting: asyncio.Semaphore, connected:
 
 
 async def _listen(socket: ClientConnection, seen: Seen) -> None:
-    open_ts = told = 0
-    is_final = True  # of the newest minute that was whole from its begin on
+    open_ts = received = 0
+    is_final = True  # of the newest minute that is complete from its start
     async for text in socket:
         now = time.time() * 1000
         message = orjson.loads(text)
@@ -60,13 +60,13 @@ async def _listen(socket: ClientConnection, seen: Seen) -> None:
         inside = numbers_of(candle["open_ts"], seen.every_ms)
         if candle["open_ts"] > open_ts:
             seen.missed += seen.listening and not is_final
-            open_ts, told = candle["open_ts"], 0
+            open_ts, received = candle["open_ts"], 0
             is_final = candle["quality"] == "partial"
         if candle["open_ts"] < open_ts or candle["quality"] == "partial":
             continue
-        if candle["n"] > told and seen.listening:
-            seen.late_ms.append(now - (inside.start + told) * seen.every_ms)
-        told = max(told, candle["n"])
+        if candle["n"] > received and seen.listening:
+            seen.late_ms.append(now - (inside.start + received) * seen.every_ms)
+        received = max(received, candle["n"])
         if candle["closed"] and candle["n"] == len(inside) and not is_final:
             is_final = True
             seen.finals += seen.listening
@@ -85,7 +85,7 @@ async def _run(root: str, clients: int, count: int, every_ms: int, emit_ms: int,
     for connected in all_connected:
         await connected.wait()
     print("ready", flush=True)
-    # The minute in which the streams began is partial: what follows counts.
+    # The minute in which the streams start is partial: only later ones count.
     await asyncio.sleep(MINUTE_MS / 1000 - time.time() % (MINUTE_MS / 1000) + 1)
     seen.listening = True
     print("listening", flush=True)

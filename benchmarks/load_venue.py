@@ -1,4 +1,4 @@
-"""A venue that sends as many trades as it is told, for next to nothing: what the load tests run the app on.
+"""A venue for the load tests: it sends a given number of trades at almost no cost.
 
 ``python -m benchmarks.load_venue SYMBOLS EVERY_MS``. Speaks as much of Binance's protocol as the app needs:
 instruments, tickers and klines by REST, ``aggTrade`` streams by websocket, on one port that it prints. Each
@@ -33,7 +33,7 @@ _PULSE = "btcusdt@markPrice@1s"
 
 
 def symbols(count: int) -> list[str]:
-    """The names of so many perpetuals."""
+    """The names of a number of perpetuals."""
     return ["BTCUSDT", *(f"LOAD{number}USDT" for number in range(1, count))]
 
 
@@ -52,7 +52,7 @@ def numbers_of(open_ts: int, every_ms: int) -> range:
 
 
 class Venue:
-    """So many perpetuals, each with a trade every so many ms."""
+    """A number of perpetuals, each with a trade at a fixed interval (ms)."""
 
     def __init__(self, count: int, every_ms: int) -> None:
         self.names = symbols(count)
@@ -138,13 +138,13 @@ class Venue:
             del self._clients[connection]
 
     async def send_on(self) -> None:
-        """Send what has become due, beat by beat."""
+        """Send what is due at each step."""
         while True:
             due = self._due()
             for connection, wanted in list(self._clients.items()):
                 frames = []
-                for name, begin in wanted.items():
-                    frames += self._frames(name, begin, due)
+                for name, start in wanted.items():
+                    frames += self._frames(name, start, due)
                     wanted[name] = due
                 if frames and connection.state is State.OPEN:  # it may be saying goodbye
                     # Ready-made frames in one write: the library's own way costs more than the app's reading.
@@ -155,11 +155,11 @@ class Venue:
         """The first number that lies ahead."""
         return time.time_ns() // 1_000_000 // self._every_ms + 1
 
-    def _frames(self, name: str, begin: int, end: int) -> list[bytes]:
-        price, quantity = trades(self.names.index(name), begin, end - begin)
+    def _frames(self, name: str, start: int, end: int) -> list[bytes]:
+        price, quantity = trades(self.names.index(name), start, end - start)
         stream, now = name.lower(), time.time_ns() // 1_000_000
         frames = []
-        for number, ticks, lots in zip(range(begin, end), price.tolist(), quantity.tolist(), strict=True):
+        for number, ticks, lots in zip(range(start, end), price.tolist(), quantity.tolist(), strict=True):
             size = f"{abs(lots) // _LOT}.{abs(lots) % _LOT:03d}"
             made = number * self._every_ms
             order = number - FIRST_MS // self._every_ms

@@ -21,7 +21,7 @@ OPEN_BAR_MS = 500.0
 BUSY_BAR = 0.075
 BUSY_BAR_OF_SIX = 0.28
 _OPENINGS = 7
-_WATCH_S = 60.0  # a whole minute: a candle closing and the profile being drawn cost more than what is between
+_WATCH_S = 60.0  # a full minute: a closing candle and a redraw of the profile cost most
 _VIEW = "?exchange=demo&symbol=BTCUSDT&tf=1m&step=10"
 _SIX = "compare?" + "&".join(
     f"panel=demo:{symbol}USDT:1m" for symbol in ("BTC", "ETH", "SOL", "XRP", "BNB", "DOGE")

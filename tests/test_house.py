@@ -135,7 +135,7 @@ def test_no_private_name_of_a_library_is_used(file: Path) -> None:
         "from gunicorn.workers.gthread import _DEFER",
         "from dash._callback import register_callback",
         "import flask.sansio._x",
-        "from gunicorn.workers import gthread as g\nclass W(g.ThreadWorker):\n    def _cap_keepalive(self): ...",
+        "from flask import Flask\nclass F(Flask):\n    def _find_error_handler(self): ...",
         "import dash\nclass D(dash.Dash):\n    def _setup_server(self): ...",
         "from dash import Dash\nclass D(Dash):\n    def f(self):\n        self._index_string = ''",
         "import dash\ndash._callback",

@@ -71,7 +71,7 @@ class Nginx:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def connect(self) -> ssl.SSLSocket:
-        """A connection of a client that says and reads by itself."""
+        """A TLS connection for a client of the test's own."""
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=10)
         return trusting().wrap_socket(connection)
 
@@ -82,7 +82,7 @@ class Nginx:
 
 
 def trusting() -> ssl.SSLContext:
-    """TLS with a certificate that nobody signed."""
+    """TLS that accepts the test's certificate."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -106,7 +106,7 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="module")
 def nginx_before() -> Iterator[Callable[[int], Nginx]]:
-    """Starts an nginx before a port; skips where there is no nginx."""
+    """Starts an nginx in front of a port; skips without nginx."""
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None or shutil.which("openssl") is None:
         pytest.skip("nginx or openssl is missing; `make test` installs them where it may")
@@ -127,5 +127,5 @@ def nginx_before() -> Iterator[Callable[[int], Nginx]]:
 
 @pytest.fixture(scope="module")
 def driver() -> Iterator[Chrome]:
-    """A browser that takes our certificate."""
+    """A browser that accepts the test's certificate."""
     yield from chrome(accepts_any_certificate=True)

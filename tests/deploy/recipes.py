@@ -1,4 +1,4 @@
-"""What the documents tell people to put on their machines, read from there."""
+"""The recipes of the documentation, read from there."""
 
 from __future__ import annotations
 

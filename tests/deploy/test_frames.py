@@ -17,7 +17,7 @@ QUERY = "exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5&theme=light"
 
 
 class Portal:
-    """Somebody else's site: one page that is set by the test."""
+    """Another site, with one page that the test sets."""
 
     def __init__(self) -> None:
         self.page = ""
@@ -40,33 +40,33 @@ class Portal:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
-        """End it."""
+        """Stop it."""
         self._server.shutdown()
         self._server.server_close()
 
 
 @pytest.fixture
 def portal() -> Iterator[Portal]:
-    """A site of another origin than the app's: another port."""
+    """A site of another origin: another port."""
     site = Portal()
     yield site
     site.stop()
 
 
 def shown_in_a_frame(page: Page, portal: Portal, root: str) -> None:
-    """Open the portal's page, which frames a panel and keeps what the frame tells it."""
+    """Open the portal's page, which frames a panel and keeps the frame's messages."""
     portal.page = (
         "<!doctype html><title>Portal</title><link rel='icon' href='data:,'>"
-        "<script>told = []; addEventListener('message', e => told.push([e.origin, e.data]))</script>"
+        "<script>messages = []; addEventListener('message', e => messages.push([e.origin, e.data]))</script>"
         f"<iframe src='{root}/embed?{QUERY}' width='1200' height='900'></iframe>"
     )
     page.driver.get(portal.origin)
 
 
-def test_a_portal_that_is_named_shows_the_panel(
+def test_an_allowed_portal_shows_the_panel(
     portal: Portal, serve: Callable[..., Served], driver: Chrome
 ) -> None:
-    """It lives in the frame, and tells the portal its state and height."""
+    """It is live in the frame, and posts its state and height to the portal."""
     allowed = f"'self' {portal.origin}"
     root = serve(demo=True, demo_speed=SPEED, history=0, frame_ancestors=allowed).url
     page = Page(driver, root)
@@ -74,7 +74,7 @@ def test_a_portal_that_is_named_shows_the_panel(
     for kind in ("state", "size"):
         page.wait(
             lambda kind=kind: page.js(
-                "return told.some(([o, m]) => o === arguments[0] && m.type === arguments[1])", root, kind
+                "return messages.some(([o, m]) => o === arguments[0] && m.type === arguments[1])", root, kind
             ),
             f"its {kind}",
         )
@@ -87,21 +87,21 @@ def test_a_portal_that_is_named_shows_the_panel(
 
 
 @pytest.mark.parametrize("ancestors", ["'self'", "'none'", "https://portal.example"])
-def test_a_portal_that_is_not_named_shows_nothing(
+def test_another_portal_shows_nothing(
     portal: Portal, serve: Callable[..., Served], driver: Chrome, ancestors: str
 ) -> None:
-    """The browser refuses the frame, and says why in its console."""
+    """The browser refuses the frame, with the cause in its console."""
     root = serve(demo=True, frame_ancestors=ancestors).url
     page = Page(driver, root)
     shown_in_a_frame(page, portal, root)
-    told: list[str] = []
+    console: list[str] = []
 
     def is_refused() -> bool:
-        told.extend(entry["message"] for entry in driver.get_log("browser"))
-        return any("frame-ancestors" in message for message in told)
+        console.extend(entry["message"] for entry in driver.get_log("browser"))
+        return any("frame-ancestors" in message for message in console)
 
     page.wait(is_refused, "the browser refuses it")
     driver.switch_to.frame(driver.find_element(By.TAG_NAME, "iframe"))
     assert page.js("return document.location.href").startswith("chrome-error:")
     driver.switch_to.default_content()
-    assert page.js("return told") == []
+    assert page.js("return messages") == []

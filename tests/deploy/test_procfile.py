@@ -23,6 +23,7 @@ from orderflow_dash.settings import Settings
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from tests.conftest import venues_at, wait_until
 from tests.deploy.recipes import DEPLOY, ROOT, Unit, recipe
+from tests.server.test_shutdown import AT_MOST_S
 from tests.test_commands import OUT_OF_REACH, Program, running
 
 (WEB,) = re.findall(r"^web: (.*)$", (ROOT / "Procfile").read_text(), re.MULTILINE)
@@ -51,7 +52,7 @@ def client(program: Program, **headers: str) -> ClientConnection:
 
 
 def test_the_line_of_the_procfile_serves_and_ends_in_time(tmp_path: Path, venues: dict[str, str]) -> None:
-    """Ready on the host's port; all processes get SIGTERM, clients hear 1012, and it is over in 2 s."""
+    """Ready on the host's port; all processes get SIGTERM, clients get 1012, and it ends in time."""
     with hosted(tmp_path / "log", **venues) as program:
         wait_until(program.ready, 20)
         assert httpx.get(f"{program.url}/health", trust_env=False).json()["feeds"].keys() == {
@@ -60,20 +61,20 @@ def test_the_line_of_the_procfile_serves_and_ends_in_time(tmp_path: Path, venues
         }
         with client(program) as socket:
             assert json.loads(socket.recv(timeout=10))["type"] == "snapshot"
-            begun = time.monotonic()
+            start = time.monotonic()
             os.killpg(program.process.pid, signal.SIGTERM)
             with pytest.raises(ConnectionClosed) as closed:  # noqa: PT012 - reads until it comes
                 while True:
                     socket.recv(timeout=5)
         program.process.wait(5)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - start < AT_MOST_S
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1012
     assert "Traceback" not in program.output
 
 
 def test_the_procfile_believes_the_hosts_one_router(tmp_path: Path, venues: dict[str, str]) -> None:
-    """The last address is the client's; what the client put before it is not."""
+    """The last address is the client's; the client may have sent those before it."""
     limits = {"ORDERFLOW_MAX_SOCKETS_PER_CLIENT": "1"}
     with hosted(tmp_path / "log", **venues, **limits) as program:
         wait_until(program.ready, 20)
@@ -88,7 +89,7 @@ def test_the_procfile_believes_the_hosts_one_router(tmp_path: Path, venues: dict
 
 
 def test_without_a_proxy_the_server_believes_no_header(tmp_path: Path) -> None:
-    """Neither ours nor gunicorn's own: a plain request stays plain, whatever it claims to be."""
+    """Neither by the app nor by gunicorn: a plain request stays plain, whatever its headers."""
     settings = {"ORDERFLOW_PROXY_HOPS": "0", "ORDERFLOW_PREFIX": "/flow/"}
     forged = {"X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "on", "X-Forwarded-Host": "evil.example"}
     with hosted(tmp_path / "log", **settings) as program:
@@ -96,10 +97,10 @@ def test_without_a_proxy_the_server_believes_no_header(tmp_path: Path) -> None:
         headers = {**forged, "SCRIPT_NAME": "/evil", "X-Forwarded-For": "203.0.113.9"}
         answer = httpx.get(f"{root}/flow", headers=headers, trust_env=False)
         assert answer.headers["Location"] == "/flow/"
-        wait_until(lambda: "ORDERFLOW_PROXY_HOPS" in program.output, what="the log tells of the proxy")
+        wait_until(lambda: "ORDERFLOW_PROXY_HOPS" in program.output, what="a line about the proxy")
 
 
-def test_the_containers_health_check_tells_whether_the_app_lives(tmp_path: Path) -> None:
+def test_the_health_check_of_the_container_finds_the_app(tmp_path: Path) -> None:
     """Its command succeeds while the app answers under its prefix, and fails where nothing does."""
     (text,) = re.findall(r"^HEALTHCHECK.*?CMD (\[.*?\"\])$", DOCKERFILE, re.MULTILINE | re.DOTALL)
     check = json.loads(text.replace("\\\n", ""))

@@ -1,4 +1,4 @@
-"""What stands behind the proxy where a test must see what reaches it, byte by byte."""
+"""A server behind the proxy for tests of the bytes that reach it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 class Upstream:
-    """Answers each connection's one request with what ``answer`` sends; keeps what came."""
+    """Answers one request per connection with what ``answer`` sends; keeps the requests."""
 
     def __init__(self, answer: Callable[[socket.socket], None]) -> None:
         self.requests: list[bytes] = []
@@ -20,7 +20,7 @@ class Upstream:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Stop listening."""
         self._listener.close()
 
     def _serve(self) -> None:
@@ -48,5 +48,5 @@ def _is_whole(received: bytes) -> bool:
 
 
 def answer_briefly(connection: socket.socket) -> None:
-    """An answer of two bytes, and the end."""
+    """Answer with two bytes and close."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")

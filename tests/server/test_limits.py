@@ -20,7 +20,7 @@ from tests.test_commands import Program, running
 
 PROCESSES = 256  # of a small host, threads included
 MEMORY_MB = 512
-SPARE = 0.1  # of either, for a second venue's hour and a shell
+SPARE = 0.1  # of either
 CGROUP = Path("/sys/fs/cgroup/pids/orderflow-test")
 PROMPT_S = 2.0
 
@@ -31,7 +31,7 @@ def port(program: Program) -> int:
 
 
 def websocket(program: Program, stack: ExitStack, number: int) -> bytes:
-    """Open a websocket from one of eight addresses; what the server sends, up to a snapshot."""
+    """Open a websocket from one of eight addresses; what the server sends, up to a snapshot or failure."""
     place, source = ("127.0.0.1", port(program)), (f"127.0.0.{2 + number % 8}", 0)
     client = stack.enter_context(closing(socket.create_connection(place, 10, source_address=source)))
     client.sendall(
@@ -40,7 +40,7 @@ def websocket(program: Program, stack: ExitStack, number: int) -> bytes:
         b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
     received = b""
-    while b"snapshot" not in received and (more := client.recv(4096)):
+    while not re.search(b"snapshot|malformed request", received) and (more := client.recv(4096)):
         received += more
     return received
 

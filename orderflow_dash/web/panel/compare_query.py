@@ -15,7 +15,7 @@ _PLACES: Final = ("exchange", "symbol", "tf", "step")
 
 
 class CompareQuery(NamedTuple):
-    """What an address of ``/compare`` names, and a sentence for each thing that was put right."""
+    """The content of an address of ``/compare``, with a notice for each correction."""
 
     panels: list[str]
     links: list[str]
@@ -23,24 +23,22 @@ class CompareQuery(NamedTuple):
 
 
 def parse_compare_query(search: str) -> CompareQuery:
-    """The panels, at most six, and links of a query string; each panel is still to be checked."""
+    """The panels, at most six, and links of a query string; the panels are not checked yet."""
     pairs = parse_qsl(search.lstrip("?"), keep_blank_values=True)
     panels = [value for name, value in pairs if name == "panel"]
     named = dict.fromkeys(link for name, value in pairs if name == "link" for link in value.split(","))
     notices = [
-        f"{not_accepted('link', link, either(LINKS))}. It is left out." for link in named if link not in LINKS
+        f"{not_accepted('link', link, either(LINKS))}. It is ignored." for link in named if link not in LINKS
     ]
     if len(panels) > MOST_PANELS:
-        notices.append(
-            f"{len(panels)} panels are named and {MOST_PANELS} are shown: as many as one page holds."
-        )
+        notices.append(f"The address has {len(panels)} panels; a page shows the first {MOST_PANELS}.")
     return CompareQuery(panels[:MOST_PANELS], [link for link in LINKS if link in named], notices)
 
 
 def panel_args(text: str) -> dict[str, str]:
-    """The names and values in a panel's text: places by position, then options as ``name=value``.
+    """The names and values of a panel's text: places by position, then options as ``name=value``.
 
-    What comes again does not count, and neither does an option of another name.
+    Repeated and unknown options are ignored.
     """
     parts = text.split(":")
     args: dict[str, str] = {}
@@ -56,13 +54,13 @@ def panel_args(text: str) -> dict[str, str]:
 
 
 def unreadable(text: str) -> str:
-    """The sentence for a panel's text that names neither a venue nor a symbol."""
+    """The notice for a panel's text with neither a venue nor a symbol."""
     shown = quoted(text) if text.strip() else "An empty text"
     return f"{shown} names no panel. Write venue:symbol:timeframe:step, such as binance:BTCUSDT:1m:0.5."
 
 
 def completed(text: str, hub: Hub) -> str:
-    """A panel as a person types it: a symbol alone stands for the first venue that lists it."""
+    """A panel's text from what a person types: a symbol alone gets the first venue that lists it."""
     text = text.strip()
     name, colon, rest = text.partition(":")
     if any(name.lower() == status.venue.value for status in hub.venues()):

@@ -1,7 +1,7 @@
-"""The controls of a panel: a compact row, and behind "Settings" the rest.
+"""The controls of a panel: a compact row, and the others under "Settings".
 
 Every option's control has the id ``{"type": "panel-option", "panel": ..., "option": <name in the address>}``;
-``assets/js/panel/controls.mjs`` makes the panel's ``view`` store out of them.
+``assets/js/panel/controls.mjs`` computes the panel's ``view`` store from them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from orderflow_dash.live.view import View
 from orderflow_dash.market import Timeframe
 from orderflow_dash.web.help_links import help_label
 from orderflow_dash.web.panel.options import PanelOptions, offered, option_text
+from orderflow_dash.web.panel.section import attrs
 from orderflow_dash.web.panel.step_options import step_options, step_text
 
 
@@ -24,17 +25,17 @@ class _Setting(NamedTuple):
     name: str
     label: str
     tip: str
-    has_buttons: bool = False  # few choices that are seen at once
+    has_buttons: bool = False  # few choices, all visible
 
 
 _SETTINGS: Final = (
     _Setting("lookback", "Lookback", "Candles of the CVD chart"),
     _Setting("rows", "Table rows", "Candles of the footprint table"),
-    _Setting("ratio", "Imbalance over", "How many times the other side, strictly more"),
-    _Setting("min", "Imbalance from", "Least volume of the heavier side, in the quote currency"),
-    _Setting("zero", "Zero opposite", "Whether a level counts whose other side has no trades at all", True),
-    _Setting("anchor", "CVD from", "Where CVD begins: at the first candle known, or each UTC midnight", True),
-    _Setting("swap", "Sides", "Which of the two columns comes first", True),
+    _Setting("ratio", "Imbalance over", "Times the other side, strictly more"),
+    _Setting("min", "Imbalance from", "Minimum volume of the heavier side, in the quote currency"),
+    _Setting("zero", "Zero opposite", "Whether a level counts if its other side has no trades", True),
+    _Setting("anchor", "CVD from", "Start of the CVD: the first known candle, or each UTC midnight", True),
+    _Setting("swap", "Sides", "First of the two columns", True),
     _Setting("palette", "Colors", "Selling and buying", True),
 )
 
@@ -47,7 +48,7 @@ def option_id(panel_id: object, name: object) -> dict[str, Any]:
 def panel_controls(
     panel_id: str, view: View, price: Decimal | None, options: PanelOptions, more: Component | None
 ) -> Component:
-    """Timeframe, step and units, the disclosure of the other settings, and what stands at the end."""
+    """Timeframe, step, and units, the disclosure of the other settings, and ``more`` at the end."""
     return html.Div(
         [
             _timeframes(panel_id, view),
@@ -96,13 +97,12 @@ def panel_controls(
 
 
 def _timeframes(panel_id: str, view: View) -> Component:
-    named: dict[str, Any] = {"aria-label": "Timeframe"}
     return html.Div(
         dbc.RadioItems(
             id={"type": "panel-timeframe", "panel": panel_id},
             options=[{"label": timeframe.value, "value": timeframe.value} for timeframe in Timeframe],
             value=view.key.timeframe.value,
-            name=f"timeframe-{panel_id}",  # one group, so that arrows move in it
+            name=f"timeframe-{panel_id}",  # one group, so that arrow keys move in it
             class_name="timeframe-choice",
             input_class_name="btn-check",
             label_class_name="btn btn-sm",
@@ -110,15 +110,14 @@ def _timeframes(panel_id: str, view: View) -> Component:
             inline=True,
         ),
         role="radiogroup",
-        **named,
+        **attrs(aria_label="Timeframe"),
     )
 
 
 def option_buttons(
     panel_id: str, options: PanelOptions, name: str, label: str, choices: dict[str, str] | None = None
 ) -> Component:
-    """The control of an option as buttons side by side; ``choices``: other words for its values."""
-    named: dict[str, Any] = {"aria-label": label}
+    """The control of an option as buttons side by side; ``choices``: labels that replace the usual ones."""
     return html.Div(
         dbc.RadioItems(
             id=option_id(panel_id, name),
@@ -136,7 +135,7 @@ def option_buttons(
         ),
         className=f"option-{name}",
         role="radiogroup",
-        **named,
+        **attrs(aria_label=label),
     )
 
 

@@ -1,6 +1,6 @@
 """The CVD chart: candles in, a Plotly figure as a plain dict out.
 
-``go.Figure`` costs 8 ms to build and a dict 0.02 ms, and this one is built once a second for each viewer.
+``go.Figure`` costs 8 ms to build and a dict 0.02 ms; this one is built once a second for each variant.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from orderflow_dash.web.text import axis_margin, axis_texts, day_clock
 from orderflow_dash.web.theme import Palette
 
 CHART_HEIGHT: Final = 232  # px, equal to the height in assets/css/panel.css
-_WIDEST: Final = 4  # times the candles shown, on the time axis: a symbol may trade rarely
-_MOST_TICKS: Final = 7  # steps between the ends of the value axis, before every other one is left out
-MIN_SLOTS: Final = 8  # candles of room on the time axis even where fewer are known
+_MAX_WIDTH: Final = 4  # of the time axis, in widths of the candles shown: a symbol may trade rarely
+_MAX_TICKS: Final = 7  # steps of the value axis; with more, every other one has a tick
+MIN_SLOTS: Final = 8  # candles of room on the time axis if fewer are known
 
 Figure = dict[str, Any]
 
@@ -39,17 +39,16 @@ CONFIG: Final[Any] = {
     "responsive": True,
 }
 
-_RIGHT_MARGIN: Final = 54  # px, room for the y axis's figures
-_DOT: Final = 4.5  # px, of a candle that the line does not reach
+_RIGHT_MARGIN: Final = 54  # px, for the figures of the y axis
+_DOT: Final = 4.5  # px, of a candle between two breaks
 _MARK_LINE: Final = 1.5  # px, of hollow marks
-_UNSURE: Final = (Quality.PARTIAL, Quality.GAP)  # what stands out; a repaired candle is whole
-_HATCH: Final[dict[str, Any]] = {"shape": "/", "fgopacity": 0.45, "size": 7, "solidity": 0.12}
+_INCOMPLETE: Final = (Quality.PARTIAL, Quality.GAP)  # marked; a repaired candle is complete
 
 _SYMBOLS: Final = {Quality.PARTIAL: "circle-open", Quality.GAP: "diamond-open"}
 
 
 def cvd_chart(component_id: dict[str, Any], figure: Figure) -> Component:
-    """The chart's component; its figure is replaced, its height never changes."""
+    """The chart's component, of a fixed height."""
     return dcc.Graph(
         id=component_id,
         className="cvd-chart",
@@ -60,9 +59,9 @@ def cvd_chart(component_id: dict[str, Any], figure: Figure) -> Component:
 
 
 def value_axis(values: Sequence[float]) -> dict[str, Any]:
-    """The y range that fits the values with a little air, in whole nice steps, so that it rests; its ticks.
+    """The y range with a margin around the values, in whole round steps so that it rarely moves; its ticks.
 
-    Where all values are the same, zero is in it too: CVD is a distance from zero.
+    If all values are the same it includes zero: CVD is a distance from zero.
     """
     low, high = min(values), max(values)
     if low == high:
@@ -73,7 +72,7 @@ def value_axis(values: Sequence[float]) -> dict[str, Any]:
     step = factor * Decimal(10) ** power
     first = math.floor((low - 0.04 * span) / float(step))
     last = math.ceil((high + 0.04 * span) / float(step))
-    every = 2 if last - first > _MOST_TICKS else 1
+    every = 2 if last - first > _MAX_TICKS else 1
     ticks = [step * number for number in range(first, last + 1) if not number % every]
     return {
         "range": [float(step * first), float(step * last)],
@@ -84,7 +83,7 @@ def value_axis(values: Sequence[float]) -> dict[str, Any]:
 
 
 def current_value(candles: Sequence[Candle], units: VolumeUnits) -> str:
-    """The newest CVD that is known, exact; empty without one."""
+    """The newest known CVD, exact; empty without one."""
     known = (cvd for cvd in map(units.cvd, reversed(candles)) if cvd is not None)
     newest = next(known, None)
     return "" if newest is None else units.signed(newest)
@@ -97,64 +96,83 @@ def cvd_figure(
     palette: Palette,
     options: PanelOptions = DEFAULTS,
 ) -> Figure:
-    """The CVD of the last candles: green where its current value is at or above zero, red below.
+    """The CVD of the last candles: green if its current value is at or above zero, red below.
 
-    Each point is one candle. The newest carries a dot, and one that is not whole a hollow mark. A stretch
-    with missing trades is a hatched band, and the line ends before it and begins anew after it, as it does
-    where the CVD itself begins anew with a session. Times are UTC.
+    Each point is one candle. The newest has a dot, and one that is not complete a hollow mark. A stretch with
+    missing trades is a hatched band, and the line has a break there, as it has where a session resets the
+    CVD. Times are UTC.
     """
+    points = _points(candles, units, timeframe, options)
+    if not points:
+        return _empty(palette)
+    shown = [candle for candle, _ in points]
+    values = [units.number(cvd) for _, cvd in points]
+    trace = _trace(points, units, palette)
+    layout = _axes(shown, values, timeframe, palette)
+    missing = missing_stretches(shown, timeframe)
+    resets = options.anchor == "session" and session_of(shown[0].open_ts) != session_of(shown[-1].open_ts)
+    marks = _marks(shown, values, trace["line"]["color"], palette)
+    if not missing and not resets:
+        return {"data": [trace, marks], "layout": layout}
+    layout["shapes"] = [_band(start, end, timeframe, palette) for start, end in missing]
+    pieces = _pieces(shown, values, trace, by_session=resets)
+    trace.update(mode="markers", fill="none", marker={"opacity": 0})  # for the pointer
+    hatch = [_hatch(layout["shapes"], layout["yaxis"]["range"], palette)] if missing else []
+    return {"data": [trace, *pieces, *hatch, marks], "layout": layout}
+
+
+def _points(
+    candles: Sequence[Candle], units: VolumeUnits, timeframe: Timeframe, options: PanelOptions
+) -> list[tuple[Candle, int]]:
+    """The last candles with a known CVD, without those before a long absence: they would squeeze the rest."""
     counted = [(candle, units.cvd(candle)) for candle in list(candles)[-options.lookback :]]
     known = [(candle, cvd) for candle, cvd in counted if cvd is not None]
     if not known:
-        return _empty(palette)
-    # What lies behind a long absence would squeeze what a trader looks at.
-    oldest = known[-1][0].open_ts - _WIDEST * options.lookback * timeframe.ms
-    known = [(candle, cvd) for candle, cvd in known if candle.open_ts >= oldest]
-    shown = [candle for candle, _ in known]
-    values = [units.number(cvd) for _, cvd in known]
-    texts = [units.signed(cvd) for _, cvd in known]
-    above = known[-1][1] >= 0
-    colour = palette.ask if above else palette.bid
-    trace = {
+        return []
+    oldest = known[-1][0].open_ts - _MAX_WIDTH * options.lookback * timeframe.ms
+    return [(candle, cvd) for candle, cvd in known if candle.open_ts >= oldest]
+
+
+def _trace(points: Sequence[tuple[Candle, int]], units: VolumeUnits, palette: Palette) -> dict[str, Any]:
+    """The line, and what the pointer shows of it."""
+    is_above = points[-1][1] >= 0
+    return {
         "type": "scatter",
         "mode": "lines",
         "name": "CVD",
-        "x": [candle.open_ts for candle in shown],
-        "y": values,
-        "line": {"color": colour, "width": 1.75},
+        "x": [candle.open_ts for candle, _ in points],
+        "y": [units.number(cvd) for _, cvd in points],
+        "line": {"color": palette.ask if is_above else palette.bid, "width": 1.75},
         "fill": "tozeroy",
-        "fillcolor": palette.ask_tint if above else palette.bid_tint,
+        "fillcolor": palette.ask_tint if is_above else palette.bid_tint,
         "customdata": [
             [
                 day_clock(candle.open_ts),
-                text,
+                units.signed(cvd),
                 units.signed(units.delta(candle)),
                 _hover_note(candle.quality),
             ]
-            for candle, text in zip(shown, texts, strict=True)
+            for candle, cvd in points
         ],
         "hovertemplate": (
             f"%{{customdata[0]}} UTC<br>CVD <b>%{{customdata[1]}}</b> {units.name}"
             f"<br>Delta %{{customdata[2]}} {units.name}%{{customdata[3]}}<extra></extra>"
         ),
     }
+
+
+def _axes(
+    shown: Sequence[Candle], values: Sequence[float], timeframe: Timeframe, palette: Palette
+) -> dict[str, Any]:
+    """The layout with the ranges of both axes."""
     layout = _layout(palette)
     end = shown[-1].open_ts + timeframe.ms // 2
     start = min(shown[0].open_ts, shown[-1].open_ts - (MIN_SLOTS - 1) * timeframe.ms) - timeframe.ms // 2
     layout["xaxis"]["range"] = [start, end]
+    layout["xaxis"]["tickformat"] = "%H:%M" if end - start <= DAY_MS else "%d %b %H:%M"
     layout["yaxis"].update(value_axis(values))
     layout["margin"]["r"] = axis_margin(layout["yaxis"]["ticktext"], _RIGHT_MARGIN)
-    layout["xaxis"]["tickformat"] = "%H:%M" if end - start <= DAY_MS else "%d %b %H:%M"
-    missing = missing_stretches(shown, timeframe)
-    restarts = options.anchor == "session" and session_of(shown[0].open_ts) != session_of(shown[-1].open_ts)
-    marks = _marks(shown, values, colour, palette)
-    if not missing and not restarts:
-        return {"data": [trace, marks], "layout": layout}
-    layout["shapes"] = [_band(start, end, timeframe, palette) for start, end in missing]
-    pieces = _pieces(shown, values, trace, by_session=restarts)
-    trace.update(mode="markers", fill="none", marker={"opacity": 0})  # it is what the pointer meets
-    hatch = [_hatch(layout["shapes"], layout["yaxis"]["range"], palette)] if missing else []
-    return {"data": [trace, *pieces, *hatch, marks], "layout": layout}
+    return layout
 
 
 def _hover_note(quality: Quality) -> str:
@@ -170,18 +188,18 @@ def _empty(palette: Palette) -> Figure:
 
 
 def _marks(shown: Sequence[Candle], values: Sequence[float], line: str, palette: Palette) -> dict[str, Any]:
-    """A dot on the newest candle, and a hollow mark on each that is not whole.
+    """A dot on the newest candle, and a hollow mark on each that is not complete.
 
-    A trace of its own: Plotly would go through the look of every point of the line at each drawing.
+    A trace of its own: otherwise Plotly computes the style of every point of the line at each redraw.
     """
     newest = shown[-1]
     marked = [
         (candle, value)
         for candle, value in zip(shown, values, strict=True)
-        if candle is newest or candle.quality in _UNSURE
+        if candle is newest or candle.quality in _INCOMPLETE
     ]
     candles = [candle for candle, _ in marked]
-    is_whole = [candle.quality not in _UNSURE for candle in candles]
+    is_complete = [candle.quality not in _INCOMPLETE for candle in candles]
     return {
         "type": "scatter",
         "mode": "markers",
@@ -191,14 +209,14 @@ def _marks(shown: Sequence[Candle], values: Sequence[float], line: str, palette:
         "marker": {
             "opacity": 1,  # Plotly would let the line shine through
             "symbol": [_SYMBOLS.get(candle.quality, "circle") for candle in candles],
-            "color": [_marker_colour(candle.quality, line, palette) for candle in candles],
-            "size": [8.5 if whole else 9.0 for whole in is_whole],
-            "line": {"width": [0.0 if whole else _MARK_LINE for whole in is_whole]},
+            "color": [_marker_color(candle.quality, line, palette) for candle in candles],
+            "size": [8.5 if complete else 9.0 for complete in is_complete],
+            "line": {"width": [0.0 if complete else _MARK_LINE for complete in is_complete]},
         },
     }
 
 
-def _marker_colour(quality: Quality, line: str, palette: Palette) -> str:
+def _marker_color(quality: Quality, line: str, palette: Palette) -> str:
     if quality is Quality.GAP:
         return palette.warn
     return palette.muted if quality is Quality.PARTIAL else line
@@ -219,9 +237,9 @@ def _note(text: str, palette: Palette) -> dict[str, Any]:
 def _pieces(
     shown: Sequence[Candle], values: Sequence[float], whole: dict[str, Any], *, by_session: bool
 ) -> list[dict[str, Any]]:
-    """The line in pieces: none leads into, through or out of a candle with missing trades.
+    """The line in pieces: none touches a candle with missing trades.
 
-    Each piece is a trace of its own, because Plotly fills a broken one across its breaks.
+    Each piece is a trace of its own, because Plotly fills a trace across its breaks.
     """
     pieces: list[dict[str, Any]] = []
     points = list(zip(shown, values, strict=True))
@@ -248,7 +266,7 @@ def _pieces(
 
 
 def _band(start: int, end: int, timeframe: Timeframe, palette: Palette) -> dict[str, Any]:
-    """The ground of a missing stretch; a candle's point stands in the middle of its own width."""
+    """The band behind a missing stretch; a candle's point is in the middle of its width."""
     return {
         "type": "rect",
         "xref": "x",
@@ -264,7 +282,7 @@ def _band(start: int, end: int, timeframe: Timeframe, palette: Palette) -> dict[
 
 
 def _hatch(bands: Sequence[dict[str, Any]], bounds: Sequence[float], palette: Palette) -> dict[str, Any]:
-    """Hatching over all bands in one trace: shapes cannot carry a pattern."""
+    """Hatching over all bands in one trace: shapes cannot have a pattern."""
     low, high = bounds
     x: list[int | None] = []
     y: list[float | None] = []

@@ -1,4 +1,4 @@
-"""A place whose content comes once the footprint chart has painted its first candles, see its JavaScript."""
+"""Content that waits for the footprint chart's first picture (``assets/after-footprint.js``)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _NONE: Final[list[str]] = []
 
 
 class Deferred(Component):
-    """An element with a class name, empty at first; without a feed it is filled after a moment."""
+    """An element that is empty at first; without a feed its content comes after a moment."""
 
-    # What Dash reads of a component's class.
+    # Dash reads these from the class.
     _namespace = "orderflow_dash"
     _type = "Deferred"
     _prop_names = _PROPS

@@ -1,7 +1,7 @@
-"""The footprint chart's part of a panel: its controls and its place.
+"""The section of the footprint chart: its controls and its place.
 
 ``assets/js/panel/footprint-chart.mjs`` fills it. The chart reads the socket (``assets/js/chart/``,
-docs/footprint-chart.md); nothing of it passes through a callback.
+docs/footprint-chart.md); no callback has data of it.
 """
 
 from __future__ import annotations
@@ -12,44 +12,33 @@ import dash_bootstrap_components as dbc
 from dash import html
 from dash.development.base_component import Component
 
-from orderflow_dash.web.help_links import help_label, help_link
-from orderflow_dash.web.panel.live import bind_text
+from orderflow_dash.web.help_links import help_label
 from orderflow_dash.web.panel.options import PanelOptions, offered, option_text
+from orderflow_dash.web.panel.section import live_note, section
 
 _CHOICES: Final = (
-    ("cells", "Cells", "What a cell tells"),
-    ("color", "Color by", "What the colour of a cell tells"),
+    ("cells", "Cells", "Figures in a cell"),
+    ("color", "Color by", "Meaning of a cell's color"),
     (
         "scale",
         "Scale",
-        "What has the full colour: the strongest cell of the candle, of all in sight, or any cell of at "
-        "least so much in the quote currency",
+        "Full color: the strongest cell of the candle, the strongest in sight, or any cell from this volume "
+        "in the quote currency",
     ),
-    ("group", "Rows", "Where levels are too low for text: some of them in a row, or every level a row"),
+    ("group", "Rows", "Levels that are too low for text: several per row, or one"),
 )
 
 
 def footprint_section(
     panel_id: str, mount_id: dict[str, Any], options: PanelOptions, *, quote: str, unit: str
 ) -> Component:
-    """The part's component for a quote currency; the chart appears in it once it stands on the page.
-
-    ``unit``: the text that says what volumes are in; it follows the options.
-    """
-    return html.Div(
-        [
-            html.Div(
-                [
-                    html.H3("Footprint chart"),
-                    help_link("Footprint chart"),
-                    html.Span(unit, className="section-note", **bind_text("chart_unit")),
-                    *(_choice(panel_id, options, quote, *choice) for choice in _CHOICES),
-                ],
-                className="section-head",
-            ),
-            html.Div(id=mount_id, className="footprint-mount"),
-        ],
-        className="footprint-section",
+    """The section's component; ``quote``: currency; ``unit``: text on the unit of volumes."""
+    notes = [
+        live_note(unit, "chart_unit"),
+        *(_choice(panel_id, options, quote, *choice) for choice in _CHOICES),
+    ]
+    return section(
+        "footprint-section", "Footprint chart", notes, html.Div(id=mount_id, className="footprint-mount")
     )
 
 

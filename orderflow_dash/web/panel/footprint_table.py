@@ -1,10 +1,9 @@
 """The footprint table: the newest candles as rows of a Dash DataTable.
 
-DataTable is deprecated in Dash 4.2 and stays here because users asked for it by name; nothing else of the
-product knows it. Only ``data`` and ``tooltip_data`` change while it lives: every style is a fixed rule
-over hidden fields of the row, so a new second costs the browser a few cells. The table tries each rule on
-each row each second, so they are few: how long a delta bar is says a variable of its row
-(``assets/js/panel/footprint-table.mjs``), and a bar lies over whatever ground its cell has.
+DataTable is deprecated since Dash 4.2 and stays because users asked for it by name; no other module uses it.
+Only ``data`` and ``tooltip_data`` change: every style is a fixed rule over hidden fields of the row, so an
+update costs the browser a few cells. The table applies each rule to each row, so there are few: the length of
+a delta bar is a CSS variable of its row (``assets/js/panel/footprint-table.mjs``).
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from orderflow_dash.web.panel.options import DEFAULTS, PanelOptions
 from orderflow_dash.web.panel.volume_units import VolumeUnits
 from orderflow_dash.web.text import clock
 
-_LEAST_BAR: Final = 1.0  # per cent of the cell
+_MIN_BAR: Final = 1.0  # percent of the cell
 _GAP_TINT: Final = "inset 0 0 0 100px var(--of-warn-tint)"
 _PICKED: Final = "inset 0 1px 0 var(--of-accent), inset 0 -1px 0 var(--of-accent)"
 _TORN_EDGE: Final = "inset 0 -3px 0 var(--of-warn)"
-_CENTRE: Final = "linear-gradient(var(--of-line-strong), var(--of-line-strong))"
+_CENTER: Final = "linear-gradient(var(--of-line-strong), var(--of-line-strong))"
 _HATCH: Final = "repeating-linear-gradient(135deg, var(--of-warn-tint) 0 5px, transparent 5px 10px)"
 
 Row = dict[str, str]
@@ -39,7 +38,7 @@ _COLUMNS: Final = (
     ("ask", "Ask Vol", "Volume whose aggressor bought"),
     ("delta", "Delta", "Ask volume less bid volume; the bar is its size among the rows shown"),
     ("cvd", "CVD", "Running sum of delta at the close of the candle"),
-    ("levels", "Levels", "Price levels with trades, at the step chosen"),
+    ("levels", "Levels", "Price levels with trades, at the chosen step"),
 )
 
 
@@ -49,7 +48,7 @@ def footprint_rows(
     timeframe: Timeframe = Timeframe.M1,
     options: PanelOptions = DEFAULTS,
 ) -> list[Row]:
-    """The last candles, 8 unless told otherwise, newest first; hidden fields choose the styles of a row."""
+    """The last candles, newest first; hidden fields select the styles of a row."""
     shown = list(candles)[-options.rows :]
     widest = max((abs(units.delta(candle)) for candle in shown), default=0)
     rows = [_row(candle, units, widest, is_picked=candle.open_ts == options.candle) for candle in shown]
@@ -63,7 +62,7 @@ def footprint_tooltips(
     timeframe: Timeframe = Timeframe.M1,
     options: PanelOptions = DEFAULTS,
 ) -> list[Tooltip]:
-    """What the Time cell of each row explains: how far the candle can be trusted, and whether it is open."""
+    """Tooltips of the Time cells: quality of the candle, and whether it is still open."""
     shown = list(candles)[-options.rows :]
     tooltips: list[Tooltip] = []
     for before, candle in zip([None, *shown], shown, strict=False):
@@ -79,7 +78,7 @@ def footprint_tooltips(
 
 
 def _is_torn(before: Candle, candle: Candle, timeframe: Timeframe) -> bool:
-    """Whether nothing at all was received between two neighbouring candles, both of which lack trades."""
+    """Whether nothing was received between two neighboring candles with missing trades."""
     is_marked = before.quality is Quality.GAP and candle.quality is Quality.GAP
     return is_marked and candle.open_ts > before.open_ts + timeframe.ms
 
@@ -89,7 +88,7 @@ def _nothing_between(before: Candle, candle: Candle, timeframe: Timeframe) -> st
 
 
 def footprint_columns(options: PanelOptions) -> list[dict[str, str]]:
-    """Ids and names of the columns, in the order that the options choose."""
+    """Ids and names of the columns in the order of the options."""
     columns = [{"id": column, "name": name} for column, name, _ in _COLUMNS]
     if options.swap:
         columns[1:3] = columns[2:0:-1]
@@ -102,7 +101,7 @@ def footprint_table(
     tooltips: list[Tooltip],
     options: PanelOptions = DEFAULTS,
 ) -> Component:
-    """The table's component inside its stable class name."""
+    """The table's component in an element with its class name."""
     return html.Div(
         DataTable(
             id=component_id,
@@ -110,7 +109,7 @@ def footprint_table(
             data=cast(Any, rows),
             tooltip_data=cast(Any, tooltips),
             tooltip_header={column: tip for column, _, tip in _COLUMNS},
-            tooltip_delay=0,  # a new second draws it anew: any delay would flicker
+            tooltip_delay=0,  # each update redraws it: with a delay it would flicker
             tooltip_duration=None,
             cell_selectable=False,
             style_as_list_view=True,
@@ -161,10 +160,10 @@ def _row(candle: Candle, units: VolumeUnits, widest: int, *, is_picked: bool) ->
 
 
 def _bar_length(delta: int, widest: int) -> str:
-    """Per cent of the cell, signed as the delta; half a cell is the widest, and what is not zero is seen."""
+    """Percent of the cell, with the sign of the delta; at most half a cell, and visible unless zero."""
     if delta == 0:
         return "0"
-    length = max(50 * abs(delta) / widest, _LEAST_BAR)
+    length = max(50 * abs(delta) / widest, _MIN_BAR)
     return f"{'-' if delta < 0 else ''}{length:.1f}"
 
 
@@ -177,22 +176,22 @@ def _column_styles() -> list[dict[str, Any]]:
 
 
 def _row_styles() -> list[dict[str, Any]]:
-    """Fixed rules; a later one wins. Colours are the page's own tokens, so both themes share them."""
+    """Fixed rules; a later one wins. Colors are tokens of the page, so both themes share the rules."""
     rules: list[dict[str, Any]] = [
         {"if": {"column_id": "bid"}, "color": "var(--of-bid)"},
         {"if": {"column_id": "ask"}, "color": "var(--of-ask)"},
     ]
-    rules.append({"if": {"column_id": "delta"}, "backgroundImage": _CENTRE})
+    rules.append({"if": {"column_id": "delta"}, "backgroundImage": _CENTER})
     for side in ("ask", "bid"):
-        colour = f"var(--of-{side})"
+        color = f"var(--of-{side})"
         rules += [
             {"if": {"filter_query": f'{{tint}} = "{side}"'}, "backgroundColor": f"var(--of-{side}-tint)"},
             {
                 "if": {"column_id": "delta", "filter_query": f'{{side}} = "{side}"'},
-                "color": colour,
-                "backgroundImage": f"{_CENTRE}, {_bar(side)}",
+                "color": color,
+                "backgroundImage": f"{_CENTER}, {_bar(side)}",
             },
-            {"if": {"column_id": "cvd", "filter_query": f'{{cvd_side}} = "{side}"'}, "color": colour},
+            {"if": {"column_id": "cvd", "filter_query": f'{{cvd_side}} = "{side}"'}, "color": color},
         ]
     rules.append({"if": {"filter_query": '{state} = "open"'}, "fontWeight": "600"})
     rules.append({"if": {"filter_query": '{picked} = "yes"'}, "boxShadow": _PICKED})
@@ -205,7 +204,7 @@ def _row_styles() -> list[dict[str, Any]]:
     ]
     gap, torn = f'{{quality}} = "{Quality.GAP}"', '{stretch} = "below"'
     rules += [
-        # A shadow lies over whatever ground a cell has, a delta bar's too.
+        # A shadow is above any background of a cell, a delta bar included.
         {"if": {"filter_query": gap}, "boxShadow": _GAP_TINT},
         {"if": {"filter_query": torn}, "boxShadow": f"{_TORN_EDGE}, {_GAP_TINT}"},
         {"if": {"column_id": "time", "filter_query": gap}, "backgroundImage": _HATCH},
@@ -219,10 +218,9 @@ def _row_styles() -> list[dict[str, Any]]:
 
 
 def _bar(side: str) -> str:
-    """A strip from the cell's centre line: selling to the left, buying to the right.
+    """A strip from the center line of the cell: selling to the left, buying to the right.
 
-    Halves are counted from the cell's own edges, so the strip and the line meet whatever its width; where in
-    the cell they lie is in ``assets/css/panel.css``.
+    Its place in the cell is in ``assets/css/panel.css``.
     """
-    colour, start, end = f"var(--of-{side}-bar)", "var(--of-bar-start, 50%)", "var(--of-bar-end, 50%)"
-    return f"linear-gradient(90deg, transparent {start}, {colour} {start} {end}, transparent {end})"
+    color, start, end = f"var(--of-{side}-bar)", "var(--of-bar-start, 50%)", "var(--of-bar-end, 50%)"
+    return f"linear-gradient(90deg, transparent {start}, {color} {start} {end}, transparent {end})"

@@ -1,7 +1,7 @@
-"""The levels of one candle: what the table shows, built here, and its place on the page.
+"""The levels of one candle: the rows of their table, and its place on the page.
 
-The rows go to the browser as data and are drawn there cell by cell
-(``assets/js/panel/level-table.mjs``): only what changed is touched, so some hundred live rows cost little.
+The browser gets the rows as data and updates single cells (``assets/js/panel/level-table.mjs``), so
+hundreds of live rows cost little.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from orderflow_dash.indicators.profile import value_area
 from orderflow_dash.live.view import ViewKey
 from orderflow_dash.web.marks import MARKS, quality_note
 from orderflow_dash.web.panel.options import PanelOptions
+from orderflow_dash.web.panel.section import attrs
 from orderflow_dash.web.panel.volume_units import VolumeUnits
 from orderflow_dash.web.text import clock, grouped
 
-MOST_LEVELS: Final = 600  # rows around the POC that are sent; what is left out is told
+MOST_LEVELS: Final = 600  # rows around the POC that are sent; the note counts the others
 
 
 class LevelContent(TypedDict):
-    """The open candle's levels as the browser gets them; ``None`` in its place where no candle is open."""
+    """The levels of the open candle for the browser."""
 
     open_ts: int
     title: str
-    note: str  # state of the candle, and what is left out
-    tip: str  # what its quality means
+    note: str  # state of the candle, and the number of levels left out
+    tip: str  # meaning of its quality
     unit: str
     swap: bool
     rows: list[list[Any]]  # price, bid, ask, delta, n, bid and ask bar in per cent, marks; high to low
@@ -43,7 +44,7 @@ def level_content(
     units: VolumeUnits,
     options: PanelOptions,
 ) -> LevelContent | None:
-    """The levels of the candle that the options name."""
+    """The levels of the candle that the options name; None without one."""
     if options.candle is None:
         return None
     candle = next((each for each in candles if each.open_ts == options.candle), None)
@@ -59,10 +60,9 @@ def level_content(
 
 
 def level_section(content: LevelContent | None) -> Component:
-    """The place of the table; hidden while no candle is open."""
-    label: dict[str, Any] = {"aria-label": "Levels of one candle"}
+    """The table's place, hidden while no candle is open."""
     return html.Div(
-        html.Div(className="level-table", role="group", **label),
+        html.Div(className="level-table", role="group", **attrs(aria_label="Levels of one candle")),
         className="level-section",
         hidden=content is None,
     )
@@ -103,7 +103,7 @@ def _rows(candle: Candle, step: int, units: VolumeUnits, options: PanelOptions) 
 
 
 def _marks(candle: Candle, step: int, units: VolumeUnits, options: PanelOptions) -> list[str]:
-    """What stands out at each level, as class names."""
+    """The marks of each level as class names."""
     levels = candle.levels
     low, high = value_area(levels, step, options.va)
     found = diagonal_imbalances(
@@ -128,7 +128,7 @@ def _marks(candle: Candle, step: int, units: VolumeUnits, options: PanelOptions)
 
 
 def _first_shown(candle: Candle) -> int:
-    """The first row that is sent where there are too many: those around the POC."""
+    """The first row that is sent if there are too many: rows around the POC."""
     at = int(np.flatnonzero(candle.levels[:, 0] == candle.poc)[0])
     return max(0, min(at - MOST_LEVELS // 2, len(candle.levels) - MOST_LEVELS))
 
@@ -137,7 +137,7 @@ def _note(candle: Candle, left_out: int) -> str:
     parts = [
         "closed" if candle.closed else "still open",
         f"{mark} {candle.quality}" if (mark := MARKS[candle.quality]) else "",
-        f"{left_out:,} levels far from the POC are left out" if left_out else "",
+        f"{left_out:,} levels far from the POC are not shown" if left_out else "",
     ]
     return " · ".join(part for part in parts if part)
 
@@ -146,4 +146,4 @@ LEGEND: Final = (
     ("▸", "buy or sell outweighs the other side one step away"),
     ("▸▸", f"{STACKED} or more such levels in a row"),
 )
-"""(mark, meaning) of what the table marks beside POC and value area."""
+"""(mark, meaning) of the marks beside POC and value area."""

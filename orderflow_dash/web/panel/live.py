@@ -21,12 +21,12 @@ class PanelTexts(TypedDict):
     """Texts of a panel; each goes to the elements that ``bind_text`` marks."""
 
     last: str  # price of the newest trade
-    now: str  # the newest CVD, green or red as its line
-    since: str  # where the CVD begins
-    units: str  # of volumes and times
-    unit: str  # of volumes, "in BTC"
-    chart_unit: str  # the footprint chart's, "≈ in USDT" where a row's volume is taken at the row's price
-    fire: str  # what counts as an imbalance
+    now: str  # newest CVD
+    since: str  # start of the CVD
+    units: str  # of times and volumes
+    unit: str  # of volumes, such as "in BTC"
+    chart_unit: str  # of the footprint chart; "≈ in USDT" if a row's volume is taken at the row's price
+    fire: str  # definition of an imbalance
 
 
 class PanelLive(Component):
@@ -36,7 +36,7 @@ class PanelLive(Component):
     menu. The prop ``shown`` holds the cursors of what the panel shows, which each poll sends.
     """
 
-    # What Dash reads of a component's class.
+    # Dash reads these from the class.
     _namespace = "orderflow_dash"
     _type = "PanelLive"
     _prop_names = _PROPS

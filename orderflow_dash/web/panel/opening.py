@@ -1,4 +1,4 @@
-"""Opening the panel that an address names, on whichever page."""
+"""Opening the panel of an address, on any page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orderflow_dash.web.query import QueryError, parse_view_query, view_args
 
 
 class Opened(NamedTuple):
-    """A panel, or why there is none; ``is_retryable`` tells that it may be had by asking again."""
+    """A panel, or the cause why there is none; ``is_retryable``: a later attempt may succeed."""
 
     panel: Component | None
     cause: str = ""
@@ -32,9 +32,9 @@ def open_panel(
     *,
     panel_id: str | None = None,
 ) -> Opened:
-    """Open the panel that the names and values of a query name; what it options lack is put right in it."""
+    """Open the panel of a query; invalid options fall back to their defaults, with notices."""
     try:
-        query, elsewhere = _with_venue(hub, query)
+        query, moved = _with_venue(hub, query)
         key, replaced = _key(hub, query)
         options, corrected = parse_options(query)
         opened = panel(
@@ -43,7 +43,7 @@ def open_panel(
             key,
             theme,
             options,
-            [*notices, *elsewhere, *replaced, *corrected],
+            [*notices, *moved, *replaced, *corrected],
         )
         return Opened(opened)
     except (QueryError, Unavailable, UnknownSymbol) as error:
@@ -52,7 +52,7 @@ def open_panel(
 
 
 def _key(hub: Hub, query: Mapping[str, str]) -> tuple[ViewKey, list[str]]:
-    """The view that a query names; with a notice where its step is not possible (any more)."""
+    """The view of a query; with a notice if its step does not fit the tick (any more)."""
     names = view_args(query)
     try:
         return parse_view_query(names, hub, current_lock()).key, []
@@ -66,21 +66,21 @@ def _key(hub: Hub, query: Mapping[str, str]) -> tuple[ViewKey, list[str]]:
 
 
 def _with_venue(hub: Hub, query: Mapping[str, str]) -> tuple[Mapping[str, str], list[str]]:
-    """The query with a venue where it names none, and a sentence where that is not the usual one."""
-    if "exchange" in query or current_lock() is not None:  # a lock names its own
+    """The query with a venue if it names none, and a notice if that is not the first choice."""
+    if "exchange" in query or current_lock() is not None:  # a token names its own
         return query, []
-    chosen, usual = hub.default_venue(), hub.venues()[0]
-    sentences = []
-    if chosen.venue is not usual.venue:
-        sentences = [
-            f"{usual.venue.label} cannot be reached: {usual.detail.rstrip('.')}. "
+    chosen, first = hub.default_venue(), hub.venues()[0]
+    notices = []
+    if chosen.venue is not first.venue:
+        notices = [
+            f"{first.venue.label} cannot be reached: {first.detail.rstrip('.')}. "
             f"{chosen.venue.label} is shown."
         ]
-    return {**query, "exchange": chosen.venue.value}, sentences
+    return {**query, "exchange": chosen.venue.value}, notices
 
 
 def panel_ids(open_panels: object) -> list[str]:
-    """The ids of a page's panels, out of what a browser says."""
+    """The ids of a page's panels in what a browser sends."""
     panels = open_panels if isinstance(open_panels, list) else []
     ids = [each.get("panel") for each in panels if isinstance(each, dict)]
     return [each for each in ids if isinstance(each, str)]

@@ -1,8 +1,8 @@
-"""The options of a panel: their names in an address, what is accepted, and the address that names them.
+"""The options of a panel: their names and valid values in an address, and back.
 
-Whatever is wrong in an address becomes the default and a sentence for the notice: an option is never a
-reason to show nothing. All of it travels in the panel's ``view`` store beside exchange, symbol, timeframe
-and step, and is checked again each time it comes from a browser.
+An invalid option falls back to its default, with a notice: it never keeps a panel from opening. The panel's
+``view`` store holds options beside exchange, symbol, timeframe, and step; the server checks them again each
+time a browser sends them.
 """
 
 from __future__ import annotations
@@ -36,38 +36,38 @@ _LATEST: Final = 4_102_444_800_000  # ms, 2100: no candle opens later
 
 @dataclass(frozen=True, slots=True)
 class PanelOptions:
-    """What a panel shows of a view, and how. The names are those of the address."""
+    """The options of a panel, by their names in an address."""
 
     lookback: int = 30  # candles of the chart
     rows: int = 8  # of the footprint table
     units: Units = "base"
-    anchor: Anchor = "running"  # where CVD begins
+    anchor: Anchor = "running"  # start of the CVD
     ratio: Decimal = Decimal(3)  # of an imbalance, strictly more than
-    min: int = 0  # quote currency that the heavier side of an imbalance has at least
-    zero: bool = False  # a level against none on the other side is imbalanced too
+    min: int = 0  # volume of the heavier side of an imbalance, quote currency
+    zero: bool = False  # a level without trades on the other side is imbalanced
     va: Rows = 2  # rows that the value area grows by
     profile: ProfileKind = ProfileKind.SESSION
     swap: bool = False  # ask before bid
     palette: PaletteName = "red-green"
-    cells: Cells = "bid-ask"  # what a cell of the footprint chart tells
-    color: Coloring = "delta"  # what its colour tells
+    cells: Cells = "bid-ask"  # figures in a cell of the footprint chart
+    color: Coloring = "delta"  # meaning of its color
     scale: Scale = (
-        "candle"  # what has the full colour: the strongest cell of it, of all in sight, or a cut-off
+        "candle"  # cell with the full color: strongest of its candle, of all in sight, or a cut-off
     )
     group: bool = True  # rows of the footprint chart that are too low for text hold several levels
     candle: int | None = None  # open (ms) of the candle whose levels are shown
 
     @property
     def exact_ratio(self) -> Fraction:
-        """The ratio for comparing integers."""
+        """The ratio for comparisons of integers."""
         return Fraction(self.ratio)
 
 
 class _Accepts(NamedTuple):
-    """How one option reads in an address; ``offered`` are the values of its control."""
+    """Valid values of one option; ``offered`` are those of its control."""
 
     offered: Mapping[str, str]  # value: label
-    beyond: str = ""  # what else is accepted, in words
+    beyond: str = ""  # all valid values in words, if there are others
 
 
 def _counts(*values: int) -> dict[str, str]:
@@ -111,9 +111,9 @@ DEFAULTS: Final = PanelOptions()
 
 
 def parse_options(args: Mapping[str, object]) -> tuple[PanelOptions, list[str]]:
-    """The options in the names and values of a query, and a sentence for each value that was put right."""
+    """The options of a query, and a notice for each invalid value."""
     found: dict[str, object] = {}
-    sentences: list[str] = []
+    notices: list[str] = []
     for name in NAMES:
         if name not in args:
             continue
@@ -121,18 +121,18 @@ def parse_options(args: Mapping[str, object]) -> tuple[PanelOptions, list[str]]:
         try:
             found[name] = _value(name, text)
         except ValueError:
-            sentences.append(f"{not_accepted(name, text, _accepted(name))}. {_instead(name)}")
-    return PanelOptions(**found), sentences  # type: ignore[arg-type]  # each was made for its field
+            notices.append(f"{not_accepted(name, text, _accepted(name))}. {_instead(name)}")
+    return PanelOptions(**found), notices  # type: ignore[arg-type]  # each fits its field
 
 
 def option_args(options: PanelOptions) -> dict[str, str]:
-    """The names and values of an address: what differs from the defaults, in the order of the fields."""
+    """The names and values for an address: those that differ from the defaults, in order."""
     texts = {name: option_text(options, name) for name in NAMES}
     return {name: text for name, text in texts.items() if text != option_text(DEFAULTS, name)}
 
 
 def option_text(options: PanelOptions, name: str) -> str:
-    """The value of one option as an address writes it; empty where no candle is open."""
+    """The value of one option as in an address; empty if no candle is open."""
     value = getattr(options, name)
     if value is None:
         return ""
@@ -142,7 +142,7 @@ def option_text(options: PanelOptions, name: str) -> str:
 
 
 def offered(options: PanelOptions, name: str) -> dict[str, str]:
-    """(value: label) of an option's control; a value that only an address could name is among them."""
+    """(value: label) of an option's control; with the current value, which may come from an address."""
     choices, own = dict(ACCEPTED[name].offered), option_text(options, name)
     if own and own not in choices:
         choices[own] = f"{own}×" if name == "ratio" else f"{int(own):,}"

@@ -1,8 +1,8 @@
-"""The panel: one series on screen, with its status, controls, CVD chart and footprint table.
+"""The panel: one series on screen, with its status, controls, charts, and tables.
 
-It may stand any number of times on a page: every part's id is ``{"type": ..., "panel": <panel id>}``, and
-a panel id belongs to one opening of one panel. It is also the holder of the lease on the series, so a late
-answer meant for a panel that is gone cannot reach another one. What moves in it comes by ``panel_updates``.
+A page may have several: every part's id is ``{"type": ..., "panel": <panel id>}``, and a panel id belongs to
+one opening of one panel. It is also the holder of the lease on the series, so a late answer for a closed
+panel cannot reach another one. ``web/api/panel_updates.py`` refreshes it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from orderflow_dash.market import Grid, Instrument, Venue
 from orderflow_dash.runtime.client_limits import Client
 from orderflow_dash.web.client import current_client
 from orderflow_dash.web.clientside import clientside
-from orderflow_dash.web.help_links import drawn_labels, help_label, help_link
+from orderflow_dash.web.help_links import drawn_labels, help_label
 from orderflow_dash.web.latency import latency_place, latency_told
 from orderflow_dash.web.marks import FIRE, quality_legend
 from orderflow_dash.web.panel.controls import option_id, panel_controls
@@ -50,6 +50,7 @@ from orderflow_dash.web.panel.options import (
     parse_options,
 )
 from orderflow_dash.web.panel.profile_section import profile_content, profile_section
+from orderflow_dash.web.panel.section import attrs, live_note, section
 from orderflow_dash.web.panel.share import register_share, share_menu
 from orderflow_dash.web.panel.step_options import tick_text
 from orderflow_dash.web.panel.volume_units import VolumeUnits
@@ -60,7 +61,7 @@ from orderflow_dash.web.theme import palette
 
 
 class PanelContent(NamedTuple):
-    """What a panel shows of a view: all of it changes together, with the view's revision."""
+    """What a panel shows of a view; all of it changes with the view's revision."""
 
     figure: Figure
     rows: list[Row]
@@ -71,15 +72,15 @@ class PanelContent(NamedTuple):
 
 
 def panel_content(view: View, theme: str, options: PanelOptions) -> PanelContent:
-    """Build what a panel shows of a view now."""
-    wanted = max(options.lookback, options.rows)
-    view.reach(wanted)
+    """The content of a panel for the current state of a view."""
+    count = max(options.lookback, options.rows)
+    view.reach(count)
     cursor = panel_cursor(view, theme, options)
-    candles = view.candles(wanted)
+    candles = view.candles(count)
     instrument, timeframe = view.instrument, view.key.timeframe
-    begins = view.session_begins(candles) if options.anchor == "session" else {}
+    starts = view.session_begins(candles) if options.anchor == "session" else {}
     grid = candles[-1].grid if candles else instrument.grid
-    units = VolumeUnits(instrument, options, begins, grid)
+    units = VolumeUnits(instrument, options, starts, grid)
     return PanelContent(
         figure=cvd_figure(candles, units, timeframe, palette(theme, options.palette), options),
         rows=footprint_rows(candles, units, timeframe, options),
@@ -88,23 +89,23 @@ def panel_content(view: View, theme: str, options: PanelOptions) -> PanelContent
         texts={
             "last": grouped(grid.price.text(candles[-1].close)) if candles else "–",
             "now": current_value(candles, units),
-            "since": _since(view, options, begins, candles[-1].open_ts if candles else 0),
+            "since": _since(view, options, starts, candles[-1].open_ts if candles else 0),
             "units": f"times in UTC, volumes in {units.name}",
             "unit": f"in {units.name}",
-            "chart_unit": f"{_about(view, units, grid)}in {units.name}",
+            "chart_unit": f"{_approximate(view, units, grid)}in {units.name}",
             "fire": _fire(options, instrument),
         },
         cursor=cursor,
     )
 
 
-def _about(view: View, units: VolumeUnits, grid: Grid) -> str:
-    """A mark where the chart multiplies the volume of a row of several prices by one of them."""
+def _approximate(view: View, units: VolumeUnits, grid: Grid) -> str:
+    """A mark if the chart multiplies the volume of a row of several prices by one of them."""
     return "≈ " if units.is_quote and view.key.step > grid.price.value else ""
 
 
 def panel_cursor(view: View, theme: str, options: PanelOptions) -> list[Any]:
-    """Names the content of a panel without building it; ``cvd_from`` tells a series that was begun anew."""
+    """Identifies the content of a panel without building it; ``cvd_from`` changes when a series is reset."""
     return [
         *view.key[:-1],
         str(view.key.step),
@@ -112,18 +113,18 @@ def panel_cursor(view: View, theme: str, options: PanelOptions) -> list[Any]:
         view.cvd_from,
         view.depth,
         theme,
-        *_chosen(options),
+        *_option_texts(options),
     ]
 
 
 @lru_cache(maxsize=256)
-def _chosen(options: PanelOptions) -> tuple[str, ...]:
-    """All options as texts: asked for once a second by each panel, and most have the same."""
+def _option_texts(options: PanelOptions) -> tuple[str, ...]:
+    """All options as texts; cached, for each panel needs them once a second and most have the same."""
     return tuple(option_text(options, name) for name in NAMES)
 
 
 def new_panel_id() -> str:
-    """An id for one opening of one panel."""
+    """A unique id for one opening of a panel."""
     return uuid.uuid4().hex
 
 
@@ -135,18 +136,18 @@ def panel(
     options: PanelOptions = DEFAULTS,
     notices: Sequence[str] = (),
 ) -> Component:
-    """The panel's component, already showing what the hub knows; takes the lease on the series.
+    """The panel's component with its current content; takes a lease on the series.
 
-    ``notices``: sentences that stand above it until they are dismissed. Raises what ``hub.lease`` raises.
+    ``notices``: sentences above it that can be dismissed. Raises what ``hub.lease`` raises.
     """
     view = hub.lease(panel_id, key, current_client())
     content = panel_content(view, theme, options)
     profile = profile_content(view, theme, options)
-    wanted = query_args(view_query_string(key)) | option_args(options)
+    args = query_args(view_query_string(key)) | option_args(options)
     defaults = {name: option_text(DEFAULTS, name) for name in NAMES}
     return html.Section(
         [
-            dcc.Store(id=_id("view", panel_id), data=wanted),
+            dcc.Store(id=_id("view", panel_id), data=args),
             dcc.Store(id=_id("defaults", panel_id), data=defaults),
             dcc.Store(id=_id("candle", panel_id), data=option_text(options, "candle")),
             _head(view, content),
@@ -175,30 +176,30 @@ def panel(
         id=_id("root", panel_id),
         className=f"orderflow-panel palette-{options.palette}",
         style={"--of-rows": options.rows},
-        **{  # type: ignore[arg-type]
-            "data-panel": panel_id,
-            "data-help": json.dumps(drawn_labels()),
-            "aria-label": f"Order flow of {key.symbol} on {key.venue.label}",
-        },
+        **attrs(
+            data_panel=panel_id,
+            data_help=json.dumps(drawn_labels()),
+            aria_label=f"Order flow of {key.symbol} on {key.venue.label}",
+        ),
     )
 
 
 def register_panel(app: Dash) -> None:
-    """Register the callbacks of every panel that will ever stand on a page of ``app``."""
+    """Register the callbacks of all panels on pages of ``app``, by pattern."""
     _register_browser(app)
     register_share(app)
 
 
 def leased(
-    hub: Hub, holder: str, wanted: Mapping[str, str], client: Client, lock: Lock | None
+    hub: Hub, holder: str, args: Mapping[str, str], client: Client, lock: Lock | None
 ) -> tuple[View, PanelOptions]:
-    """The view and the options that a panel's store names; its lease begins or is renewed. Waits for nobody.
+    """The view and the options of a panel's store; the panel's lease starts or is renewed. Never waits.
 
-    ``client``: whom it counts for; ``lock``: what alone may be seen. Raises QueryError, and what
+    ``client``: counted by the limits; ``lock``: the scope of an embed token. Raises QueryError, and what
     ``hub.lease`` raises.
     """
-    query = parse_view_query(view_args(wanted), hub, lock, at_once=True)
-    return hub.lease(holder, query.key, client), parse_options(wanted)[0]
+    query = parse_view_query(view_args(args), hub, lock, at_once=True)
+    return hub.lease(holder, query.key, client), parse_options(args)[0]
 
 
 def _register_browser(app: Dash) -> None:
@@ -239,11 +240,11 @@ def _register_browser(app: Dash) -> None:
     )
 
 
-def _since(view: View, options: PanelOptions, begins: SessionBegins, newest: int) -> str:
-    """Where the CVD that is shown begins."""
+def _since(view: View, options: PanelOptions, starts: SessionBegins, newest: int) -> str:
+    """The start of the CVD, as text."""
     if options.anchor == "session":
-        begin = begins.get(session_of(newest))
-        return "" if begin is None else f"UTC session, since {clock(begin.known_from)}"
+        start = starts.get(session_of(newest))
+        return "" if start is None else f"UTC session, since {clock(start.known_from)}"
     since = view.quote_from if options.units == "quote" else view.cvd_from
     return "" if since is None else f"since {day_clock(since)} UTC"
 
@@ -255,10 +256,6 @@ def _fire(options: PanelOptions, instrument: Instrument) -> str:
 
 def _id(part: str, panel_id: object) -> dict[str, Any]:
     return {"type": f"panel-{part}", "panel": panel_id}
-
-
-def _aria(name: str, value: str) -> dict[str, Any]:
-    return {f"aria-{name}": value}
 
 
 def _head(view: View, content: PanelContent) -> Component:
@@ -289,7 +286,7 @@ def _head(view: View, content: PanelContent) -> Component:
                 ],
                 className="feed-status",
                 role="status",
-                **_aria("live", "off"),
+                **attrs(aria_live="off"),
             ),
             html.Div("Simulated market: not real prices, not real trades.", className="simulated-banner")
             if venue is Venue.DEMO
@@ -300,55 +297,33 @@ def _head(view: View, content: PanelContent) -> Component:
 
 
 def _chart_section(panel_id: str, content: PanelContent) -> Component:
-    return html.Div(
-        [
-            html.Div(
-                [
-                    html.H3("CVD"),
-                    help_link("CVD"),
-                    html.Span(content.texts["since"], className="section-note", **bind_text("since")),
-                    html.Span(content.texts["unit"], className="section-note", **bind_text("unit")),
-                ],
-                className="section-head",
-            ),
-            html.Span(content.texts["now"], className="cvd-now", title="CVD now", **bind_text("now")),
-            Deferred(cvd_chart(_id("chart", panel_id), content.figure), "cvd-place"),
-        ],
-        className="chart-section",
+    texts = content.texts
+    return section(
+        "chart-section",
+        "CVD",
+        [live_note(texts["since"], "since"), live_note(texts["unit"], "unit")],
+        html.Span(texts["now"], className="cvd-now", title="CVD now", **bind_text("now")),
+        Deferred(cvd_chart(_id("chart", panel_id), content.figure), "cvd-place"),
     )
 
 
 def _table_section(panel_id: str, content: PanelContent, options: PanelOptions) -> Component:
-    return html.Div(
-        [
-            html.Div(
-                [
-                    html.H3("Footprint"),
-                    help_link("Footprint"),
-                    html.Span(content.texts["units"], className="section-note", **bind_text("units")),
-                    html.Span("a row opens its levels", className="section-note hint"),
-                ],
-                className="section-head",
-            ),
-            html.Div(
-                [
-                    Deferred(
-                        footprint_table(_id("table", panel_id), content.rows, content.tooltips, options),
-                        "footprint-rows",
-                    ),
-                    level_section(content.levels),
-                ],
-                className="table-and-levels",
-            ),
-            html.Ul(
-                [
-                    _meaning(FIRE, html.Span(content.texts["fire"], **bind_text("fire"))),
-                    *(_meaning(mark, meaning) for mark, meaning in (*quality_legend(), *LEGEND)),
-                ],
-                className="legend",
-            ),
-        ],
-        className="table-section",
+    table = footprint_table(_id("table", panel_id), content.rows, content.tooltips, options)
+    hint = html.Span("a row opens its levels", className="section-note hint")
+    return section(
+        "table-section",
+        "Footprint",
+        [live_note(content.texts["units"], "units"), hint],
+        html.Div(
+            [Deferred(table, "footprint-rows"), level_section(content.levels)], className="table-and-levels"
+        ),
+        html.Ul(
+            [
+                _meaning(FIRE, html.Span(content.texts["fire"], **bind_text("fire"))),
+                *(_meaning(mark, meaning) for mark, meaning in (*quality_legend(), *LEGEND)),
+            ],
+            className="legend",
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""The volume profile of a session: bars by price as a plain dict for Plotly, and its figures as text."""
+"""The volume profile: bars by price as a plain dict for Plotly, and its figures as text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orderflow_dash.web.panel.volume_units import VolumeUnits
 from orderflow_dash.web.text import axis_margin, clock, day_clock, grouped, rounded
 from orderflow_dash.web.theme import Palette
 
-MOST_BARS: Final = 80
+MAX_BARS: Final = 80
 WAITING: Final = "Waiting for the first trade…"
 
 _OUTSIDE: Final = 0.4  # opacity of a bar outside the value area
@@ -28,7 +28,7 @@ Figure = dict[str, Any]
 
 
 class ProfileTexts(NamedTuple):
-    """What stands beside the bars, exact at the instrument's precision."""
+    """The figures beside the bars, exact at the instrument's precision."""
 
     poc: str
     value_high: str
@@ -46,7 +46,7 @@ NO_TEXTS: Final = ProfileTexts("–", "–", "–", "–", "–", "–", "", "")
 def profile_texts(
     profile: Profile, instrument: Instrument, kind: ProfileKind, options: PanelOptions = DEFAULTS
 ) -> ProfileTexts:
-    """The figures of a profile; the VWAP is rounded to the decimals of a price, halves up."""
+    """The figures of a profile; the VWAP is rounded half up to the decimals of a price."""
     price, units = profile.grid.price, VolumeUnits(instrument, options, grid=profile.grid)
     return ProfileTexts(
         poc=grouped(price.text(profile.poc)),
@@ -61,7 +61,7 @@ def profile_texts(
 
 
 def known_text(profile: Profile, kind: ProfileKind) -> str:
-    """From when on and how much of the time is known, in whole per cent that never flatter."""
+    """The start of the known time and its share in whole percent, rounded down."""
     is_today = profile.known_from // DAY_MS == (profile.end_ts - 1) // DAY_MS
     since = clock(profile.known_from) if is_today else day_clock(profile.known_from)
     percent = 100 * profile.known_ms // profile.elapsed_ms
@@ -70,11 +70,11 @@ def known_text(profile: Profile, kind: ProfileKind) -> str:
 
 
 def bar_rows(profile: Profile) -> tuple[Levels, int]:
-    """The rows that are drawn, shape (k, 4), and their step: the profile's own or a 1-2-5 multiple of it."""
+    """The rows of the bars, shape (k, 4), and their step: the profile's or a 1-2-5 multiple of it."""
     span = int(profile.levels[0, 0] - profile.levels[-1, 0])
     sizes = (profile.step * digit * 10**power for power in range(19) for digit in (1, 2, 5))
-    # Rounding to the coarser rows may give one row more than the span has.
-    step = next(size for size in sizes if span // size + 2 <= MOST_BARS)
+    # Rounding to coarser rows can add one row.
+    step = next(size for size in sizes if span // size + 2 <= MAX_BARS)
     return bucket_levels([profile.levels], step), step
 
 
@@ -83,9 +83,8 @@ def profile_figure(
 ) -> Figure:
     """Bars of bid and ask volume by price; value area shaded, POC a line, VWAP a dotted one.
 
-    In quote the volume of a bar is taken at the bar's price, and marked so where that is several prices.
-
-    Prices and volumes are floats here and nowhere else: the bars only show them.
+    In quote the volume of a bar is taken at the bar's price, and marked as approximate if the bar has several
+    prices. Prices and volumes are floats only here.
     """
     if profile is None:
         return {"data": [], "layout": _layout(palette, is_empty=True)}
@@ -103,11 +102,11 @@ def profile_figure(
             "y": at,
             "x": [units.number(units.at_price(row[0], row[column])) for row in rows.tolist()],
             "width": float(price(step)) * 0.86,
-            "marker": {"color": colour, "opacity": opacity, "line": {"width": 0}},
+            "marker": {"color": color, "opacity": opacity, "line": {"width": 0}},
             "customdata": texts,
             "hovertemplate": "%{customdata}<extra></extra>",
         }
-        for name, column, colour in (("Bid", 1, palette.bid), ("Ask", 2, palette.ask))
+        for name, column, color in (("Bid", 1, palette.bid), ("Ask", 2, palette.ask))
     ]
     layout = _layout(palette)
     half = float(price(step)) / 2
@@ -138,10 +137,10 @@ def profile_figure(
 
 
 def _bars_note(step: int, profile: Profile, instrument: Instrument, palette: Palette) -> dict[str, Any]:
-    """That the bars are coarser than the rows: so the POC need not lie on the longest bar."""
+    """Explains that bars are coarser than rows, so the POC may not be on the longest bar."""
     price = profile.grid.price.text
     return {
-        "text": f"Each bar adds up {_plain(price(step))} {instrument.quote} of prices;"
+        "text": f"Each bar covers {_plain(price(step))} {instrument.quote};"
         f"<br>POC, VAH and VAL keep the step of {_plain(price(profile.step))}",
         "align": "right",
         "xref": "paper",
@@ -159,21 +158,21 @@ def _hover(row: list[int], step: int, grid: Grid, units: VolumeUnits) -> str:
     price = grid.price.text
     tick, *sides, _ = row
     bid, ask = (units.at_price(tick, lots) for lots in sides)
-    about = "≈ " if units.is_quote and step != 1 else ""
+    mark = "≈ " if units.is_quote and step != 1 else ""
     return (
-        f"{grouped(price(tick))}<br>Volume <b>{about}{units.text(bid + ask)}</b> {units.name}"
-        f"<br>Bid {about}{units.text(bid)}<br>Ask {about}{units.text(ask)}"
-        f"<br>Delta {about}{units.signed(ask - bid)}<br>Bar of {_plain(price(step))}"
+        f"{grouped(price(tick))}<br>Volume <b>{mark}{units.text(bid + ask)}</b> {units.name}"
+        f"<br>Bid {mark}{units.text(bid)}<br>Ask {mark}{units.text(ask)}"
+        f"<br>Delta {mark}{units.signed(ask - bid)}<br>Bar of {_plain(price(step))}"
     )
 
 
 def _plain(text: str) -> str:
-    """A step without the zeros at its end."""
+    """A step without trailing zeros."""
     return grouped(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
 def _decimals(text: str) -> int:
-    """Decimals that a multiple of this step needs."""
+    """The decimals of multiples of a step."""
     return len(text.partition(".")[2].rstrip("0"))
 
 
@@ -181,12 +180,12 @@ def _across(low: float, high: float) -> dict[str, Any]:
     return {"xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": low, "y1": high, "layer": "below"}
 
 
-def _line(price: float, colour: str, dash: str) -> dict[str, Any]:
+def _line(price: float, color: str, dash: str) -> dict[str, Any]:
     return {
         **_across(price, price),
         "type": "line",
         "layer": "above",
-        "line": {"color": colour, "width": 1.25, "dash": dash},
+        "line": {"color": color, "width": 1.25, "dash": dash},
     }
 
 

@@ -1,4 +1,4 @@
-"""The volume profile's part of a panel: its choices, its bars and its figures."""
+"""The section of the volume profile: its controls, its bars, and its figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dash.development.base_component import Component
 
 from orderflow_dash.indicators.profile import Profile
 from orderflow_dash.live.view import View
-from orderflow_dash.web.help_links import help_label, help_link
+from orderflow_dash.web.help_links import help_label
 from orderflow_dash.web.panel.controls import option_buttons
 from orderflow_dash.web.panel.cvd_chart import CONFIG
 from orderflow_dash.web.panel.deferred import Deferred
@@ -22,6 +22,7 @@ from orderflow_dash.web.panel.profile_chart import (
     profile_figure,
     profile_texts,
 )
+from orderflow_dash.web.panel.section import live_note, section
 from orderflow_dash.web.theme import palette
 
 _FIGURES: Final = (
@@ -29,22 +30,22 @@ _FIGURES: Final = (
     ("value_high", "VAH", "Value area high: the highest row of those that hold 70 % of the volume"),
     ("value_low", "VAL", "Value area low: the lowest row of those that hold 70 % of the volume"),
     ("vwap", "VWAP", "Volume-weighted average price of all trades, at their own prices"),
-    ("volume", "Volume", "In the base currency, or in quote, each trade at its own price"),
+    ("volume", "Volume", "In the base currency, or in the quote currency with each trade at its own price"),
     (
         "delta",
         "Delta",
-        "Ask volume less bid volume; in quote it is known where a row is one price, else a dash stands here",
+        "Ask volume less bid volume; in the quote currency only known if each row is one price",
     ),
 )
 _KIND_TIP: Final = (
-    "Session: the UTC day of the newest trade. 24 h: the last 24 hours, begun at the full hour before. "
-    "Time without data is told and not guessed."
+    "Session: the UTC day of the newest trade. 24 h: the last 24 hours, from the full hour before. "
+    "Missing time is shown, not estimated."
 )
-_ROWS_TIP: Final = "How many rows the value area grows by at a time, above or below the POC"
+_ROWS_TIP: Final = "Rows by which the value area grows at a time, above or below the POC"
 
 
 class ProfileContent(NamedTuple):
-    """What the part shows: all of it changes together."""
+    """What the section shows; all of it changes together."""
 
     figure: Figure
     texts: dict[str, str]  # by the fields of ProfileTexts
@@ -52,7 +53,7 @@ class ProfileContent(NamedTuple):
 
 
 def profile_content(view: View, theme: str, options: PanelOptions) -> ProfileContent:
-    """Build what the part shows of a view now."""
+    """The content of the section for the current state of a view."""
     profile = view.profiles.profile(options.profile, options.va)
     return ProfileContent(
         figure=profile_figure(profile, view.instrument, palette(theme, options.palette), options),
@@ -66,7 +67,7 @@ def _texts(profile: Profile | None, view: View, options: PanelOptions) -> Profil
 
 
 def profile_cursor(view: View, theme: str, options: PanelOptions) -> list[Any]:
-    """Names the content without building it."""
+    """Identifies the content without building it."""
     return _cursor(view, theme, options, view.profiles.profile(options.profile, options.va))
 
 
@@ -77,66 +78,53 @@ def _cursor(view: View, theme: str, options: PanelOptions, profile: Profile | No
 
 
 def profile_section(panel_id: str, content: ProfileContent, options: PanelOptions) -> Component:
-    """The part's component, already showing what is known."""
+    """The section's component with its current content."""
+    texts = content.texts
+    known = html.Span(
+        texts["known"],
+        className="section-note profile-known",
+        title="Times in UTC",
+        **bind_text("profile-known"),
+    )
+    chart = dcc.Graph(
+        id={"type": "profile-chart", "panel": panel_id},
+        className="profile-chart",
+        figure=content.figure,
+        config=CONFIG,
+    )
+    return section(
+        "profile-section",
+        "Volume profile",
+        [known, live_note(texts["unit"], "profile-unit")],
+        _choices(panel_id, options),
+        html.Div([Deferred(chart, "profile-place"), _figures(texts)], className="profile-body"),
+    )
+
+
+def _choices(panel_id: str, options: PanelOptions) -> Component:
+    kind = option_buttons(panel_id, options, "profile", "Time of the profile")
+    rows = option_buttons(panel_id, options, "va", "Value area by")
     return html.Div(
+        [
+            html.Div(kind, className="profile-kind", title=_KIND_TIP),
+            html.Span(help_label("Value area by"), className="section-note"),
+            html.Div(rows, className="profile-rows", title=_ROWS_TIP),
+        ],
+        className="profile-choices",
+    )
+
+
+def _figures(texts: dict[str, str]) -> Component:
+    return html.Dl(
         [
             html.Div(
                 [
-                    html.H3("Volume profile"),
-                    help_link("Volume profile"),
-                    html.Span(
-                        content.texts["known"],
-                        className="section-note profile-known",
-                        title="Times in UTC",
-                        **bind_text("profile-known"),
-                    ),
-                    html.Span(content.texts["unit"], className="section-note", **bind_text("profile-unit")),
+                    html.Dt(help_label(label), title=meaning),
+                    html.Dd(texts[name], **bind_text(f"profile-{name}")),
                 ],
-                className="section-head",
-            ),
-            html.Div(
-                [
-                    html.Div(
-                        option_buttons(panel_id, options, "profile", "Time of the profile"),
-                        className="profile-kind",
-                        title=_KIND_TIP,
-                    ),
-                    html.Span(help_label("Value area by"), className="section-note"),
-                    html.Div(
-                        option_buttons(panel_id, options, "va", "Value area by"),
-                        className="profile-rows",
-                        title=_ROWS_TIP,
-                    ),
-                ],
-                className="profile-choices",
-            ),
-            html.Div(
-                [
-                    Deferred(
-                        dcc.Graph(
-                            id={"type": "profile-chart", "panel": panel_id},
-                            className="profile-chart",
-                            figure=content.figure,
-                            config=CONFIG,
-                        ),
-                        "profile-place",
-                    ),
-                    html.Dl(
-                        [
-                            html.Div(
-                                [
-                                    html.Dt(help_label(label), title=meaning),
-                                    html.Dd(content.texts[name], **bind_text(f"profile-{name}")),
-                                ],
-                                className=f"profile-{name.replace('_', '-')}",
-                            )
-                            for name, label, meaning in _FIGURES
-                        ],
-                        className="profile-figures",
-                    ),
-                ],
-                className="profile-body",
-            ),
+                className=f"profile-{name.replace('_', '-')}",
+            )
+            for name, label, meaning in _FIGURES
         ],
-        className="profile-section",
+        className="profile-figures",
     )

@@ -1,4 +1,4 @@
-"""Sharing a panel: its link, the snippet that embeds it, its export, and the way to compare it."""
+"""Sharing a panel: its link, the snippet that embeds it, its exports, and the link to ``/compare``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dash import MATCH, Dash, Input, Output, html
 from dash.development.base_component import Component
 
 from orderflow_dash.web.clientside import clientside
+from orderflow_dash.web.panel.section import attrs
 
 
 def share_menu(panel_id: str) -> Component:
-    """The disclosure; ``assets/js/panel/share.mjs`` fills it with what names the panel as it stands."""
+    """The disclosure; ``assets/js/panel/share.mjs`` fills it for the panel's current view."""
     return html.Details(
         [
             html.Summary("Share", className="btn btn-sm"),
@@ -42,7 +43,7 @@ def share_menu(panel_id: str) -> Component:
 
 
 def register_share(app: Dash) -> None:
-    """Let the fields follow the panel."""
+    """Register the callback that fills the fields."""
     clientside(
         app,
         "share",
@@ -58,11 +59,11 @@ def register_share(app: Dash) -> None:
 
 
 def _copied(name: str, field: Component) -> Component:
-    label: dict[str, Any] = {"aria-label": f"Copy the {name.lower()}"}
+    copy = attrs(aria_label=f"Copy the {name.lower()}")
     return html.Div(
         [
             html.Label([html.Span(name, className="control-label"), field]),
-            html.Button("Copy", className="share-copy btn btn-sm", type="button", **label),
+            html.Button("Copy", className="share-copy btn btn-sm", type="button", **copy),
         ],
         className=f"share-field share-{name.lower()}",
     )

@@ -19,23 +19,22 @@ class Option(TypedDict):
 
 
 def step_options(view: View, price: Decimal | None) -> list[Option]:
-    """The sensible steps at a price (quote currency, if known), and the view's own step where it is another.
+    """The sensible steps at a price (quote currency, if known), and the view's own step.
 
-    Steps in quote currency, low to high; the one that would be chosen for you says "auto". The value of an
-    option is the step as the address bar writes it.
+    In quote currency, low to high; the default is labeled "auto". Values are written as in an address.
     """
     return step_menu(view.instrument, price, view.key.step)["options"]
 
 
 class StepMenu(TypedDict):
-    """The choices of the step menu, and the tick that they are for."""
+    """The choices of the step menu, and their tick."""
 
     tick: str
     options: list[Option]
 
 
 def step_menu(instrument: Instrument, price: Decimal | None, chosen: Decimal | None = None) -> StepMenu:
-    """The steps of an instrument at a price, with a chosen one; as ``step_options``."""
+    """As ``step_options``, for an instrument and a chosen step."""
     auto = default_step(instrument.tick, price)
     options: list[Option] = []
     for step in sorted({*step_choices(instrument.tick, price), auto, auto if chosen is None else chosen}):
@@ -45,12 +44,12 @@ def step_menu(instrument: Instrument, price: Decimal | None, chosen: Decimal | N
 
 
 def tick_text(instrument: Instrument) -> str:
-    """The tick that a menu is for."""
+    """The tick of a menu."""
     return _text(instrument.tick)
 
 
 def step_text(key: ViewKey) -> str:
-    """The step of a view as the address bar writes it."""
+    """The step of a view as in an address."""
     return _text(key.step)
 
 

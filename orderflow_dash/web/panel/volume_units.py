@@ -1,7 +1,7 @@
-"""Volumes of candles in the units and with the CVD that a panel's options choose, exact and as text.
+"""Volumes and CVD of candles in the units of a panel's options, exact and as text.
 
-Base volumes are written to the last lot. Quote volumes are exact sums too, each trade at its own price, and
-are rounded to whole units of the quote currency only where they are written.
+Base volumes are written to the last lot. Quote volumes are exact sums of each trade at its own price, and are
+rounded to whole units of the quote currency only in texts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class VolumeUnits:
         self,
         instrument: Instrument,
         options: PanelOptions = DEFAULTS,
-        begins: SessionBegins | None = None,
+        starts: SessionBegins | None = None,
         grid: Grid | None = None,
     ) -> None:
         grid = grid or instrument.grid  # of the candles
@@ -33,7 +33,7 @@ class VolumeUnits:
         self._options = options
         self.is_quote = options.units == "quote"
         self._cell = Fraction(grid.price.value) * Fraction(grid.quantity.value)  # a unit of both, in quote
-        self._begins: SessionBegins | Mapping[int, tuple[int, int, int]] = begins or {}
+        self._starts: SessionBegins | Mapping[int, tuple[int, int, int]] = starts or {}
         self.minimum = -(-options.min // self._cell)  # of a turnover, units of price times quantity
         self.name = instrument.quote if self.is_quote else instrument.base
 
@@ -46,12 +46,12 @@ class VolumeUnits:
         return candle.quote_delta if self.is_quote else candle.delta
 
     def cvd(self, candle: Candle) -> int | None:
-        """CVD at the close, from the chosen anchor on; None where the session's begin cannot be had."""
+        """CVD at the close from the chosen anchor on; None if the session's start is unknown."""
         cvd = candle.quote_cvd if self.is_quote else candle.cvd
         if self._options.anchor == "running":
             return cvd
-        begin = self._begins.get(session_of(candle.open_ts))
-        return None if begin is None else cvd - begin[1 if self.is_quote else 0]
+        start = self._starts.get(session_of(candle.open_ts))
+        return None if start is None else cvd - start[1 if self.is_quote else 0]
 
     def at_price(self, price: int, lots: int) -> int:
         """A volume that was traded at one price (ticks)."""
@@ -62,7 +62,7 @@ class VolumeUnits:
         return int(profile.vwap * profile.volume) if self.is_quote else profile.volume
 
     def profile_delta(self, profile: Profile) -> int | None:
-        """Delta of a profile; None in quote where rows hold several prices, whose own deltas are not kept."""
+        """Delta of a profile; None in quote if rows hold several prices, whose deltas are not kept."""
         if not self.is_quote:
             return profile.delta
         if profile.step != 1:

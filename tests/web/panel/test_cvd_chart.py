@@ -104,7 +104,7 @@ def test_the_axis_writes_amounts_as_the_whole_page_does(values: list[float], tex
     assert axis["range"][0] <= min(axis["tickvals"]) <= max(axis["tickvals"]) <= axis["range"][1]
 
 
-def test_candles_that_are_not_whole_are_told(candle, instrument) -> None:
+def test_incomplete_candles_are_marked(candle, instrument) -> None:
     """A gap has a band and a hollow mark, a partial candle a hollow mark, and both a sentence."""
     candles = [
         candle(0, quality=Quality.PARTIAL),
@@ -125,7 +125,7 @@ def test_candles_that_are_not_whole_are_told(candle, instrument) -> None:
 
 
 def test_the_line_is_never_drawn_across_a_gap(candle, instrument) -> None:
-    """It ends before a marked candle and begins anew after it; the pointer meets each of them as ever."""
+    """It has a break at a marked candle; the pointer finds each candle."""
     gap = Quality.GAP
     candles = [candle(0), candle(1), candle(2, quality=gap), candle(3, quality=gap), candle(4), candle(5)]
     met, *lines, hatch, marks = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["data"]
@@ -183,17 +183,17 @@ def test_a_light_chart_has_light_colours(candle, instrument) -> None:
     assert COLOURS.line not in str(figure)
 
 
-def test_the_cvd_of_a_session_begins_at_its_midnight(candle, instrument) -> None:
-    """Each session counts from its own begin; the line is cut between two, and an unknown one is left out."""
+def test_the_cvd_of_a_session_starts_at_midnight(candle, instrument) -> None:
+    """Each session counts from its start; the line has a break between two, and an unknown one is missing."""
     midnight = NOON + 12 * 60 * MINUTE
     options = PanelOptions(anchor="session")
     candles = [candle(718, cvd=700), candle(719, cvd=800), candle(720, cvd=900), candle(721, cvd=500)]
-    begins = {NOON - 12 * 60 * MINUTE: Begin(300, 0, 0), midnight: Begin(850, 0, midnight)}
-    units = VolumeUnits(instrument, options, begins)
+    starts = {NOON - 12 * 60 * MINUTE: Begin(300, 0, 0), midnight: Begin(850, 0, midnight)}
+    units = VolumeUnits(instrument, options, starts)
     met, *lines, _ = cvd_figure(candles, units, Timeframe.M1, COLOURS, options)["data"]
     assert met["y"] == [0.4, 0.5, 0.05, -0.35]
     assert [line["y"] for line in lines] == [[0.4, 0.5], [0.05, -0.35]]
-    del begins[NOON - 12 * 60 * MINUTE]
+    del starts[NOON - 12 * 60 * MINUTE]
     trace, _ = cvd_figure(candles, units, Timeframe.M1, COLOURS, options)["data"]
     assert trace["y"] == [0.05, -0.35]
 
@@ -211,7 +211,7 @@ def test_no_chart_offers_to_send_data_away() -> None:
     assert CONFIG["displayModeBar"] is False
 
 
-def test_the_band_of_an_absence_begins_where_the_candle_before_it_ended(candle, instrument) -> None:
+def test_the_band_of_an_absence_starts_after_the_candle_before(candle, instrument) -> None:
     """After a restart the first candle alone says that trades are missing: the time before it lacks them."""
     candles = [candle(0), candle(1), candle(20, quality=Quality.GAP), candle(21)]
     (band,) = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["layout"]["shapes"]
@@ -219,7 +219,7 @@ def test_the_band_of_an_absence_begins_where_the_candle_before_it_ended(candle, 
 
 
 def test_what_lies_behind_a_long_absence_does_not_squeeze_the_chart(candle, instrument) -> None:
-    """Yesterday's candles are left out of the minutes of now."""
+    """Yesterday's candles are not among the current minutes."""
     candles = [candle(0), candle(1), candle(900, quality=Quality.GAP), candle(901)]
     trace = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["data"][0]
     assert trace["x"] == [NOON + minute * MINUTE for minute in (900, 901)]

@@ -42,7 +42,7 @@ def test_fire_and_tint_mark_an_imbalance_of_more_than_3(candle, instrument, bid,
 
 
 def test_the_delta_bar_is_the_share_of_the_widest_row(candle, instrument) -> None:
-    """Per cent of the cell, half of it the widest; signed as the delta, and what is not zero is seen."""
+    """Percent of the cell, at most half, with the sign of the delta, and visible unless zero."""
     candles = [
         candle(0, bid=0, ask=2000),
         candle(1, bid=1000, ask=0),
@@ -81,14 +81,14 @@ def test_verification_is_marked_and_explained(candle, instrument) -> None:
     assert "equals the exchange's own one-minute klines" in tips[2]["time"]
 
 
-def test_a_price_that_differs_is_told_as_a_price(candle) -> None:
+def test_a_price_that_differs_has_a_tooltip(candle) -> None:
     """Its figures are prices."""
     difference = Difference(NOON, "high", Decimal("97000.1"), Decimal("97000.5"))
     (tip,) = footprint_tooltips([candle(verified=False, difference=difference)])
     assert "high of 12:00 is 97,000.1 here, 97,000.5 there" in tip["time"]
 
 
-def test_a_stretch_in_which_nothing_came_is_drawn_and_told(candle, instrument) -> None:
+def test_a_stretch_without_data_has_an_edge_and_a_tooltip(candle, instrument) -> None:
     """Between two neighbouring gap rows that do not touch in time, and nowhere else."""
     candles = [
         candle(0, quality=Quality.GAP),
@@ -104,7 +104,7 @@ def test_a_stretch_in_which_nothing_came_is_drawn_and_told(candle, instrument) -
     assert sum("Nothing was received" in tip["time"] for tip in tips) == 1
 
 
-def test_an_open_candle_is_told(candle, instrument) -> None:
+def test_an_open_candle_has_a_tooltip(candle, instrument) -> None:
     """The row that still moves is marked as such."""
     candles = [candle(0), candle(1, closed=False)]
     assert [row["state"] for row in footprint_rows(candles, VolumeUnits(instrument))] == ["open", "closed"]
@@ -170,7 +170,7 @@ def test_the_open_candle_s_row_is_marked(candle, instrument) -> None:
 
 
 def test_a_delta_bar_is_a_strip_of_its_side_s_colour() -> None:
-    """From where to where, a variable of the row tells; without one there is no strip."""
+    """A variable of the row has its ends; without one there is no strip."""
     rules = footprint_table({"type": "t"}, [], []).children.style_data_conditional
     for side in ("ask", "bid"):
         (strip,) = (

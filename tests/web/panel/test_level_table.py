@@ -62,7 +62,7 @@ def test_poc_value_area_and_imbalances_are_marked(shown) -> None:
 
 
 def test_zero_opposites_count_only_where_they_are_asked_for(shown) -> None:
-    """A level that nobody sold below."""
+    """A level without sells below."""
     ladder = ((970_005, 0, 1000, 1), (970_000, 0, 1000, 1))
     assert "buy" not in shown(*ladder)["rows"][0][7]
     assert "buy" in shown(*ladder, zero=True)["rows"][0][7]
@@ -75,13 +75,13 @@ def test_quote_units_are_what_was_paid(shown) -> None:
     assert content["rows"][0][1:4] == ["19,400", "97,001", "+77,601"]
 
 
-def test_far_levels_of_a_very_long_ladder_are_left_out_and_told(shown) -> None:
+def test_far_levels_of_a_long_ladder_are_counted_in_the_note(shown) -> None:
     """Those around the POC stay."""
     rows = [(980_000 - 5 * n, 1, 1 + (n == 900), 1) for n in range(1000)]
     content = shown(*rows)
     assert len(content["rows"]) == MOST_LEVELS
     assert any("poc" in row[7] for row in content["rows"])
-    assert "400 levels far from the POC are left out" in content["note"]
+    assert "400 levels far from the POC are not shown" in content["note"]
 
 
 def test_no_candle_and_an_unknown_one(shown) -> None:

@@ -1,4 +1,4 @@
-"""What an address opens: the venue that it names, or the one that can be reached."""
+"""Opening the panel of an address: at its venue, or at one that is reachable."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_step_that_is_not_possible_is_replaced(served: Served) -> None:
     assert opened.panel.children[0].data["step"] == "0.5"
 
 
-def test_where_no_venue_can_be_reached_the_usual_one_is_told(serve) -> None:
+def test_the_first_venue_is_named_if_none_is_reachable(serve) -> None:
     """Without a demo there is nothing else to show."""
     opened = open_panel(serve(demo=False).hub, {"symbol": "BTCUSDT"}, "dark")
     assert opened.panel is None

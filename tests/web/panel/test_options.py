@@ -1,4 +1,4 @@
-"""The panel's options: whatever an address says becomes options, and options become an address."""
+"""The panel's options: from an address, and back."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_the_defaults_need_no_address():
     ],
 )
 def test_a_bad_value_is_the_default_and_one_sentence(name, value, said):
-    """The sentence names the option, the value and what is accepted."""
+    """The notice has the option, the value, and what is valid."""
     options, sentences = parse_options({name: value, "swap": "1"})
     assert options == PanelOptions(swap=True)
     (sentence,) = sentences
@@ -91,7 +91,7 @@ def test_a_bad_value_is_the_default_and_one_sentence(name, value, said):
 
 @given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=60) | st.integers() | st.none()))
 def test_whatever_comes_becomes_options(args):
-    """Never an exception; each value is used or told, and a long one is told short."""
+    """Never an exception; each value is used or in a notice, and a long one is cut there."""
     options, sentences = parse_options(args)
     assert isinstance(options, PanelOptions)
     assert len(sentences) + len([name for name in args if name]) >= len(args)
@@ -99,7 +99,7 @@ def test_whatever_comes_becomes_options(args):
 
 
 def test_a_control_offers_what_is_accepted_and_its_own_value():
-    """A value that only an address names stands among the others, in order."""
+    """A value from an address is among the others, in order."""
     for name in NAMES:
         for value in ACCEPTED[name].offered:
             assert parse_options({name: value})[1] == []

@@ -13,7 +13,7 @@ from orderflow_dash.indicators.profile import Profile
 from orderflow_dash.live.session_profile import ProfileKind
 from orderflow_dash.web.panel.options import PanelOptions
 from orderflow_dash.web.panel.profile_chart import (
-    MOST_BARS,
+    MAX_BARS,
     WAITING,
     bar_rows,
     known_text,
@@ -88,10 +88,10 @@ def test_many_rows_are_drawn_as_fewer_bars_and_it_is_said(profile, instrument) -
     shown = profile(*((970_000 - 5 * n, 1, 2) for n in range(1_000)))
     rows, step = bar_rows(shown)
     assert step == 100
-    assert len(rows) <= MOST_BARS
+    assert len(rows) <= MAX_BARS
     assert rows[:, 1:].sum(axis=0).tolist() == shown.levels[:, 1:].sum(axis=0).tolist()
     (note,) = profile_figure(shown, instrument, COLOURS)["layout"]["annotations"]
-    assert note["text"] == "Each bar adds up 10 USDT of prices;<br>POC, VAH and VAL keep the step of 0.5"
+    assert note["text"] == "Each bar covers 10 USDT;<br>POC, VAH and VAL keep the step of 0.5"
     assert profile_texts(shown, instrument, ProfileKind.SESSION).poc == "97,000.0"
 
 
@@ -100,7 +100,7 @@ def test_there_are_never_too_many_bars(profile, span) -> None:
     """At any span, with rows of the step where they fit."""
     shown = profile((10**10 + 5 * span, 1, 1), (10**10, 1, 1))
     rows, step = bar_rows(shown)
-    assert int(rows[0, 0] - rows[-1, 0]) // step + 1 <= MOST_BARS
+    assert int(rows[0, 0] - rows[-1, 0]) // step + 1 <= MAX_BARS
     assert step % 5 == 0
     if span < 70:
         assert step == 5
