@@ -162,7 +162,7 @@ def test_a_slow_request_reaches_the_app_whole(upstream: tuple[Nginx, Upstream]) 
 SLOW: Final = {
     "half a head": b"GET /flow/ HTTP/1.1\r\nHost: x\r\nX-a: ",
     "half a body": b"POST /flow/_dash-update-component HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n{",
-    "reads no answer": b"GET /flow/assets/00-plotly-cartesian.min.js HTTP/1.1\r\nHost: x\r\n\r\n",
+    "reads no answer": b"GET /flow/assets/vendor/plotly-cartesian.min.js HTTP/1.1\r\nHost: x\r\n\r\n",
 }
 
 

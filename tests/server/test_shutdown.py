@@ -221,7 +221,7 @@ def test_open_pages_do_not_delay_the_stop(tmp_path: Path) -> None:
         (b"", 1),
         (b"GET / HT", 1),
         (b"POST /%b HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{" % PATH.encode(), 1),
-        (b"GET /assets/00-plotly-cartesian.min.js HTTP/1.1\r\nHost: x\r\n\r\n", 5_000),
+        (b"GET /assets/vendor/plotly-cartesian.min.js HTTP/1.1\r\nHost: x\r\n\r\n", 5_000),
     ],
     ids=["nothing", "half a head", "half a body", "reads no answer"],
 )

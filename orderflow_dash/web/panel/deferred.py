@@ -1,4 +1,4 @@
-"""Content that waits for the footprint chart's first picture (``assets/after-footprint.js``)."""
+"""Content that waits for the footprint chart's first picture (``assets/js/panel/deferred.mjs``)."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 DataTable is deprecated since Dash 4.2 and stays because users asked for it by name; no other module uses it.
 Only ``data`` and ``tooltip_data`` change: every style is a fixed rule over hidden fields of the row, so an
-update costs the browser a few cells. The table applies each rule to each row, so there are few: the length of
-a delta bar is a CSS variable of its row (``assets/js/panel/footprint-table.mjs``).
+update costs the browser a few cells. The table applies each rule to each row, so there are few: the length
+of a delta bar is a CSS variable of its row (``assets/js/panel/footprint-table.mjs``).
 """
 
 from __future__ import annotations

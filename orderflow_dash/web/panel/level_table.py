@@ -1,7 +1,7 @@
 """The levels of one candle: the rows of their table, and its place on the page.
 
-The browser gets the rows as data and updates single cells (``assets/js/panel/level-table.mjs``), so
-hundreds of live rows cost little.
+The browser gets the rows as data and updates single cells (``assets/js/panel/level-table.mjs``), so hundreds
+of live rows cost little.
 """
 
 from __future__ import annotations

@@ -23,11 +23,11 @@ def test_an_address_names_panels_and_links() -> None:
 
 def test_surplus_and_unknown_parts_give_notices() -> None:
     """More than six panels, and a link that does not exist."""
-    links = "&link=colour,colour&link=colour"
+    links = "&link=color,color&link=color"
     query = parse_compare_query("?" + "&".join(f"panel=demo:X{n}" for n in range(8)) + links)
     assert len(query.panels) == MOST_PANELS
     assert len(query.notices) == 2
-    assert query.notices[0].startswith("link “colour” is not accepted: crosshair or time. It is")
+    assert query.notices[0].startswith("link “color” is not accepted: crosshair or time. It is")
     assert query.notices[1].startswith("The address has 8 panels; a page shows the first 6.")
 
 

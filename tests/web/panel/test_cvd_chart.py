@@ -10,26 +10,26 @@ from orderflow_dash.web.panel.volume_units import VolumeUnits
 from orderflow_dash.web.theme import BLUE_ORANGE, DARK, LIGHT, PALETTES
 from tests.web.conftest import MINUTE, NOON
 
-COLOURS = PALETTES[DARK]
+COLORS = PALETTES[DARK]
 
 
 def test_the_line_is_the_cvd_of_the_last_30_candles(candle, instrument) -> None:
     """One point a candle, at its open, exact to the lot."""
     candles = [candle(minute, cvd=minute * 7 - 100) for minute in range(40)]
-    trace = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["data"][0]
+    trace = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLORS)["data"][0]
     assert trace["x"] == [NOON + minute * MINUTE for minute in range(10, 40)]
     assert trace["y"] == [(minute * 7 - 100) / 1000 for minute in range(10, 40)]
-    longer = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS, PanelOptions(lookback=40))
+    longer = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLORS, PanelOptions(lookback=40))
     assert len(longer["data"][0]["y"]) == 40
 
 
 def test_the_line_is_green_at_zero_and_red_below(candle, instrument) -> None:
-    """The colour goes by the current value alone."""
-    for cvd, colour in ((0, COLOURS.ask), (1, COLOURS.ask), (-1, COLOURS.bid)):
+    """The color goes by the current value alone."""
+    for cvd, color in ((0, COLORS.ask), (1, COLORS.ask), (-1, COLORS.bid)):
         candles = [candle(0, cvd=-cvd * 5), candle(1, cvd=cvd)]
         assert (
-            cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["data"][0]["line"]["color"]
-            == colour
+            cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLORS)["data"][0]["line"]["color"]
+            == color
         )
 
 
@@ -41,25 +41,23 @@ def test_the_current_value_is_exact(candle, instrument) -> None:
 
 
 def test_the_newest_has_a_dot_and_what_is_not_whole_a_mark(candle, instrument) -> None:
-    """Hollow and in a colour of its own where trades are missing; the line itself carries none."""
-    whole = cvd_figure([candle(0), candle(1)], VolumeUnits(instrument), Timeframe.M1, COLOURS)
+    """Hollow and in a color of its own where trades are missing; the line itself carries none."""
+    whole = cvd_figure([candle(0), candle(1)], VolumeUnits(instrument), Timeframe.M1, COLORS)
     line, marks = whole["data"]
     assert (line["mode"], "marker" in line) == ("lines", False)
     assert (marks["x"], marks["y"]) == (line["x"][-1:], line["y"][-1:])
-    assert (marks["marker"]["color"], marks["marker"]["line"]) == ([COLOURS.ask], {"width": [0]})
+    assert (marks["marker"]["color"], marks["marker"]["line"]) == ([COLORS.ask], {"width": [0]})
     candles = [candle(0, quality=Quality.PARTIAL), candle(1), candle(2, quality=Quality.REPAIRED), candle(3)]
-    marks = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["data"][-1]
+    marks = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLORS)["data"][-1]
     assert [(ts - NOON) // MINUTE for ts in marks["x"]] == [0, 3]
-    assert marks["marker"]["color"] == [COLOURS.muted, COLOURS.ask]
+    assert marks["marker"]["color"] == [COLORS.muted, COLORS.ask]
     assert marks["marker"]["line"] == {"width": [1.5, 0]}
 
 
 def test_the_y_range_holds_all_that_is_visible_and_little_else(candle, instrument) -> None:
     """Candles that scrolled out have no say in the range."""
     candles = [candle(0, cvd=9_000_000), *(candle(minute, cvd=5000 + minute) for minute in range(1, 31))]
-    low, high = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["layout"]["yaxis"][
-        "range"
-    ]
+    low, high = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLORS)["layout"]["yaxis"]["range"]
     assert 4.9 < low < 5.001
     assert 5.03 < high < 5.1
 
@@ -112,7 +110,7 @@ def test_incomplete_candles_are_marked(candle, instrument) -> None:
         candle(2, quality=Quality.GAP),
         candle(3, quality=Quality.REPAIRED),
     ]
-    figure = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)
+    figure = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLORS)
     trace, marks = figure["data"][0], figure["data"][-1]
     assert marks["marker"]["symbol"] == ["circle-open", "diamond-open", "circle"]
     notes = [point[3] for point in trace["customdata"]]
@@ -128,30 +126,30 @@ def test_the_line_is_never_drawn_across_a_gap(candle, instrument) -> None:
     """It has a break at a marked candle; the pointer finds each candle."""
     gap = Quality.GAP
     candles = [candle(0), candle(1), candle(2, quality=gap), candle(3, quality=gap), candle(4), candle(5)]
-    met, *lines, hatch, marks = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["data"]
+    met, *lines, hatch, marks = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLORS)["data"]
     assert (met["mode"], met["marker"]) == ("markers", {"opacity": 0})
     assert len(met["x"]) == len(met["customdata"]) == 6
     assert [(ts - NOON) // MINUTE for ts in marks["x"]] == [2, 3, 5]
     starts = [[(ts - NOON) // MINUTE for ts in line["x"]] for line in lines]
     assert starts == [[0, 1], [4, 5]]
     assert all(line["fill"] == "tozeroy" for line in lines)
-    assert hatch["fillpattern"]["fgcolor"] == COLOURS.warn
+    assert hatch["fillpattern"]["fgcolor"] == COLORS.warn
 
 
 def test_a_candle_alone_between_gaps_is_a_dot(candle, instrument) -> None:
     """A line of one point would show nothing."""
     gap = Quality.GAP
     candles = [candle(0, quality=gap), candle(1), candle(2, quality=gap), candle(3), candle(4)]
-    _, alone, line, _, _ = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["data"]
+    _, alone, line, _, _ = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLORS)["data"]
     assert (alone["mode"], line["mode"]) == ("markers", "lines")
-    assert alone["marker"]["color"] == COLOURS.ask
+    assert alone["marker"]["color"] == COLORS.ask
 
 
 def test_a_missing_stretch_is_one_band_over_all_of_it(candle, instrument) -> None:
     """Over the time in which nothing came too, and no further; separate gaps have bands of their own."""
     gap = Quality.GAP
     candles = [candle(0), candle(1, quality=gap), candle(7, quality=gap), candle(8), candle(9, quality=gap)]
-    figure = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)
+    figure = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLORS)
     bands = [
         ((band["x0"] - NOON) / MINUTE, (band["x1"] - NOON) / MINUTE) for band in figure["layout"]["shapes"]
     ]
@@ -161,7 +159,7 @@ def test_a_missing_stretch_is_one_band_over_all_of_it(candle, instrument) -> Non
 
 def test_a_whole_series_is_one_line(candle, instrument) -> None:
     """Without gaps nothing is cut."""
-    figure = cvd_figure([candle(0), candle(3), candle(4)], VolumeUnits(instrument), Timeframe.M1, COLOURS)
+    figure = cvd_figure([candle(0), candle(3), candle(4)], VolumeUnits(instrument), Timeframe.M1, COLORS)
     line, _ = figure["data"]
     assert (line["mode"], line["fill"]) == ("lines", "tozeroy")
     assert len(line["x"]) == 3
@@ -169,18 +167,18 @@ def test_a_whole_series_is_one_line(candle, instrument) -> None:
 
 def test_without_candles_the_chart_says_that_it_waits(instrument) -> None:
     """An empty chart names its reason."""
-    figure = cvd_figure([], VolumeUnits(instrument), Timeframe.M1, COLOURS)
+    figure = cvd_figure([], VolumeUnits(instrument), Timeframe.M1, COLORS)
     assert figure["data"] == []
     assert "first trade" in figure["layout"]["annotations"][0]["text"]
     assert not figure["layout"]["xaxis"]["visible"]
     assert not figure["layout"]["yaxis"]["visible"]
 
 
-def test_a_light_chart_has_light_colours(candle, instrument) -> None:
-    """The palette decides every colour."""
+def test_a_light_chart_has_light_colors(candle, instrument) -> None:
+    """The palette decides every color."""
     figure = cvd_figure([candle()], VolumeUnits(instrument), Timeframe.M1, PALETTES[LIGHT])
     assert figure["data"][0]["line"]["color"] == PALETTES[LIGHT].ask
-    assert COLOURS.line not in str(figure)
+    assert COLORS.line not in str(figure)
 
 
 def test_the_cvd_of_a_session_starts_at_midnight(candle, instrument) -> None:
@@ -190,19 +188,19 @@ def test_the_cvd_of_a_session_starts_at_midnight(candle, instrument) -> None:
     candles = [candle(718, cvd=700), candle(719, cvd=800), candle(720, cvd=900), candle(721, cvd=500)]
     starts = {NOON - 12 * 60 * MINUTE: Begin(300, 0, 0), midnight: Begin(850, 0, midnight)}
     units = VolumeUnits(instrument, options, starts)
-    met, *lines, _ = cvd_figure(candles, units, Timeframe.M1, COLOURS, options)["data"]
+    met, *lines, _ = cvd_figure(candles, units, Timeframe.M1, COLORS, options)["data"]
     assert met["y"] == [0.4, 0.5, 0.05, -0.35]
     assert [line["y"] for line in lines] == [[0.4, 0.5], [0.05, -0.35]]
     del starts[NOON - 12 * 60 * MINUTE]
-    trace, _ = cvd_figure(candles, units, Timeframe.M1, COLOURS, options)["data"]
+    trace, _ = cvd_figure(candles, units, Timeframe.M1, COLORS, options)["data"]
     assert trace["y"] == [0.05, -0.35]
 
 
-def test_the_other_palette_colours_the_chart(candle, instrument) -> None:
+def test_the_other_palette_colors_the_chart(candle, instrument) -> None:
     """Blue for buying."""
-    colours = BLUE_ORANGE[DARK]
-    figure = cvd_figure([candle()], VolumeUnits(instrument), Timeframe.M1, colours)
-    assert figure["data"][0]["line"]["color"] == colours.ask != COLOURS.ask
+    colors = BLUE_ORANGE[DARK]
+    figure = cvd_figure([candle()], VolumeUnits(instrument), Timeframe.M1, colors)
+    assert figure["data"][0]["line"]["color"] == colors.ask != COLORS.ask
 
 
 def test_no_chart_offers_to_send_data_away() -> None:
@@ -214,12 +212,12 @@ def test_no_chart_offers_to_send_data_away() -> None:
 def test_the_band_of_an_absence_starts_after_the_candle_before(candle, instrument) -> None:
     """After a restart the first candle alone says that trades are missing: the time before it lacks them."""
     candles = [candle(0), candle(1), candle(20, quality=Quality.GAP), candle(21)]
-    (band,) = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["layout"]["shapes"]
+    (band,) = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLORS)["layout"]["shapes"]
     assert ((band["x0"] - NOON) / MINUTE, (band["x1"] - NOON) / MINUTE) == (1.5, 20.5)
 
 
 def test_what_lies_behind_a_long_absence_does_not_squeeze_the_chart(candle, instrument) -> None:
     """Yesterday's candles are not among the current minutes."""
     candles = [candle(0), candle(1), candle(900, quality=Quality.GAP), candle(901)]
-    trace = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLOURS)["data"][0]
+    trace = cvd_figure(candles, VolumeUnits(instrument), Timeframe.M1, COLORS)["data"][0]
     assert trace["x"] == [NOON + minute * MINUTE for minute in (900, 901)]

@@ -118,8 +118,8 @@ def test_the_columns_are_those_of_the_document() -> None:
     assert names == ["Time", "Bid Vol", "Ask Vol", "Delta", "CVD", "Levels"]
 
 
-def test_styles_follow_the_row_and_use_the_page_s_colours() -> None:
-    """Bid is red, ask is green, delta goes by its sign, and every colour is a token of the page."""
+def test_styles_follow_the_row_and_use_the_page_s_colors() -> None:
+    """Bid is red, ask is green, delta goes by its sign, and every color is a token of the page."""
     rules = footprint_table({"type": "t"}, [], []).children.style_data_conditional
     by_condition = {
         (rule["if"].get("column_id"), rule["if"].get("filter_query")): {k: rule[k] for k in rule if k != "if"}
@@ -169,7 +169,7 @@ def test_the_open_candle_s_row_is_marked(candle, instrument) -> None:
     assert [row["picked"] for row in rows] == ["", "yes"]
 
 
-def test_a_delta_bar_is_a_strip_of_its_side_s_colour() -> None:
+def test_a_delta_bar_is_a_strip_of_its_side_s_color() -> None:
     """A variable of the row has its ends; without one there is no strip."""
     rules = footprint_table({"type": "t"}, [], []).children.style_data_conditional
     for side in ("ask", "bid"):

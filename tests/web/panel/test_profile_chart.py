@@ -24,7 +24,7 @@ from orderflow_dash.web.theme import DARK, LIGHT, PALETTES
 from tests.web.conftest import GRID, MINUTE, NOON
 
 HOUR = 60 * MINUTE
-COLOURS = PALETTES[DARK]
+COLORS = PALETTES[DARK]
 QUOTE = PanelOptions(units="quote")
 
 
@@ -57,12 +57,12 @@ def profile() -> Callable[..., Profile]:
 
 
 def test_bars_are_bid_and_ask_by_price(profile, instrument) -> None:
-    """In quote and base currency, bid first, in the house colours."""
+    """In quote and base currency, bid first, in the house colors."""
     shown = profile((970_010, 1_500, 2_000), (970_000, 250, 0))
-    bid, ask = profile_figure(shown, instrument, COLOURS)["data"]
+    bid, ask = profile_figure(shown, instrument, COLORS)["data"]
     assert bid["y"] == ask["y"] == [97_001.0, 97_000.0]
     assert (bid["x"], ask["x"]) == ([1.5, 0.25], [2.0, 0.0])
-    assert (bid["marker"]["color"], ask["marker"]["color"]) == (COLOURS.bid, COLOURS.ask)
+    assert (bid["marker"]["color"], ask["marker"]["color"]) == (COLORS.bid, COLORS.ask)
     assert bid["customdata"][0] == (
         "97,001.0<br>Volume <b>3.500</b> BTC<br>Bid 1.500<br>Ask 2.000<br>Delta +0.500<br>Bar of 0.5"
     )
@@ -74,7 +74,7 @@ def test_poc_value_area_and_vwap_are_drawn_where_they_are(profile, instrument) -
         (970_020, 1, 1), (970_010, 9, 9), (970_000, 5, 5), poc=970_010, value_high=970_010, value_low=970_000,
         vwap=Fraction(1_940_011, 2),
     )  # fmt: skip
-    figure = profile_figure(shown, instrument, COLOURS)
+    figure = profile_figure(shown, instrument, COLORS)
     shade, poc, vwap = figure["layout"]["shapes"]
     assert (shade["y0"], shade["y1"]) == (96_999.75, 97_001.25)
     assert poc["y0"] == poc["y1"] == 97_001.0
@@ -90,7 +90,7 @@ def test_many_rows_are_drawn_as_fewer_bars_and_it_is_said(profile, instrument) -
     assert step == 100
     assert len(rows) <= MAX_BARS
     assert rows[:, 1:].sum(axis=0).tolist() == shown.levels[:, 1:].sum(axis=0).tolist()
-    (note,) = profile_figure(shown, instrument, COLOURS)["layout"]["annotations"]
+    (note,) = profile_figure(shown, instrument, COLORS)["layout"]["annotations"]
     assert note["text"] == "Each bar covers 10 USDT;<br>POC, VAH and VAL keep the step of 0.5"
     assert profile_texts(shown, instrument, ProfileKind.SESSION).poc == "97,000.0"
 
@@ -135,10 +135,10 @@ def test_in_quote_each_trade_counts_at_its_own_price(profile, instrument) -> Non
 def test_bars_in_quote_take_the_price_of_the_row(profile, instrument) -> None:
     """And say so where a row is several prices."""
     shown = profile((970_010, 1_500, 2_000), (970_000, 250, 0))
-    bid, ask = profile_figure(shown, instrument, COLOURS, QUOTE)["data"]
+    bid, ask = profile_figure(shown, instrument, COLORS, QUOTE)["data"]
     assert (bid["x"], ask["x"]) == ([145_501.5, 24_250.0], [194_002.0, 0.0])
     assert "Volume <b>≈ 339,504</b> USDT<br>Bid ≈ 145,502<br>" in bid["customdata"][0]
-    exact = profile_figure(replace(shown, step=1), instrument, COLOURS, QUOTE)["data"][0]["customdata"][0]
+    exact = profile_figure(replace(shown, step=1), instrument, COLORS, QUOTE)["data"][0]["customdata"][0]
     assert "≈" not in exact
 
 
@@ -158,14 +158,14 @@ def test_what_is_known_is_said_and_never_flattered(profile) -> None:
 
 def test_without_a_profile_a_plain_sentence_stands(instrument) -> None:
     """And no axis."""
-    figure = profile_figure(None, instrument, COLOURS)
+    figure = profile_figure(None, instrument, COLORS)
     assert figure["data"] == []
     assert figure["layout"]["annotations"][0]["text"] == WAITING
     assert not figure["layout"]["yaxis"]["visible"]
 
 
-def test_a_light_profile_has_light_colours(profile, instrument) -> None:
-    """The palette decides every colour."""
+def test_a_light_profile_has_light_colors(profile, instrument) -> None:
+    """The palette decides every color."""
     figure = profile_figure(profile((1, 1, 1)), instrument, PALETTES[LIGHT])
     assert figure["data"][1]["marker"]["color"] == PALETTES[LIGHT].ask
-    assert COLOURS.line not in str(figure)
+    assert COLORS.line not in str(figure)
