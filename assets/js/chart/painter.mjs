@@ -18,7 +18,7 @@ import { areas, FONT, sceneOf } from "./paint/scene.mjs";
 import { paintStatistics, STATISTIC_LABELS } from "./paint/statistics.mjs";
 
 /**
- * What the painter reads from its chart, and calls after each frame with the places of repainted areas.
+ * The part of a chart that the painter reads, and calls after each frame with the places of repainted areas.
  * @typedef {object} Chart
  * @property {Options} options
  * @property {Viewport} view

@@ -1,5 +1,5 @@
-/* The rows of the footprint table, beside what Dash's DataTable draws of them: their candles, the length of their delta
-   bars, and their focus. Redrawing the table each second took an eighth of the main thread: where only figures changed,
+/* The rows of the footprint table, in addition to Dash's DataTable: their candles, the length of their delta bars, and
+   their focus. Redrawing the table each second took an eighth of the main thread: where only figures changed,
    they are written into the existing cells. */
 
 import { find } from "../dom.mjs";
@@ -42,7 +42,7 @@ export function rowOf(place, openTs) {
 }
 
 /**
- * What the table itself must be redrawn for.
+ * The part of the rows that only a redraw of the table can change.
  * @param {{data: Row[], tooltip_data: unknown}} props
  */
 const fixedPart = ({ data, tooltip_data }) =>

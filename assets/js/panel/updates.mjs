@@ -9,7 +9,7 @@ const SLOWEST_MS = 10000;
 let every = EVERY_MS;
 
 /**
- * Hand an answer to its panel; returns the cursors of what it shows then.
+ * Hand an answer to its panel; returns the cursors of its new content.
  * @param {Element} panel
  * @param {any} answer
  * @param {Cursors} shown
@@ -47,7 +47,7 @@ export const panelUpdates = {
   run: (views) => !views.length,
 
   /**
-   * Returns the cursors of what each panel shows now. One that React has not rendered yet, or has removed, gets the
+   * Returns the cursors of each panel's content. One that React has not rendered yet, or has removed, gets the
    * answer to a later poll.
    * @param {any[] | null} answers
    * @param {{panel: string}[]} ids

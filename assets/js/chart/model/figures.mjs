@@ -1,4 +1,4 @@
-/* What the chart derives from a candle under the chosen options; each candle is measured once. */
+/* Figures that the chart derives from a candle under the chosen options; each candle is measured once. */
 
 /** @import {Candle, Content, Decimals, DrawnSeries, Measured, Options, Statistic} from "../types.d.ts" */
 

@@ -52,7 +52,7 @@ function luminance(color) {
  * @param {Channels} one
  * @param {Channels} other
  */
-export function contrast(one, other) {
+function contrast(one, other) {
   const [light, dark] = [luminance(one), luminance(other)].sort((a, b) => b - a);
   return (light + 0.05) / (dark + 0.05);
 }
