@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import time
 from dataclasses import replace
 from functools import partial
@@ -26,7 +27,7 @@ from orderflow_dash.replay.played import ALL_HISTORY_MS, RecordedBackfill, Recor
 from orderflow_dash.replay.replay import Replay, replay_files
 from orderflow_dash.runtime.client_limits import client_limit
 from orderflow_dash.runtime.logs import fields
-from orderflow_dash.settings import Settings
+from orderflow_dash.settings import Settings, unknown_variables
 from orderflow_dash.simulator import SimulatedExchange, SyntheticMarket
 from orderflow_dash.store.null import OFF, history_place, open_history
 from orderflow_dash.store.retention import Retention
@@ -114,6 +115,8 @@ class Application:
         limits = {name: getattr(settings, name) for name in names}
         place = history_place(self._store_place(settings))
         log.info("starting", extra=fields(version=__version__, port=settings.port, store=place, **limits))
+        for sentence in unknown_variables(os.environ):
+            log.warning("%s", sentence)
         for each in self._venues:
             log.info("venue", extra=fields(venue=each.venue.value, stream=each.feed.url))
 

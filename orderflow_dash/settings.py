@@ -1,13 +1,12 @@
 # ruff: noqa: E501 - one line per field
 """The environment variables of the product: name, default, limits, meaning.
 
-Each field of ``Settings`` is one variable. An invalid value or an unknown ``ORDERFLOW_`` variable stops the
-start with one line.
+Each field of ``Settings`` is one variable. An invalid value stops the start with one line; the log warns of
+an unknown ``ORDERFLOW_`` variable.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from collections.abc import Mapping
@@ -205,7 +204,6 @@ class Settings(BaseSettings):
 
 def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - pydantic checks each
     """Settings from the environment, overridden by ``given`` (keyed by field). Raises SettingsError."""
-    _reject_unknown(os.environ)
     try:
         return Settings(**{Settings.model_fields[name].alias or name: value for name, value in given.items()})
     except ValidationError as error:
@@ -216,9 +214,10 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - pydantic checks e
         raise SettingsError(f"Invalid {name}={_redacted(name, first['input'])}: {valid}") from None
 
 
-def _reject_unknown(environment: Mapping[str, str]) -> None:
-    """A misspelled or renamed variable would otherwise be ignored. Raises SettingsError."""
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """A sentence for each ``ORDERFLOW_`` variable that is no setting: a misspelled one has no effect."""
     known = {variable.removeprefix(_PREFIX): variable for variable in Settings.variables()}
+    sentences = []
     for variable, value in sorted(environment.items()):
         prefix, name = variable[: len(_PREFIX)].upper(), variable[len(_PREFIX) :].upper()
         if prefix != _PREFIX or known.get(name, "").startswith(_PREFIX):
@@ -227,7 +226,8 @@ def _reject_unknown(environment: Mapping[str, str]) -> None:
             continue
         similar = get_close_matches(name, known, n=1, cutoff=0.6)
         hint = f"did you mean {known[similar[0]]}?" if similar else "no setting has a similar name"
-        raise SettingsError(f"Unknown variable {variable}: {hint}")
+        sentences.append(f"Unknown variable {variable} is ignored: {hint}")
+    return sentences
 
 
 def _redacted(name: str, value: object) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orderflow_dash.settings import Settings, SettingsError, load_settings
+from orderflow_dash.settings import Settings, SettingsError, load_settings, unknown_variables
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "settings.md"
 
@@ -55,24 +55,22 @@ def test_every_name_with_a_unit_has_it_in_its_description() -> None:
         ("ORDERFLOW_WINDOW", "no setting has a similar name"),
     ],
 )
-def test_an_unknown_variable_stops_the_start(
-    monkeypatch: pytest.MonkeyPatch, variable: str, hint: str
-) -> None:
-    """The line suggests the nearest name."""
-    monkeypatch.setenv(variable, "1")
-    with pytest.raises(SettingsError) as error:
-        load_settings()
-    assert str(error.value) == f"Unknown variable {variable}: {hint}"
+def test_an_unknown_variable_is_named(variable: str, hint: str) -> None:
+    """The warning suggests the nearest name."""
+    assert unknown_variables({variable: "1"}) == [f"Unknown variable {variable} is ignored: {hint}"]
 
 
-def test_variables_of_kubernetes_services_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pod beside a service named `orderflow` or `orderflow-dash` has them."""
+def test_known_variables_raise_no_warning() -> None:
+    """A pod beside a service named `orderflow` or `orderflow-dash` has further ones."""
+    environment = dict.fromkeys(Settings.variables(), "1")
     for name in ("ORDERFLOW", "ORDERFLOW_DASH"):
-        monkeypatch.setenv(f"{name}_SERVICE_HOST", "10.0.0.1")
-        monkeypatch.setenv(f"{name}_SERVICE_PORT_HTTP", "80")
-        monkeypatch.setenv(f"{name}_PORT", "tcp://10.0.0.1:80")
-        monkeypatch.setenv(f"{name}_PORT_80_TCP_ADDR", "10.0.0.1")
-    assert load_settings().port == 8050
+        environment |= {
+            f"{name}_SERVICE_HOST": "10.0.0.1",
+            f"{name}_SERVICE_PORT_HTTP": "80",
+            f"{name}_PORT": "tcp://10.0.0.1:80",
+            f"{name}_PORT_80_TCP_ADDR": "10.0.0.1",
+        }
+    assert unknown_variables(environment) == []
 
 
 @pytest.mark.parametrize(
