@@ -23,7 +23,7 @@ def fail(attempts: Attempts, address: str, times: int) -> None:
         attempts.failed(address)
 
 
-def test_a_client_waits_after_its_last_chance_until_the_first_one_is_old() -> None:
+def test_a_client_waits_until_its_first_failure_expires() -> None:
     """A sliding window, and seconds that are true."""
     clock = Clock()
     attempts = Attempts(3, 100, 60, clock)
@@ -57,7 +57,7 @@ def test_all_clients_together_have_a_limit_too() -> None:
 
 
 def test_memory_is_bounded_by_the_limit_of_all() -> None:
-    """However many clients fail however often, even where nobody looks at the limit."""
+    """However many clients fail, however often, even if the limit is never checked."""
     attempts = Attempts(3, 10, 60, Clock())
     for client in range(10_000):
         attempts.failed(f"10.0.{client // 250}.{client % 250}")
@@ -76,7 +76,7 @@ def test_memory_is_bounded_by_the_limit_of_all() -> None:
     ],
 )
 def test_addresses_of_one_client_count_together(one: str, other: str, is_same: bool) -> None:
-    """Whoever has an IPv6 address has its whole /64."""
+    """A client with an IPv6 address controls its whole /64."""
     attempts = Attempts(3, 100, 60, Clock())
     fail(attempts, one, 3)
     assert (attempts.wait_s(other) > 0) is is_same

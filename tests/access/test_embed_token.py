@@ -66,14 +66,14 @@ def test_any_text_is_refused(text: str) -> None:
 def test_parts_of_two_tokens_make_none() -> None:
     """The end of a long-lived one does not lengthen a short-lived one."""
     other = EmbedTokens(KEY).sign(Venue.BYBIT, ["BTCUSDT"], 10**5)
-    ours, theirs = TOKEN.split("."), other.split(".")
-    for mixed in ([theirs[0], *ours[1:]], [*ours[:2], theirs[2]], [theirs[0], ours[1], theirs[2] + "A"]):
+    own, theirs = TOKEN.split("."), other.split(".")
+    for mixed in ([theirs[0], *own[1:]], [*own[:2], theirs[2]], [theirs[0], own[1], theirs[2] + "A"]):
         with pytest.raises(TokenError):
             TOKENS.read(".".join(mixed), time.time())
 
 
 def test_the_key_is_what_it_is_about() -> None:
-    """Another key, or the same for another purpose, signs nothing of ours."""
+    """A token signed with another key, or with this key for another purpose, is refused."""
     from itsdangerous import URLSafeTimedSerializer
 
     content = {"v": "binance", "s": ["BTCUSDT"], "t": 60}
@@ -86,7 +86,7 @@ def test_the_key_is_what_it_is_about() -> None:
             TOKENS.read(str(forged), time.time())
 
 
-def test_a_new_key_signs_and_old_ones_are_believed_while_they_are_named() -> None:
+def test_a_new_key_signs_and_listed_old_keys_still_verify() -> None:
     """That is how keys are changed without breaking a frame."""
     both, new = EmbedTokens(f"the-newest-of-keys {KEY}"), EmbedTokens("the-newest-of-keys")
     assert both.read(TOKEN, time.time()) == TOKENS.read(TOKEN, time.time())
@@ -102,7 +102,7 @@ def test_a_new_key_signs_and_old_ones_are_believed_while_they_are_named() -> Non
 
 @pytest.mark.parametrize("text", ["", "0" * 64, "é", TOKENS.files_pass[:-1], TOKENS.files_pass.upper()])
 def test_the_pass_for_files_is_exact(text: str) -> None:
-    """And is no token, nor a token it."""
+    """The pass is not accepted as a token, and a token is not accepted as the pass."""
     assert not TOKENS.is_files_pass(text)
     assert not TOKENS.is_files_pass(TOKEN)
     with pytest.raises(TokenError):
@@ -118,7 +118,7 @@ def test_symbols_that_cannot_be_are_not_signed(symbols: list[str]) -> None:
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), LONGEST_MINUTES * 60 + 1])
 def test_a_token_that_lives_forever_is_not_signed(seconds: float) -> None:
-    """Whoever signs: it could not be taken back."""
+    """A token cannot be revoked, so every token expires."""
     with pytest.raises(ValueError, match="lifetime"):
         TOKENS.sign(Venue.BINANCE, ["BTCUSDT"], seconds)
 

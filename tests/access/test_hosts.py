@@ -63,13 +63,13 @@ def test_names_of_this_server(host: str) -> None:
         "évil.example",
     ],
 )
-def test_what_is_no_name_of_this_server(host: str) -> None:
-    """Other names, and what is no host at all."""
+def test_other_names_do_not_belong_to_this_server(host: str) -> None:
+    """Other hosts, and text that is not a host."""
     assert not NAMES.include(host)
 
 
 @pytest.mark.parametrize("value", ["https://flow.lan", "flow.lan:80", "*", "*.flow.lan", "a..b", "a/b", "-a"])
-def test_a_setting_that_is_no_list_of_names(value: str) -> None:
-    """It says what is accepted."""
+def test_a_setting_with_an_invalid_name_is_refused(value: str) -> None:
+    """The error names a valid form."""
     with pytest.raises(ValueError, match="host names such as"):
         check_allowed_hosts(value)

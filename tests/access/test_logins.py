@@ -47,10 +47,10 @@ def test_the_right_password_is_valid_and_no_other_is() -> None:
 
 
 def test_an_unknown_user_costs_one_hash_of_the_same_kind(counted: Counted) -> None:
-    """How long the refusal takes does not tell who exists."""
+    """The time of a refusal does not reveal which users exist."""
     logins = Logins({"alice": HASHED})
     logins.check("alice", "wrong", HERE)
-    logins.check("nobody", "wrong", HERE)
+    logins.check("mallory", "wrong", HERE)
     known, unknown = counted.hashes
     assert known.partition("$")[0] == unknown.partition("$")[0]
     assert len(known) == len(unknown)
@@ -91,7 +91,7 @@ def test_only_that_very_login_is_remembered(counted: Counted) -> None:
 
 
 @pytest.mark.usefixtures("counted")
-def test_what_is_remembered_is_bounded_and_tells_no_password() -> None:
+def test_remembered_logins_are_bounded_and_hide_the_password() -> None:
     """A keyed hash, of another key in each process."""
     logins = Logins({f"user{number}": HASHED for number in range(MOST_REMEMBERED + 50)})
     for number in range(MOST_REMEMBERED + 50):
@@ -106,7 +106,7 @@ def test_what_is_remembered_is_bounded_and_tells_no_password() -> None:
 def test_a_flood_is_refused_unhashed_and_who_is_in_stays_in(
     counted: Counted, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The limit costs the client its next tries, right or wrong, and nobody who has logged in before."""
+    """The client's next tries are refused, right or wrong; users already logged in are not affected."""
     logins = Logins({"alice": HASHED}, Attempts(max_per_client=3))
     assert logins.check("alice", "correct horse", "10.0.0.9").is_valid
     with caplog.at_level(logging.WARNING):

@@ -44,7 +44,7 @@ from orderflow_dash.access.origins import Origins
         ("https://[::1", "flow.example", False),
     ],
 )
-def test_an_origin_is_ours_by_host_and_port(origin: str, host: str, is_accepted: bool) -> None:
+def test_an_origin_is_accepted_by_host_and_port(origin: str, host: str, is_accepted: bool) -> None:
     """Whatever the scheme; nothing that only looks like it."""
     assert Origins().accept(origin, host) is is_accepted
 
@@ -88,7 +88,7 @@ def test_without_an_origin_the_site_decides(site: str | None, is_accepted: bool)
     "setting",
     ["portal.example", "https://portal.example/", "https://*.example", "https://a@b", "ftp://a", "*"],
 )
-def test_what_is_no_origin_is_refused(setting: str) -> None:
+def test_an_invalid_origin_is_refused(setting: str) -> None:
     """Wildcards too: name each page."""
     with pytest.raises(ValueError, match="origins such as"):
         Origins(setting)

@@ -31,7 +31,7 @@ def test_a_peer_is_trusted_by_its_network(setting: str, peer: str, is_trusted: b
 
 
 @pytest.mark.parametrize("setting", ["10.1.2.3/24", "proxy", "10.1.2.0/33", "0.0.0.0/0", "10.0.0.1 ::/0"])
-def test_what_is_no_network_of_proxies_is_refused(setting: str) -> None:
+def test_an_invalid_network_of_proxies_is_refused(setting: str) -> None:
     """A typing error must not trust anybody."""
     with pytest.raises(ValueError, match="networks"):
         parse_proxies(setting)

@@ -54,25 +54,25 @@ def form(request: pytest.FixtureRequest) -> tuple[logging.Formatter, object]:
     return request.param
 
 
-def test_a_line_tells_time_level_logger_message_and_fields(form) -> None:
+def test_a_line_has_time_level_logger_message_and_fields(form) -> None:
     """In both forms, and in UTC."""
     formatter, read = form
-    told = read(line(formatter, "%s is %d", "it", 5, venue="binance", ms="1.5"))
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told["ts"])
-    assert {name: told[name] for name in ("level", "logger", "msg", "venue", "ms")} == {
+    parsed = read(line(formatter, "%s is %d", "it", 5, venue="binance", ms="1.5"))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", parsed["ts"])
+    assert {name: parsed[name] for name in ("level", "logger", "msg", "venue", "ms")} == {
         "level": "info",
         "logger": "a.logger",
         "msg": "it is 5",
         "venue": "binance",
         "ms": "1.5",
     }
-    assert "request_id" not in told
+    assert "request_id" not in parsed
 
 
 def test_json_keeps_numbers() -> None:
     """A program need not read them out of texts."""
-    told = json.loads(line(JsonLines(), "x", count=3, share=0.5, is_so=True, none=None))
-    assert (told["count"], told["share"], told["is_so"], told["none"]) == (3, 0.5, True, None)
+    parsed = json.loads(line(JsonLines(), "x", count=3, share=0.5, is_so=True, none=None))
+    assert (parsed["count"], parsed["share"], parsed["is_so"], parsed["none"]) == (3, 0.5, True, None)
 
 
 @pytest.mark.parametrize(
@@ -88,15 +88,15 @@ def test_json_keeps_numbers() -> None:
         "\U000e0001tag",
     ],
 )
-def test_nobody_outside_writes_a_line_of_ours(form, evil: str) -> None:
-    """Line ends, control characters and turned writing are escaped, in messages and in fields."""
+def test_outside_text_cannot_forge_a_line(form, evil: str) -> None:
+    """Line ends, control characters and reversed text are escaped, in messages and in fields."""
     formatter, read = form
     text = line(formatter, "%s", evil, path=evil)
     assert text.isprintable()
     assert "\n" not in text
-    told = read(text)
-    assert told.keys() == {"ts", "level", "logger", "msg", "path"}
-    assert (told["msg"], told["path"]) == (evil, evil)
+    parsed = read(text)
+    assert parsed.keys() == {"ts", "level", "logger", "msg", "path"}
+    assert (parsed["msg"], parsed["path"]) == (evil, evil)
 
 
 def test_an_error_is_one_line_with_its_trace(form) -> None:
@@ -106,13 +106,13 @@ def test_an_error_is_one_line_with_its_trace(form) -> None:
         raise ValueError("first\nsecond")
     except ValueError:
         record = logging.LogRecord("a", logging.ERROR, "f", 1, "failed", (), sys.exc_info())
-    told = read(formatter.format(record))
-    assert told["trace"].startswith("Traceback (most recent call last):\n")
-    assert told["trace"].endswith("ValueError: first\nsecond")
+    parsed = read(formatter.format(record))
+    assert parsed["trace"].startswith("Traceback (most recent call last):\n")
+    assert parsed["trace"].endswith("ValueError: first\nsecond")
 
 
-def test_a_name_in_any_script_is_told_as_it_is() -> None:
-    """Venues list symbols that are no Latin words."""
+def test_a_name_in_any_script_is_logged_unchanged() -> None:
+    """Venues list symbols in other scripts than Latin."""
     assert 'msg="币安人生USDT lists"' in line(TextLines(), "币安人生USDT lists")
 
 
@@ -140,7 +140,7 @@ def test_a_name_in_any_script_is_told_as_it_is() -> None:
         "listenKey: S3CRET",
     ],
 )
-def test_what_stands_where_secrets_stand_is_struck_out(text: str) -> None:
+def test_text_in_the_place_of_a_secret_is_redacted(text: str) -> None:
     """Known or not: the password of an address, a header, a named value."""
     redacted = Redaction()(text)
     assert "S3CRET" not in redacted
@@ -158,13 +158,13 @@ def test_what_stands_where_secrets_stand_is_struck_out(text: str) -> None:
         "binance-trades crashed; restarting in 0.5 s",
     ],
 )
-def test_what_is_no_secret_stands(text: str) -> None:
-    """A line that is struck out for nothing helps nobody."""
+def test_text_without_a_secret_is_kept(text: str) -> None:
+    """Needless redaction makes a line useless."""
     assert Redaction()(text) == text
 
 
-def test_what_is_known_to_be_secret_is_struck_out_in_every_form() -> None:
-    """As it is, and as addresses and queries write it; an empty one strikes out nothing."""
+def test_a_known_secret_is_redacted_in_every_form() -> None:
+    """Plain, and as addresses and queries encode it; an empty secret redacts nothing."""
     redact = Redaction()
     redact.hide(["p@ss/w0rd & more", "p@ss", "", "abc"])
     for text in ("p@ss/w0rd & more", "p%40ss%2Fw0rd%20%26%20more", "p%40ss%2Fw0rd+%26+more"):
@@ -178,9 +178,9 @@ def test_what_is_known_to_be_secret_is_struck_out_in_every_form() -> None:
 def test_a_long_text_costs_no_more_than_its_length(piece: str) -> None:
     """Strangers choose what stands in a line: a long name of a header must not hold up everybody."""
     text = piece * (100_000 // len(piece))
-    begun = time.process_time()
+    started = time.process_time()
     Redaction()(text)
-    assert time.process_time() - begun < 2
+    assert time.process_time() - started < 2
 
 
 def test_settings_know_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,15 +195,15 @@ def test_settings_know_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Lines(logging.Handler):
-    """What is logged, as text lines of the moment."""
+    """Logged records as fields, formatted as text lines when they are emitted."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(TextLines())
-        self.told: list[dict[str, str]] = []
+        self.records: list[dict[str, str]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.told.append(logfmt(self.format(record)))
+        self.records.append(logfmt(self.format(record)))
 
 
 @pytest.fixture
@@ -250,7 +250,7 @@ def test_a_request_has_an_id_in_its_answer_and_in_all_of_its_lines(lines: Lines)
     """One that came with it, if it is short and plain; nothing of it remains for the next one."""
     answer = client().get("/says", headers={HEADER: "proxy-17.a_B"})
     assert answer.headers[HEADER] == "proxy-17.a_B"
-    assert [told.get("request_id") for told in lines.told] == ["proxy-17.a_B"] * 2
+    assert [each.get("request_id") for each in lines.records] == ["proxy-17.a_B"] * 2
     assert REQUEST_ID.get() == ""
 
 
@@ -258,16 +258,16 @@ def test_an_answer_that_streams_has_its_id_to_the_end(lines: Lines) -> None:
     """Lines that are written while the answer is under way carry it too."""
     answer = client().get("/streams")
     assert answer.text == "ab"
-    assert {told["request_id"] for told in lines.told} == {answer.headers[HEADER]}
-    assert [told["msg"] for told in lines.told] == ["part", "part", "request"]
+    assert {each["request_id"] for each in lines.records} == {answer.headers[HEADER]}
+    assert [each["msg"] for each in lines.records] == ["part", "part", "request"]
     assert REQUEST_ID.get() == ""
 
 
 @pytest.mark.parametrize(
-    "given", ["", "a b", "x" * 65, "a\tb", 'a"b', "é", "-begins", "a=b", "$(x)", "<script>", "a/../b"]
+    "given", ["", "a b", "x" * 65, "a\tb", 'a"b', "é", "-starts", "a=b", "$(x)", "<script>", "a/../b"]
 )
 def test_an_id_that_is_not_short_and_plain_is_replaced(given: str) -> None:
-    """Nobody puts text into our lines by a header."""
+    """A header cannot put text into the log lines."""
     answered = client().get("/says", environ_base={"HTTP_X_REQUEST_ID": given}).headers[HEADER]
     assert answered != given
     assert re.fullmatch("[0-9a-f]{16}", answered)
@@ -277,39 +277,39 @@ def test_a_request_that_fails_is_logged_and_ends(lines: Lines) -> None:
     """Its id does not remain in the thread."""
     with pytest.raises(KeyError):
         client().get("/fails")
-    assert lines.told[-1]["path"] == "/fails"
+    assert lines.records[-1]["path"] == "/fails"
     assert REQUEST_ID.get() == ""
 
 
-def test_the_access_log_tells_method_path_status_and_duration(lines: Lines) -> None:
-    """And of the query only what is ours."""
+def test_the_access_log_has_method_path_status_and_duration(lines: Lines) -> None:
+    """It shows only the parameters of the query that the app knows."""
     client().get("/says?symbol=BTCUSDT&token=S3CRET&S3CRET&tf=1m%0aforged", headers={HEADER: "r1"})
-    told = lines.told[-1]
-    assert (told["logger"], told["method"], told["path"], told["status"]) == (
+    parsed = lines.records[-1]
+    assert (parsed["logger"], parsed["method"], parsed["path"], parsed["status"]) == (
         "orderflow_dash.access",
         "GET",
         "/says",
         "200",
     )
-    assert told["query"] == "symbol=BTCUSDT&tf=1m\nforged&(2 hidden)"
-    assert 0 <= float(told["ms"]) < 5_000
+    assert parsed["query"] == "symbol=BTCUSDT&tf=1m\nforged&(2 hidden)"
+    assert 0 <= float(parsed["ms"]) < 5_000
 
 
 def test_without_an_access_log_there_is_no_line(lines: Lines) -> None:
     """The id is there even so."""
     assert client(is_logged=False).get("/says").headers[HEADER]
-    assert [told["msg"] for told in lines.told] == ["answering"]
+    assert [each["msg"] for each in lines.records] == ["answering"]
 
 
 def test_a_query_beyond_measure_is_not_read() -> None:
-    """A thousand parameters are no query of ours."""
+    """The app never sends a thousand parameters."""
     assert logged_query("&".join(["symbol=x"] * 1_000)) == "(too many parameters)"
     assert len(logged_query("symbol=" + "x" * 10_000)) < 100
 
 
 # -- the whole program ----------------------------------------------------------------------------
 
-SECRET = "Zq7-do-not-tell-Zq7"  # noqa: S105 - of nothing
+SECRET = "Zq7-do-not-leak-Zq7"  # noqa: S105 - of nothing
 
 
 def ask_with_secrets(program: Program) -> None:
@@ -354,7 +354,7 @@ def ask_with_secrets(program: Program) -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_no_line_of_the_program_tells_a_secret(tmp_path: Path, form: str) -> None:
+def test_no_line_of_the_program_has_a_secret(tmp_path: Path, form: str) -> None:
     """At the lowest level, with a database out of reach: each line is whole, and none holds a secret."""
     environment = {
         "DATABASE_URL": f"postgres://trader:{SECRET}@127.0.0.1:9/prices",
@@ -372,12 +372,12 @@ def test_no_line_of_the_program_tells_a_secret(tmp_path: Path, form: str) -> Non
     output = program.output
     assert SECRET not in output
     read = logfmt if form == "text" else json.loads
-    told = [read(each) for each in output.splitlines()]
-    assert len([each for each in told if each["msg"] == "request"]) >= 12
-    starting = next(each for each in told if each["msg"] == "starting")
+    records = [read(each) for each in output.splitlines()]
+    assert len([each for each in records if each["msg"] == "request"]) >= 12
+    starting = next(each for each in records if each["msg"] == "starting")
     assert starting["store"] == "PostgreSQL at 127.0.0.1:9/prices"
     assert starting["version"]
     assert str(starting["max_sockets"]) == "80"
-    assert {each["venue"] for each in told if each["msg"] == "venue"} == {"binance", "bybit", "demo"}
-    serving = next(each for each in told if each["msg"] == "serving")
+    assert {each["venue"] for each in records if each["msg"] == "venue"} == {"binance", "bybit", "demo"}
+    serving = next(each for each in records if each["msg"] == "serving")
     assert serving["address"].startswith("http://127.0.0.1:")

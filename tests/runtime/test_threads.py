@@ -25,7 +25,7 @@ BTC = ViewKey(Venue.DEMO, "BTCUSDT", Timeframe.M1, Decimal(1))
 
 
 class Defect(Exception):
-    """What nobody expects."""
+    """An unexpected error."""
 
 
 class Once:
@@ -66,9 +66,9 @@ def test_work_that_is_done_is_done() -> None:
 
 
 @pytest.mark.parametrize("error", [Defect, SystemExit, MemoryError])
-def test_work_that_fails_begins_again(error: type[BaseException], caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever was raised: it is logged with its trace, counted and told, and the work goes on."""
-    calls, told = [], []
+def test_work_that_fails_restarts(error: type[BaseException], caplog: pytest.LogCaptureFixture) -> None:
+    """Any exception is logged with its trace, counted and passed to ``on_crash``, and the work goes on."""
+    calls, crashes = [], []
 
     def work() -> None:
         calls.append(1)
@@ -76,31 +76,31 @@ def test_work_that_fails_begins_again(error: type[BaseException], caplog: pytest
             raise error
 
     before = CRASHES.health()["threads"].get("work", 0)
-    thread = supervised(work, threading.Event(), on_crash=lambda error, wait: told.append((error, wait)))
+    thread = supervised(work, threading.Event(), on_crash=lambda error, wait: crashes.append((error, wait)))
     thread.join(5)
     assert len(calls) == 3
     assert CRASHES.health()["threads"]["work"] == before + 2
-    assert [type(each) for each, _ in told] == [error, error]
-    assert all(wait >= QUICK[0] for _, wait in told)
+    assert [type(each) for each, _ in crashes] == [error, error]
+    assert all(wait >= QUICK[0] for _, wait in crashes)
     assert [record.exc_info is not None for record in caplog.records] == [True, True]
 
 
 def test_a_stop_is_not_delayed_by_the_wait() -> None:
-    """A thread that waits to begin again ends with the stop."""
+    """A thread that waits to restart ends with the stop."""
     stopping, waiting = threading.Event(), threading.Event()
 
-    def told(_error: BaseException, _wait: float) -> None:
+    def on_crash(_error: BaseException, _wait: float) -> None:
         waiting.set()
 
-    thread = supervised(lambda: 1 / 0, stopping, backoff=Backoff(60, 60), on_crash=told)
+    thread = supervised(lambda: 1 / 0, stopping, backoff=Backoff(60, 60), on_crash=on_crash)
     assert waiting.wait(5)
     stopping.set()
     thread.join(5)
     assert not thread.is_alive()
 
 
-def test_a_failure_while_it_ends_is_no_crash(caplog: pytest.LogCaptureFixture) -> None:
-    """What breaks because everything is being closed counts for nothing."""
+def test_a_failure_during_the_stop_does_not_count_as_a_crash(caplog: pytest.LogCaptureFixture) -> None:
+    """Errors are expected while everything closes."""
     stopping = threading.Event()
     stopping.set()
     before = CRASHES.health()["total"]
@@ -113,18 +113,18 @@ def test_waits_double_while_it_goes_on_and_its_owner_may_reset_them() -> None:
     """A thread that fails at once, again and again, does not keep the machine busy."""
     stopping, backoff, waits = threading.Event(), Backoff(0.001, 1000), []
 
-    def told(_error: BaseException, wait: float) -> None:
+    def on_crash(_error: BaseException, wait: float) -> None:
         waits.append(wait)
         if len(waits) == 6:
             stopping.set()
 
-    supervised(lambda: 1 / 0, stopping, backoff=backoff, on_crash=told).join(5)
+    supervised(lambda: 1 / 0, stopping, backoff=backoff, on_crash=on_crash).join(5)
     assert len(waits) == 6
     assert backoff._failures == 6
 
 
-def test_who_is_told_may_fail_too(caplog: pytest.LogCaptureFixture) -> None:
-    """The thread goes on even then."""
+def test_an_on_crash_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The thread goes on."""
     calls = []
 
     def work() -> None:
@@ -132,10 +132,10 @@ def test_who_is_told_may_fail_too(caplog: pytest.LogCaptureFixture) -> None:
         if len(calls) == 1:
             raise Defect
 
-    def told(_error: BaseException, _wait: float) -> None:
+    def on_crash(_error: BaseException, _wait: float) -> None:
         raise KeyError
 
-    supervised(work, threading.Event(), on_crash=told).join(5)
+    supervised(work, threading.Event(), on_crash=on_crash).join(5)
     assert len(calls) == 2
     assert "on_crash failed" in caplog.text
 
@@ -249,8 +249,8 @@ def test_a_reader_of_the_store_survives_a_defect(app: Served) -> None:
     assert all(reader.is_alive() for reader in history._readers)
 
 
-def test_a_repair_that_fails_ends_so_that_its_symbol_is_not_repairing_for_ever(app: Served) -> None:
-    """The job is given up; the thread takes the next one."""
+def test_a_repair_that_fails_ends_and_its_symbol_goes_live(app: Served) -> None:
+    """The job is abandoned, and the thread takes the next one."""
     backfiller = demo(app).backfiller
     before = CRASHES.health()["threads"].get("demo-repair", 0)
     once = Once(backfiller._method, "step", "demo-repair")
@@ -319,7 +319,7 @@ def test_a_thread_that_stands_still_is_not_live(
     wait_until(lambda: view.status().state is State.LIVE, 20)
 
 
-def test_a_symbol_whose_thread_could_not_begin_can_be_asked_for_again(
+def test_a_symbol_whose_thread_did_not_start_can_be_retried(
     app: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the system has no thread left, the place in the feed is free for the next attempt."""

@@ -1,4 +1,4 @@
-"""What the server tells a panel of its latency."""
+"""The latency that the server reports to a panel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEY = ViewKey(Venue.BINANCE, "BTCUSDT", Timeframe.M1, Decimal("0.1"))
 
 
 class Trades:
-    """A feed that tells what the test says."""
+    """A feed with a timeliness that the test sets."""
 
     def __init__(self, timeliness: Timeliness | None) -> None:
         self._timeliness = timeliness
@@ -51,8 +51,8 @@ class Bench:
         _, self.revision = self.view.deltas(self.revision, 0)
 
 
-def test_each_delta_with_a_new_trade_tells_how_old_it_was() -> None:
-    """The first only begins it; the age is that at the encoding, under the delta's own ``server_ts``."""
+def test_each_delta_with_a_new_trade_reports_its_age() -> None:
+    """The first is only the baseline; the age is taken at encoding, under the delta's ``server_ts``."""
     bench = Bench()
     for age in (900, 500, 200):
         bench.trade(age)
@@ -64,8 +64,8 @@ def test_each_delta_with_a_new_trade_tells_how_old_it_was() -> None:
     assert bench.view.sent_since(now + 1) == []
 
 
-def test_a_change_without_a_new_trade_is_no_age() -> None:
-    """A verdict on a minute, or a trade that came late, is sent too, and says nothing of latency."""
+def test_a_change_without_a_new_trade_has_no_age() -> None:
+    """A verdict on a minute, or a late trade, is sent too, but does not measure latency."""
     bench = Bench()
     for age in (900, 500):
         bench.trade(age)
@@ -78,7 +78,7 @@ def test_a_change_without_a_new_trade_is_no_age() -> None:
 
 
 def test_clients_of_one_view_add_nothing() -> None:
-    """A delta is encoded once, whoever takes it."""
+    """A delta is encoded once, for all its clients."""
     bench = Bench()
     for age in (900, 500):
         bench.trade(age)
@@ -96,11 +96,11 @@ def test_only_the_newest_are_kept() -> None:
     assert len(bench.view.sent_since(0)) <= 32
 
 
-def test_a_panel_is_told_lag_clock_and_what_was_sent() -> None:
-    """Short, for it comes with every poll."""
+def test_a_panel_gets_lag_clock_and_the_sent_deltas() -> None:
+    """Short, because every poll carries it."""
     bench = Bench(Timeliness(LagReading(61, 150, 900), ClockReading(-12, 20)))
-    told = latency_report(bench.view)
-    assert told == {
+    report = latency_report(bench.view)
+    assert report == {
         "venue": "Binance",
         "series": "binance BTCUSDT 60000",
         "received": [61, 150],
@@ -109,16 +109,16 @@ def test_a_panel_is_told_lag_clock_and_what_was_sent() -> None:
     }
 
 
-def test_what_is_not_known_is_none() -> None:
+def test_an_unknown_latency_is_none() -> None:
     """Not zero."""
-    told = latency_report(Bench(Timeliness(None, None)).view)
-    assert told is not None
-    assert (told["received"], told["clock"]) == (None, None)
+    report = latency_report(Bench(Timeliness(None, None)).view)
+    assert report is not None
+    assert (report["received"], report["clock"]) == (None, None)
     assert latency_report(Bench().view) is None
 
 
 def test_recorded_trades_have_no_latency(serve: Callable[..., Served], tmp_path) -> None:
-    """Neither the panel nor /health tells one."""
+    """Neither the panel nor /health reports one."""
     path = tmp_path / "BTCUSDT-aggTrades-2026-01-01.csv"
     rows = [f"{n},100.0,1.0,{n},{n},{1_767_225_600_000 + n * 10},true" for n in range(1, 500)]
     path.write_text("\n".join(rows) + "\n")

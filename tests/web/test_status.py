@@ -9,8 +9,8 @@ def test_every_state_has_its_word() -> None:
     assert [WORDS[state] for state in State] == ["Connecting", "Live", "Stale", "Repairing", "Disconnected"]
 
 
-def test_a_feed_tells_state_cause_and_age() -> None:
-    """An age that is not known is not shown as zero."""
+def test_a_feed_reports_state_cause_and_age() -> None:
+    """An unknown age is not shown as zero."""
     assert feed_status(StreamStatus(State.STALE, "no trade for 14 s", 14_000)) == {
         "state": "stale",
         "word": "Stale",
@@ -22,8 +22,8 @@ def test_a_feed_tells_state_cause_and_age() -> None:
     assert feed_status(StreamStatus(State.CONNECTING, "", None))["age_ms"] is None
 
 
-class Told:
-    """What a hub tells of its venues and of the store."""
+class StubHub:
+    """A hub with fixed venues and a chosen state of the store."""
 
     def __init__(self, detail: str) -> None:
         self._detail = detail
@@ -46,6 +46,6 @@ def test_a_venue_that_is_down_says_why_and_that_it_is_tried_again() -> None:
         ("Bybit", "ok", "reachable"),
         ("Demo", "simulated", "simulated market"),
     ]
-    assert venue_lines(Told("")) == lines
+    assert venue_lines(StubHub("")) == lines
     full = "history is kept in memory only: the disk is full"
-    assert venue_lines(Told(full)) == [*lines, ("Store", "down", f"{full}. Retrying.")]
+    assert venue_lines(StubHub(full)) == [*lines, ("Store", "down", f"{full}. Retrying.")]

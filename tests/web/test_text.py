@@ -73,7 +73,7 @@ def test_times_are_utc() -> None:
     ],
 )
 def test_a_fraction_is_rounded_exactly(value, decimals, text) -> None:
-    """To so many decimals, halves up, whatever its size."""
+    """Halves round up, whatever the size of the fraction."""
     assert rounded(value, decimals) == text
 
 

@@ -10,7 +10,7 @@ TOKENS = (assets_folder() / "css/tokens.css").read_text()
 
 
 def tokens(theme: str) -> dict[str, str]:
-    """The colour tokens of a theme's own block of the style sheet."""
+    """The color tokens of a theme's own block of the style sheet."""
     block = next(
         body
         for selector, body in re.findall(r"([^{}]+)\{([^{}]*)\}", TOKENS)
@@ -25,25 +25,25 @@ def palette_tokens(theme: str) -> dict[str, str]:
     return tokens(theme) | dict(re.findall(r"--of-([\w-]+): ([^;]+);", block[1]))
 
 
-def rgba(colour: str) -> tuple[float, float, float, float]:
-    if colour.startswith("#"):
-        return (*(int(colour[i : i + 2], 16) for i in (1, 3, 5)), 1.0)
-    red, green, blue, alpha = (float(part) for part in re.findall(r"[\d.]+", colour))
+def rgba(color: str) -> tuple[float, float, float, float]:
+    if color.startswith("#"):
+        return (*(int(color[i : i + 2], 16) for i in (1, 3, 5)), 1.0)
+    red, green, blue, alpha = (float(part) for part in re.findall(r"[\d.]+", color))
     return red, green, blue, alpha
 
 
-def over(colour: str, ground: tuple[float, float, float]) -> tuple[float, float, float]:
-    """A colour as it looks on a ground."""
-    *channels, alpha = rgba(colour)
+def over(color: str, ground: tuple[float, float, float]) -> tuple[float, float, float]:
+    """A color as it looks on a ground."""
+    *channels, alpha = rgba(color)
     return tuple(alpha * c + (1 - alpha) * g for c, g in zip(channels, ground, strict=True))
 
 
 def contrast(one: tuple[float, float, float], other: tuple[float, float, float]) -> float:
     """WCAG 2 contrast ratio."""
 
-    def luminance(colour: tuple[float, float, float]) -> float:
+    def luminance(color: tuple[float, float, float]) -> float:
         linear = [
-            c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour
+            c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in color
         ]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -52,13 +52,13 @@ def contrast(one: tuple[float, float, float], other: tuple[float, float, float])
 
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT])
-def test_the_chart_s_colours_are_the_page_s(theme: str) -> None:
-    """Each colour that Plotly is told equals the CSS token of its name."""
+def test_charts_use_the_colors_of_the_page(theme: str) -> None:
+    """Each color passed to Plotly equals the CSS token of its name."""
     css = tokens(theme)
-    for name, colour in PALETTES[theme]._asdict().items():
-        assert css[name.replace("_", "-")] == colour, name
-    for name, colour in BLUE_ORANGE[theme]._asdict().items():
-        assert palette_tokens(theme)[name.replace("_", "-")] == colour, name
+    for name, color in PALETTES[theme]._asdict().items():
+        assert css[name.replace("_", "-")] == color, name
+    for name, color in BLUE_ORANGE[theme]._asdict().items():
+        assert palette_tokens(theme)[name.replace("_", "-")] == color, name
 
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT])

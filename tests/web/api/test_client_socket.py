@@ -17,14 +17,14 @@ Pair = tuple[ClientSocket, socket.socket]
 @pytest.fixture
 def pair() -> Iterator[Pair]:
     """The server's end and the client's."""
-    ours, theirs = socket.socketpair()
-    yield ClientSocket(ours), theirs
-    ours.close()
-    theirs.close()
+    server_end, client_end = socket.socketpair()
+    yield ClientSocket(server_end), client_end
+    server_end.close()
+    client_end.close()
 
 
 def test_what_two_threads_send_to_a_slow_reader_stays_in_pieces(pair: Pair) -> None:
-    """A message that fills every buffer goes out whole before the ping that was due meanwhile."""
+    """A message that fills every buffer is sent whole before a ping that falls due during the send."""
     server, client = pair
     message, ping = b"m" * (8 << 20), b"p" * 100
     serving = threading.Thread(target=server.send, args=(message,))
@@ -58,6 +58,6 @@ def test_a_client_that_says_much_is_marked_and_read_slowly(pair: Pair) -> None:
         assert not server.is_flooding
     assert server.recv(1) == b"x"
     assert server.is_flooding
-    begun = time.monotonic()
+    started = time.monotonic()
     assert server.recv(1) == b"x"
-    assert time.monotonic() - begun >= 0.1
+    assert time.monotonic() - started >= 0.1

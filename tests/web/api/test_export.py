@@ -64,15 +64,15 @@ def test_the_table_equals_the_snapshot_of_the_socket(serve: Callable[..., Served
             wait_until(lambda: found.append(moment()) or found[-1])
         sent, tables = found[-1]
     candles, levels = tables["candles"], tables["levels"]
-    for ours, theirs in zip(candles, sent["candles"], strict=True):
-        shared = theirs.keys() - {"levels"}
+    for exported, sent_candle in zip(candles, sent["candles"], strict=True):
+        shared = sent_candle.keys() - {"levels"}
         words = {True: "true", False: "false", None: ""}
-        assert {name: ours[name] for name in shared} == {
+        assert {name: exported[name] for name in shared} == {
             name: words[value] if isinstance(value, bool) or value is None else value
-            for name, value in theirs.items()
+            for name, value in sent_candle.items()
             if name in shared
         }
-        assert ours["levels"] == str(len(theirs["levels"]))
+        assert exported["levels"] == str(len(sent_candle["levels"]))
     assert [(row["open_ts"], row["price"], row["bid"], row["ask"], row["n"]) for row in levels] == [
         (candle["open_ts"], level["p"], level["bid"], level["ask"], level["n"])
         for candle in sent["candles"]

@@ -65,13 +65,13 @@ def test_a_stalled_reader_is_disconnected(setting: HubBench) -> None:
     def seconds(end: socket.socket) -> int:
         return struct.unpack("ll", end.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16))[0]
 
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        served = {"gunicorn.socket": ours}
+    server_end, client_end = socket.socketpair()
+    with server_end, client_end:
+        served = {"gunicorn.socket": server_end}
         answer = client_of(setting).get(URL, query_string=QUERY, environ_overrides=served)
-        assert 0 < seconds(ours) <= 20
+        assert 0 < seconds(server_end) <= 20
         answer.close()
-        assert seconds(ours) == 0
+        assert seconds(server_end) == 0
 
 
 def test_a_slow_reader_is_disconnected() -> None:

@@ -25,8 +25,8 @@ def test_health_answers_while_no_venue_does(serve: Callable[..., Served]) -> Non
     assert "connection refused" in ready.json()["venues"]["bybit"]
 
 
-def test_health_tells_of_each_feed(serve: Callable[..., Served]) -> None:
-    """State, age of the last event, reconnects, gaps and repaired trades stand for each feed."""
+def test_health_reports_each_feed(serve: Callable[..., Served]) -> None:
+    """State, age of the last event, reconnects, gaps and repaired trades of each feed."""
     with SimulatedExchange(SyntheticMarket(speed=20)) as exchange:
         served = serve(**venues_at(exchange))
         assert served.health("binance")["state"] == "idle"
@@ -42,7 +42,7 @@ def test_health_tells_of_each_feed(serve: Callable[..., Served]) -> None:
 
 
 def test_ready_says_no_while_the_server_goes_down(serve: Callable[..., Served]) -> None:
-    """A balancer sends nobody there any more; the process still lives."""
+    """A load balancer stops sending clients there; the process is still alive."""
     served = serve(demo=True, backfill_minutes=0)
     wait_until(lambda: httpx.get(f"{served.url}/ready", trust_env=False).status_code == 200)
     served.hub.stop()
@@ -52,7 +52,7 @@ def test_ready_says_no_while_the_server_goes_down(serve: Callable[..., Served]) 
     assert httpx.get(f"{served.url}/health", trust_env=False).status_code == 200
 
 
-def test_health_tells_of_process_and_memory(serve: Callable[..., Served]) -> None:
+def test_health_reports_process_and_memory(serve: Callable[..., Served]) -> None:
     """What the process takes, what of it is held for symbols, and which of them take most."""
     served = serve(demo=True, backfill_minutes=0)
     with served.socket(exchange="demo", symbol="BTCUSDT", emit_ms=50) as socket:

@@ -47,7 +47,7 @@ def test_names_have_base_units_alone(serve: Callable[..., Served], tmp_path: Pat
     assert not {name for name in names if others & set(name.split("_"))}
 
 
-def test_metrics_tell_what_health_tells(serve: Callable[..., Served]) -> None:
+def test_metrics_report_the_figures_of_health(serve: Callable[..., Served]) -> None:
     """Trades, repaired and verified minutes of each venue, and how the store stands."""
     with SimulatedExchange(SyntheticMarket(seed=3, speed=20, history_ms=180_000)) as exchange:
         app = serve(**venues_at(exchange), backfill_minutes=2, verify_interval_s=0.3)
@@ -64,7 +64,7 @@ def test_metrics_tell_what_health_tells(serve: Callable[..., Served]) -> None:
 
 
 def test_a_venue_that_never_answered_has_no_age(serve: Callable[..., Served]) -> None:
-    """What is not known is left out, not shown as zero."""
+    """Unknown values are left out, not shown as zero."""
     found = scraped(serve())
     assert ("orderflow_event_age_seconds", "binance") not in found
     assert found["orderflow_reachable", "binance"] == 0
@@ -97,8 +97,8 @@ def grown(app: Served, *names: tuple[str, ...]) -> Callable[[], list[float]]:
     return growth
 
 
-def test_the_lag_of_trades_and_the_clocks_are_told_apart(demo: Served) -> None:
-    """A histogram of what came, and how far the venue's clock is off, each by venue."""
+def test_the_lag_of_trades_and_the_clock_offset_are_separate(demo: Served) -> None:
+    """A histogram of trade lag, and the offset of the venue's clock, each by venue."""
     with demo.socket(exchange="demo", symbol="BTCUSDT", emit_ms=50):
         wait_until(lambda: scraped(demo).get(("orderflow_feed_lag_seconds_count", "demo"), 0) > 20, 20)
         wait_until(lambda: ("orderflow_clock_skew_seconds", "demo") in scraped(demo))
@@ -116,7 +116,7 @@ def test_the_lag_of_trades_and_the_clocks_are_told_apart(demo: Served) -> None:
 
 
 def test_a_market_that_runs_faster_has_no_lag(serve: Callable[..., Served]) -> None:
-    """The times of its trades are not of now: nothing is told rather than nonsense."""
+    """Its trade times do not match the wall clock, so no lag is reported."""
     app = serve(demo=True, demo_speed=20, backfill_minutes=0)
     with app.socket(exchange="demo", symbol="BTCUSDT", emit_ms=50) as socket:
         while json.loads(socket.recv(timeout=10))["type"] != "delta":
@@ -125,7 +125,7 @@ def test_a_market_that_runs_faster_has_no_lag(serve: Callable[..., Served]) -> N
         assert app.health("demo")["lag"] is None
 
 
-def test_sockets_are_counted_from_their_begin_to_their_end(demo: Served) -> None:
+def test_sockets_are_counted_from_open_to_close(demo: Served) -> None:
     """Open ones, what they were sent, what was encoded for them, and who was refused."""
     growth = grown(
         demo,
@@ -170,8 +170,8 @@ def test_an_export_is_counted_while_it_runs(demo: Served) -> None:
     wait_until(lambda: growth() == [0])
 
 
-def test_the_process_tells_its_memory_threads_and_files(demo: Served) -> None:
-    """What tells a leak."""
+def test_the_process_reports_memory_threads_and_files(demo: Served) -> None:
+    """The figures that reveal a leak."""
     found = scraped(demo)
     assert found["process_resident_memory_bytes",] > 20e6
     assert found["orderflow_threads",] >= 5
@@ -219,7 +219,7 @@ def test_a_callback_is_timed_under_its_name(demo: Served) -> None:
 
 
 def test_what_strangers_send_makes_no_series_of_its_own(demo: Served) -> None:
-    """Outputs that nobody registered, unknown symbols and paths: the same series as before."""
+    """Unregistered outputs, unknown symbols and unknown paths add no series."""
 
     def ask(name: str) -> None:
         httpx.post(f"{demo.url}/_dash-update-component", json=tick(f"{name}.data"), trust_env=False)
@@ -262,7 +262,7 @@ class SlowClient:
 
 
 def test_a_slow_client_is_counted_where_it_makes_emissions_late(demo: Served) -> None:
-    """It skips states; how often that happened is told."""
+    """It skips states, and the number of skips is reported."""
     growth = grown(demo, ("orderflow_conflations_total",))
     client, query = SlowClient(), ViewQuery(BTC, 2, 50)
     with Flask("test").test_request_context(), demo.hub.watch(BTC) as view:

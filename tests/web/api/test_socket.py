@@ -77,7 +77,7 @@ def test_a_bad_parameter_is_named_with_what_is_accepted(
     assert code == 1008
 
 
-def test_an_unknown_symbol_is_told(app: Served) -> None:
+def test_an_unknown_symbol_is_reported(app: Served) -> None:
     """A symbol that the venue does not list has its own code."""
     message, code = refusal(app, **{**QUERY, "symbol": "NOSUCHUSDT"})
     assert (message["code"], message["param"], code) == ("unknown_symbol", "symbol", 1008)
@@ -118,7 +118,7 @@ def test_messages_have_the_documented_fields_in_order(app: Served) -> None:
     assert kinds[1] == "status"
 
 
-def test_all_clients_of_a_view_are_told_the_same(app: Served) -> None:
+def test_all_clients_of_a_view_receive_the_same(app: Served) -> None:
     """Clients side by side, and one that joins later, get the same candles to the letter."""
     with app.socket(**QUERY) as one, app.socket(**QUERY) as two:
         texts: list[dict[tuple[int, int], str]] = [{}, {}, {}]
@@ -148,14 +148,14 @@ def test_all_clients_of_a_view_are_told_the_same(app: Served) -> None:
 
 
 def test_a_revision_is_encoded_once_for_all(app: Served) -> None:
-    """Twenty clients cost no more encodings than there are revisions to tell, far fewer than messages."""
+    """Twenty clients cost at most one encoding per revision, far fewer than there are messages."""
     query = parse_view_query({key: str(value) for key, value in QUERY.items()}, app.hub, None)
     texts: dict[tuple[int, int], set[str]] = {}
     messages = 0
     with ExitStack() as stack:
         view = stack.enter_context(app.hub.watch(query.key))
         sockets = [stack.enter_context(app.socket(**QUERY)) for _ in range(20)]
-        begun = time.monotonic()
+        started = time.monotonic()
         while messages < 600:
             for socket in sockets:
                 text = str(socket.recv(timeout=5))
@@ -164,7 +164,7 @@ def test_a_revision_is_encoded_once_for_all(app: Served) -> None:
                     messages += 1
                     candle = message["candle"]
                     texts.setdefault((candle["open_ts"], candle["rev"]), set()).add(text)
-        lasted = time.monotonic() - begun
+        lasted = time.monotonic() - started
         assert view.encodings <= 2 * lasted / 0.04 + 50  # at most two candles change in one build
         assert view.encodings < messages / 2
     assert all(len(each) == 1 for each in texts.values())
@@ -189,7 +189,7 @@ def test_a_stream_ends_after_its_last_watcher(app: Served, exchange: SimulatedEx
 
 
 def test_a_page_that_is_not_heard_of_is_forgotten(app: Served, exchange: SimulatedExchange) -> None:
-    """A lease that nobody renews ends, and with it the stream."""
+    """A lease that is not renewed expires, and its stream ends."""
     query = parse_view_query({key: str(value) for key, value in QUERY.items()}, app.hub, None)
     app.hub.lease("a tab", query.key)
     wait_until(lambda: any("btcusdt@aggTrade" in each.subscriptions for each in exchange.connections))
@@ -226,7 +226,7 @@ def code_of_close(socket: ClientConnection) -> int:
 def test_more_clients_than_places_are_refused_and_pages_answer(
     exchange: SimulatedExchange, serve: Callable[..., Served]
 ) -> None:
-    """The client beyond the cap is told to come again later; a place that is given back serves again."""
+    """A client above the limit is asked to retry later; a freed place can be taken again."""
     app = serve(**venues_at(exchange), max_sockets=2, max_sockets_per_client=2)
     with app.socket(**QUERY) as one, app.socket(**QUERY) as two:
         one.recv(timeout=5), two.recv(timeout=5)
@@ -242,7 +242,7 @@ def test_more_clients_than_places_are_refused_and_pages_answer(
 
 
 def test_the_socket_ends_with_the_server(app: Served) -> None:
-    """A server that goes down tells its clients to come again (1012), within a second."""
+    """A server that shuts down asks its clients to reconnect (1012), within a second."""
     with app.socket(**QUERY) as socket:
         socket.recv(timeout=5)
         app.hub.stop()

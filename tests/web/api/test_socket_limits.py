@@ -21,7 +21,7 @@ NEAR, FAR = "192.0.2.1", "192.0.2.2"
 
 @pytest.fixture(scope="module")
 def app() -> Iterator[Served]:
-    """Three places, two of them for one address; the address is what a proxy tells."""
+    """Three places, at most two per address; a proxy header sets the address."""
     served = Served(**UNREACHABLE, **LIMITS, database_url="off")
     wait_until(served.hub.instruments)
     yield served
@@ -92,7 +92,7 @@ def test_a_client_that_floods_is_sent_away(app: Served, kind: str) -> None:
 
 
 def test_a_client_that_talks_a_little_stays(app: Served) -> None:
-    """Pings and small messages are no offence."""
+    """Pings and small messages do not count as a flood."""
     with client(app) as socket:
         for _ in range(20):
             socket.send("hello")

@@ -28,7 +28,7 @@ from tests.conftest import UNREACHABLE, Served, wait_until
 from tests.web.http.test_errors import junk
 from tests.web.http.test_guard import BASIC, KEY, PROXY, UPGRADE
 
-# Hypothesis takes what the server's own threads draw of chance meanwhile for a strategy's doing, and warns.
+# The server's threads draw random numbers during a test; Hypothesis blames a strategy for it and warns.
 pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
 
 FEW, MANY = 10, 10_000
@@ -100,7 +100,7 @@ def escaped(text: str) -> str:
 
 
 class Case(NamedTuple):
-    """What is asked on every route."""
+    """A request that is sent to every route."""
 
     query: str
     headers: dict[str, str]
@@ -140,9 +140,9 @@ class Target:
             "PATH_INFO": path.encode("utf-8", "surrogatepass").decode("latin-1"),
             "QUERY_STRING": case.query,
         }
-        begun = time.thread_time()
+        started = time.thread_time()
         answer = self.client.open("/", method=method, environ_overrides=environ, buffered=True)
-        took = time.thread_time() - begun
+        took = time.thread_time() - started
         what = method, path, case, answer.status_code
         assert answer.status_code < 500 or answer.status_code == 503, what
         assert took < MOST_CPU_S, what
@@ -167,13 +167,13 @@ def start() -> Iterator[Callable[..., Served]]:
     """Starts servers with the simulated market, which set no limits to how often they are asked."""
     running: list[Served] = []
 
-    def begin(**chosen: Any) -> Served:
+    def start_server(**chosen: Any) -> Served:
         served = Served(**{**UNREACHABLE, **UNLIMITED, "demo": True, "database_url": "off", **chosen})
         running.append(served)
         wait_until(lambda: any(venue.reachable for venue in served.hub.venues()))
         return served
 
-    yield begin
+    yield start_server
     for served in running:
         served.stop()
 
@@ -239,7 +239,7 @@ POSTURES: Final = pytest.mark.parametrize(
 
 
 def attack(examples: int, target: Target, check: Callable[[Target, Case], None]) -> None:
-    """Ask so many cases."""
+    """Send ``examples`` requests and check each answer."""
 
     @settings(max_examples=examples, database=None, suppress_health_check=list(HealthCheck))
     @given(case=cases)
@@ -269,8 +269,8 @@ def test_ten_thousand_queries_are_answered_on_every_route(
 
 
 @pytest.mark.parametrize("name", ["exchange", "symbol", "tf", "step", "rows", "lookback"])
-def test_what_is_named_in_any_shape_is_refused_quickly(without_access: Target, name: str) -> None:
-    """No venue, symbol or number has it."""
+def test_a_name_of_any_shape_is_refused_quickly(without_access: Target, name: str) -> None:
+    """No venue, symbol or number has such a name."""
     for shape in SHAPES:
         named = {"exchange": "demo", name: shape}
         query = "&".join(f"{each}={escaped(value)}" for each, value in named.items())
@@ -284,21 +284,21 @@ def test_what_is_named_in_any_shape_is_refused_quickly(without_access: Target, n
 def part(text: str, value: Any, *, has_value: bool = True) -> Any:
     """An input, state or output as a page sends it; where it stands for several, a list of two."""
     name, _, prop = text.rpartition(".")
-    told = {"property": prop.partition("@")[0], **({"value": value} if has_value else {})}
+    fields = {"property": prop.partition("@")[0], **({"value": value} if has_value else {})}
     if not name.startswith("{"):
-        return {"id": name, **told}
+        return {"id": name, **fields}
     pattern = json.loads(name)
     many = ["ALL"] in pattern.values()
-    each = {"id": {key: "p" if isinstance(kept, list) else kept for key, kept in pattern.items()}, **told}
+    each = {"id": {key: "p" if isinstance(kept, list) else kept for key, kept in pattern.items()}, **fields}
     return [each, each] if many else each
 
 
-def body_of(dependency: dict[str, Any], told: list[Any], state: list[Any]) -> dict[str, Any]:
-    """The request for a callback, out of what the server says of it."""
+def body_of(dependency: dict[str, Any], input_values: list[Any], state: list[Any]) -> dict[str, Any]:
+    """The request for a callback, built from its entry in the dependencies."""
     names = dependency["output"].strip(".").split("...")
     outputs = [part(name, None, has_value=False) for name in names]
     inputs = [
-        part(f"{each['id']}.{each['property']}", told[place % len(told)])
+        part(f"{each['id']}.{each['property']}", input_values[place % len(input_values)])
         for place, each in enumerate(dependency["inputs"])
     ]
     states = [
@@ -322,7 +322,7 @@ sent = st.lists(st.one_of(junk, views, searches, values), min_size=1, max_size=6
 
 
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
-@given(told=sent, state=sent)
+@given(input_values=sent, state=sent)
 @pytest.mark.parametrize(
     ("name", "page"),
     [
@@ -334,7 +334,7 @@ sent = st.lists(st.one_of(junk, views, searches, values), min_size=1, max_size=6
     ids=["front", "embed", "compare", "token"],
 )
 def test_every_callback_survives_any_value(
-    request: pytest.FixtureRequest, name: str, page: str, told: list[Any], state: list[Any]
+    request: pytest.FixtureRequest, name: str, page: str, input_values: list[Any], state: list[Any]
 ) -> None:
     """All that the server registered, with anything in each input and state."""
     client = request.getfixturevalue(name).client
@@ -343,13 +343,13 @@ def test_every_callback_survives_any_value(
     for dependency in dependencies:
         if dependency["clientside_function"] is not None:
             continue
-        body = json.dumps(body_of(dependency, told, state))
-        begun = time.thread_time()
+        body = json.dumps(body_of(dependency, input_values, state))
+        started = time.thread_time()
         answer: Response = client.post(
             f"{page}_dash-update-component", data=body, content_type="application/json", buffered=True
         )
         assert answer.status_code < 500, body
-        assert time.thread_time() - begun < MOST_CPU_S, body
+        assert time.thread_time() - started < MOST_CPU_S, body
         assert b"Traceback" not in answer.data
         if name == "by_token":
             assert b"Order flow of ETHUSDT" not in answer.data

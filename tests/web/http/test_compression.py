@@ -80,7 +80,7 @@ def test_the_first_load_of_the_front_page_is_small(client: httpx.Client, encodin
 
 @pytest.mark.parametrize("path", ["/", "/help", "/compare", "/_dash-dependencies", PLOTLY, GRID])
 def test_every_encoding_says_the_same(client: httpx.Client, path: str) -> None:
-    """Decoded it is the plain answer, a good deal shorter before; caches are told what it depends on."""
+    """Decoded, it equals the plain answer; encoded, it is much shorter; ``Vary`` names the request header."""
     first, whole = raw(client, path)
     assert (first.status_code, "Content-Encoding" in first.headers) == (200, False)
     assert first.headers["Vary"] == "Accept-Encoding"
@@ -121,7 +121,7 @@ def test_headers_alone_are_those_of_the_whole(client: httpx.Client) -> None:
     ],
 )
 def test_a_client_gets_what_it_likes_best(accepted: str, given: str | None) -> None:
-    """Its own weights count; between equals ours; what it excludes or does not name it never gets."""
+    """Its weights decide, the server's order breaks ties; an excluded or unnamed encoding is never used."""
     server = Flask("transfer", static_folder=assets_folder(), static_url_path="/assets")
     compress_responses(server)
     with server.test_client().get(PLOTLY, headers={"Accept-Encoding": accepted}) as answer:
@@ -207,7 +207,7 @@ def test_a_version_is_of_the_content(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_pages_share_their_files(client: httpx.Client) -> None:
-    """A file of ours has one address on all pages; the grid is loaded only where the symbol table is."""
+    """Each asset of the app has one address on all pages; only pages with the symbol table load the grid."""
     front, embed, compare = (set(files_of(client, page)) for page in ("/", "/embed", "/compare"))
     assets = {each for each in front if each.startswith("/assets/")}
     assert len(assets) > 40
@@ -247,7 +247,7 @@ def test_callbacks_are_compressed_where_it_is_worth_it(serve: Callable[..., Serv
 
 
 def test_an_export_is_still_a_stream(serve: Callable[..., Served]) -> None:
-    """Its length is not known when it begins, so it is neither collected nor encoded."""
+    """Its length is unknown when it starts, so it is neither collected nor encoded."""
     served = serve(demo=True)
     wait_until(served.hub.instruments)
     accepted = {"Accept-Encoding": "zstd, gzip"}
@@ -273,7 +273,7 @@ def test_metrics_are_what_they_were(client: httpx.Client) -> None:
 
 @pytest.fixture
 def unraisable(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """What the interpreter could only report, such as a file that nobody closed."""
+    """Errors that the interpreter could only report, such as a file that was never closed."""
     found: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda event: found.append(str(event.exc_value)))
     yield found
@@ -314,8 +314,8 @@ def test_a_file_is_compressed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [b"abc", b"abd"]
 
 
-def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond its bytes the least recently asked for goes, and is compressed again when it is asked for."""
+def test_the_cache_of_compressed_files_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above its size the least recently used file is dropped, and compressed again on its next request."""
     asked: list[bytes] = []
 
     def thorough(content: bytes) -> bytes:

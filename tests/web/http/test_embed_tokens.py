@@ -176,7 +176,7 @@ def test_a_token_opens_nothing_else(market: Served, token: str) -> None:
 def test_a_frame_says_that_it_shows_a_replay_and_cannot_steer_it(
     serve: Callable[..., Served], tmp_path: Path
 ) -> None:
-    """Whoever sees one panel must not move the market of all others."""
+    """A viewer of one panel must not move the market for all others."""
     token = TOKENS.sign(Venue.BINANCE, ["BTCUSDT"], 60)
     served = serve(**BASIC, replay=str(binance_file(tmp_path, invented_rows(200))))
     with client(served) as asking:
@@ -199,7 +199,7 @@ def test_the_pass_for_files_opens_files_alone(market: Served) -> None:
 
 
 def test_a_token_that_was_touched_opens_nothing(market: Served, token: str) -> None:
-    """Any of its characters, a key that is not ours, the place of another token."""
+    """Any changed character, another key, or text that is not a token."""
     with client(market) as asking:
         for at in range(len(token)):
             other = "B" if token[at] == "A" else "A"
@@ -216,7 +216,7 @@ def test_a_token_that_was_touched_opens_nothing(market: Served, token: str) -> N
 
 
 def test_a_login_does_not_widen_a_token(market: Served, token: str) -> None:
-    """A frame shows the same to whoever looks."""
+    """A frame shows the same to every viewer."""
     with client(market, **login()) as asking:
         assert asking.get(f"/embed/t/{token}/api/export.csv?symbol=SOLUSDT").status_code == 403
         assert asking.get("/api/export.csv?exchange=demo&symbol=SOLUSDT").status_code == 200
@@ -232,7 +232,7 @@ def test_an_address_that_names_nothing_opens_the_tokens_own_venue(serve: Callabl
     assert '"aria-label":"Order flow of ETHUSDT on Bybit"' in answer
 
 
-def test_an_expired_token_is_told_in_the_frame_and_to_the_page_around_it(market: Served) -> None:
+def test_an_expired_token_is_reported_in_the_frame_and_its_page(market: Served) -> None:
     """403 everywhere; the page says so in words, and by a script that its policy names."""
     token = TOKENS.sign(Venue.DEMO, ["BTCUSDT"], 2)
     with client(market) as asking:
@@ -255,13 +255,13 @@ def test_an_open_socket_ends_with_its_token(market: Served) -> None:
     """1008 at that moment, and no new one after it."""
     token = TOKENS.sign(Venue.DEMO, ["BTCUSDT"], 3)
     url = f"{market.url.replace('http', 'ws')}/embed/t/{token}/ws/orderflow?emit_ms=50"
-    begun = time.time()
+    started = time.time()
     with connect(url, proxy=None) as socket, pytest.raises(ConnectionClosed) as closed:  # noqa: PT012
         while True:
             socket.recv(timeout=10)
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "access has expired")
-    assert 1 <= time.time() - begun < 6
+    assert 1 <= time.time() - started < 6
     with pytest.raises(InvalidStatus) as refusal:
         connect(url, proxy=None)
     assert refusal.value.response.status_code == 403
@@ -297,9 +297,9 @@ def test_no_token_is_logged(market: Served, token: str, caplog: pytest.LogCaptur
         answer = asking.post(f"/embed/t/{token}/_dash-update-component", content=b"{", headers=JSON)
         assert answer.status_code == 400
         asking.get(f"/embed/t/{token}/_dash-component-suites/os/x.py")
-    ours = [record.getMessage() for record in caplog.records if record.name.startswith("orderflow_dash")]
-    assert ours
-    assert not any(token in line for line in ours)
+    app_lines = [record.getMessage() for record in caplog.records if record.name.startswith("orderflow_dash")]
+    assert app_lines
+    assert not any(token in line for line in app_lines)
     line = (
         f'"GET /embed/t/{token}/?a=b HTTP/1.1" 200 "https://x/embed?a=b&token={token}&c=d" "/x?token={token}"'
     )

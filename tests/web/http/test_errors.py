@@ -70,7 +70,7 @@ def test_a_malformed_callback_is_a_400_and_a_short_line(
 
 
 def test_a_large_body_is_refused_unread(edge: httpx.Client) -> None:
-    """More than 64 KiB is no request of a page, and would be work for minutes: 413."""
+    """No page sends more than 64 KiB, which could cost minutes of work: 413."""
     for length in (70_000, 3 << 20):
         body = b'{"output":"' + b"A" * length + b'"}'
         assert edge.post("/_dash-update-component", content=body, headers=JSON).status_code == 413
@@ -165,8 +165,8 @@ def test_an_unknown_path_is_a_404(edge: httpx.Client, path: str) -> None:
     assert edge.get(path).status_code == 404
 
 
-def test_a_query_that_is_no_text_is_a_400(serve: Callable[..., Served]) -> None:
-    """Browsers escape such bytes; whoever sends them as they are is told, on every path alike."""
+def test_a_query_that_is_not_utf_8_is_a_400(serve: Callable[..., Served]) -> None:
+    """Browsers escape such bytes; a client that sends them raw gets the error on every path."""
     client = serve().application.server.test_client()
     for path in ("/", "/embed", "/help", "/health", "/api/export.csv", "/assets/js/main.mjs", "/nope"):
         answer = client.get(path, environ_overrides={"QUERY_STRING": "a=\x80"}, buffered=True)
@@ -174,8 +174,8 @@ def test_a_query_that_is_no_text_is_a_400(serve: Callable[..., Served]) -> None:
 
 
 @pytest.mark.parametrize("path", ["/assets/nope.js", "/assets/" + "a" * 3000, "/assets/js/main.mjs"])
-def test_what_a_file_may_be_asked_is_told_without_a_look_at_it(edge: httpx.Client, path: str) -> None:
-    """Also with a version, which only a file can have."""
+def test_options_of_a_file_are_answered_without_reading_it(edge: httpx.Client, path: str) -> None:
+    """Even with a version in the query, which only an existing file has."""
     assert edge.options(f"{path}?v=1").status_code == 200
 
 
@@ -203,8 +203,8 @@ def test_a_page_has_one_address(edge: httpx.Client, page: str) -> None:
         assert (answer.status_code, answer.headers["Location"]) == (308, location)
 
 
-def test_a_browser_finds_an_icon_where_it_looks_by_itself(edge: httpx.Client) -> None:
-    """An answer without a page of ours, as a 404 is, names none: then ``/favicon.ico`` is asked for."""
+def test_a_browser_finds_an_icon_at_the_default_address(edge: httpx.Client) -> None:
+    """A response that is not a page, such as a 404, names no icon, so browsers request ``/favicon.ico``."""
     answer = edge.get("/favicon.ico")
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/svg+xml; charset=utf-8")
     assert answer.content == (assets_folder() / "favicon.svg").read_bytes()

@@ -73,8 +73,8 @@ def test_browsers_are_bound_to_tls_where_it_was_used(app: Served) -> None:
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
-def test_what_needs_access_is_kept_by_nobody(serve: Callable[..., Served]) -> None:
-    """Scripts and styles, the same for all, by the browser alone."""
+def test_responses_that_require_access_are_not_cached(serve: Callable[..., Served]) -> None:
+    """Only the browser caches scripts and styles, which are the same for all users."""
     with client(serve(**BASIC), **login()) as asking:
         for path in ("/", "/help", "/metrics", "/api/export.csv", "/nosuch", "/_dash-layout"):
             assert asking.get(path).headers["Cache-Control"] == "no-store", path

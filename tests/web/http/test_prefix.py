@@ -71,7 +71,7 @@ def test_a_link_of_a_page_leads_to_no_address_outside_the_prefix(app: Served, pa
 
 
 def test_a_page_has_one_address(app: Served) -> None:
-    """A slash that is missing or too many is put right, and the query stays."""
+    """A missing or extra slash redirects to the canonical path, and the query is kept."""
     assert get(app, "/desk/flow").headers["Location"].endswith("/desk/flow/")
     for page in ("embed", "compare"):
         answer = get(app, f"/desk/flow/{page}/?symbol=BTCUSDT&tf=1m")
@@ -81,7 +81,7 @@ def test_a_page_has_one_address(app: Served) -> None:
 
 
 def test_the_socket_is_under_the_prefix(app: Served) -> None:
-    """It tells its snapshot there; the path of old is no socket."""
+    """It sends its snapshot there; the path without the prefix is not a socket."""
     root = app.url.replace("http", "ws")
     with connect(f"{root}/desk/flow/ws/orderflow?exchange=demo", proxy=None) as socket:
         assert json.loads(socket.recv(timeout=5))["type"] == "snapshot"

@@ -1,4 +1,4 @@
-"""What is believed of a request that says where it comes from."""
+"""Which forwarding headers of a request are trusted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def seen(hops: int, headers: dict[str, str], peer: str = "192.0.2.1", proxies: s
     trust_proxies(server, hops, proxies)
 
     @server.get("/")
-    def tell() -> Any:
+    def origin() -> Any:
         return jsonify(client=client_address(), url=request.url, root=request.script_root)
 
     answer: dict[str, Any] = (
@@ -45,10 +45,10 @@ def test_without_a_proxy_no_header_is_believed() -> None:
     assert seen(0, FORGED) == plain
 
 
-def test_one_proxy_tells_address_scheme_and_host() -> None:
-    """The prefix is not among them."""
-    told = seen(1, FORGED)
-    assert told == {"client": "203.0.113.9", "url": "https://evil.example:8443/", "root": ""}
+def test_one_proxy_sets_address_scheme_and_host() -> None:
+    """It does not set the prefix."""
+    forwarded = seen(1, FORGED)
+    assert forwarded == {"client": "203.0.113.9", "url": "https://evil.example:8443/", "root": ""}
     assert seen(1, {"X-Forwarded-Proto": "https"})["url"] == "https://app.example/"
 
 
@@ -84,8 +84,8 @@ def test_only_peers_in_the_networks_of_the_proxies_are_believed() -> None:
     assert seen(1, FORGED, peer="", proxies="unix") == seen(1, FORGED)
 
 
-def test_a_proxy_that_is_not_believed_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    """The log names the setting, and does not repeat itself."""
+def test_an_untrusted_proxy_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The log names the setting, and only once."""
     server = Flask("proxied")
     trust_proxies(server, 0)
     client = server.test_client()

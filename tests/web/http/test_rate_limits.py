@@ -30,7 +30,7 @@ TICK = json.dumps(
 
 @pytest.fixture
 def app(serve: Callable[..., Served]) -> Served:
-    """The app with tight limits, under a prefix, behind a proxy that tells addresses."""
+    """The app with tight limits, under a prefix, behind a proxy that forwards client addresses."""
     return serve(proxy_hops=1, prefix="/flow/", **TIGHT)
 
 
@@ -72,7 +72,7 @@ class Client:
 def test_beyond_the_rate_a_request_is_refused_with_when_to_come_again(
     app: Served, path: str, method: str, served: int, words: str
 ) -> None:
-    """429, Retry-After, one plain line that names the address; another address is served meanwhile."""
+    """429, Retry-After, one plain line that names the address; another address is still served."""
     client = Client(app)
     options = {"content": TICK, "headers": {"Content-Type": "application/json"}} if method == "POST" else {}
     count, refusal = client.until_refused(path, method, **options)
@@ -137,8 +137,8 @@ def counters() -> tuple[RateCounters, list[float]]:
     return RateCounters(clock=lambda: now[0]), now
 
 
-def test_a_window_begins_anew_when_it_ends(counters: tuple[RateCounters, list[float]]) -> None:
-    """Counts of one key go on until then, and say nothing of another key's."""
+def test_a_count_restarts_when_its_window_ends(counters: tuple[RateCounters, list[float]]) -> None:
+    """Each key is counted on its own until then."""
     count, now = counters
     assert [count.incr("a", 10), count.incr("a", 10), count.incr("b", 10)] == [1, 2, 1]
     now[0] += 9.9

@@ -1,4 +1,4 @@
-"""``/help``: its figures, its anchors, and that it stands by itself."""
+"""``/help``: its figures, its anchors, and that it is self-contained."""
 
 from __future__ import annotations
 
@@ -329,8 +329,8 @@ def test_headings_are_in_order_and_links_lead_somewhere(page: Document) -> None:
     }
 
 
-def test_the_page_stands_by_itself(page: Document) -> None:
-    """Nothing inline, nothing from another host, and every file that it asks for is there."""
+def test_the_page_is_self_contained(page: Document) -> None:
+    """Nothing inline, nothing from another host, and every file that it requests exists."""
     assert not any(name == "style" or name.startswith("on") for _, names in page.elements for name in names)
     assert not any(tag in ("style", "iframe", "img") for tag, _ in page.elements)
     scripts = [names for tag, names in page.elements if tag == "script"]
@@ -376,15 +376,15 @@ def test_the_app_serves_the_page_and_keeps_its_style_to_it(serve: Callable[..., 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_the_page_is_readable_in_both_themes(theme: str) -> None:
-    """Its style sheets name no colour but tokens, and each text has 4.5 to 1 on each of its grounds."""
+    """Its style sheets use only color tokens, and each text has a contrast of 4.5 to 1 on each ground."""
     css = "".join((assets_folder() / name).read_text() for name in ("css/help.css", "css/help-link.css"))
     assert not re.search(r"#[0-9a-f]{3,8}\b|rgb|hsl", css)
-    colours = tokens(theme)
+    colors = tokens(theme)
     texts = set(re.findall(r"[^-]color: var\(--of-([\w-]+)\)", css))
     grounds = set(re.findall(r"background: var\(--of-([\w-]+)\)", css))
     assert {"text", "muted", "accent", "bid", "ask"} <= texts
     assert {"canvas", "surface", "raised"} <= grounds
-    surface = rgba(colours["surface"])[:3]
+    surface = rgba(colors["surface"])[:3]
     for text in texts:
         for ground in grounds:
-            assert contrast(rgba(colours[text])[:3], over(colours[ground], surface)) >= 4.5, (text, ground)
+            assert contrast(rgba(colors[text])[:3], over(colors[ground], surface)) >= 4.5, (text, ground)

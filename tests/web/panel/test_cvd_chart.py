@@ -117,7 +117,7 @@ def test_incomplete_candles_are_marked(candle, instrument) -> None:
     assert "Partial" in notes[0]
     assert notes[1] == ""
     assert "missing" in notes[2]
-    assert "from before the stream began, or missed by it" in notes[3]
+    assert "from before the stream started, or missed by it" in notes[3]
     (band,) = figure["layout"]["shapes"]
     assert (band["x0"], band["x1"]) == (NOON + 2 * MINUTE - 30_000, NOON + 2 * MINUTE + 30_000)
 

@@ -89,7 +89,7 @@ def test_a_price_that_differs_has_a_tooltip(candle) -> None:
 
 
 def test_a_stretch_without_data_has_an_edge_and_a_tooltip(candle, instrument) -> None:
-    """Between two neighbouring gap rows that do not touch in time, and nowhere else."""
+    """Only between two adjacent gap rows that do not touch in time."""
     candles = [
         candle(0, quality=Quality.GAP),
         candle(1, quality=Quality.GAP),
@@ -140,7 +140,7 @@ def rows_with(candles, instrument, **options) -> list[dict[str, str]]:
 
 
 def test_rows_ratio_and_minimum_are_chosen(candle, instrument) -> None:
-    """So many rows; strictly more than the ratio, to the last digit; and from so much turnover on."""
+    """The chosen number of rows, a ratio that must be exceeded to the last digit, a minimum turnover."""
     candles = [candle(minute, bid=100, ask=251) for minute in range(20)]
     assert len(rows_with(candles, instrument, rows=16)) == 16
     assert rows_with(candles, instrument, ratio=Decimal("2.5"))[0]["tint"] == "ask"

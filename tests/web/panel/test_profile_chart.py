@@ -142,8 +142,8 @@ def test_bars_in_quote_take_the_price_of_the_row(profile, instrument) -> None:
     assert "≈" not in exact
 
 
-def test_what_is_known_is_said_and_never_flattered(profile) -> None:
-    """Since when, and whole per cent rounded down; another day than the newest is named."""
+def test_the_known_share_of_a_profile_is_never_overstated(profile) -> None:
+    """The text has the start and whole percent, rounded down; a day other than the newest is named."""
     nine = NOON - 3 * HOUR + 14 * MINUTE
     some = profile((1, 1, 1), known_from=nine, known_ms=12 * HOUR * 629 // 1_000)
     assert known_text(some, ProfileKind.SESSION) == "since 09:14, 62 % of the session"

@@ -56,7 +56,7 @@ def test_two_pages_do_not_take_each_other_s_changes() -> None:
     assert len(journal.changes(seen(cursor), 10)[1]) == 1
 
 
-def test_a_new_listing_makes_pages_start_anew() -> None:
+def test_a_new_listing_sends_all_rows_again() -> None:
     """A venue that becomes reachable, or a delisting, gives the page all rows."""
     journal = TickerJournal()
     journal.update(instruments("A", "B"), 1, tickers(A="1", B="1"))
@@ -67,8 +67,8 @@ def test_a_new_listing_makes_pages_start_anew() -> None:
     assert [row["symbol"] for row in journal.all_rows()[1]] == ["A", "C"]
 
 
-def test_a_cursor_of_another_process_or_a_stranger_starts_anew() -> None:
-    """Nothing a browser sends as a cursor breaks the journal."""
+def test_an_unknown_cursor_restarts_the_page() -> None:
+    """From another process, or malformed: nothing a browser sends as a cursor breaks the journal."""
     journal = TickerJournal()
     journal.update(instruments("A"), 1, tickers(A="1"))
     other, _ = TickerJournal().all_rows()
@@ -77,7 +77,7 @@ def test_a_cursor_of_another_process_or_a_stranger_starts_anew() -> None:
 
 
 def test_a_row_changes_with_its_stream_and_its_day() -> None:
-    """What begins or ends to stream, or gets a line of the day, is told once, and nothing else with it."""
+    """A row whose stream starts or ends, or that gets a line of the day, is sent once, without other rows."""
     journal = TickerJournal()
     listed, prices = instruments("A", "B"), tickers(A="1", B="1")
     journal.update(listed, 1, prices)

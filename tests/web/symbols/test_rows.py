@@ -6,7 +6,7 @@ from orderflow_dash.market import Instrument, Ticker, Venue
 from orderflow_dash.web.symbols.rows import price_text, row_keys, symbol_row
 
 
-def test_a_row_tells_what_the_venue_told(instrument) -> None:
+def test_a_row_shows_the_figures_of_the_venue(instrument) -> None:
     """Last is exact text; open interest is valued at the last price."""
     ticker = Ticker(
         "BTCUSDT",
@@ -22,7 +22,7 @@ def test_a_row_tells_what_the_venue_told(instrument) -> None:
     assert (row["volume"], row["funding"], row["interest"]) == (4.47e9, 0.0119, 97_243_800.0)
 
 
-def test_what_the_venue_has_not_told_is_none(instrument) -> None:
+def test_a_figure_that_the_venue_has_not_sent_is_none(instrument) -> None:
     """An unknown figure is not zero."""
     row = symbol_row(instrument, None)
     assert [row[name] for name in ("last", "price", "change", "volume", "funding", "interest")] == [None] * 6

@@ -10,7 +10,7 @@ def test_every_venue_served_has_a_chip() -> None:
     assert "Binance" not in bar
 
 
-def test_a_column_of_days_is_offered_only_where_a_venue_is_asked_for_them() -> None:
+def test_a_column_of_days_requires_a_venue_that_serves_days() -> None:
     """A replay has no such column, and no choice of it."""
     for has_days in (True, False):
         bar, table = symbol_table([], [Venue.DEMO], has_days=has_days)
