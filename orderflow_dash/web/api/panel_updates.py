@@ -23,11 +23,13 @@ from flask import Response, abort, after_this_request, request
 from orderflow_dash.live.hub import Hub, Unavailable, UnknownSymbol
 from orderflow_dash.live.view import View
 from orderflow_dash.market import Instrument, Venue
+from orderflow_dash.runtime.client_limits import LimitReached
 from orderflow_dash.web.api.cache import ViewCache
 from orderflow_dash.web.clientside import clientside
 from orderflow_dash.web.grant import current_client, current_scope
 from orderflow_dash.web.http.compression import accepted_encoding, encoded
 from orderflow_dash.web.latency import latency_report
+from orderflow_dash.web.limit_text import error_text
 from orderflow_dash.web.panel.compare_query import MOST_PANELS
 from orderflow_dash.web.panel.options import PanelOptions
 from orderflow_dash.web.panel.panel import leased, panel_content, panel_cursor
@@ -109,9 +111,9 @@ class PanelPoll:
     def _response(self, panel: PanelRequest, theme: str) -> PanelResponse:
         try:
             view, options = leased(self._hub, panel.holder, panel.view, current_client(), current_scope())
-        except (QueryError, Unavailable, UnknownSymbol) as error:
+        except (QueryError, Unavailable, UnknownSymbol, LimitReached) as error:
             is_step = isinstance(error, QueryError) and error.param == "step"
-            status = disconnected(str(error))
+            status = disconnected(error_text(error))
             return PanelResponse(
                 None,
                 None,
