@@ -84,7 +84,7 @@ def test_a_panel_over_the_limit_opens_when_another_closes(limited: Callable[...,
     page.driver.switch_to.new_window("tab")
     page.open("exchange=demo&symbol=ETHUSDT", url)
     page.wait(lambda: "Panel limit per client (1) reached: " in page.text(".notice"), "why")
-    assert "Close one" in page.text(".notice")
+    assert "close one" in page.text(".notice")
     second = page.driver.current_window_handle
     page.driver.switch_to.window(first)
     page.close_modal()
