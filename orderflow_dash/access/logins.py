@@ -28,7 +28,7 @@ _QUEUE_TIMEOUT_S: Final = 5.0
 
 
 class Verdict(NamedTuple):
-    """Whether a login is valid; ``wait_s`` > 0: it was not checked, retry after so many seconds."""
+    """Whether a login is valid; ``wait_s`` > 0: it was not checked; retry after that wait."""
 
     is_valid: bool
     wait_s: int = 0

@@ -56,7 +56,7 @@ def is_stranger() -> bool:
 
 
 def client_address() -> str:
-    """Who asks, as limits count it; empty outside a request."""
+    """The client of the request, as limits count it; empty outside a request."""
     return client_of(request.remote_addr or "") if has_request_context() else ""
 
 
