@@ -138,9 +138,8 @@ def _chart_page(root: str) -> Iterator[Chrome]:
     with chrome() as driver:
         driver.set_script_timeout(60)
         driver.execute_cdp_cmd("Page.enable", {})
-        driver.execute_cdp_cmd(
-            "Page.setBypassCSP", {"enabled": True}
-        )  # the policy of other responses than pages blocks every load
+        # The policy of a response that is not a page blocks every load.
+        driver.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
         driver.get(f"{root}/health")
         for name in ("css/tokens.css", "css/chart.css"):
             _load(driver, _STYLE, name)
