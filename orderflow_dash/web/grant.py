@@ -1,4 +1,4 @@
-"""The client of the current request, and what the guard has granted it."""
+"""The client of the current request, and its grant from the guard."""
 
 from __future__ import annotations
 
