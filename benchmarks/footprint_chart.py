@@ -1,10 +1,10 @@
-"""``make bench-browser``: what the footprint chart costs in a headless Chromium.
+"""``make bench-browser``: the cost of the footprint chart in a headless Chromium.
 
-Redraws are timed from one frame's beginning, when a changed candle arrives, to the beginning of the frame
-after the one that paints it: two frames, 33 ms, are the floor, and the first line tells what they take with
-nothing to paint. Of three batches the quietest one's median counts, since the machine does other things too.
-The heap is read after garbage collection,
-typed arrays included, while the demo market runs fast. Ends with 1 where a bar is not met.
+A redraw is timed from the start of the frame in which a changed candle arrives to the start of the frame
+after the one that paints it. Two frames, 33 ms, are the floor; the first line of the output shows their time
+with nothing to paint. Of three batches the quietest one's median counts, since the machine does other things
+too. The heap is read after garbage collection, typed arrays included, while the demo market runs fast. Exits
+with 1 if a figure is over its bar.
 """
 
 from __future__ import annotations
@@ -66,16 +66,16 @@ const step = () => {
 requestAnimationFrame(step);
 """
 
-# A changed candle (a message), or a view that is moved a little, which paints everything anew, or neither.
+# A changed candle (a message), a small move of the view, which repaints everything, or neither.
 _REDRAW = """
 const [message, direction, done] = arguments;
 const stage = document.querySelector('.footprint-stage');
 requestAnimationFrame(() => {
-  const begun = performance.now();
+  const start = performance.now();
   if (message) window.feed.take(message);
   else if (direction) stage.dispatchEvent(new WheelEvent('wheel', {deltaY: direction, cancelable: true}));
   requestAnimationFrame(() => requestAnimationFrame(() => {
-    done([performance.now() - begun, window.chart.visible().painted]);
+    done([performance.now() - start, window.chart.visible().painted]);
   }));
 });
 """
@@ -138,7 +138,8 @@ def _chart_page(root: str) -> Iterator[Chrome]:
     with chrome() as driver:
         driver.set_script_timeout(60)
         driver.execute_cdp_cmd("Page.enable", {})
-        driver.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})  # what is no page may load nothing
+        # The policy of a response that is not a page blocks every load.
+        driver.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
         driver.get(f"{root}/health")
         for name in ("css/tokens.css", "css/chart.css"):
             _load(driver, _STYLE, name)

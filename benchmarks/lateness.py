@@ -131,19 +131,19 @@ class Bench:
         parsed = ((at, json.loads(text)) for at, text in list(self.clients[0].messages))
         return [(at, each["state"]) for at, each in parsed if each["type"] == "status"]
 
-    def observe(self, open_ts: int, offset: float, begun: float, ended: float, into: Lateness) -> None:
+    def observe(self, open_ts: int, offset: float, started: float, ended: float, into: Lateness) -> None:
         """Records the lateness of a minute's deltas and the duration of pages between two times."""
         seen = [list(_candles(list(client.messages), open_ts)) for client in self.clients]
         most = max((candle["n"] for deltas in seen for _, candle in deltas), default=0)
-        _wait(lambda: len(self._sent(open_ts)) >= most, "what was told was heard from the exchange as well")
+        _wait(lambda: len(self._sent(open_ts)) >= most, "the exchange's stream has caught up")
         sent = [event_ms / 1000 + offset for event_ms in self._sent(open_ts)]
         for deltas in seen:
-            told = 0
+            received = 0
             for at, candle in deltas:
-                if candle["n"] > told and begun <= at <= ended:
-                    into.deltas.append((at - sent[told]) * 1000)
-                told = max(told, candle["n"])
-        into.pages += [took * 1000 for at, took in self.page.answers if begun <= at <= ended]
+                if candle["n"] > received and started <= at <= ended:
+                    into.deltas.append((at - sent[received]) * 1000)
+                received = max(received, candle["n"])
+        into.pages += [took * 1000 for at, took in self.page.answers if started <= at <= ended]
 
     def _sent(self, open_ts: int) -> list[int]:
         """The market times (ms) at which the exchange sent the trades of a minute, in order."""
@@ -188,9 +188,9 @@ def while_repairing(bench: Bench, rounds: int) -> Lateness:
     for _ in range(rounds):
         before = time.monotonic()
         open_ts, offset = bench.lose()
-        begun = time.monotonic()
+        started = time.monotonic()
         _wait(lambda since=before: _repaired(bench, since), "the trades are repaired")
-        bench.observe(open_ts, offset, begun, bench.states()[-1][0], found)
+        bench.observe(open_ts, offset, started, bench.states()[-1][0], found)
     bench.exchange.faults.clear("slow")
     return found
 
@@ -203,17 +203,17 @@ def while_klines_are_slow(bench: Bench, seconds: float) -> Lateness:
     faults.slow(_SLOW_KLINES_MS, path="*klines")
     open_ts, offset = bench.start_minute()  # the minute before is closed and is compared
     _wait(lambda: faults.counts.get("slow", 0) > asked, "klines are asked for")
-    begun = time.monotonic()
-    _wait(lambda: time.monotonic() > begun + seconds, "time has passed")
-    bench.observe(open_ts, offset, begun, time.monotonic(), found)
+    started = time.monotonic()
+    _wait(lambda: time.monotonic() > started + seconds, "time has passed")
+    bench.observe(open_ts, offset, started, time.monotonic(), found)
     faults.clear("slow")
     return found
 
 
 def _repaired(bench: Bench, since: float) -> bool:
     """Whether a repair started and ended since a time."""
-    told = [state for at, state in bench.states() if at > since]
-    return told[-1:] == ["live"] and "repairing" in told
+    received = [state for at, state in bench.states() if at > since]
+    return received[-1:] == ["live"] and "repairing" in received
 
 
 @contextmanager

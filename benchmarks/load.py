@@ -157,9 +157,9 @@ def sockets() -> list[Row]:
             per_socket = (app.resident_mb() - before) * 1000 / SOCKETS
             refusal, pages = _beyond(app, root)
             _expect(_line(clients), "listening")
-            began, used = time.monotonic(), app.cpu_s()
+            started, used = time.monotonic(), app.cpu_s()
             seen = orjson.loads(_line(clients))
-            share = (app.cpu_s() - used) / (time.monotonic() - began)
+            share = (app.cpu_s() - used) / (time.monotonic() - started)
     if not seen["finals"]:
         raise RuntimeError("no candle was final")
     return [
@@ -214,12 +214,12 @@ def many_symbols() -> list[Row]:
         with _process("benchmarks.load_clients", *place) as clients:
             _expect(_line(clients), "ready")
             _expect(_line(clients), "listening")
-            began, used, trades = time.monotonic(), app.cpu_s(), app.feed("trades")
+            started, used, trades = time.monotonic(), app.cpu_s(), app.feed("trades")
             ages = []
-            while time.monotonic() < began + _WATCH_S - 5:
+            while time.monotonic() < started + _WATCH_S - 5:
                 ages.append(app.feed("age_ms"))
                 time.sleep(0.5)
-            took = time.monotonic() - began
+            took = time.monotonic() - started
             share, pace = (app.cpu_s() - used) / took, (app.feed("trades") - trades) / took
             resident, gaps, differing = app.resident_mb(), app.feed("gaps"), _differing(app)
             seen = orjson.loads(_line(clients))

@@ -27,7 +27,7 @@ from orderflow_dash.footprint.minute import Ints
 
 MINUTE_MS = 60_000
 FIRST_MS = 1_700_000_000_000  # ids count from here on
-_BEAT_S = 0.01
+_INTERVAL_S = 0.01
 _TICK, _LOT = 10, 1_000  # per unit of quote and base
 _PULSE = "btcusdt@markPrice@1s"
 
@@ -149,7 +149,7 @@ class Venue:
                 if frames and connection.state is State.OPEN:  # it may be saying goodbye
                     # Ready-made frames in one write: the library's own way costs more than the app's reading.
                     connection.transport.write(b"".join(frames))
-            await asyncio.sleep(_BEAT_S)
+            await asyncio.sleep(_INTERVAL_S)
 
     def _due(self) -> int:
         """The first number that lies ahead."""

@@ -14,9 +14,9 @@ def measure(tasks: dict[str, Callable[[], object]], rounds: int = 7) -> dict[str
     for _ in range(rounds):
         for name, task in tasks.items():
             gc.collect()
-            begun = time.perf_counter()
+            start = time.perf_counter()
             task()
-            seconds[name].append(time.perf_counter() - begun)
+            seconds[name].append(time.perf_counter() - start)
     return {name: sorted(runs) for name, runs in seconds.items()}
 
 

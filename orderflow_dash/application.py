@@ -121,7 +121,7 @@ class Application:
             log.info("venue", extra=fields(venue=each.venue.value, stream=each.feed.url))
 
     def _store_place(self, settings: Settings) -> str:
-        """Where history is stored.
+        """The place where history is stored.
 
         Not in the user's file if a simulator, a testnet or a recording stands in for a venue: its candles
         must never appear in the history of the venue itself.

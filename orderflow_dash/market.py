@@ -65,7 +65,7 @@ class State(StrEnum):
 
 
 class Quality(StrEnum):
-    """How whole a candle is: every trade seen, some fetched later, its start missing, or trades missing."""
+    """Completeness of a candle: every trade seen, some fetched later, start missing, or trades missing."""
 
     COMPLETE = "complete"
     REPAIRED = "repaired"
@@ -164,7 +164,7 @@ class DecimalUnit:
 
 
 class Scale(NamedTuple):
-    """What takes prices and quantities from one grid to a finer one, as whole factors."""
+    """Whole factors that convert prices and quantities to a finer grid."""
 
     price: int
     quantity: int
@@ -176,7 +176,7 @@ class Scale(NamedTuple):
 
 
 class Grid:
-    """The units that prices and quantities of a series count in: both exact, neither ever coarser later.
+    """The units of a series' prices and quantities. They are exact and only ever get finer.
 
     A grid starts with the venue's tick and lot. A row that is not a whole multiple of them refines it.
     Build grids with ``Grid.of``: equal grids are then nearly always the same object.
@@ -229,7 +229,7 @@ class Grid:
         )
 
     def bounds(self, other: Grid) -> tuple[int, int]:
-        """What prices and quantities stay below on another grid, where this one is of the tick and lot."""
+        """Upper bounds of prices and quantities on another grid; this grid is the tick and lot."""
         price, quantity = (
             min(int(LARGEST * listed.value / unit.value), MOST_UNITS)
             for listed, unit in ((self.price, other.price), (self.quantity, other.quantity))
@@ -255,7 +255,7 @@ class Kline:
     """One minute, from the venue's kline or from trades, exact, in units of its grid.
 
     ``buy_volume``: of trades whose aggressor bought; None where the venue leaves it out (Bybit).
-    ``count``: Binance's klines count fills, our minutes count aggregate trades: never compare the two.
+    ``count``: Binance's klines count fills, the app's minutes aggregate trades: never compare the two.
     """
 
     open_ts: int  # ms since the epoch

@@ -93,7 +93,7 @@ _Rate = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class Settings(BaseSettings):
-    """Where to connect, what to serve, and the limits of each.
+    """Venues, server, access, limits and storage.
 
     A rate counts requests of one client address; an office of many people is one address. A client with an
     embed token counts for its address and for the token: each has the limit of one client.

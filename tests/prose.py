@@ -12,6 +12,7 @@ from typing import NamedTuple
 _WORD_IN_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _CODE_SPAN = re.compile(r"``[^`]+``|`[^`\n]+`")
 _FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+_KEY = re.compile(r"[a-z]\w*")  # a string of one word: a key, or a name of a library
 _LINK_TARGET = re.compile(r"\]\([^)]*\)")
 _HTML_CODE = re.compile(r"<(code|kbd|script|style)\b.*?</\1>|<!--.*?-->|<[^>]*>|\{[{%#].*?[}%#]\}", re.DOTALL)
 _CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -71,7 +72,8 @@ def _python(source: str) -> Iterator[Prose]:
     yield from _joined(start, block)
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield Prose(node.lineno, _without_code(node.value))
+            if not _KEY.fullmatch(node.value):
+                yield Prose(node.lineno, _without_code(node.value))
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield Prose(node.lineno, words(node.name), is_name=True)
         elif isinstance(node, ast.arg):

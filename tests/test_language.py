@@ -198,6 +198,7 @@ def test_the_checker_reads_each_kind_of_file(file_name: str, source: str, line: 
     [
         ("a.py", "connection.begin()\n"),
         ("a.py", 'execute("BEGIN IMMEDIATE")\n'),
+        ("a.py", 'listen(engine, "begin", started)\n'),
         ("a.mjs", "context.beginPath();\nconst ratio = a / b;\n"),
         ("a.html", "<p class='told'><code>begin</code> {{ told }}</p>\n"),
         ("a.css", ".address { margin: 0; }\n"),

@@ -50,7 +50,7 @@ def test_without_a_name_the_hash_stands_alone() -> None:
 
 
 def test_a_short_password_is_warned_of_and_none_is_refused() -> None:
-    """The warning is no part of what is printed."""
+    """The warning does not go to standard output."""
     done = run("hash-password", "alice", typed="swordfish\n")
     assert done.exit_code == 0
     assert "guessed" in done.stderr
@@ -94,7 +94,7 @@ def test_a_token_that_cannot_be_is_not_printed(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_without_a_key_no_token_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would be signed by a key that nobody has."""
+    """No server could verify it."""
     monkeypatch.delenv("ORDERFLOW_SECRET_KEY", raising=False)
     done = run("embed-token", "--exchange", "binance", "--symbol", "BTCUSDT")
     assert done.exit_code != 0
@@ -104,8 +104,8 @@ def test_without_a_key_no_token_is_printed(monkeypatch: pytest.MonkeyPatch) -> N
 # -- the server ------------------------------------------------------------------------------
 
 
-def test_a_server_that_strangers_reach_without_access_control_says_so_once(tmp_path: Path) -> None:
-    """However it was started; one on loopback, or with a password, says nothing."""
+def test_a_public_server_without_access_control_warns_once(tmp_path: Path) -> None:
+    """However it was started; one on loopback or with a password does not."""
     user = {
         "ORDERFLOW_AUTH": "basic",
         "ORDERFLOW_USERS": run("hash-password", "a", typed="x\n").stdout.strip(),
@@ -125,7 +125,7 @@ def test_a_server_that_strangers_reach_without_access_control_says_so_once(tmp_p
 
 
 def accesses(output: str, path: str) -> int:
-    """Lines of the access log that tell of a GET of a path."""
+    """The number of lines of the access log with a GET of a path."""
     lines = (line for line in output.splitlines() if "logger=gunicorn.access" in line)
     return sum(f'"GET {path} ' in line for line in lines)
 

@@ -1,1 +1,1 @@
-"""Who may come in: passwords, trusted proxies, origins, embed tokens. Knows no web framework."""
+"""Access control: passwords, trusted proxies, origins, embed tokens. Independent of the web framework."""

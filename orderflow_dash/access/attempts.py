@@ -1,4 +1,4 @@
-"""Limit of failed logins, per client and in total, over a sliding window, in bounded memory."""
+"""Limits failed logins, per client and in total, over a sliding window and in bounded memory."""
 
 from __future__ import annotations
 

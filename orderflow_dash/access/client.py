@@ -1,4 +1,4 @@
-"""The client behind an address, for everything that is counted by client."""
+"""The client behind an address, for limits per client."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Host names that the server answers to without other access control.
 
 A page can point its own name at the address of this server (DNS rebinding). A browser then treats the
-responses as that site's own, so the page can read and send everything. Only the ``Host`` of the request shows
-the foreign name. The attack needs a name, not an address, and fails over TLS, where the certificate names the
-host.
+responses as that site's own, so the page can read and send everything. Only the request's ``Host`` header
+shows the foreign name. The attack needs a name, not an address, and fails over TLS, where the certificate
+names the host.
 """
 
 from __future__ import annotations

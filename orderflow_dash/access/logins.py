@@ -1,7 +1,7 @@
 """Password checks: constant effort, one at a time, cached for a while.
 
 A hash costs about 100 ms and 32 MB on purpose. A page polls every second, so a valid login is cached under a
-keyed hash that is useless outside of this process.
+keyed hash that is useless outside this process.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _QUEUE_TIMEOUT_S: Final = 5.0
 
 
 class Verdict(NamedTuple):
-    """Whether a login is valid; ``wait_s`` > 0: it was not checked, retry after so many seconds."""
+    """Whether a login is valid; ``wait_s`` > 0: it was not checked; retry after that wait."""
 
     is_valid: bool
     wait_s: int = 0

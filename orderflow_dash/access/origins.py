@@ -1,6 +1,6 @@
 """Origins from which a browser may send state-changing requests and open sockets.
 
-Browsers attach logins to requests of any page. They also send the origin of the request, which no page can
+A browser attaches logins to the requests of any page. It also sends the request's origin, which a page cannot
 change.
 """
 

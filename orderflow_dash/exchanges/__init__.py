@@ -1,1 +1,1 @@
-"""What a venue says: bytes in, trades out. No sockets, no threads, no clock."""
+"""The venues' protocols: bytes in, trades out. No sockets, no threads, no clock."""

@@ -32,8 +32,8 @@ class AheadOfClock(FrameError):
 class TradeBatch(msgspec.Struct, gc=False):
     """Trades of one frame in the venue's order.
 
-    A trade with quantity 0 is an id that the venue used up without volume that counts (insurance
-    fund, ADL and "NA" prints): it proves that nothing is missing and is not for footprints.
+    A trade with quantity 0 is an id that the venue used without volume that counts (insurance fund,
+    ADL and "NA" prints). It proves that nothing is missing; footprints skip it.
     """
 
     symbol: str
@@ -99,7 +99,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class StreamProtocol(Protocol):
-    """One connection's protocol state. ``receive`` raises FrameError and never anything else."""
+    """One connection's protocol state. ``receive`` raises FrameError only."""
 
     limits: ClassVar[Limits]
     heartbeat_s: ClassVar[float | None]  # how often ``heartbeat`` must be sent
@@ -124,7 +124,7 @@ class StreamProtocol(Protocol):
 
 
 class ExactUnits:
-    """Cache of the exact integers of a venue's decimal texts, per symbol.
+    """Caches the exact integers of a venue's decimal texts, per symbol.
 
     ``known[symbol]`` holds two plain dicts (price text to units, quantity text to units) and their grid: the
     fast path reads them itself and calls ``learn`` on a KeyError. The grid of a symbol starts with the

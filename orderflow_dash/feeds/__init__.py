@@ -1,1 +1,1 @@
-"""What keeps a stream alive and whole: connections, watchdog, continuity, symbols and tickers."""
+"""Complete streams of trades: connections, reconnects, gaps, backfill, listings and tickers."""

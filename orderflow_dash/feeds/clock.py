@@ -59,7 +59,7 @@ class _Run:
 class VenueClock:
     """The estimate of one venue's clock. Thread-safe.
 
-    ``ask`` requests the venue's time (ms); it raises RestError or ValueError, and is None where there is no
+    ``ask`` requests the venue's time (ms); it raises RestError or ValueError, and is None if the venue has no
     such request. Before the first answer the estimate is this server's clock. Every attribute belongs to
     the one estimate: they change together, under its lock.
     """

@@ -30,7 +30,7 @@ _CHECK_EVERY_S = 1.0  # for handovers to finish and topics to request again
 
 @dataclass(frozen=True, slots=True)
 class Timeliness:
-    """How late a symbol's trades come, and how far the venue's clock is off; None where not known."""
+    """The delay of a symbol's trades and the offset of the venue's clock; None if unknown."""
 
     lag: LagReading | None
     clock: ClockReading | None
@@ -126,7 +126,7 @@ class Feed:
     # -- status ------------------------------------------------------------------------------
 
     def status(self, symbol: str) -> StreamStatus:
-        """State of a symbol's stream with its cause, and what is unusual about the venue's clock."""
+        """State of a symbol's stream with its cause, and a note if the venue's clock is off."""
         stream = self._streams.get(symbol)
         if stream is None:
             status = StreamStatus(State.DISCONNECTED, "not streaming", None)
@@ -140,11 +140,11 @@ class Feed:
         return status if self._status_override is None else self._status_override(status)
 
     def lags(self) -> LagMeter | None:
-        """How late all trades have come; None where their times are not of now."""
+        """The delay of all trades; None if their times are not current."""
         return self._health.lags() if self.is_timely else None
 
     def timeliness(self, symbol: str) -> Timeliness | None:
-        """How late a symbol's trades come; None where their times are not of now."""
+        """The delay of a symbol's trades; None if their times are not current."""
         stream = self._streams.get(symbol)
         if stream is None or not self.is_timely:
             return None

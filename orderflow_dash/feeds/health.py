@@ -1,4 +1,4 @@
-"""What a venue's feed has counted, and its part of ``/health``."""
+"""Counters of a venue's feed, and its part of ``/health``."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class FeedHealth:
         self._ended_lags.take_over(stream.lag)
 
     def lags(self) -> LagMeter:
-        """How late all trades have come."""
+        """The delay of all trades."""
         total = LagMeter()
         with self._lock:
             total.take_over(self._ended_lags)
@@ -69,7 +69,7 @@ class FeedHealth:
         return sum((stream.totals() for stream in self._running()), Counter(self._ended))
 
     def recent_lag(self) -> LagReading | None:
-        """How late the trades of the last minute came."""
+        """The delay of the last minute's trades."""
         return self._recent_lag.reading()
 
     def report(

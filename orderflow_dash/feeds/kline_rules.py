@@ -1,4 +1,4 @@
-"""Comparison of a minute's candle with the venue's kline: what the venues' rules share.
+"""Comparison of a minute's candle with the venue's kline: the part that all venues share.
 
 All are on one grid. ``candle`` is counted from trades, ``kline`` is the venue's, ``before`` the venue's kline
 of the minute before, if it was returned. A rule returns the first field that differs, or None.

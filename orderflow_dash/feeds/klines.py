@@ -1,4 +1,4 @@
-"""What reconciliation needs of a venue's one-minute klines."""
+"""The interface of a venue's one-minute klines, for reconciliation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How late trades come: the time of their arrival minus the exchange's own time of the trade.
+"""The delay of trades: the time of their arrival minus the exchange's time of the trade.
 
 Nothing is corrected: the lag includes a difference of the two clocks, which ``clock`` estimates. A frame
 costs one ``append``; appended lags are counted once a second, all at once.

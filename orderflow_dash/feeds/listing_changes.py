@@ -1,4 +1,4 @@
-"""When a venue's listing is loaded again, and what became of symbols that it does not list."""
+"""The schedule for reloading a venue's listing, and the status of symbols that it no longer lists."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_STATUSES = 200
 
 
 class LoadSchedule:
-    """When the listing is loaded next, and who waits for it. Thread-safe."""
+    """The time of the next load, and the callers that wait for it. Thread-safe."""
 
     def __init__(self, stopping: threading.Event) -> None:
         self.load_at = 0.0  # monotonic: when the next load is due

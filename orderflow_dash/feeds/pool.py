@@ -1,4 +1,4 @@
-"""The connections of one venue's feed: which has room for a topic, and which is replacing another.
+"""The connections of one venue's feed: their free places for topics, and their replacement.
 
 A connection that the venue is about to cut gets a successor with the same topics. Both run until the
 successor has shown every symbol, so that no trade is lost; sequencing drops the ones that come twice.

@@ -1,4 +1,4 @@
-"""When a symbol without trades is stale, by how often it usually trades."""
+"""Detects a stale symbol by how often it usually trades."""
 
 from __future__ import annotations
 

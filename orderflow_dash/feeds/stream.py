@@ -57,7 +57,7 @@ class StreamStatus:
 
 @dataclass(slots=True)
 class Subscription:
-    """A stream's topic, the connection that carries it, and how the venue responded."""
+    """A stream's topic, the connection that carries it, and the venue's response."""
 
     topic: str
     connection: Connection | None = None
@@ -67,7 +67,7 @@ class Subscription:
 
 @dataclass(slots=True)
 class StreamCounts:
-    """What a stream has counted."""
+    """Counters of a stream."""
 
     trades: int = 0  # live ones that counted
     gaps: int = 0
@@ -152,7 +152,7 @@ class TradeStream:
                     self._fetch_history(batch)
 
     def start_from(self, batch: TradeBatch) -> None:
-        """Start a silent stream with a trade of the past.
+        """Start a silent stream with a past trade.
 
         It counts neither for staleness nor for lag. Whether others pass between it and the first live trade
         is still to be proved, as after a disconnect.

@@ -1,7 +1,7 @@
 """HTTP requests with one deadline for the whole exchange, direct or through a proxy.
 
-httpx bounds each read by itself, so an answer that dribbles would hold a thread without end. Here every read,
-write and handshake of a request gets what is left of its deadline.
+httpx limits each read separately, so a response that trickles in could hold a thread forever. Here every
+read, write and handshake of a request is limited to the time left until its deadline.
 """
 
 from __future__ import annotations
@@ -132,9 +132,9 @@ def _mapped() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        for known, ours in _MAPPED:
+        for known, mapped in _MAPPED:
             if isinstance(error, known):
-                raise ours(str(error)) from error
+                raise mapped(str(error)) from error
         raise
 
 

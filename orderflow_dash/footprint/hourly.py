@@ -97,7 +97,7 @@ def resumes(hour: HourLevels, memory_from: int, end: int, gaps: Sequence[tuple[i
     """The minute (ms) from which memory counts beside an hour kept here; None: memory alone counts.
 
     Trades must not count twice, and a ladder cannot be cut. So up to ``end`` the hour is either memory
-    alone, or these levels and what memory has after them, whichever knows more.
+    alone, or these levels and the minutes in memory after them, whichever knows more.
     """
     end = min(end, hour.open_ts + HOUR_MS)
     after = min(-(-hour.known_to // MINUTE_MS) * MINUTE_MS, hour.open_ts + HOUR_MS)

@@ -273,7 +273,7 @@ class Series:
         return any(after < end and before >= start for after, before in self.gaps)
 
     def quality(self, minute: Minute) -> Quality:
-        """How whole a minute is, worst first: gap, partial, repaired, complete."""
+        """The completeness of a minute, worst first: gap, partial, repaired, complete."""
         difference = self.differences.get(minute.open_ts)
         if self.has_gap(minute) or (difference is not None and difference.trades_missing):
             return Quality.GAP

@@ -41,7 +41,7 @@ class Profile:
 
     @property
     def known_share(self) -> float:
-        """How much of the time is known, 0 to 1."""
+        """The known share of the time, 0 to 1."""
         return self.known_ms / self.elapsed_ms
 
 

@@ -298,7 +298,7 @@ class Hub:
     # -- figures -----------------------------------------------------------------------------
 
     def lags(self) -> dict[Venue, LagMeter | None]:
-        """How late the trades of each venue come; None if unknown."""
+        """The delay of each venue's trades; None if unknown."""
         return {venue: link.trades.lags() for venue, link in self._links.items()}
 
     def health(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Limits of the hub, and what each client holds: panels, views and symbols."""
+"""Limits of the hub, and each client's panels, views and symbols."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COUNTED_IDLE_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class HubLimits:
-    """How much the hub holds and for how long. Counts are of all clients together, and of one client."""
+    """Sizes and durations. Counts are for all clients together, and for one client."""
 
     window: int = 500  # minutes of a series in memory, at least
     grace_s: float = 30.0  # a stream is kept after its last viewer leaves

@@ -1,4 +1,4 @@
-"""The session's volume profile of a live series, updated at the cost of what changed."""
+"""The session's volume profile of a live series, updated incrementally."""
 
 from __future__ import annotations
 

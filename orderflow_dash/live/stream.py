@@ -106,7 +106,7 @@ class SeriesStream:
         return self._trades.status(self.instrument.symbol) if self.started else _READING
 
     def timeliness(self) -> Timeliness | None:
-        """How late its trades come; None if unknown."""
+        """The delay of its trades; None if unknown."""
         return self._trades.timeliness(self.instrument.symbol)
 
     def on_trades(self, trades: list[Trade], grid: Grid | None = None) -> None:

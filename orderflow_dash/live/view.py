@@ -26,7 +26,7 @@ _SENT_KEPT: Final = 32
 
 
 class ViewKey(NamedTuple):
-    """What a view shows; ``step`` in quote currency, a whole multiple of the tick."""
+    """The series, timeframe and step of a view; ``step`` in quote currency, a whole multiple of the tick."""
 
     venue: Venue
     symbol: str
@@ -133,7 +133,7 @@ class View:
         return encode_status(self.key.venue, self.key.symbol, status.state, status.detail, _now_ms())
 
     def timeliness(self) -> Timeliness | None:
-        """How late the symbol's trades come; None if unknown."""
+        """The delay of the symbol's trades; None if unknown."""
         return self._stream.timeliness()
 
     def sent_since(self, server_ts: int) -> list[Sent]:

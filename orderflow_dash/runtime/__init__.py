@@ -1,1 +1,1 @@
-"""What any long-running service needs; knows no market."""
+"""Parts of any long-running service, independent of markets."""

@@ -1,4 +1,4 @@
-"""Limits on what clients hold: one for all clients together, and a lower one for each client.
+"""Limits on the items that clients hold: one for all clients together, and a lower one for each client.
 
 A client counts by its address. A client with an embed token counts by its address and by the token: each of
 the two has the limit of one client.

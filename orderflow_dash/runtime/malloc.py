@@ -1,4 +1,4 @@
-"""Settings of glibc's allocator: few arenas, large blocks outside of them, free memory returned to the host.
+"""Settings of glibc's allocator: few arenas, large blocks outside them, free memory returned to the host.
 
 Minutes, ladders and encodings come and go with the viewers and fragment the heap, and glibc keeps the
 fragments: the process seems to grow as long as viewers come and go. Without glibc these functions do nothing.

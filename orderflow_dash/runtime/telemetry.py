@@ -1,6 +1,6 @@
 """Metrics that this process updates while it works; ``/metrics`` reads the others from the hub.
 
-Labels are few and fixed: no symbol, no address, nothing that a client chooses.
+Labels are few and fixed, without symbols, addresses or anything else that a client chooses.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The process: gunicorn's configuration, and how it is started."""
+"""The server process: gunicorn's configuration and start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Minutes waiting to be written: bounded, the newest version of each."""
+"""A bounded queue of minutes to write, with the newest version of each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Series:
 
 
 class Backlog:
-    """Waiting minutes. Thread-safe. Beyond its limit the oldest lose their levels, but CVD stays right."""
+    """Waiting minutes. Thread-safe. Beyond its limit the oldest lose their levels; CVD stays correct."""
 
     def __init__(self, bound_bytes: int, clock: Callable[[], float]) -> None:
         self.dropped = 0  # minutes that lost their levels

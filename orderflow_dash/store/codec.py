@@ -3,7 +3,7 @@
 Layout: version, packing, CRC-32 of the rest; then, compressed where that is shorter: the path, the columns'
 widths and (from version 2 on) the grid as variable-length integers, and each column (the gap to the price
 above less one, bid, ask, trade records) byte plane by byte plane, lowest first. High planes are nearly all
-zero, so that they cost next to nothing; a whole column is decoded by one copy.
+zero and compress to almost nothing; a whole column is decoded by one copy.
 """
 
 from __future__ import annotations

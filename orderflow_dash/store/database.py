@@ -110,7 +110,7 @@ class Database:
                 for name in ("page_size", "page_count", "freelist_count")
             )
             return page * (count - free)
-        # The size of a table is no measure: PostgreSQL keeps the space of deleted rows.
+        # Not the size of the table: PostgreSQL keeps the space of deleted rows.
         total = connection.exec_driver_sql(
             "SELECT coalesce(sum(octet_length(body) + 64), 0) FROM minute"
         ).scalar_one()

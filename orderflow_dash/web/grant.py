@@ -1,4 +1,4 @@
-"""The client of the current request, and what the guard has granted it."""
+"""The client of the current request, and its grant from the guard."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def is_stranger() -> bool:
 
 
 def client_address() -> str:
-    """Who asks, as limits count it; empty outside a request."""
+    """The client of the request, as limits count it; empty outside a request."""
     return client_of(request.remote_addr or "") if has_request_context() else ""
 
 

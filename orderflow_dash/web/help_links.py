@@ -124,7 +124,7 @@ def help_link(label: str) -> Component:
         href=help_href(label),
         target="_blank",
         rel="noopener",
-        title=f"What is {label}?",
+        title=f"Help on {label}",
         className="help-link",
         **named,
     )

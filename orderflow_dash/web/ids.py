@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from dash import ALL
 
-ADDRESS: Final = "address"  # store: what the page shall show
-ADDRESS_SHOWN: Final = "address-shown"  # store: what it shows
+ADDRESS: Final = "address"  # store: the address to show
+ADDRESS_SHOWN: Final = "address-shown"  # store: the address shown
 ADDRESS_RETRY: Final = "address-retry"  # store: whether to try the address again
 THEME: Final = "theme"  # store, kept in the browser
 MODAL: Final = "modal"

@@ -47,9 +47,9 @@ def verified_note(candle: Candle) -> str:
 
 
 def _figures(difference: Difference) -> str:
-    ours, theirs = (grouped(f"{figure:f}") for figure in (difference.counted, difference.reported))
+    here, there = (grouped(f"{figure:f}") for figure in (difference.counted, difference.reported))
     name = _FIELDS.get(difference.field, difference.field)
-    return f"{name} of {clock(difference.open_ts)} is {ours} here, {theirs} there"
+    return f"{name} of {clock(difference.open_ts)} is {here} here, {there} there"
 
 
 def missing_stretches(candles: Sequence[Candle], timeframe: Timeframe) -> list[tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 Money and volumes have two forms. The long form, in tables, figures beside charts and hover texts, has every
 digit, with commas between thousands. The short form, in axes, cells and the symbol table, has a few digits
-and k, M, B or T for thousand, million, billion and trillion, without a space; never other letters, never an
+and k, M, B or T for thousand, million, billion and trillion, without a space; no other letters and no
 exponent. In both, negative values start with ``−`` (U+2212), and zero has no sign.
 ``assets/js/chart/model/decimal.mjs`` is the same rule in the browser.
 

@@ -23,7 +23,7 @@ GRID = LISTED["BTCUSDT"].grid
 
 
 @given(st.integers(1, 10**9), st.integers(1, 10**9))
-def test_memo_tells_the_exact_integers(ticks, lots):
+def test_cached_units_are_the_exact_integers(ticks, lots):
     """Learned units are the text's, the second time as the first."""
     exact = ExactUnits(LISTED)
     price, quantity = GRID.price.text(ticks), GRID.quantity.text(lots)

@@ -265,10 +265,10 @@ def test_a_captured_kline_of_bybit_equals_the_captured_trades(
             stream = stream_of(served, "bybit", symbol)
         row = bybit_kline(recorded_data / CAPTURE, symbol)
         theirs = captured(row, stream.instrument)
-        (ours,) = stream.series.minutes(theirs.open_ts, theirs.open_ts + 1)
-        assert stream.series.quality(ours) in (Quality.COMPLETE, Quality.PARTIAL)
-    assert (theirs.open != ours.kline().open) is opens_elsewhere
-    assert kline_difference(ours.kline(), theirs) is None
+        (counted,) = stream.series.minutes(theirs.open_ts, theirs.open_ts + 1)
+        assert stream.series.quality(counted) in (Quality.COMPLETE, Quality.PARTIAL)
+    assert (theirs.open != counted.kline().open) is opens_elsewhere
+    assert kline_difference(counted.kline(), theirs) is None
 
 
 def captured(row: dict[str, Any], instrument: Instrument) -> Kline:

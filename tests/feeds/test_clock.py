@@ -68,8 +68,8 @@ def test_a_clocks_skew_is_taken_half_way_of_the_round_trip(world):
     assert world.clock.reading() == ClockReading(500, 20)
 
 
-def test_the_quickest_of_the_newest_answers_tells(world):
-    """A slow answer says little; after ten newer ones a quick one is forgotten."""
+def test_the_quickest_of_the_newest_answers_counts(world):
+    """A slow answer is inaccurate; after ten newer ones a quick one is forgotten."""
     at = int(WALL * 1000)
     world.passed = 0.4
     world.clock.note(0, 0.01, at + 105)
@@ -80,7 +80,7 @@ def test_the_quickest_of_the_newest_answers_tells(world):
     assert world.clock.reading() == ClockReading(100, 200)
 
 
-def test_an_old_answer_tells_nothing_any_more(world):
+def test_an_old_answer_expires(world):
     """After a quarter of an hour the difference is not known."""
     world.clock.measure()
     assert world.clock.reading() is not None
@@ -92,8 +92,8 @@ def test_an_old_answer_tells_nothing_any_more(world):
     st.floats(-5_000, 5_000),
     st.lists(st.tuples(st.floats(0, 0.4), st.floats(0, 0.4)), min_size=1, max_size=10),
 )
-def test_the_truth_is_within_what_is_told(skew: float, trips: list[tuple[float, float]]) -> None:
-    """However unlike the ways there and back are."""
+def test_the_true_skew_is_within_the_reported_accuracy(skew: float, trips: list[tuple[float, float]]) -> None:
+    """However much the two directions of a round trip differ."""
     world = World()
     for there, back in trips:
         sent = world.passed
@@ -186,8 +186,8 @@ def test_trades_that_agree_move_the_estimate(world):
     assert world.clock.now() == pytest.approx(world.venue_ms, abs=1_000)
 
 
-def test_one_frame_that_disagrees_begins_the_proof_anew(world):
-    """Trades of now among the trades of another time: those are not believed."""
+def test_one_frame_that_disagrees_restarts_the_run(world):
+    """Trades of another time with present ones among them are not believed."""
     world.clock.measure()
     world.answers = False
     for _ in range(5):
@@ -239,8 +239,8 @@ def test_clocks_far_apart_are_named(world, ahead, sentence):
     assert world.clock.difference() == sentence
 
 
-def test_a_refused_time_is_told_for_a_minute(world):
-    """So that a silent symbol has its cause."""
+def test_a_refused_time_is_reported_for_a_minute(world):
+    """So that a silent symbol shows its cause."""
     world.clock.measure()
     assert world.clock.disbelief() == ""
     world.trades(1, ahead=23 * HOUR)

@@ -233,7 +233,7 @@ def test_of_a_refused_batch_each_topic_is_asked_for_alone(connected):
         assert sorted(alone) == sorted([*topics, "tickers.BTCUSDT"])
 
 
-def test_a_refused_pulse_is_no_news(connected):
+def test_a_refused_pulse_is_not_reported(connected):
     """Only the connection itself subscribed to it."""
 
     def script(server, socket):
@@ -289,8 +289,8 @@ def test_a_defect_in_the_owner_is_survived(connected, caplog):
         assert "crashed; restarting" in caplog.text
 
 
-def test_an_old_connection_is_told_in_time(connected):
-    """Its owner hears of it before the venue's cut, and again where nothing came of it."""
+def test_the_owner_is_notified_of_an_aged_connection(connected):
+    """Before the venue cuts it, and again if it was not replaced."""
     with VenueServer(obey) as server:
         _, owner = connected(server.url, ["btcusdt@aggTrade"], replace(QUICK, life=0.3))
         wait_until(lambda: owner.aged >= 2)
@@ -312,7 +312,7 @@ def test_a_handshake_without_answer_is_given_up(connected):
         assert owner.lost[0] == "127.0.0.1: no answer in time"
 
 
-def test_a_refused_handshake_tells_the_status(connected):
+def test_a_refused_handshake_reports_the_status(connected):
     """The detail has the venue's response."""
     listener, url = silent_port()
 

@@ -55,6 +55,6 @@ def test_a_url_without_a_host_is_named_itself():
 
 
 @pytest.mark.parametrize("code", [403, 418, 429, 451, 500])
-def test_every_status_is_told_with_its_number(code):
+def test_the_text_of_a_status_has_its_number(code):
     """So that it can be looked up."""
     assert str(code) in describe_status(code)

@@ -219,7 +219,7 @@ def test_malformed_frames_are_counted_and_logged_once_a_minute(feeds, caplog):
     assert feed.health()["excluded"] == 2
 
 
-def test_a_frame_without_a_readable_trade_is_no_sign_of_life(feeds):
+def test_a_frame_without_a_readable_trade_shows_no_life(feeds):
     """A stream of which every row is malformed does not look live."""
     with VenueServer(obey) as server:
         feed = feeds(server.url, LISTED)

@@ -14,7 +14,7 @@ CANDLE = Kline(60_000, open=100, high=110, low=90, close=105, volume=50, buy_vol
 
 
 @pytest.mark.parametrize("name", ["open", "high", "low", "close", "volume", "buy_volume"])
-def test_binance_tells_any_field_that_differs_by_one_unit(name):
+def test_binance_reports_any_field_that_differs_by_one_unit(name):
     """Each field counts, and the difference has both figures."""
     kline = replace(CANDLE, **{name: getattr(CANDLE, name) + 1})
     assert binance.kline_difference(CANDLE, kline) == Difference(
@@ -28,8 +28,8 @@ def test_the_count_is_never_compared():
 
 
 @pytest.mark.parametrize("name", ["high", "low", "close", "volume"])
-def test_bybit_tells_what_differs(name):
-    """A kline that opens at our first trade is compared as it is, without a buy volume."""
+def test_bybit_reports_the_field_that_differs(name):
+    """A kline that opens at the candle's first trade is compared as it is, without a buy volume."""
     kline = replace(CANDLE, buy_volume=None, count=None)
     assert bybit.kline_difference(CANDLE, kline) is None
     other = replace(kline, **{name: getattr(CANDLE, name) + 1})
@@ -38,7 +38,7 @@ def test_bybit_tells_what_differs(name):
     )
 
 
-def test_only_a_larger_bybit_kline_tells_that_trades_are_missing():
+def test_only_a_larger_bybit_kline_proves_missing_trades():
     """A smaller one differs too, but nothing was missed."""
     smaller = bybit.kline_difference(CANDLE, replace(CANDLE, volume=CANDLE.volume - 1))
     assert smaller is not None
@@ -70,8 +70,8 @@ def test_bybit_may_open_at_the_close_of_the_minute_before(opening, high, low, fi
     assert bybit.kline_difference(CANDLE, kline) == found  # nor does a missing minute before make it differ
 
 
-def test_bybit_tells_an_open_that_is_neither():
-    """Neither our first trade nor the close before."""
+def test_bybit_reports_an_open_of_neither_price():
+    """Neither the candle's first trade nor the close before."""
     kline = Kline(60_000, 104, 110, 90, CANDLE.close, CANDLE.volume)
     assert bybit.kline_difference(CANDLE, kline, BEFORE) == Difference(60_000, "open", 100, 104)
 

@@ -91,8 +91,8 @@ def test_an_announced_change_makes_it_load(start_provider):
     wait_until(lambda: "ETHUSDT" in provider.instruments)
 
 
-def test_what_is_announced_is_loaded_once_more(start_provider, monkeypatch):
-    """The venue's REST side may be behind its announcement."""
+def test_an_announced_change_is_loaded_twice(start_provider, monkeypatch):
+    """The venue's REST API may lag behind its announcement."""
     monkeypatch.setattr(listing_changes, "_ANNOUNCED_S", 0.3)
     listing = ScriptedListing()
     provider = start_provider(listing)

@@ -22,8 +22,8 @@ def test_every_whole_closed_minute_is_verified_with_one_request(bench):
     assert bench.rest.ranges == [(open_of(-1), open_of(4))]
 
 
-def test_a_partial_minute_can_only_be_true(bench):
-    """One that equals the kline is verified; one that does not is no difference."""
+def test_a_partial_minute_can_only_be_verified(bench):
+    """If it equals the kline it is verified; otherwise it gets no verdict."""
     bench.rest.klines[START] = bench.series.minutes()[0].kline()
     bench.pass_time(5)
     assert bench.verified()[0] is True
@@ -57,8 +57,8 @@ def test_a_confirmed_difference_has_both_figures(bench):
     assert bench.pass_time(60) == 0
 
 
-def test_a_kline_that_was_not_final_yet_is_no_difference(bench):
-    """What differs once and equals later was never false."""
+def test_a_kline_that_was_not_final_yet_is_not_a_difference(bench):
+    """A minute that differs once and equals later is verified."""
     theirs = bench.rest.klines[open_of(4)]
     bench.rest.klines[open_of(4)] = replace(theirs, volume=theirs.volume - 1, buy_volume=theirs.buy_volume)
     seen = {bench.verified()[4]}
@@ -148,8 +148,8 @@ def test_a_venue_that_refuses_only_delays(bench, status):
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>busy</html>", b"{}", b'[null,[1,"x"],{}]'])
-def test_garbage_for_klines_is_no_verdict(bench, body):
-    """A body that cannot be read delays; rows that cannot be read are as if not served."""
+def test_garbage_for_klines_gives_no_verdict(bench, body):
+    """An unreadable body only delays; unreadable rows count as not served."""
     bench.rest.body = body
     bench.pass_time(30)
     assert bench.verified() == [None] * 6
@@ -219,7 +219,7 @@ def test_only_klines_show_a_minute_whose_trades_never_came(proves_loss, lots, ma
 
 
 def test_a_mark_stays_while_the_next_minute_turns_out_lost():
-    """What was known to lack trades is never shown as whole in between."""
+    """A minute known to lack trades is never shown as whole in between."""
     bench = Bench(minutes=3)
     bench.source = BybitKlines(bench.rest)  # type: ignore[arg-type]
     bench.wall = START + 10 * MINUTE_MS

@@ -45,7 +45,7 @@ def test_a_minute_without_rpi_fills_shows_no_basis(bench):
     assert bench.rest.asked.count("/fapi/v1/aggTrades") == 1
 
 
-def test_klines_without_rpi_fills_are_no_difference(bench):
+def test_klines_without_rpi_fills_are_not_a_difference(bench):
     """Where nq matches, the basis is known and the minutes are unverifiable instead of different."""
     whole = bench.rest.klines[open_of(2)]
     bench.rest.volumes = rpi(whole, plain=whole.buy_volume - 2)

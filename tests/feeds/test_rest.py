@@ -108,8 +108,8 @@ def test_a_good_answer_is_its_body(venue, client):
         (204, "HTTP 204"),
     ],
 )
-def test_anything_but_200_is_told_in_plain_words(venue, client, status, words):
-    """HTML or whatever else stands in the body is not read."""
+def test_any_status_but_200_raises_its_cause_in_words(venue, client, status, words):
+    """The body, HTML or anything else, is not read."""
     venue.status, venue.body = status, b"" if status == 204 else b"<html>Service Unavailable</html>"
     with pytest.raises(RestError, match=words):
         client().get("/a")
@@ -212,8 +212,8 @@ def test_a_body_that_was_read_is_gone_without_the_collector(venue, client):
         gc.enable()
 
 
-def test_the_used_weight_is_what_the_venue_told_last(venue, client, monkeypatch):
-    """Also with a refusal; a minute later it is over."""
+def test_the_used_weight_is_the_last_reported_one(venue, client, monkeypatch):
+    """A refusal reports it too; it expires after a minute."""
     made = client()
     assert made.used_weight() == 0
     venue.headers = {"X-MBX-USED-WEIGHT-1M": "1201"}

@@ -187,7 +187,7 @@ def test_trades_go_on_after_one_whose_time_was_wrong():
     assert not notes.missing
 
 
-def test_what_is_missing_after_a_wrong_time_shows():
+def test_a_gap_after_a_wrong_time_is_found():
     """The ids show it."""
     notes = Notes()
     ids = Driver(SequenceTracker(), notes)
@@ -327,8 +327,8 @@ def test_after_a_break_the_next_trade_shows_a_gap():
     assert notes.said == ["trades", "gap", "trades", "trades"]
 
 
-def test_a_break_before_the_first_trade_is_no_gap():
-    """Nothing was known yet that could have a gap."""
+def test_a_break_before_the_first_trade_opens_no_gap():
+    """There is no known trade yet for a gap to follow."""
     notes = Notes()
     ids = Driver(Deduplicator(), notes)
     ids.on_disconnect()

@@ -67,7 +67,7 @@ def test_a_line_goes_from_the_lowest_close_to_the_highest() -> None:
     assert sparkline(hours(*range(1000, 1024))).split() == [str(at * 100 // 23) for at in range(24)]
 
 
-def test_hours_that_were_not_told_are_left_open() -> None:
+def test_hours_that_are_unknown_stay_empty() -> None:
     """A symbol listed five hours ago has five points at the right, and a gap stays a gap."""
     assert sparkline(hours(5, 10, None, 20)) == " ".join(["-"] * 20 + ["0", "33", "-", "100"])
 
@@ -83,7 +83,7 @@ def test_a_quiet_day_is_a_level_line() -> None:
 
 
 @pytest.mark.parametrize("closes", [(), (5,)])
-def test_less_than_two_hours_are_no_line(closes: tuple[int, ...]) -> None:
+def test_less_than_two_hours_draw_no_line(closes: tuple[int, ...]) -> None:
     """A point is not drawn as a day."""
     assert sparkline(hours(*closes)) is None
 
@@ -143,7 +143,7 @@ def test_a_symbol_that_is_refused_does_not_hold_up_the_others() -> None:
         assert venue.days.rows.keys() == {(DEMO, "B")}
 
 
-def test_a_venue_that_cannot_be_reached_is_told_to_the_caller() -> None:
+def test_an_unreachable_venue_raises_to_the_caller() -> None:
     """The thread backs off; the symbol stays due."""
     venue = Venues("A")
     venue.look("A")

@@ -39,7 +39,7 @@ def test_a_busy_symbol_is_missed_sooner_than_a_rare_one():
     assert beaten(*[0.1] * 100, 30, *[0.1] * 5).threshold_s > 50
 
 
-def test_a_break_of_the_connection_is_no_gap_of_the_market():
+def test_a_disconnect_does_not_count_as_an_interval():
     """The silence during a disconnect is not learned."""
     stale = beaten(*[0.1] * 20)
     threshold_s = stale.threshold_s

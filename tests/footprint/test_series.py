@@ -223,7 +223,7 @@ def test_eviction_keeps_whole_hours_and_never_shifts_the_cvd(trades, window, dat
 
 
 def test_a_trade_older_than_the_window_moves_only_the_cvd():
-    """What comes after its minute was dropped is not shown, and not lost for the CVD either."""
+    """Its minute was dropped, so no candle shows it, but the CVD counts it."""
     series = Series(window=2)
     for n in range(200):
         series.apply([(START + n * MINUTE_MS, n, 100, 1)])

@@ -85,7 +85,7 @@ def test_a_change_takes_the_verdict_back(verdict, change):
 
 
 def test_a_minute_whose_kline_shows_missing_trades_is_a_gap():
-    """No hole tells of them, only the kline; without that verdict the minute is what it was."""
+    """Only the kline shows them, no hole; without that verdict the minute is whole again."""
     series = series_of(3)
     lacking = series.minutes()[1]
     series.verify({lacking.open_ts: Difference(lacking.open_ts, "volume", 1, 2, trades_missing=True)})

@@ -45,7 +45,7 @@ def plain(
 
 
 def in_rows_of_three(prices: set[int]) -> set[int]:
-    """Those that have two neighbours on one side, or one on each."""
+    """Prices with two neighbors on one side, or one on each."""
     return {
         price for price in prices if any(set(range(price - n, price - n + 3)) <= prices for n in range(3))
     }
@@ -87,7 +87,7 @@ def test_marks_by_hand(rows, options, expected):
 
 
 def test_two_in_a_row_are_not_stacked_and_a_hole_breaks_a_row():
-    """Three neighbours are."""
+    """Three neighbors are stacked."""
     rows = [(price, 1, 9) for price in (20, 19, 18, 16, 15)] + [(14, 1, 0)]
     levels = np.array([[price, bid, ask, 1] for price, bid, ask in rows], dtype=np.int64)
     found = diagonal_imbalances(levels, 1)

@@ -82,7 +82,7 @@ def ladder(*volumes: int) -> np.ndarray:
         ((70, 30), 2, (100, 100)),  # exactly 70 % is enough
         ((69, 31), 2, (99, 100)),
         ((1, 20, 50, 19, 3, 7), 1, (98, 99)),  # 50, then 20 above: 70 of 100
-        ((1, 20, 50, 19, 3, 7), 2, (96, 98)),  # 22 below beat 21 above, and both rows of a pair count
+        ((1, 20, 50, 19, 3, 7), 2, (96, 98)),  # 22 below against 21 above, and both rows of a pair count
         ((5, 5, 40, 5, 5), 2, (96, 98)),  # a tie goes to the lower side; 50 of 60 are enough
         ((10, 5, 20, 5, 10, 6), 1, (95, 98)),  # the tie below, then 10 and 6 against 5
         ((9, 5, 20, 5, 2, 2), 1, (97, 100)),  # the tie below, then 5 and 9 against 2

@@ -49,8 +49,8 @@ class Stored:
         adopt(stored_candles([each for each in self._kept if since <= each.open_ts < until], timeframe, step))
 
 
-def test_stored_candles_are_no_better_than_the_series_knows() -> None:
-    """Where it begins inside one, that is partial; where a gap reaches back to one, that is a gap."""
+def test_stored_candles_get_the_quality_the_series_knows() -> None:
+    """A candle in which the series starts is partial; one that a gap reaches back to is a gap."""
     older = [minute(index, verified=True) for index in (*range(12, 35), 38)]
     live = [restore(minute(index)) for index in range(60, 75)]
     stream = SeriesStream(BTC, Nothing(), 500)

@@ -178,7 +178,7 @@ def test_a_file_that_cannot_be_loaded_is_reported(tmp_path: Path, replayed: Call
 
 
 def test_a_file_without_trades_is_reported(tmp_path: Path, replayed: Callable[..., Served]) -> None:
-    """Rows of quantity 0 alone are no recording: nothing is listed, and the page says so."""
+    """A file with rows of quantity 0 alone lists no symbol, and the page says so."""
     served = replayed(binance_file(tmp_path, [], "1,250,0,1,1,1789430400000,true"))
     wait_until(lambda: state(served)["phase"] == "failed")
     wait_until(lambda: any("has no trades" in venue.detail for venue in served.hub.venues()))

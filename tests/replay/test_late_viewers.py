@@ -120,7 +120,7 @@ def snapshot(served: Served, venue: str, query: dict[str, object]) -> list[dict[
 def test_a_symbol_opened_during_playback_catches_up(
     tmp_path: Path, replayed: Callable[..., Served], form: str
 ) -> None:
-    """What was played before it was opened is there, the rest follows, and no trade is lost between."""
+    """Its played part is there, the rest follows, and no trade is lost in between."""
     rows, venue = invented_rows(), "bybit" if form == "bybit" else "binance"
     first = FORMATS[form](tmp_path, rows)
     served = replayed(first, of_symbol(first, "ETHUSDT"), speed=100)

@@ -132,15 +132,15 @@ def open_again() -> Iterator[Callable[[str], Store]]:
 
 @pytest.fixture
 def outsider() -> Iterator[Path]:
-    """A folder whose permissions count, as nobody in particular works in it: root obeys none."""
+    """A folder whose permissions apply: the test runs as an unprivileged user, since root ignores them."""
     folder = Path(tempfile.mkdtemp(prefix="orderflow-store-"))
     folder.chmod(0o777)
     was_root = os.geteuid() == 0
     if was_root:
-        nobody = pwd.getpwnam("nobody")
-        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-        os.setegid(nobody.pw_gid)
-        os.seteuid(nobody.pw_uid)
+        user = pwd.getpwnam("nobody")
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        os.setegid(user.pw_gid)
+        os.seteuid(user.pw_uid)
     try:
         yield folder
     finally:

@@ -61,7 +61,7 @@ def test_a_damaged_body_raises(levels: Levels, data: st.DataObject) -> None:
 
 @given(st.binary(max_size=64))
 def test_bytes_of_something_else_are_refused(noise: bytes) -> None:
-    """What was never a minute does not become one."""
+    """Noise does not decode to a minute."""
     with pytest.raises(ValueError, match="stored minute"):
         decode(START, bytes((VERSION,)) + noise, WHOLE)
 
@@ -85,7 +85,7 @@ def test_a_newer_version_is_named() -> None:
     ],
     ids=["same price", "rising", "negative volume", "negative price", "shape", "floats"],
 )
-def test_what_is_no_ladder_is_refused(levels: Levels) -> None:
+def test_an_invalid_ladder_is_refused(levels: Levels) -> None:
     """Only levels that fall in price and hold nothing negative are kept."""
     with pytest.raises(ValueError, match="levels"):
         encode(START, levels, PATH, GRID)

@@ -38,7 +38,7 @@ def series_of(prints: list[tuple[int, int, int, bool]]) -> Series:
 
 @given(PRINTS)
 def test_a_restored_minute_is_the_minute(prints: list[tuple[int, int, int, bool]]) -> None:
-    """What comes back gives the same levels, path, CVD and quality."""
+    """It has the same levels, path, CVD and quality."""
     series = series_of(prints)
     for live in series.minutes():
         stored = to_stored(live, series.grid, series.quality(live))

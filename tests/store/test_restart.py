@@ -103,7 +103,7 @@ def test_a_restart_shows_the_same_history_and_counts_on(
 def test_a_long_absence_is_a_gap_and_not_a_bridge(
     exchange: SimulatedExchange, serve: Callable[..., Served], url: str
 ) -> None:
-    """What was missed longer ago than is fetched stays missing, and the first candle after it says so."""
+    """Trades from before the backfill's reach stay missing, and the first candle after them is marked."""
     settings = {**venues_at(exchange), "database_url": url, "backfill_minutes": 1}
     first = serve(**settings)
     before = follow(first, query(exchange, "binance"), lambda reader: len(set(reader.finals)) >= 1)

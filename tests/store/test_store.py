@@ -31,7 +31,7 @@ def by_hours(kept: list[StoredMinute]) -> list[StoredMinute]:
     return [combine([each for each in kept if each.open_ts // HOUR_MS == hour]) for hour in opens]
 
 
-def test_what_is_saved_is_loaded(store: Store) -> None:
+def test_saved_minutes_are_loaded(store: Store) -> None:
     """Every figure of every minute comes back, with its CVD, and so do the hours."""
     saved = minutes(0, 150)
     assert store.save([Batch(BTC, saved)]) == 150

@@ -77,8 +77,8 @@ def saved(writer: StoreWriter) -> bool:
     return writer.health()["state"] == "saving" and not writer.health()["queued"]
 
 
-def test_what_is_put_is_written(start: Callable[..., StoreWriter], disk: Disk) -> None:
-    """Minutes get into the database without anybody waiting for it."""
+def test_queued_minutes_are_written(start: Callable[..., StoreWriter], disk: Disk) -> None:
+    """Minutes reach the database and no caller waits for it."""
     writer = start()
     writer.put(BTC, minutes(0, 65), START)
     wait_until(lambda: saved(writer))
@@ -142,8 +142,8 @@ def test_readers_see_what_waits(start: Callable[..., StoreWriter], disk: Disk, s
     wait_until(lambda: saved(writer))
     disk.failing.set()
     repaired = minute(40, ladder((9, 1, 500, 3)), quality=Quality.REPAIRED)
-    told_wrong = [replace(each, cvd_before=77) for each in minutes(125, 131)]
-    writer.put(BTC, [repaired, *told_wrong], START)
+    wrong_cvd = [replace(each, cvd_before=77) for each in minutes(125, 131)]
+    writer.put(BTC, [repaired, *wrong_cvd], START)
     wait_until(lambda: writer.health()["state"] == "memory")
     expected = [*first[:40], repaired, *first[41:], *minutes(125, 131)]
 

@@ -104,7 +104,7 @@ export interface Statistic {
   kind: "volume" | "delta" | "sign";
 }
 
-/** What is derived from a candle; sizes are lots times the weight of their level. */
+/** Figures derived from a candle; sizes are lots times the weight of their level. */
 export interface Measured {
   bid: Float64Array;
   ask: Float64Array;

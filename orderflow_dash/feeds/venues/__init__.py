@@ -1,1 +1,1 @@
-"""One file per venue: everything in which the venues differ."""
+"""One file per venue, with everything specific to it."""

@@ -54,8 +54,8 @@ def kline_difference(candle: Kline, kline: Kline, before: Kline | None = None) -
 class BinanceKlines:
     """Klines of Binance USD-M.
 
-    An aggregate trade has two volumes: ``q`` with RPI fills, which candles count, and ``nq`` without. Which
-    of them klines sum is not documented, so it is detected from the trades of a minute with RPI fills.
+    An aggregate trade has two volumes: ``q`` with RPI fills, which candles count, and ``nq`` without. The
+    venue does not document which of them klines sum, so it is detected from a minute with RPI fills.
     """
 
     most = 499  # weight 2

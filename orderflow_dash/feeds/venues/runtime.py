@@ -1,4 +1,4 @@
-"""Everything that runs for one venue, assembled from the parts in which venues differ."""
+"""Everything that runs for one venue, assembled from its venue-specific parts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class VenueKlines(KlineSource, HourSource, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VenueParts:
-    """What differs from venue to venue."""
+    """The venue-specific parts."""
 
     url: str  # of the trade stream
     protocol: Callable[[Mapping[str, Instrument]], StreamProtocol]
@@ -45,7 +45,7 @@ class VenueParts:
 
 @dataclass(frozen=True, slots=True)
 class VenueOptions:
-    """What the application decides for a venue; ``adapt`` may replace some of its parts."""
+    """The application's choices for a venue; ``adapt`` may replace some of its parts."""
 
     tickers: TickerCache
     policy: ConnectionPolicy

@@ -1,4 +1,4 @@
-"""When a quarterly contract is delivered: the last Friday of a quarter at 08:00 UTC."""
+"""Delivery time of a quarterly contract: the last Friday of a quarter at 08:00 UTC."""
 
 from __future__ import annotations
 

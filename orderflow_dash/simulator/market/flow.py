@@ -1,7 +1,7 @@
 """Invented order flow of one symbol: bursts, trends, absorption, climaxes and divergences, by seed.
 
-The price is moved by aggression alone. Market orders eat the quantity that rests at the best bid or
-ask; when a side is used up, the price steps. So trends come from one-sided flow, absorption from a
+Only aggression moves the price. Market orders consume the quantity at the best bid or ask; when a side
+is used up, the price steps. So trends come from one-sided flow, absorption from a
 side that refills, divergence from a side that is thin while the other is thick.
 """
 

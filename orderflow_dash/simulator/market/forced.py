@@ -1,4 +1,4 @@
-"""Which prints of the invented market are liquidations, by seed."""
+"""Chooses the invented market's liquidations among its prints, by seed."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ class RecordingBuilder:
         merged = _by_source(self._parts)
         self._parts = []  # freed early: a day is large
         pieces = [self._in_order(piece) for piece in merged]
-        # What followed the last row of a damaged file is lost, and its minute is incomplete.
+        # The rows after the damage are lost, so the minute of the last row is incomplete.
         ends = (int(p.columns.times[-1]) for p in pieces if p.source in broken and len(p.columns.times))
         self._gaps += [(end, end) for end in ends]
         if self.venue is Venue.BYBIT:

@@ -303,7 +303,7 @@ def _reason(error: Exception) -> str:
 
 
 class _Rest:
-    """The unread part of a stream; raises an error that reading the head met."""
+    """The unread part of a stream; raises the error that reading its head raised, if any."""
 
     def __init__(self, stream: Any, trouble: Exception | None, *, has_ended: bool) -> None:  # noqa: ANN401
         self._stream = stream

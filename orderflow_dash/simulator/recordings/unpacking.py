@@ -73,7 +73,7 @@ def printable(text: str) -> str:
 
 
 class _Inflated:
-    """Unpacks deflate data; raises EOFError or zlib.error once all that can be had is out."""
+    """Unpacks deflate data; raises EOFError or zlib.error after the last readable byte."""
 
     def __init__(self, file: BinaryIO, wrapping: int) -> None:
         self._file = file
@@ -146,7 +146,7 @@ class _Stored:
 
 
 class _Checked:
-    """A file of an archive, with its checksum compared once all of it is out."""
+    """A file of an archive, whose checksum is compared at its end."""
 
     def __init__(self, stream: _Inflated | _Stored, checksum: int | None, trouble: Exception | None) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""The venues' side of the exchange: what is due on the streams, and the answers of REST."""
+"""The venues' side of the exchange: due messages on the streams, and REST responses."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Engine:
         )
 
     def _compose(self) -> None:
-        """Creates everything that depends on the market's listings or remembers what was sent of them."""
+        """Creates everything that depends on the market's listings or on the messages sent about them."""
         self._session = self._market.session
         self._publisher = Publisher(self._market, self._faults, self._subscribers)
         self._schedule = Schedule(self._market, self._publisher, self._subscribers)

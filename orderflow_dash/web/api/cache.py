@@ -1,4 +1,4 @@
-"""What viewers of a view see alike, built once and shown to all of them for a moment."""
+"""Content shared by the viewers of a view: built once and reused for a moment."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ Viewers of one view with the same options get the same bytes. So the callback on
 cursors; a body is built, encoded and compressed once per revision and variant, and replaces the one that Dash
 encodes for each request. The output's id is the same on every page, so one body fits all.
 
-An answer holds what changed: nothing new is 204, and the browser counts the age of the last trade itself.
+A response holds the changes only, or is a 204 without any; the browser counts the age of the last trade.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ class PanelRequest(NamedTuple):
 
     holder: str  # of the lease
     view: dict[str, str]  # names and values as in an address
-    shown: Mapping[str, object]  # cursors of what the panel shows, and the tick of its step menu
+    shown: Mapping[str, object]  # cursors of the panel's content, and the tick of its step menu
 
 
 class PanelResponse(NamedTuple):
-    """What one panel has to show next."""
+    """One panel's update."""
 
     view: View | None  # None: ``status`` says why
     variant: tuple[str, PanelOptions] | None  # theme and options
@@ -87,7 +87,7 @@ class PanelPoll:
         self._statuses: ViewCache[FeedStatus] = ViewCache()
 
     def responses(self, requests: Sequence[PanelRequest], theme: str) -> list[PanelResponse]:
-        """What the panels of the current client have to show; their leases start or are renewed."""
+        """The updates of the current client's panels; starts or renews their leases."""
         return [self._response(each, theme) for each in requests]
 
     def body(self, responses: Sequence[PanelResponse], envelope: bytes, encoding: str | None) -> bytes:

@@ -1,1 +1,1 @@
-"""What every request passes: guard, limits, headers, compression, errors."""
+"""Layers that every request passes: guard, limits, headers, compression, errors."""

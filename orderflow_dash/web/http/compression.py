@@ -111,7 +111,7 @@ class CompressedFiles:
 
 
 def accepted_encoding(request: Request) -> str | None:
-    """The best encoding that a client accepts; None if it accepts none of ours."""
+    """The best supported encoding that a client accepts; None if there is none."""
     return _best_of(request.headers.get("Accept-Encoding", ""))
 
 

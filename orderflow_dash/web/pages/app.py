@@ -77,7 +77,7 @@ class _Page(Dash):
 
 
 class _PanelScripts(Scripts):
-    """The scripts of a page without the symbol table: whose grid is a fifth of the page's size."""
+    """The scripts of a page without the symbol table, as the grid's are a fifth of the page's size."""
 
     def get_all_scripts(self, dev_bundles: bool = False) -> list[dict[str, Any]]:
         """The scripts that Dash lists in the page."""

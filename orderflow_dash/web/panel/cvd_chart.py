@@ -134,7 +134,7 @@ def _points(
 
 
 def _trace(points: Sequence[tuple[Candle, int]], units: VolumeUnits, palette: Palette) -> dict[str, Any]:
-    """The line, and what the pointer shows of it."""
+    """The line, with its hover texts."""
     is_above = points[-1][1] >= 0
     return {
         "type": "scatter",

@@ -1,7 +1,7 @@
-"""The live part of a panel: what it shows at first; ``assets/js/panel/live.mjs`` shows that and every update.
+"""The live part of a panel: its first content; ``assets/js/panel/live.mjs`` shows that and every update.
 
-A component and not one output for each chart, table, and word: Dash's renderer notifies every component of a
-page of each output, once a second.
+One component, not one output for each chart, table and text: Dash's renderer would notify every component of
+a page of each output, once a second.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class PanelLive(Component):
     """Shows a panel's updates for as long as the panel is on the page.
 
     ``status``, ``content`` and ``profile`` are those of an answer to a poll; ``tick`` is that of the step
-    menu. The prop ``shown`` holds the cursors of what the panel shows, which each poll sends.
+    menu. The prop ``shown`` holds the cursors of the panel's content, which each poll sends.
     """
 
     # Dash reads these from the class.

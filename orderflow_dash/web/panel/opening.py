@@ -19,7 +19,7 @@ from orderflow_dash.web.query import QueryError, parse_view_query, view_args
 
 
 class Opened(NamedTuple):
-    """A panel, or the cause why there is none; ``is_retryable``: a later attempt may succeed."""
+    """A panel, or the reason there is none; ``is_retryable``: a later attempt may succeed."""
 
     panel: Component | None
     cause: str = ""

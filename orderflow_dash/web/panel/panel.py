@@ -61,7 +61,7 @@ from orderflow_dash.web.theme import palette
 
 
 class PanelContent(NamedTuple):
-    """What a panel shows of a view; all of it changes with the view's revision."""
+    """The content of a panel; all of it changes with the view's revision."""
 
     figure: Figure
     rows: list[Row]

@@ -45,7 +45,7 @@ _ROWS_TIP: Final = "Rows by which the value area grows at a time, above or below
 
 
 class ProfileContent(NamedTuple):
-    """What the section shows; all of it changes together."""
+    """The content of the section; all of it changes together."""
 
     figure: Figure
     texts: dict[str, str]  # by the fields of ProfileTexts

@@ -1,4 +1,4 @@
-"""What the sections of a panel have in common."""
+"""Parts common to the sections of a panel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def attrs(**values: str) -> dict[str, Any]:
 
 
 def section(class_name: str, title: str, notes: Sequence[Component], *content: Component) -> Component:
-    """A section under its title, which links to its help, and what stands beside the title."""
+    """A section under its title, with a help link and notes beside the title."""
     head = html.Div([html.H3(title), help_link(title), *notes], className="section-head")
     return html.Div([head, *content], className=class_name)
 

@@ -84,7 +84,7 @@ class VolumeUnits:
         return not self.minimum or max(candle.quote_bid, candle.quote_ask) >= self.minimum
 
     def text(self, volume: int) -> str:
-        """A volume as decimal text, without a sign of its own where it is not below zero."""
+        """A volume as decimal text, without a plus sign."""
         return grouped(self._plain(volume))
 
     def signed(self, volume: int | None) -> str:

@@ -182,8 +182,8 @@ def test_fills_and_aggregates_of_a_symbol_never_mix():
         '{"e":"24hrTicker","s":7}',
     ],
 )  # fmt: skip
-def test_what_is_no_message_is_a_frame_error(frame):
-    """Not JSON, JSON of no known form, nests and pieces: always FrameError."""
+def test_an_unreadable_frame_raises_frame_error(frame):
+    """Not JSON, JSON of an unknown form, deeply nested or cut off: always FrameError."""
     with pytest.raises(FrameError):
         read(frame)
 
@@ -241,7 +241,7 @@ def test_tickers_are_read_field_by_field():
     ]
 
 
-def test_a_ticker_without_its_fields_is_no_event():
+def test_a_ticker_without_its_fields_has_none_in_them():
     """Missing, empty or foreign fields are None, never an error."""
     event = read(json.dumps([{"e": "24hrTicker", "s": "X", "c": "", "P": 5, "E": "x"}]))
     assert event.tickers == [Ticker("X")]
@@ -249,7 +249,7 @@ def test_a_ticker_without_its_fields_is_no_event():
     assert event.tickers == [Ticker("X")]
 
 
-def test_frames_of_other_streams_are_no_event():
+def test_frames_of_other_streams_yield_no_event():
     """A kline is neither an event nor an error."""
     assert read(combined({"e": "kline", "E": NOW, "s": "BTCUSDT", "k": {}})) is None
 

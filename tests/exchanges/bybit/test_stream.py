@@ -104,7 +104,7 @@ def test_a_lost_row_has_its_own_time_where_the_clock_is_behind(ahead):
 
 
 @pytest.mark.parametrize("row", [None, 1, "x", [], {}, [[]]])
-def test_a_row_that_is_no_object_costs_only_itself(row):
+def test_a_row_that_is_not_an_object_is_skipped_alone(row):
     """Foreign values among the rows are counted."""
     batch = read(public_trade(row, print_row()))
     assert batch == TradeBatch("BTCUSDT", [GOOD], [UID], malformed=1, grid=GRID, lost=[(NOW + 1_000, "")])
@@ -146,8 +146,8 @@ def test_an_unreadable_trade_frame_is_lost_for_its_symbol(frame):
         "", "{", "null", "1", "[1]", "{}", b"\xff", "\ud800", "[" * 5_000, '{"topic":7}', "<html></html>",
     ],
 )  # fmt: skip
-def test_what_is_no_message_is_a_frame_error(frame):
-    """Not JSON, or JSON of no known form."""
+def test_an_unreadable_frame_raises_frame_error(frame):
+    """Not JSON, or JSON of an unknown form."""
     with pytest.raises(FrameError):
         read(frame)
 
@@ -232,8 +232,8 @@ def test_already_subscribed_acknowledges_a_single_topic():
         '{"topic":"orderbook.1.BTCUSDT","data":{}}',
     ],
 )
-def test_pongs_and_acknowledgements_are_no_data(frame):
-    """They say nothing about trades."""
+def test_pongs_and_acknowledgements_yield_no_event(frame):
+    """They hold no trades."""
     assert read(frame) is None
 
 

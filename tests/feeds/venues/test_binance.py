@@ -53,8 +53,8 @@ def test_a_full_read_that_failed_is_due_again(exchange, rest, path):
     assert reported[-1].open_interest
 
 
-def test_a_symbol_without_open_interest_is_no_fault_of_the_venue(exchange, rest):
-    """A 400 for one symbol is passed over and the round continues; any other refusal is raised."""
+def test_a_symbol_without_open_interest_does_not_end_the_round(exchange, rest):
+    """A 400 for one symbol is skipped; any other refusal is raised."""
     reported: list[Ticker] = []
     listing = BinanceListing(Venue.BINANCE, rest, exchange.ws_root, QUICK, {"BTCUSDT": BTC})
     listing.poll(reported.extend)

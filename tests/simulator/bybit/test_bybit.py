@@ -176,8 +176,8 @@ def test_instruments_are_filtered(ask, query, symbols):
     assert [row["symbol"] for row in rows] == symbols
 
 
-def test_what_is_not_launched_says_so(ask):
-    """A contract before its launch is marked and has its phase."""
+def test_a_contract_before_its_launch_is_marked(ask):
+    """The row is pre-listing and names the auction phase."""
     (row,) = ask("/v5/market/instruments-info?category=linear&status=PreLaunch")["result"]["list"]
     assert row["isPreListing"] is True
     assert row["preListingInfo"]["curAuctionPhase"] == "NotStarted"

@@ -81,8 +81,8 @@ def test_a_name_that_was_not_marked_as_utf8_is_read_all_the_same(tmp_path):
     assert loaded(path)[0].symbol == "币安人生USDT"
 
 
-def test_a_name_whose_bytes_are_no_text_can_be_shown(tmp_path):
-    """Its symbol is read, and the name that is sent is valid text."""
+def test_a_file_name_of_invalid_utf_8_is_shown(tmp_path):
+    """Its symbol is read, and the reported name is valid text."""
     path = os.fsencode(tmp_path) + b"/ETHUSDT-aggTrades-\xff.csv"
     with open(path, "wb") as file:
         file.write(text(5))

@@ -140,8 +140,8 @@ def test_wrong_times_in_a_file_that_runs_backwards(tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_hole_of_hours_is_no_damage(tmp_path, kind):
-    """Whatever follows it follows it."""
+def test_a_hole_of_hours_is_not_damage(tmp_path, kind):
+    """The rows after it are kept."""
     lines = [
         line(kind, i, START + i * 100 + (i >= 40) * 7_200_000 + (i >= 48) * 80_000_000) for i in range(50)
     ]

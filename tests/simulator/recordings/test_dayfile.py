@@ -62,7 +62,7 @@ def loaded(path):
 @pytest.mark.parametrize("pack", ["csv", "zip", "gz"])
 @pytest.mark.parametrize("header", [[], [AGG_HEADER]])
 @pytest.mark.parametrize(("ending", "tail"), [("\n", "\n"), ("\n", ""), ("\r\n", "\r\n"), ("\n", "\n\n\n")])
-def test_a_binance_day_file_is_read_in_every_dress(tmp_path, pack, header, ending, tail):
+def test_a_binance_day_file_is_read_in_every_variant(tmp_path, pack, header, ending, tail):
     """Header or not, packed or not, either line ending, empty lines at the end, lost trailing zeros."""
     path = written(tmp_path, header + AGG_ROWS, ending=ending, tail=tail, pack=pack)
     rows, file, recording = loaded(path)

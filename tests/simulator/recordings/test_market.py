@@ -77,7 +77,7 @@ def test_a_pause_stands_and_nothing_is_lost_or_repeated(make, clock):
 
 
 def test_a_new_speed_counts_from_now(make, clock):
-    """What was played at the old speed stays where it is; a pause outlives a new speed."""
+    """Trades played at the old speed keep their place; a pause outlives a new speed."""
     market = make()
     served(market)
     clock.now += 2

@@ -54,7 +54,7 @@ def played(market):
 
 @pytest.mark.parametrize("header", [True, False])
 @pytest.mark.parametrize("packing", ["csv", "zip"])
-def test_binance_day_files_are_read_in_every_dress(tmp_path, header, packing):
+def test_binance_day_files_are_read_in_every_variant(tmp_path, header, packing):
     """With or without header, zipped or not, lost trailing zeros included."""
     path = written(tmp_path / "ETHUSDT-aggTrades-2026-09-15.csv", [AGG_HEADER] * header + AGG_LINES)
     if packing == "zip":
@@ -249,13 +249,13 @@ def test_a_served_capture_adds_up_to_the_exchanges_candles(
     with (data / "isda-klines" / f"{oracle}.excerpt.csv").open() as lines:
         for row in csv.reader(lines):
             mine = minutes.get(int(row[0]), [])
-            ours = [
+            counted = [
                 mine[0][0], max(p for p, _, _ in mine), min(p for p, _, _ in mine), mine[-1][0],
                 sum(q for _, q, _ in mine), sum(p * q for p, q, _ in mine),
                 sum(q for _, q, m in mine if not m), sum(p * q for p, q, m in mine if not m),
             ] if mine else []  # fmt: skip
             theirs = [Decimal(row[i]) for i in (1, 2, 3, 4, 5, 7, 9, 10)]
-            if ours == theirs:
+            if counted == theirs:
                 exact += 1
                 assert [Decimal(klines[int(row[0])][i]) for i in (1, 2, 3, 4, 5, 7, 9, 10)] == theirs
                 assert klines[int(row[0])][8] == int(row[8])

@@ -90,7 +90,7 @@ def test_ids_that_a_file_of_matches_lacks_are_gaps(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("first_end", "second_begin", "damaged", "is_gap"),
+    ("first_end", "second_start", "damaged", "is_gap"),
     [
         (DAY, DAY, False, False),  # midnight
         (DAY, DAY, True, True),  # the first file breaks off
@@ -100,14 +100,14 @@ def test_ids_that_a_file_of_matches_lacks_are_gaps(tmp_path):
         (DAY, DAY - 1_000, False, False),  # they overlap
     ],
 )
-def test_between_bybit_files(tmp_path, first_end, second_begin, damaged, is_gap):
+def test_between_bybit_files(tmp_path, first_end, second_start, damaged, is_gap):
     """No gap where one whole day follows the other."""
     one = bybit(tmp_path, "a", range(100), start=START + first_end - 10_000)
-    two = bybit(tmp_path, "b", range(100, 200), start=START + second_begin - 10_000)
+    two = bybit(tmp_path, "b", range(100, 200), start=START + second_start - 10_000)
     if damaged:
         one.write_bytes(gzip.compress(gzip.decompress(one.read_bytes()) + b"\nbroken"))
     recording, _ = loaded(one, two)
-    last, first = START + first_end - 100, START + second_begin
+    last, first = START + first_end - 100, START + second_start
     ends = [(last, last)] if damaged else []
     assert list(recording.gaps) == [*ends, *([(last, first)] if is_gap else [])]
 

@@ -23,7 +23,7 @@ export function places(token) {
 }
 
 /**
- * A number in whole units of `decimals`; NaN if it is no number or too large to be exact.
+ * A number in whole units of `decimals`; NaN if it is not a number or too large to be exact.
  * @param {unknown} value
  * @param {number} decimals
  */

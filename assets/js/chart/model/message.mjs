@@ -93,7 +93,7 @@ function candleOf(raw, decimals) {
 }
 
 /**
- * Read one message. Throws a SyntaxError if it is no JSON.
+ * Read one message. Throws a SyntaxError if it is not JSON.
  * @param {string} text
  * @returns {ReadMessage}
  */
