@@ -215,7 +215,7 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - pydantic checks e
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """A sentence for each ``ORDERFLOW_`` variable that is no setting: a misspelled one has no effect."""
+    """A sentence for each ``ORDERFLOW_`` variable that no setting has: a misspelled one has no effect."""
     known = {variable.removeprefix(_PREFIX): variable for variable in Settings.variables()}
     sentences = []
     for variable, value in sorted(environment.items()):

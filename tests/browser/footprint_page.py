@@ -110,7 +110,7 @@ class ChartPage:
         return self.page.js("return window.chart.readout()")
 
     def visible(self) -> Any:
-        """What is in sight."""
+        """The visible range."""
         return self.page.js("return window.chart.visible()")
 
     def painted(self, what: str) -> float:

@@ -1,4 +1,4 @@
-"""The page ``/embed`` by itself and in a frame, and the share menu that links it."""
+"""The page ``/embed`` alone and in a frame, and the share menu that links it."""
 
 from __future__ import annotations
 

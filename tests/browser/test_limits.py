@@ -12,6 +12,7 @@ from tests.conftest import Served
 
 QUERY = "exchange=demo&symbol=BTCUSDT&tf=1m&step=0.5"
 REFUSED = "429 (TOO MANY REQUESTS)"
+POLLS = "for (let n = 0; n < 12; n += 1) dash_clientside.set_props('page-interval', {n_intervals: 900 + n})"
 
 
 @pytest.fixture
@@ -33,6 +34,7 @@ def complaints(page: Page) -> list[str]:
 def test_a_limited_page_shows_a_banner_and_resumes(limited: Callable[..., str], page: Page) -> None:
     """It does not look live in between, and needs no reload."""
     page.open(QUERY, limited(update_rate=1))
+    page.js(POLLS)
     page.wait(lambda: "Too many requests from your network" in page.text("#server-lost"), "the notice")
     content = "return getComputedStyle(document.querySelector('.feed-word'), '::before').content"
     assert page.js(content) == '"Paused"'
@@ -48,9 +50,7 @@ def test_a_click_on_a_limited_page_is_repeated(limited: Callable[..., str], page
     """A panel that is opened in the pause opens after it."""
     page.open("", limited(update_rate=1))
     page.wait(lambda: page.count(page.row("demo:BTCUSDT", "last")), "rows")
-    page.js(
-        "for (let n = 0; n < 12; n += 1) dash_clientside.set_props('page-interval', {n_intervals: 900 + n})"
-    )
+    page.js(POLLS)
     page.wait(lambda: page.text("#server-lost"), "the notice")
     page.click(page.row("demo:BTCUSDT", "last"))
     page.wait(lambda: page.count(".orderflow-panel"), "it opens", 25)
