@@ -11,6 +11,7 @@ const CEILING_MS = 20000;
 const FULL_MS = 10000; // the server's limit of clients is reached: reconnect slowly
 const RESTART = 1012; // the server or the view restarts
 const FULL = 1013;
+const CONNECTING = 0; // a WebSocket's readyState
 const FINAL_ERRORS = new Set(["bad_parameter", "unknown_symbol"]); // a retry would get the same answer
 
 /**
@@ -148,7 +149,10 @@ class SocketFeed extends Feed {
     this._timer = 0;
     const socket = this._socket;
     this._socket = null; // its further events are ignored
-    if (socket) socket.close(1000);
+    if (!socket) return;
+    // Browsers report the close of a socket that is still connecting as an error.
+    if (socket.readyState === CONNECTING) socket.onopen = () => socket.close(1000);
+    else socket.close(1000);
   }
 
   _open() {
