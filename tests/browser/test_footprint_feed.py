@@ -13,7 +13,7 @@ from tests.browser.footprint_page import ChartPage, Source, candle
 _FAKE = """
 window.sockets = [];
 window.WebSocket = class {
-  constructor(url) { this.url = url; this.readyState = 0; window.sockets.push(this); }
+  constructor(url) { this.url = url; this.readyState = 1; window.sockets.push(this); }
   close(code) { this.readyState = 3; this.closedWith = code; }
 };
 Math.random = () => 0;
