@@ -396,7 +396,7 @@ def test_an_incomplete_candle_looks_different(chart: ChartPage, quality: Quality
     whole = chart.pixels()
     chart.take(Source().snapshot(candle(0), candle(1, quality=quality)))
     assert chart.pixels() != whole
-    word = {Quality.GAP: "Gap", Quality.PARTIAL: "Partial", Quality.REPAIRED: "Repaired"}[quality]
+    word = {Quality.GAP: "Gap", Quality.PARTIAL: "Partial", Quality.REPAIRED: "Backfilled"}[quality]
     assert word in chart.page.texts(".footprint-readout dd")[1]
 
 

@@ -91,7 +91,7 @@ def test_candles_before_the_window_come_from_the_recording(
         for i in range(12 * 180)
     ]
     path = (binance_file if venue == "binance" else bybit_file)(tmp_path, rows)
-    served = serve(replay=json.dumps([str(path)]), replay_speed=0, demo=False, window=60)
+    served = serve(replay=json.dumps([str(path)]), replay_speed=0, demo=False, memory_minutes=60)
     loaded(served)
     query = {**QUERY, "tf": "1h", "lookback": 30}
     with served.socket(exchange=venue, **query) as socket:

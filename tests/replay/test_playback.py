@@ -132,7 +132,7 @@ def test_a_seek_closes_sockets_and_shows_earlier_candles(
                 while True:
                     socket.recv(timeout=5)
         assert closed.value.rcvd is not None
-        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1012, "the replay was moved")
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1012, "replay position changed")
         with served.socket(exchange=venue, **QUERY) as socket:
             reader = CandleReader(socket)
             last = START + (MINUTES - 1) * MINUTE

@@ -199,7 +199,7 @@ INJECTIONS = {
     "hub-sweeper": lambda app: (app.hub, "sweep"),
     "history-keeper": lambda app: (app.application.history, "keep"),
     "store-writer": lambda app: (app.application.history._store, "_attempt"),
-    "simulated-exchange": lambda app: (app.application.exchange, "_turn"),
+    "simulated-exchange": lambda app: (app.application.exchange._engine, "run_due"),
 }
 WAKES = {
     "demo-directory": lambda app: setattr(demo(app).instruments._live, "interest_until", 0),

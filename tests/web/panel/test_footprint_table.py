@@ -66,7 +66,7 @@ def test_quality_is_marked_and_explained(candle, instrument) -> None:
     marks = [row["time"].partition(" ")[2] for row in rows]
     assert marks == ["↻", "⚠\ufe0e", "◐", ""]
     sentences = [tip["time"].partition(":")[0] for tip in tips]
-    assert sentences == ["Repaired", "Gap", "Partial", ""]
+    assert sentences == ["Backfilled", "Gap", "Partial", ""]
 
 
 def test_verification_is_marked_and_explained(candle, instrument) -> None:

@@ -17,7 +17,7 @@ const QUALITY_LABELS = {
   complete: "Complete",
   partial: "◐ Partial",
   gap: "⚠\ufe0e Gap",
-  repaired: "↻ Repaired",
+  repaired: "↻ Backfilled",
 };
 /** @type {Record<string, string>} */
 const VERIFIED_LABELS = { true: " ✓", false: " ≠", null: "" };
