@@ -44,12 +44,15 @@ BANNED = {
     "British spelling": r"(?i)\b(?:colour|favourite|neighbour|behaviour|honour|grey|centre|licence)\w*"
     r"|\b(?:normal|organ|recogn|initial|serial|synchron|summar|minim|maxim|util)is(?:e[ds]?|ing|ation)\b",
 }
+PUBLIC = {"the feed began inside it"}  # bytes of the CSV, which do not change
 RULES = {name: re.compile(pattern) for name, pattern in BANNED.items()}
 
 
 def faults(prose: Prose) -> Iterator[tuple[str, int]]:
     """The rules that a piece of prose breaks, each with its line."""
     text = prose.text
+    if text in PUBLIC:
+        return
     if prose.is_name and text.removeprefix("test ").startswith("what "):
         text = text.removeprefix("test ").capitalize()
     for name, rule in RULES.items():

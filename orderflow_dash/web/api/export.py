@@ -60,15 +60,15 @@ _TRUTH: Final = {True: "true", False: "false", None: ""}
 _MEANINGS: Final = {
     "bid": "volume of trades whose aggressor sold",
     "ask": "volume of trades whose aggressor bought",
-    "delta": "ask minus bid",
+    "delta": "ask less bid",
     "cvd": "running sum of delta since cvd_from",
     "n": "trade records of the venue",
     f"quality {Quality.COMPLETE}": "every trade was seen",
-    f"quality {Quality.REPAIRED}": "backfilled from the venue and complete",
-    f"quality {Quality.PARTIAL}": "the feed started mid-candle",
-    f"quality {Quality.GAP}": "trades are known to be missing",
-    "verified": "true if a closed candle equals the venue's own klines - false if it differs -"
-    " empty if it was not or cannot be compared",
+    f"quality {Quality.REPAIRED}": "fetched from the venue afterwards and whole",
+    f"quality {Quality.PARTIAL}": "the feed began inside it",
+    f"quality {Quality.GAP}": "trades are missing and known to be",
+    "verified": "true where a closed candle equals the venue's own klines - false where it differs -"
+    " empty where it was not or cannot be compared",
 }
 
 

@@ -206,7 +206,8 @@ def test_simulated_trades_are_named(serve: Callable[..., Served]) -> None:
     """The header of the demo's table says that it is simulated."""
     served = serve(demo=True)
     wait_until(served.hub.instruments)
-    answer = httpx.get(served.url + URL, params={"exchange": "demo", "symbol": "BTCUSDT"}, trust_env=False)
+    query = {"exchange": "demo", "symbol": "BTCUSDT"}
+    answer = httpx.get(served.url + URL, params=query, timeout=30, trust_env=False)
     about, _ = parts(answer.text)
     assert about["venue"] == "demo"
     assert "simulated market" in about["source"]
