@@ -53,7 +53,7 @@ def test_the_theme_is_the_address_s_or_the_system_s(page: Page) -> None:
 def test_invalid_addresses_show_a_notice(page: Page) -> None:
     """An unknown theme opens with a notice; an unknown symbol names the valid ones."""
     embedded(page, QUERY + "&theme=neon")
-    assert "dark, light or auto" in page.text(".notice")
+    assert "dark, light, or auto" in page.text(".notice")
     page.driver.get(f"{page.root}/embed?exchange=demo&symbol=NOSUCH")
     page.wait(lambda: "NOSUCH" in page.text(".notice"), "the notice")
 

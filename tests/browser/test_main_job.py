@@ -185,7 +185,7 @@ def test_an_impossible_step_is_replaced_with_a_notice(page: Page) -> None:
     [
         ("exchange=demo&symbol=NOSUCH", "NOSUCH"),
         ("exchange=demo&symbol=BTCUSDT&tf=2m", "1m, 5m, 15m, or 1h"),
-        ("exchange=nowhere&symbol=BTCUSDT", "binance, bybit or demo"),
+        ("exchange=nowhere&symbol=BTCUSDT", "binance, bybit, or demo"),
     ],
 )
 def test_an_invalid_address_shows_a_notice(page: Page, query: str, said: str) -> None:
