@@ -98,7 +98,7 @@ def test_a_silent_symbol_shows_its_history_before_it_trades(
     serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch, venue: Venue
 ) -> None:
     """Also if the venue returns it only to a retry. A trade lost before the next one is fetched."""
-    monkeypatch.setattr(backfill, "_SEEK_AGAIN_S", 1.0)
+    monkeypatch.setattr(backfill, "_RETRY_SILENT_S", 1.0)
     # The first twenty seconds of this market bring no trade of the symbol.
     with SimulatedExchange(SyntheticMarket(seed=27, speed=0.5, history_ms=20 * MINUTE)) as exchange:
         is_binance = venue is Venue.BINANCE

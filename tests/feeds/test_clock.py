@@ -103,7 +103,7 @@ def test_the_true_skew_is_within_the_reported_accuracy(skew: float, trips: list[
         world.passed += 10
     reading = world.clock.reading()
     assert reading is not None
-    assert abs(reading.skew_ms - skew) <= reading.within_ms + 2
+    assert abs(reading.skew_ms - skew) <= reading.within_ms + 3  # each of three times is in whole ms
 
 
 @pytest.mark.parametrize("step", [7_200, -7_200, 86_400 * 3])
