@@ -125,7 +125,7 @@ def test_a_host_with_few_files_limits_connections(tmp_path: Path) -> None:
         with stack:
             for _ in range(200):
                 half_request(program, stack)
-            time.sleep(1)
+            time.sleep(1)  # the attack lasts: the limit holds while clients wait
         wait_until(lambda: is_served(program), 30, "it is served again")
         assert "only 160 open files are allowed: at most 48 connections" in program.output
         assert program.output.count("Booting worker") == 1
