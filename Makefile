@@ -17,8 +17,8 @@ check: .venv/test ## run lint and the tests named by T, for example T=tests/feed
 	$(BIN)/pytest $(T) --numprocesses=2
 
 # Tests that measure time or race an accelerated market run last: browsers would take the processor from them.
-CLOCKED := tests/clients tests/faults tests/feeds tests/test_commands.py tests/replay tests/server/test_shutdown.py
-# They wait for most of their time, so three run at once.
+CLOCKED := tests/faults tests/clients tests/feeds tests/test_commands.py tests/replay tests/server/test_shutdown.py
+# They wait for most of their time, so three run at once, the longest first.
 test: .venv/test browser postgres nginx lint test-js ## run every check and test, browser tests included
 	$(BIN)/pytest --numprocesses=2 --dist=worksteal $(CLOCKED:%=--ignore=%)
 	$(BIN)/pytest --numprocesses=3 --dist=worksteal $(CLOCKED)
