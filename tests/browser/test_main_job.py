@@ -48,7 +48,7 @@ def test_a_clicked_row_opens_its_symbol(page: Page, market: Served) -> None:
     page.wait(lambda: len(page.footprint()) >= 4 and len(page.chart()[0]) >= 4, "four candles")
     assert page.query == {"exchange": "demo", "symbol": "BTCUSDT", "tf": "1m", "step": "0.5"}
     assert page.text(".panel-symbol") == "BTCUSDT"
-    assert page.text(".feed-status").startswith("Live")
+    page.wait(lambda: page.text(".feed-status").startswith("Live"), "the panel is live")
 
     (times, values), rows = page.chart(), page.footprint()
     instrument, candles = candles_of(market, "BTCUSDT", Timeframe.M1, "0.5")

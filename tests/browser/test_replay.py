@@ -78,7 +78,7 @@ def test_the_bar_pauses_plays_and_sets_the_speed(page: Page, replayed: Served) -
     page.wait(lambda: page.count(".replay-play[aria-label=Play]") == 2)
     page.wait(lambda: page.text(f"{bar} .replay-note") == "paused")
     page.wait(lambda: page.text(".orderflow-modal .feed-detail") == "the replay is paused")
-    assert page.text(".orderflow-modal .feed-word") == "Stale"
+    page.wait(lambda: page.text(".orderflow-modal .feed-word") == "Stale", "the word follows")
     choose_speed(page, bar, "0")
     page.wait(lambda: state(replayed)["speed"] == 0)
     page.wait(lambda: page.texts(f"{bar} .replay-speeds .active") == ["max"])

@@ -91,7 +91,7 @@ def test_the_page_is_live_behind_the_proxy(proxy: Nginx, driver: Chrome) -> None
     page.wait(lambda: page.footprint()[0] != before, "it moves")
     chart = "[aria-label^='Footprint of BTCUSDT'][aria-label*='Last candle']"
     page.wait(lambda: page.count(chart), "the chart has its feed")
-    assert page.text(".feed-word") == "Live"
+    page.wait(lambda: page.text(".feed-word") == "Live", "the panel is live")
     link = page.js("return document.querySelector('.share-link input').value")
     assert link.startswith(f"{proxy.url}/flow/?exchange=demo")
     assert page.complaints() == []
