@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final, TypedDict
 
@@ -21,19 +22,20 @@ WORDS: Final = {
     State.DISCONNECTED: "Disconnected",
 }
 
+_DURATION: Final = re.compile(r"\bfor \d+ s\b")  # the browser counts it on
 
 PRE_MARKET: Final = "Pre-market contract: expect thin and wide markets"
 
 
 class FeedStatus(TypedDict):
-    """A panel's status line; the browser counts the age between two answers."""
+    """A panel's status line; the browser counts age and duration between two answers."""
 
     state: str  # a value of State
     word: str
     cause: str
     age_ms: int | None  # of the last trade
     latency: LatencyReport | None
-    cursor: list[Any]  # equal cursors show equal words, but for the age
+    cursor: list[Any]  # equal cursors show equal words, but for what the browser counts
 
 
 def feed_status(status: StreamStatus, latency: LatencyReport | None = None) -> FeedStatus:
@@ -46,7 +48,7 @@ def feed_status(status: StreamStatus, latency: LatencyReport | None = None) -> F
         "cause": status.detail,
         "age_ms": status.age_ms,
         "latency": latency,
-        "cursor": [status.state.value, status.detail, latency_shown],
+        "cursor": [status.state.value, _DURATION.sub("", status.detail), latency_shown],
     }
 
 

@@ -31,7 +31,7 @@ globalThis.location = { href: "http://127.0.0.1/", pathname: "/", search: "", ha
 
 const preferences = await import("../../assets/js/symbols/preferences.mjs");
 const { duration, pairText, quantiles } = await import("../../assets/js/panel/latency.mjs");
-const { ageText } = await import("../../assets/js/panel/live.mjs");
+const { ageText, causeAfter } = await import("../../assets/js/panel/live.mjs");
 const { encoded, panelText } = await import("../../assets/js/panel/share.mjs");
 const { linePath } = await import("../../assets/js/symbols/sparkline.mjs");
 const { notePoll } = await import("../../assets/js/panel/updates.mjs");
@@ -146,6 +146,12 @@ test("slow polls slow the interval down", async () => {
 test("an age has one unit", () => {
   const ages = [-5, 3210, 12_900, 119_999, 120_000, 7_200_000].map(ageText);
   assert.deepEqual(ages, ["0.0 s", "3.2 s", "12 s", "119 s", "2 min", "2 h"]);
+});
+
+test("the duration of a cause grows; its other figures stay", () => {
+  const cause = "no trade for 14 s; more than 10 s is unusual";
+  assert.equal(causeAfter(cause, 2900), "no trade for 16 s; more than 10 s is unusual");
+  assert.equal(causeAfter("next attempt in 5 s", 2900), "next attempt in 5 s");
 });
 
 test("other requests are not limited", async () => {

@@ -17,9 +17,20 @@ def test_a_feed_reports_state_cause_and_age() -> None:
         "cause": "no trade for 14 s",
         "age_ms": 14_000,
         "latency": None,
-        "cursor": ["stale", "no trade for 14 s", None],
+        "cursor": ["stale", "no trade ", None],
     }
     assert feed_status(StreamStatus(State.CONNECTING, "", None))["age_ms"] is None
+
+
+def test_only_the_duration_of_a_cause_is_no_news() -> None:
+    """The browser counts how long a feed is silent; another threshold or another cause is news."""
+
+    def cursor(detail: str) -> list[object]:
+        return feed_status(StreamStatus(State.STALE, detail, 14_000))["cursor"]
+
+    unusual = "more than 10 s is unusual for BTCUSDT"
+    assert cursor(f"no trade for 14 s; {unusual}") == cursor(f"no trade for 15 s; {unusual}")
+    assert cursor(f"no trade for 14 s; {unusual}") != cursor("no trade for 14 s; more than 11 s is unusual")
 
 
 class StubHub:

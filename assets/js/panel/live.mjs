@@ -1,5 +1,5 @@
 /* Shows a panel's updates: in its charts, its table, and the elements that carry the name of a text (`data-live`), which
-   React creates once and does not render again. The age of the last trade is counted here. */
+   React creates once and does not render again. The age of the last trade and how long a cause lasts are counted here. */
 
 import { find, put } from "../dom.mjs";
 import { showRows } from "./footprint-table.mjs";
@@ -23,12 +23,23 @@ const COUNT_MS = 1000;
 const pendingSteps = new WeakMap();
 /** @type {WeakMap<HTMLElement, number>} time of the last trade by this clock, ms, by panel */
 const trades = new WeakMap();
+/** @type {WeakMap<HTMLElement, {text: string, at: number}>} causes and when they came by this clock, ms, by panel */
+const causes = new WeakMap();
 
 /** @param {number} ms */
 export function ageText(ms) {
   if (ms < 10000) return `${(Math.max(ms, 0) / 1000).toFixed(1)} s`;
   if (ms < 120000) return `${Math.floor(ms / 1000)} s`;
   return ms < 7200000 ? `${Math.floor(ms / 60000)} min` : `${Math.floor(ms / 3600000)} h`;
+}
+
+/**
+ * A cause some time later: its duration has grown.
+ * @param {string} cause
+ * @param {number} ms
+ */
+export function causeAfter(cause, ms) {
+  return cause.replace(/\bfor (\d+) s\b/, (_, seconds) => `for ${Number(seconds) + Math.floor(ms / 1000)} s`);
 }
 
 /**
@@ -48,10 +59,15 @@ function writeAll(panel, texts, prefix = "") {
 const idOf = (type, panel) => ({ type, panel: panel.dataset.panel ?? "" });
 
 /** @param {HTMLElement} panel */
-function showAge(panel) {
+function showTimes(panel) {
   if ("serverLost" in document.documentElement.dataset) return; // frozen figures do not age
+  const now = Date.now();
   const at = trades.get(panel);
-  writeAll(panel, { age: at === undefined ? "" : `${ageText(Date.now() - at)} ago` });
+  const cause = causes.get(panel);
+  writeAll(panel, {
+    age: at === undefined ? "" : `${ageText(now - at)} ago`,
+    cause: cause === undefined ? "" : causeAfter(cause.text, now - cause.at),
+  });
 }
 
 /**
@@ -62,9 +78,10 @@ function showStatus(panel, { state, word, cause, age_ms: age, latency }) {
   showLatency(panel, latency);
   put(find(panel, ".feed-status"), "className", `feed-status is-${state}`);
   writeAll(panel, { word, cause });
+  causes.set(panel, { text: cause, at: Date.now() });
   if (age === null) trades.delete(panel);
   else trades.set(panel, Date.now() - age);
-  showAge(panel);
+  showTimes(panel);
 }
 
 /**
@@ -153,7 +170,7 @@ export function PanelLive({ status, content, profile }) {
     panel.dispatchEvent(new CustomEvent("orderflow:status", { detail: status, bubbles: true }));
     showContent(panel, content);
     showProfile(panel, profile);
-    const counting = window.setInterval(() => showAge(panel), COUNT_MS);
+    const counting = window.setInterval(() => showTimes(panel), COUNT_MS);
     return () => {
       window.clearInterval(counting);
       stop.abort();

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from socket import SHUT_RDWR, SHUT_WR
 
 from flask import Flask, Response, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
+from werkzeug.exceptions import ServiceUnavailable
 
 from orderflow_dash.live.hub import Hub, Unavailable
 from orderflow_dash.live.view import View
@@ -41,10 +43,30 @@ _CLOSE_TIMEOUT_S = 1.0
 _LARGEST_MESSAGE = 1024  # bytes; client messages are ignored
 # Keys of a request's connection in the WSGI environment.
 _CONNECTIONS = ("gunicorn.socket", "werkzeug.socket")
+log = logging.getLogger(__name__)
 
 
 class _Flood(Exception):
     """The client sends too much."""
+
+
+class _Reader(threading.Thread):
+    """The websocket library's reader thread, started after the handshake."""
+
+    def __init__(self, target: Callable[[], None]) -> None:
+        super().__init__(target=target, daemon=True)  # a reader must not delay the exit
+
+    def start(self) -> None:
+        """Start, or disconnect the client: after the handshake, an HTTP error would be a bad frame."""
+        try:
+            super().start()
+        except RuntimeError as error:
+            SOCKET_REFUSALS.labels("no_thread").inc()
+            log.error("a websocket is refused: %s", error)
+            for name in _CONNECTIONS:
+                if name in request.environ:
+                    request.environ[name].shutdown(SHUT_RDWR)
+            raise ServiceUnavailable from error
 
 
 def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "/") -> None:
@@ -52,7 +74,7 @@ def register_socket(server: Flask, hub: Hub, settings: Settings, prefix: str = "
     server.config["SOCK_SERVER_OPTIONS"] = {
         "ping_interval": settings.ping_interval,
         "max_message_size": _LARGEST_MESSAGE,
-        "thread_class": partial(threading.Thread, daemon=True),  # a reader must not delay the exit
+        "thread_class": _Reader,
     }
     sock = Sock(server)
     limiter = ConnectionLimiter(
