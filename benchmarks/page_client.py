@@ -30,8 +30,8 @@ def panel_poll(
 
     places = [{"type": "panel-view", "panel": panel} for panel in ids]
     return {
-        "output": "panel-updates.data",
-        "outputs": {"id": "panel-updates", "property": "data"},
+        "output": "panel-updates.answers",
+        "outputs": {"id": "panel-updates", "property": "answers"},
         "inputs": [
             {"id": "panel-interval", "property": "n_intervals", "value": 1},
             of_panels("panel-view", "data", views),
@@ -40,14 +40,14 @@ def panel_poll(
         "changedPropIds": ["panel-interval.n_intervals"],
         "state": [
             of_panels("panel-view", "id", places),
-            of_panels("panel-live", "shown", shown or [{} for _ in ids]),
+            {"id": "panel-updates", "property": "shown", "value": dict(zip(ids, shown or [], strict=False))},
         ],
     }
 
 
 def panels_of(body: str | bytes) -> list[dict[str, Any] | None]:
     """What an answer holds for each panel; None for one without news."""
-    panels: list[dict[str, Any] | None] = json.loads(body)["response"]["panel-updates"]["data"]
+    panels: list[dict[str, Any] | None] = json.loads(body)["response"]["panel-updates"]["answers"]
     return panels
 
 

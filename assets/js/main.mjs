@@ -18,7 +18,7 @@ import { measureArrivals } from "./panel/latency.mjs";
 import { openLevelsOnClick } from "./panel/level-table.mjs";
 import { PanelLive } from "./panel/live.mjs";
 import { copyOnClick, share } from "./panel/share.mjs";
-import { panelUpdates } from "./panel/updates.mjs";
+import { PanelUpdates, panelUpdates } from "./panel/updates.mjs";
 import { listenToBar } from "./symbols/filter.mjs";
 import { listenForKeys } from "./symbols/keyboard.mjs";
 import { startPreferences } from "./symbols/preferences.mjs";
@@ -35,7 +35,7 @@ Object.assign(window.dash_clientside, {
   symbols,
   theme,
 });
-window.orderflow_dash = { Deferred, PanelLive };
+window.orderflow_dash = { Deferred, PanelLive, PanelUpdates };
 window.dashAgGridFunctions = Object.assign(window.dashAgGridFunctions || {}, gridFunctions);
 window.dashAgGridComponentFunctions = Object.assign(window.dashAgGridComponentFunctions || {}, gridCells);
 

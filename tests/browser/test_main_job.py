@@ -28,7 +28,7 @@ def candles_of(
     """The hub's candles, by a lease of its own."""
     instrument = market.hub.instrument(Venue.DEMO, symbol)
     key = ViewKey(Venue.DEMO, symbol, timeframe, Decimal(step))
-    candles = market.hub.lease("test", key).candles(30)
+    candles = market.hub.lease("test", key).candles(60)  # the market moves on after the page was read
     market.hub.release("test")
     return instrument, candles
 

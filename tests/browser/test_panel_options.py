@@ -165,8 +165,8 @@ def shows_the_menu_of_another_tick(page: Page) -> list[str]:
         "const id = { type: 'panel-step', panel: panel.dataset.panel };"
         "const options = ['0.01', '0.5'].map((value) => ({ label: value, value }));"
         "window.dash_clientside.set_props(id, { options });"
-        "const live = { type: 'panel-live', panel: panel.dataset.panel };"
-        "window.dash_clientside.set_props(live, { shown: { tick: '0.01' } });"
+        "const shown = { [panel.dataset.panel]: { tick: '0.01' } };"
+        "window.dash_clientside.set_props('panel-updates', { shown });"
     )
     return offered
 

@@ -22,8 +22,8 @@ def test_a_feed_reports_state_cause_and_age() -> None:
     assert feed_status(StreamStatus(State.CONNECTING, "", None))["age_ms"] is None
 
 
-def test_only_the_duration_of_a_cause_is_no_news() -> None:
-    """The browser counts how long a feed is silent; another threshold or another cause is news."""
+def test_the_duration_of_a_cause_is_not_news() -> None:
+    """The browser counts it; another threshold or another cause is news."""
 
     def cursor(detail: str) -> list[object]:
         return feed_status(StreamStatus(State.STALE, detail, 14_000))["cursor"]

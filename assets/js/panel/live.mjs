@@ -7,6 +7,7 @@ import { showLatency } from "./latency.mjs";
 import { showLevels } from "./level-table.mjs";
 import { showFigure } from "./plotly-figure.mjs";
 import { writeText } from "./text.mjs";
+import { startUpdates, stopUpdates } from "./updates.mjs";
 
 /** @import {FeedLatency} from "./latency.mjs" */
 /** @import {Content as Levels} from "./level-table.mjs" */
@@ -16,7 +17,7 @@ import { writeText } from "./text.mjs";
 /** @typedef {{cursor: unknown, rows: Texts[], tooltips: unknown, figure: Figure, levels: Levels | null, texts: Texts}} Content */
 /** @typedef {{cursor: unknown, figure: Figure, texts: Texts}} Profile */
 /** @typedef {{tick: string, options: {label: string, value: string}[]}} Steps */
-/** @typedef {{state: string, word: string, cause: string, age_ms: number | null, latency: FeedLatency | null}} Status */
+/** @typedef {{state: string, word: string, cause: string, age_ms: number | null, latency: FeedLatency | null, cursor: unknown}} Status */
 
 const COUNT_MS = 1000;
 /** @type {WeakMap<HTMLElement, AbortController>} waits of step menus, by panel */
@@ -145,10 +146,10 @@ function showSteps(panel, { options }) {
 }
 
 /**
- * @param {{status: Status, content: Content, profile: Profile}} props those of the Python class of the
+ * @param {{status: Status, content: Content, profile: Profile, tick: string}} props those of the Python class of the
  *   same name: what the panel's other parts show at first
  */
-export function PanelLive({ status, content, profile }) {
+export function PanelLive({ status, content, profile, tick }) {
   const { createElement, useLayoutEffect, useRef } = window.React;
   const ref = useRef(null);
   useLayoutEffect(() => {
@@ -170,10 +171,13 @@ export function PanelLive({ status, content, profile }) {
     panel.dispatchEvent(new CustomEvent("orderflow:status", { detail: status, bubbles: true }));
     showContent(panel, content);
     showProfile(panel, profile);
+    const id = panel.dataset.panel ?? "";
+    startUpdates(id, { status: status.cursor, content: content.cursor, profile: profile.cursor, tick });
     const counting = window.setInterval(() => showTimes(panel), COUNT_MS);
     return () => {
       window.clearInterval(counting);
       stop.abort();
+      stopUpdates(id);
     };
   }, []);
   return createElement("span", { ref, hidden: true });

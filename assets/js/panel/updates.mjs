@@ -1,29 +1,64 @@
 /* Runs the interval of the page while it has panels, and hands each answer to its panel: `orderflow:status` with the
-   status, `orderflow:update` with the rest. The Dash callbacks are in web/api/panel_updates.py. */
+   status, `orderflow:update` with the rest. The Dash callback is in web/api/panel_updates.py. */
 
-/** @typedef {{status: unknown, content: unknown, profile: unknown, tick: unknown}} Cursors of the content of a panel */
+/** @typedef {{status: unknown, content: unknown, profile: unknown, tick: unknown}} Cursors of what a panel shows */
 
 const EVERY_MS = 1000;
 const SLOW_MS = 700;
 const SLOWEST_MS = 10000;
 let every = EVERY_MS;
 
+/** @type {Map<string, Cursors>} by panel */
+const shown = new Map();
+
+const publish = () => window.dash_clientside.set_props("panel-updates", { shown: Object.fromEntries(shown) });
+
 /**
- * Hand an answer to its panel; returns the cursors of its new content.
- * @param {Element} panel
- * @param {any} answer
- * @param {Cursors} shown
- * @returns {Cursors}
+ * Note what a panel shows as it opens; the next poll asks for what differs.
+ * @param {string} panel
+ * @param {Cursors} cursors
  */
-function show(panel, { status, content, profile, steps }, shown) {
+export function startUpdates(panel, cursors) {
+  shown.set(panel, cursors);
+  publish();
+}
+
+/** @param {string} panel */
+export function stopUpdates(panel) {
+  shown.delete(panel);
+  publish();
+}
+
+/**
+ * Hand an answer to its panel. One that React has removed gets none.
+ * @param {any} answer without the name of its panel where the page has only one
+ */
+function show({ panel: name, status, content, profile, steps }) {
+  const id = name ?? [...shown.keys()][0] ?? "";
+  const cursors = shown.get(id);
+  const panel = document.querySelector(`[data-panel="${CSS.escape(id)}"]`);
+  if (!panel || !cursors) return;
   panel.dispatchEvent(new CustomEvent("orderflow:status", { detail: status, bubbles: true }));
   panel.dispatchEvent(new CustomEvent("orderflow:update", { detail: { content, profile, steps } }));
-  return {
+  shown.set(id, {
     status: status.cursor,
-    content: content ? content.cursor : shown.content,
-    profile: profile ? profile.cursor : shown.profile,
-    tick: steps ? steps.tick : shown.tick,
-  };
+    content: content ? content.cursor : cursors.content,
+    profile: profile ? profile.cursor : cursors.profile,
+    tick: steps ? steps.tick : cursors.tick,
+  });
+}
+
+/**
+ * Hands the answers to a poll to their panels.
+ * @param {{answers?: any[]}} props those of the Python class of the same name
+ */
+export function PanelUpdates({ answers }) {
+  window.React.useLayoutEffect(() => {
+    const news = answers?.filter(Boolean) ?? [];
+    news.forEach(show);
+    if (news.length) publish();
+  }, [answers]);
+  return null;
 }
 
 /**
@@ -45,19 +80,4 @@ export const panelUpdates = {
    * @param {unknown[]} views
    */
   run: (views) => !views.length,
-
-  /**
-   * Returns the cursors of each panel's content. One that React has not rendered yet, or has removed, gets the
-   * answer to a later poll.
-   * @param {any[] | null} answers
-   * @param {{panel: string}[]} ids
-   * @param {Cursors[]} shown
-   */
-  show: (answers, ids, shown) => {
-    const { no_update } = window.dash_clientside;
-    return ids.map((id, index) => {
-      const panel = document.querySelector(`[data-panel="${CSS.escape(id.panel)}"]`);
-      return panel && answers?.[index] ? show(panel, answers[index], shown[index]) : no_update;
-    });
-  },
 };

@@ -33,6 +33,7 @@ from orderflow_dash.web.limit_text import error_text
 from orderflow_dash.web.panel.compare_query import MOST_PANELS
 from orderflow_dash.web.panel.options import PanelOptions
 from orderflow_dash.web.panel.panel import leased, panel_content, panel_cursor
+from orderflow_dash.web.panel.polling import PanelUpdates
 from orderflow_dash.web.panel.profile_section import profile_content, profile_cursor
 from orderflow_dash.web.panel.step_options import StepMenu, step_menu, tick_text
 from orderflow_dash.web.query import QueryError
@@ -41,14 +42,12 @@ from orderflow_dash.web.theme import DARK, LIGHT
 
 INTERVAL_MS: Final = 1000
 
-_UPDATES: Final = "panel-updates"  # the store that takes the answers
 _INTERVAL: Final = "panel-interval"
 _PLACEHOLDER: Final = "@panel-updates@"  # in the body that Dash encodes
 _QUOTED: Final = orjson.dumps(_PLACEHOLDER)
 _MAX_ID: Final = 64  # characters
 
 _VIEWS: Final = {"type": "panel-view", "panel": ALL}
-_LIVE: Final = {"type": "panel-live", "panel": ALL}
 
 
 class PanelRequest(NamedTuple):
@@ -62,6 +61,7 @@ class PanelRequest(NamedTuple):
 class PanelResponse(NamedTuple):
     """One panel's update."""
 
+    holder: str
     view: View | None  # None: ``status`` says why
     variant: tuple[str, PanelOptions] | None  # theme and options
     status: FeedStatus
@@ -115,6 +115,7 @@ class PanelPoll:
             is_step = isinstance(error, QueryError) and error.param == "step"
             status = disconnected(error_text(error))
             return PanelResponse(
+                panel.holder,
                 None,
                 None,
                 status,
@@ -126,6 +127,7 @@ class PanelPoll:
         variant = theme, options
         status = self._statuses.get(view, None, partial(_status, view))
         return PanelResponse(
+            panel.holder,
             view,
             variant,
             status,
@@ -152,7 +154,12 @@ class PanelPoll:
             return None  # a request without a name, or a venue that is gone
 
     def _plain(self, responses: Sequence[PanelResponse], envelope: bytes) -> bytes:
-        data = orjson.dumps([self._answer(each) if each.is_news else None for each in responses])
+        answers = [self._answer(each) if each.is_news else None for each in responses]
+        if len(responses) > 1:  # the only panel of a page has no name, so that its body can be shared
+            for response, answer in zip(responses, answers, strict=True):
+                if answer is not None:
+                    answer["panel"] = response.holder
+        data = orjson.dumps(answers)
         return envelope.replace(_QUOTED, data, 1)
 
     def _answer(self, response: PanelResponse) -> dict[str, Any]:
@@ -170,20 +177,20 @@ class PanelPoll:
 
 
 def panel_polling() -> list[Component]:
-    """The interval and the store that every page with panels needs once in its layout."""
-    return [dcc.Interval(id=_INTERVAL, interval=INTERVAL_MS, disabled=True), dcc.Store(id=_UPDATES)]
+    """The components that every page with panels needs once in its layout."""
+    return [dcc.Interval(id=_INTERVAL, interval=INTERVAL_MS, disabled=True), PanelUpdates()]
 
 
 def register_panel_updates(app: Dash, polls: PanelPoll) -> None:
     """Register the callback that refreshes the panels of a page of ``app``."""
 
     @app.callback(
-        Output(_UPDATES, "data"),
+        Output(PanelUpdates.ID, "answers"),
         Input(_INTERVAL, "n_intervals"),
         Input(_VIEWS, "data"),
         Input("theme", "data"),
         State(_VIEWS, "id"),
-        State(_LIVE, "shown"),
+        State(PanelUpdates.ID, "shown"),
         prevent_initial_call=True,
     )
     def panel_updates(_ticks: object, views: object, theme: object, ids: object, shown: object) -> str:
@@ -194,16 +201,6 @@ def register_panel_updates(app: Dash, polls: PanelPoll) -> None:
         return _PLACEHOLDER
 
     clientside(app, "panelUpdates", "run", Output(_INTERVAL, "disabled"), Input(_VIEWS, "data"))
-    clientside(
-        app,
-        "panelUpdates",
-        "show",
-        Output(_LIVE, "shown"),
-        Input(_UPDATES, "data"),
-        State(_LIVE, "id"),
-        State(_LIVE, "shown"),
-        at_start=False,
-    )
 
 
 def _with_body(polls: PanelPoll, responses: Sequence[PanelResponse], answer: Response) -> Response:
@@ -218,21 +215,27 @@ def _with_body(polls: PanelPoll, responses: Sequence[PanelResponse], answer: Res
 
 def _requests(views: object, ids: object, shown: object) -> list[PanelRequest]:
     """The panels of a page. Aborts with 400 if what the browser sent does not describe panels."""
-    parts = [each if isinstance(each, list) else [] for each in (views, ids, shown)]
-    if len({len(each) for each in parts}) > 1:
-        abort(_bad_request("views, ids, and cursors of panels must be as many"))
-    if len(parts[0]) > MOST_PANELS:
-        abort(_bad_request(f"{len(parts[0])} panels: a page has at most {MOST_PANELS}"))
-    return [_request(*each) for each in zip(*parts, strict=True)]
+    views, ids = views if isinstance(views, list) else [], ids if isinstance(ids, list) else []
+    if len(views) != len(ids):
+        abort(_bad_request("views and ids of panels must be as many"))
+    if len(views) > MOST_PANELS:
+        abort(_bad_request(f"{len(views)} panels: a page has at most {MOST_PANELS}"))
+    if not isinstance(shown, dict):
+        abort(_bad_request("the cursors of panels must be an object"))
+    return [_request(*each, shown) for each in zip(views, ids, strict=True)]
 
 
-def _request(view: object, panel: object, shown: object) -> PanelRequest:
-    if not isinstance(view, dict) or not isinstance(panel, dict) or not isinstance(shown, dict):
-        abort(_bad_request("view, id, and cursors of a panel must be objects"))
-    if any(isinstance(each, (list, dict)) for each in (*view.values(), panel.get("panel"))):
+def _request(view: object, place: object, shown: Mapping[str, object]) -> PanelRequest:
+    if not isinstance(view, dict) or not isinstance(place, dict):
+        abort(_bad_request("view and id of a panel must be objects"))
+    panel = place.get("panel")
+    if any(isinstance(each, (list, dict)) for each in (*view.values(), panel)):
         abort(_bad_request("the values of a view and the id of a panel must be plain"))
+    cursors = shown.get(str(panel), {})
+    if not isinstance(cursors, dict):
+        abort(_bad_request("the cursors of a panel must be an object"))
     args = {name: str(value) for name, value in view.items()}
-    return PanelRequest(str(panel.get("panel"))[:_MAX_ID], args, shown)
+    return PanelRequest(str(panel)[:_MAX_ID], args, cursors)
 
 
 def _bad_request(cause: str) -> Response:

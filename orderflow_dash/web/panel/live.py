@@ -13,7 +13,7 @@ from dash.development.base_component import Component
 from orderflow_dash.web.status import FeedStatus
 
 _TYPE: Final = "panel-live"
-_PROPS: Final = ["id", "status", "content", "profile", "shown"]
+_PROPS: Final = ["id", "status", "content", "profile", "tick"]
 _NONE: Final[list[str]] = []
 
 
@@ -33,7 +33,7 @@ class PanelLive(Component):
     """Shows a panel's updates for as long as the panel is on the page.
 
     ``status``, ``content`` and ``profile`` are those of an answer to a poll; ``tick`` is that of the step
-    menu. The prop ``shown`` holds the cursors of the panel's content, which each poll sends.
+    menu.
     """
 
     # Dash reads these from the class.
@@ -46,18 +46,12 @@ class PanelLive(Component):
     def __init__(
         self, panel_id: str, status: FeedStatus, content: dict[str, Any], profile: dict[str, Any], tick: str
     ) -> None:
-        shown = {
-            "status": status["cursor"],
-            "content": content["cursor"],
-            "profile": profile["cursor"],
-            "tick": tick,
-        }
         super().__init__(  # type: ignore[no-untyped-call]
             id={"type": _TYPE, "panel": panel_id},
             status=status,
             content=content,
             profile=profile,
-            shown=shown,
+            tick=tick,
         )
 
 

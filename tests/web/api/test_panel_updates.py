@@ -185,6 +185,8 @@ def test_one_answer_refreshes_all_panels_in_their_order(trading: Served) -> None
     assert second["content"]["cursor"][2] != third["content"]["cursor"][2]
     shown = [{"status": first["status"]["cursor"]}, {}, {}]
     assert panels_of(post(trading, panel_poll(views, ["a", "b", "c"], shown)).content)[0] is None
+    assert [first["panel"], second["panel"], third["panel"]] == ["a", "b", "c"]
+    assert "panel" not in poll(trading)  # nothing of one page in a body that several share
     wait_until(lambda: post(trading, body) and trading.hub.health()["leases"] == 2, what="b and c alone")
 
 
@@ -204,12 +206,12 @@ def without(body: dict[str, Any], state: int) -> dict[str, Any]:
     [
         (panel_poll(["text"], ["a"]), "must be objects"),
         (panel_poll([None], ["a"]), "must be objects"),
-        (panel_poll([WANTED], ["a"], [[]]), "must be objects"),
+        (panel_poll([WANTED], ["a"], [[]]), "must be an object"),
         (panel_poll([{"tf": ["1m"]}], ["a"]), "must be plain"),
         (panel_poll([{"tf": {"a": {}}}], ["a"]), "must be plain"),
         (panel_poll([WANTED], [["a"]]), "must be plain"),  # type: ignore[list-item]
         (without(panel_poll([WANTED], ["a"]), 0), "must be as many"),
-        (without(panel_poll([WANTED], ["a"]), 1), "must be as many"),
+        (without(panel_poll([WANTED], ["a"]), 1), "must be an object"),
         (panel_poll([WANTED] * (MOST_PANELS + 1), ["a"] * (MOST_PANELS + 1)), "a page has at most 6"),
     ],
 )
