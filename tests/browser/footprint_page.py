@@ -31,6 +31,8 @@ window.chart = window.orderflow.footprintChart(place, options);
 """
 
 _SETTLED = "requestAnimationFrame(() => requestAnimationFrame(() => arguments[0]()))"
+# Pictures of new data are at most ten a second.
+_FOLLOWED = f"const done = arguments[0]; setTimeout(() => {_SETTLED.replace('arguments[0]', 'done')}, 100)"
 
 # Read from a copy: reading the chart's own canvas would change how the browser keeps it.
 _COLORS = """
@@ -88,10 +90,14 @@ class ChartPage:
         """Let everything that was asked for be painted."""
         self.page.driver.execute_async_script(_SETTLED)
 
+    def follow(self) -> None:
+        """Wait until the newest data is painted."""
+        self.page.driver.execute_async_script(_FOLLOWED)
+
     def take(self, message: str) -> None:
         """Feed one more message."""
         self.page.js("window.feed.take(arguments[0])", message)
-        self.settle()
+        self.follow()
 
     def set(self, **options: Any) -> None:
         """Change options."""

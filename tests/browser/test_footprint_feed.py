@@ -94,17 +94,17 @@ def test_an_unreadable_candle_is_counted_and_not_shown(chart: ChartPage) -> None
 def test_a_lost_connection_freezes_the_chart_with_a_badge(played: ChartPage) -> None:
     """The next snapshot removes the badge."""
     played.page.js(SAY, Source().snapshot(candle(0)))
-    played.settle()
+    played.follow()
     assert played.badge() == ""
     before = played.readout()
     played.page.js(CLOSE, 1006)
-    played.settle()
+    played.follow()
     assert played.badge().startswith("Connection lost at ")
     assert played.readout() == before
     assert played.colors() > 3
     played.page.wait(lambda: opened(played) == 2, "a second attempt")
     played.page.js(SAY, Source().snapshot(candle(0), candle(1)))
-    played.settle()
+    played.follow()
     assert played.badge() == ""
     assert played.visible()["candles"] == 2
 
@@ -115,7 +115,7 @@ def test_a_malformed_message_reconnects(played: ChartPage) -> None:
         played.page.js(SAY, Source().snapshot(candle(0)))
         count = opened(played)
         played.page.js(SAY, nonsense)
-        played.settle()
+        played.follow()
         assert played.page.js("return window.sockets[arguments[0] - 1].closedWith", count) == 1000
         assert "malformed message" in played.badge()
         played.page.wait(lambda count=count: opened(played) > count, "another attempt")
@@ -125,7 +125,7 @@ def test_a_refused_view_shows_why_and_does_not_retry(played: ChartPage) -> None:
     """A wrong parameter stays wrong."""
     played.page.js(SAY, '{"type":"error","code":"bad_parameter","param":"step","message":"step is wrong"}')
     played.page.js(CLOSE, 1008)
-    played.settle()
+    played.follow()
     assert played.badge() == "step is wrong"
     assert played.page.js("return window.chart && !window.sockets.at(-1).reopened")
     assert opened(played) == 1
@@ -137,7 +137,7 @@ def test_a_full_server_shows_why_and_is_retried(played: ChartPage) -> None:
         SAY, '{"type":"error","code":"too_many_clients","param":null,"message":"all places are taken"}'
     )
     played.page.js(CLOSE, 1013)
-    played.settle()
+    played.follow()
     assert "all places are taken" in played.badge()
     assert "Reconnecting" in played.badge()
 
@@ -145,10 +145,10 @@ def test_a_full_server_shows_why_and_is_retried(played: ChartPage) -> None:
 def test_the_stream_s_state_is_on_the_chart(played: ChartPage) -> None:
     played.page.js(SAY, Source().snapshot(candle(0)))
     played.page.js(SAY, '{"type":"status","state":"stale","detail":"no trade for 40 s"}')
-    played.settle()
+    played.follow()
     assert played.badge() == "Stale: no trade for 40 s"
     played.page.js(SAY, '{"type":"status","state":"live","detail":""}')
-    played.settle()
+    played.follow()
     assert played.badge() == ""
 
 

@@ -11,6 +11,7 @@ import { Viewport } from "./model/viewport.mjs";
 import { defaultOptions, sameView, withOptions } from "./options.mjs";
 import { SharedCrosshair } from "./paint/crosshair.mjs";
 import { Painter } from "./painter.mjs";
+import { leaveFrame, shareFrame } from "./shared-frame.mjs";
 import { buildElements } from "./ui/elements.mjs";
 import { handleKey } from "./ui/keyboard.mjs";
 import { description, notice, rowLabel } from "./ui/labels.mjs";
@@ -77,9 +78,11 @@ export class Controller {
     const { feed, release } = this.options.feed
       ? { feed: this.options.feed, release: () => {} }
       : openFeed(this.options);
-    const unsubscribe = feed.subscribe(() => this.invalidate());
+    const follow = () => this.invalidate();
+    const unsubscribe = feed.subscribe(() => shareFrame(follow));
     const close = () => {
       unsubscribe();
+      leaveFrame(follow);
       release();
     };
     return { feed, close };

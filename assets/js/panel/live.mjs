@@ -59,6 +59,24 @@ function writeAll(panel, texts, prefix = "") {
  */
 const idOf = (type, panel) => ({ type, panel: panel.dataset.panel ?? "" });
 
+/** @type {Set<HTMLElement>} panels whose times are counted, all in one frame */
+const counted = new Set();
+let counting = 0;
+
+/** @param {HTMLElement} panel */
+function startCounting(panel) {
+  counted.add(panel);
+  counting ||= window.setInterval(() => counted.forEach(showTimes), COUNT_MS);
+}
+
+/** @param {HTMLElement} panel */
+function stopCounting(panel) {
+  counted.delete(panel);
+  if (counted.size) return;
+  window.clearInterval(counting);
+  counting = 0;
+}
+
 /** @param {HTMLElement} panel */
 function showTimes(panel) {
   if ("serverLost" in document.documentElement.dataset) return; // frozen figures do not age
@@ -173,9 +191,9 @@ export function PanelLive({ status, content, profile, tick }) {
     showProfile(panel, profile);
     const id = panel.dataset.panel ?? "";
     startUpdates(id, { status: status.cursor, content: content.cursor, profile: profile.cursor, tick });
-    const counting = window.setInterval(() => showTimes(panel), COUNT_MS);
+    startCounting(panel);
     return () => {
-      window.clearInterval(counting);
+      stopCounting(panel);
       stop.abort();
       stopUpdates(id);
     };

@@ -11,7 +11,10 @@ let every = EVERY_MS;
 /** @type {Map<string, Cursors>} by panel */
 const shown = new Map();
 
-const publish = () => window.dash_clientside.set_props("panel-updates", { shown: Object.fromEntries(shown) });
+/** @type {((props: {shown: Record<string, Cursors>}) => void) | null} of the page's component */
+let setProps = null;
+
+const publish = () => setProps?.({ shown: Object.fromEntries(shown) });
 
 /**
  * Note what a panel shows as it opens; the next poll asks for what differs.
@@ -50,13 +53,13 @@ function show({ panel: name, status, content, profile, steps }) {
 
 /**
  * Hands the answers to a poll to their panels.
- * @param {{answers?: any[]}} props those of the Python class of the same name
+ * @param {{answers?: any[], setProps: typeof setProps}} props those of the Python class of the same name
  */
-export function PanelUpdates({ answers }) {
+export function PanelUpdates({ answers, setProps: ownSetProps }) {
   window.React.useLayoutEffect(() => {
-    const news = answers?.filter(Boolean) ?? [];
-    news.forEach(show);
-    if (news.length) publish();
+    setProps = ownSetProps; // cheaper than set_props, which computes the paths of the page's components
+    answers?.filter(Boolean).forEach(show);
+    publish();
   }, [answers]);
   return null;
 }
