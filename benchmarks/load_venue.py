@@ -20,6 +20,7 @@ import numpy as np
 import orjson
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosedError
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
@@ -134,6 +135,8 @@ class Venue:
                     else:
                         wanted.pop(name, None)
                 await connection.send(orjson.dumps({"result": None, "id": request["id"]}).decode())
+        except ConnectionClosedError:
+            pass  # the app has been ended
         finally:
             del self._clients[connection]
 

@@ -16,6 +16,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from tests.browser.footprint_page import ChartPage, Source, candle, ladder_rows
 from tests.conftest import UNREACHABLE, Served, wait_until
 
 OPEN_CONNECTIONS = ("chart/feed.mjs", "return module.openConnections()")  # for Page.module
@@ -179,3 +180,17 @@ def page(driver: Chrome, market: Served) -> Iterator[Page]:
     driver.close()
     driver.switch_to.window(driver.window_handles[0])
     assert complaints == [], complaints
+
+
+@pytest.fixture
+def chart(page: Page) -> Iterator[ChartPage]:
+    """A page that has the chart's code; any error fails the test."""
+    yield ChartPage(page)
+    page.js("window.chart && window.chart.destroy()")
+
+
+@pytest.fixture
+def ladder(chart: ChartPage) -> ChartPage:
+    """A chart of twenty candles with eight levels each."""
+    chart.mount([Source().snapshot(*(candle(number, ladder_rows(number)) for number in range(20)))])
+    return chart

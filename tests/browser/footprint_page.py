@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orderflow_dash.footprint.candle import Candle
 from orderflow_dash.market import Instrument, Timeframe, Venue
 from orderflow_dash.wire import Encoder
-from tests.browser.conftest import Page
 from tests.candles import MINUTE, Row, make_candle
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Page
 
 START = 1_790_000_040_000  # a whole minute
 
@@ -111,6 +113,16 @@ class ChartPage:
             self.page.press(key)
         self.settle()
 
+    def wheel(self, turn: int, **modifiers: bool) -> None:
+        """Turn the wheel over the middle of the plot."""
+        self.page.js(
+            "document.querySelector('.footprint-stage').dispatchEvent(new WheelEvent('wheel',"
+            "{deltaY: arguments[0], clientX: 400, clientY: 300, cancelable: true, ...arguments[1]}))",
+            turn,
+            modifiers,
+        )
+        self.settle()
+
     def readout(self) -> Any:
         """What the chart says of the hovered or the last candle."""
         return self.page.js("return window.chart.readout()")
@@ -142,3 +154,7 @@ class ChartPage:
 def exact(text: str) -> Any:
     """A message of the socket with every number as an exact decimal."""
     return json.loads(text, parse_float=Decimal, parse_int=Decimal)
+
+
+def ladder_rows(number: int) -> list[Row]:
+    return [(107 + number % 3 - level, 1 + level, 2 + number, 3) for level in range(8)]

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.browser.conftest import OPEN_CONNECTIONS, Page
+from tests.browser.conftest import OPEN_CONNECTIONS
 from tests.browser.footprint_page import ChartPage, Source, candle
 
 # A socket that the test plays: it records what is opened and says what the test wants.
@@ -21,12 +21,6 @@ Math.random = () => 0;
 
 CLOSE = "window.sockets.at(-1).onclose({code: arguments[0]})"
 SAY = "window.sockets.at(-1).onmessage({data: arguments[0]})"
-
-
-@pytest.fixture
-def chart(page: Page) -> ChartPage:
-    """A page that has the chart's code."""
-    return ChartPage(page)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -22,13 +21,6 @@ const [x, y] = arguments;
 stage.dispatchEvent(new PointerEvent('pointermove', {clientX: left + x, clientY: top + y, bubbles: true}));
 return window.chart.readout()
 """
-
-
-@pytest.fixture
-def chart(page: Page) -> Iterator[ChartPage]:
-    """A page that has the chart's code."""
-    yield ChartPage(page)
-    page.js("window.chart && window.chart.destroy()")
 
 
 @pytest.fixture
