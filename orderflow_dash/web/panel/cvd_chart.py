@@ -18,6 +18,7 @@ from orderflow_dash.footprint.candle import Candle
 from orderflow_dash.indicators.session_cvd import session_of
 from orderflow_dash.market import DAY_MS, Quality, Timeframe
 from orderflow_dash.web.marks import MARKS, missing_stretches, quality_note
+from orderflow_dash.web.panel.figure import base_layout
 from orderflow_dash.web.panel.options import DEFAULTS, PanelOptions
 from orderflow_dash.web.panel.volume_units import VolumeUnits
 from orderflow_dash.web.text import axis_margin, axis_texts, day_clock
@@ -319,21 +320,9 @@ def _layout(palette: Palette) -> dict[str, Any]:
         "automargin": False,
     }
     return {
-        "autosize": True,
+        **base_layout(palette),
         "margin": {"l": 2, "r": _RIGHT_MARGIN, "t": 34, "b": 24},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "Inter, system-ui, sans-serif", "size": 11, "color": palette.muted},
-        "showlegend": False,
-        "hovermode": "closest",
         "hoverdistance": 40,
-        "dragmode": False,
-        "hoverlabel": {
-            "bgcolor": palette.surface,
-            "bordercolor": palette.line_strong,
-            "font": {"color": palette.text, "size": 12},
-            "align": "left",
-        },
         "xaxis": {**axis, "type": "date", "showgrid": False, "nticks": 6, "tickformat": "%H:%M"},
         "yaxis": {
             **axis,

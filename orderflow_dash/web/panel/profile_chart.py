@@ -11,6 +11,7 @@ from orderflow_dash.footprint.minute import Levels
 from orderflow_dash.indicators.profile import Profile
 from orderflow_dash.live.session_profile import ProfileKind
 from orderflow_dash.market import DAY_MS, Grid, Instrument
+from orderflow_dash.web.panel.figure import base_layout
 from orderflow_dash.web.panel.options import DEFAULTS, PanelOptions
 from orderflow_dash.web.panel.volume_units import VolumeUnits
 from orderflow_dash.web.text import axis_margin, clock, day_clock, grouped, rounded
@@ -201,21 +202,9 @@ def _layout(palette: Palette, *, is_empty: bool = False) -> dict[str, Any]:
         "font": {"size": 13, "color": palette.muted},
     }
     return {
-        "autosize": True,
+        **base_layout(palette),
         "margin": {"l": 2, "r": _RIGHT_MARGIN, "t": 4, "b": 16},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "Inter, system-ui, sans-serif", "size": 11, "color": palette.muted},
-        "showlegend": False,
         "barmode": "stack",
-        "hovermode": "closest",
-        "dragmode": False,
-        "hoverlabel": {
-            "bgcolor": palette.surface,
-            "bordercolor": palette.line_strong,
-            "font": {"color": palette.text, "size": 12},
-            "align": "left",
-        },
         "xaxis": {**axis, "showgrid": False, "showticklabels": False},
         "yaxis": {**axis, "side": "right", "showgrid": False, "nticks": 6},
         "annotations": [waiting] if is_empty else [],
