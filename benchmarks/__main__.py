@@ -124,7 +124,7 @@ def throughput() -> list[tuple[str, str, str, str, str]]:
         row("decode aggTrade frames", "decode", "plain decode", FRAMES, ""),
         row("apply one trade per call, tick 0.1", "apply", "plain apply", FRAMES, ""),
         row("decode + apply", "both", "plain both", FRAMES, "0.60 M/s, 2 x"),
-        row("decode + continuity by ids + apply", "live", "plain both", FRAMES, ""),
+        row("decode + sequence by ids + apply", "live", "plain both", FRAMES, ""),
         row("batch of arrays (against plain apply)", "batch", "plain apply", BATCH, "20 M/s"),
     ]
 
@@ -184,7 +184,7 @@ def memory() -> list[tuple[str, str, str, str, str]]:
         ("100 symbols x 500 candles x 50 levels", f"{after:.0f} MB", f"{after:.0f} MB", "", "300 MB"),
         ("  of which before any trade", f"{before:.0f} MB", f"{before:.0f} MB", "", ""),
         ("the app idle, its serving process", f"{idle[0]:.0f} MB", f"{idle[0]:.0f} MB", "", "150 MB"),
-        ("  and gunicorn's watching process", f"{sum(idle[1:]):.0f} MB", f"{sum(idle[1:]):.0f} MB", "", ""),
+        ("  and gunicorn's master process", f"{sum(idle[1:]):.0f} MB", f"{sum(idle[1:]):.0f} MB", "", ""),
     ]
 
 

@@ -189,7 +189,7 @@ def while_repairing(bench: Bench, rounds: int) -> Lateness:
         before = time.monotonic()
         open_ts, offset = bench.lose()
         started = time.monotonic()
-        _wait(lambda since=before: _repaired(bench, since), "the trades are repaired")
+        _wait(lambda since=before: _repaired(bench, since), "the trades are backfilled")
         bench.observe(open_ts, offset, started, bench.states()[-1][0], found)
     bench.exchange.faults.clear("slow")
     return found
@@ -261,7 +261,7 @@ def rows() -> list[tuple[str, str, str, str, str]]:
         found = {
             # In this order, because repairs use up the venue's request weight.
             "while klines take 4 s": while_klines_are_slow(bench, 20),
-            f"while {LOST:,} trades are repaired": while_repairing(bench, 10),
+            f"while {LOST:,} trades are backfilled": while_repairing(bench, 10),
         }
 
     def row(name: str, values: list[float], bar: str) -> tuple[str, str, str, str, str]:
@@ -270,7 +270,7 @@ def rows() -> list[tuple[str, str, str, str, str]]:
     table = []
     for name, lateness in found.items():
         table.append(row(f"lateness of deltas {name}", lateness.deltas, f"{ALLOWED_MS} ms"))
-        table.append(row(f"  answer to a page {name}", lateness.pages, ""))
+        table.append(row(f"  response to a page {name}", lateness.pages, ""))
     return table
 
 
