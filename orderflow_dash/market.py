@@ -37,7 +37,7 @@ class Venue(StrEnum):
     @property
     def label(self) -> str:
         """The name a person reads."""
-        return {"binance": "Binance", "bybit": "Bybit", "demo": "Demo (simulated)"}[self.value]
+        return "Demo (simulated)" if self is Venue.DEMO else self.value.capitalize()
 
 
 class Timeframe(StrEnum):

@@ -195,7 +195,9 @@ class Settings(BaseSettings):
     @property
     def venues_are_their_own(self) -> bool:
         """Whether every address is the venue's own: a root that older guides have is one too."""
-        for name in ("binance_ws", "binance_rest", "bybit_ws", "bybit_rest"):
+        for name in type(self).model_fields:
+            if not name.endswith(("_ws", "_rest")):
+                continue
             own = urlsplit(str(type(self).model_fields[name].default)).hostname
             if urlsplit(getattr(self, name)).hostname != own:
                 return False

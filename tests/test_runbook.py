@@ -68,7 +68,7 @@ def test_every_field_of_health_is_there(app: Served) -> None:
         "; next attempt in ",
         "feed thread unresponsive for ",
         "history is kept in memory only",
-        "history is kept again",
+        "history is being stored again",
         "not all minutes could be stored before the end",
         "backfill retries in ",
         "the recent trades do not reach back to what is known",

@@ -143,7 +143,7 @@ class ExactUnits:
         """
         instrument = self._instruments.get(symbol)
         if instrument is None:
-            raise FrameError(f"a symbol that is not listed: {symbol[:40]!r}")
+            raise FrameError(f"unlisted symbol {symbol[:40]!r}")
         listed = instrument.grid
         known = self.known.get(symbol)
         if known is None or not listed.allows(known[2]):

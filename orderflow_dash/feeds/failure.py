@@ -22,9 +22,9 @@ from orderflow_dash.feeds.proxies import Proxy
 _NEEDS_LOGIN = 407
 _TOO_BIG = 1009
 _STATUS = {
-    403: "refused (HTTP 403): blocked or asked too often",
+    403: "refused (HTTP 403): blocked or rate-limited",
     418: "banned for asking too often (HTTP 418)",
-    429: "asked too often (HTTP 429)",
+    429: "rate-limited (HTTP 429)",
     451: "not available from this location (HTTP 451)",
 }
 
@@ -81,7 +81,7 @@ def _proxy_cause(error: BaseException, chain: Sequence[BaseException]) -> str:
 
 
 def _proxy_status(status: int) -> str:
-    return "it wants a user and a password (HTTP 407)" if status == _NEEDS_LOGIN else f"HTTP {status}"
+    return "authentication required (HTTP 407)" if status == _NEEDS_LOGIN else f"HTTP {status}"
 
 
 def _cause(error: BaseException) -> str:

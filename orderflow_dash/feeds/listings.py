@@ -218,7 +218,7 @@ class InstrumentProvider:
         try:
             self._clock.measure()
         except (RestError, ValueError) as error:  # the clock stays unknown
-            log.debug("%s: no time: %s", self.venue, error)
+            log.debug("%s: cannot read the venue's clock: %s", self.venue, error)
 
     def _note_failure(self, reason: str) -> None:
         if reason != self.detail:

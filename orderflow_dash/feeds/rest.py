@@ -70,7 +70,7 @@ class RestClient:
 
     def _check_open(self) -> None:
         if self._client.is_closed:
-            raise RestError(f"{urlsplit(self.root).hostname}: not asked any more")
+            raise RestError(f"{urlsplit(self.root).hostname}: the client is closed")
 
     def get(
         self, path: str, params: Mapping[str, str | int] | None = None, *, deadline: float | None = None

@@ -117,7 +117,7 @@ class Sparklines:
         except (RestError, ValueError) as error:
             if isinstance(error, RestError) and error.status != _BAD_REQUEST:
                 raise  # the venue failed, not this symbol
-            log.warning("%s: no hours of %s: %s", venue, instrument.symbol, error)
+            log.warning("%s: cannot fetch hourly klines of %s: %s", venue, instrument.symbol, error)
             line = None
         key = venue, instrument.symbol
         with self._lock:

@@ -45,7 +45,7 @@ class HourlyLevels:
         known_from, known_to = span or (open_ts, open_ts + HOUR_MS)
         if open_ts % HOUR_MS or not 0 <= known_ms <= known_to - known_from <= HOUR_MS:
             raise ValueError(
-                f"not an hour: opens at {open_ts}, {known_ms} ms known of {known_from} to {known_to}"
+                f"invalid stored hour: opens at {open_ts}, {known_ms} ms known of {known_from} to {known_to}"
             )
         there = self._hours.get(open_ts)
         newest = max(self._hours, default=open_ts)

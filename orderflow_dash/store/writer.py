@@ -210,7 +210,7 @@ class StoreWriter:
         finally:
             self._tried.set()
         if self._state == "memory":
-            log.info("history is kept again")
+            log.info("history is being stored again")
         self._state, self._reason = "saving", ""
         return True
 
@@ -231,7 +231,9 @@ class StoreWriter:
         for batch in batches:
             broken = [minute for minute in batch.minutes if not Store.accepts(minute)]
             for minute in broken:
-                log.error("the minute at %d of %s is not a ladder", minute.open_ts, batch.instrument.symbol)
+                log.error(
+                    "the minute at %d of %s has invalid levels", minute.open_ts, batch.instrument.symbol
+                )
             self._refused += len(broken)
             self._backlog.written([batch._replace(minutes=broken)])
             sound.append(batch._replace(minutes=[m for m in batch.minutes if Store.accepts(m)]))

@@ -40,7 +40,7 @@ ANCHORS: Final = {
     "Level": "levels",
     "n": "volume",
     "Imbalance": "imbalance",
-    "Imbalance over": "set-ratio",
+    "Imbalance ratio": "set-ratio",
     "Imbalance from": "set-minimum",
     "Zero opposite": "set-zero",
     "CVD from": "set-anchor",

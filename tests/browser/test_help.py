@@ -46,7 +46,7 @@ def test_help_works_without_scripts(page: Page) -> None:
 
 
 LABELS = {
-    *("Step", "Units", "Imbalance over", "Imbalance from", "Zero opposite", "Value area by", "CVD from"),
+    *("Step", "Units", "Imbalance ratio", "Imbalance from", "Zero opposite", "Value area by", "CVD from"),
     *("Sides", "Colors", "Lookback", "Table rows", "Cells", "Color by", "Scale", "Rows"),
     *("POC", "VAH", "VAL", "VWAP", "Bid", "Ask", "Delta", "CVD", "Min delta", "Max delta", "Imbalance"),
     *("Quality", "Price", "Level", "Volume", "n"),

@@ -30,7 +30,7 @@ def caused(outer: Exception, inner: Exception) -> Exception:
     ("error", "words"),
     [
         (status(451), "not available from this location (HTTP 451)"),
-        (status(403), "refused (HTTP 403): blocked or asked too often"),
+        (status(403), "refused (HTTP 403): blocked or rate-limited"),
         (status(502), "HTTP 502"),
         (ConnectionClosedError(None, None), "connection lost"),
         (ConnectionClosedError(Close(1008, "x"), None), "closed the connection (code 1008)"),

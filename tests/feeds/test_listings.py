@@ -27,7 +27,7 @@ def test_a_venue_that_answers_is_reachable(start_provider):
 @pytest.mark.parametrize(
     ("failure", "detail"),
     [
-        (RestError("h: asked too often (HTTP 429)"), "h: asked too often (HTTP 429)"),
+        (RestError("h: rate-limited (HTTP 429)"), "h: rate-limited (HTTP 429)"),
         (ValueError("a body without symbols"), "a body without symbols"),
         (KeyError("a defect"), "internal error"),
     ],

@@ -256,7 +256,7 @@ def test_a_refused_login_names_the_proxy_and_no_password(rest_port, monkeypatch,
         for detail in details:
             assert f"{VENUE}: proxy 127.0.0.1:{proxy.port}: " in detail
             assert SECRET not in detail
-            assert scheme == "socks5" or detail.endswith("it wants a user and a password (HTTP 407)")
+            assert scheme == "socks5" or detail.endswith("authentication required (HTTP 407)")
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -136,11 +136,11 @@ def test_the_newest_minute_ends_by_the_venues_clock(bench):
 @pytest.mark.parametrize("status", [429, 418, 403, 503, None])
 def test_a_venue_that_refuses_only_delays(bench, status):
     """While it fails every verdict stays open, requests thin out, and afterwards all is verified."""
-    bench.rest.failure = RestError("asked too often", status)
+    bench.rest.failure = RestError("rate-limited", status)
     assert 2 <= bench.pass_time(120) <= 12
     assert bench.verified() == [None] * 6
     assert bench.counts() == (0, 0, 0)
-    assert bench.reconciler.health()["detail"] == "asked too often"
+    assert bench.reconciler.health()["detail"] == "rate-limited"
     bench.rest.failure = None
     bench.pass_time(320)
     assert bench.verified() == [None, True, True, True, True, None]

@@ -99,9 +99,9 @@ def test_a_good_answer_is_its_body(venue, client):
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (403, "blocked or asked too often"),
+        (403, "blocked or rate-limited"),
         (418, "banned"),
-        (429, "asked too often"),
+        (429, "rate-limited"),
         (451, "not available from this location"),
         (503, "HTTP 503"),
         (302, "HTTP 302"),

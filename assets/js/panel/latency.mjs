@@ -207,7 +207,7 @@ function showClocks(place, { clock: skew, venue }, browser) {
     "venue-clock",
     skew
       ? skewText(name, skew[0], skew[1], "The figures are not corrected for it.")
-      : `${name} has not been compared with the server’s.`,
+      : `${name} has not been measured yet.`,
   );
   write(
     place,

@@ -70,7 +70,7 @@ def parse_time(body: bytes) -> int:
     answer = orjson.loads(body)
     time = answer.get("serverTime") if isinstance(answer, dict) else None
     if type(time) is not int or not is_time(time):
-        raise ValueError("a body without the venue's time")
+        raise ValueError("the response has no server time")
     return time
 
 

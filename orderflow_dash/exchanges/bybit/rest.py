@@ -65,10 +65,10 @@ def parse_time(body: bytes) -> int:
     """The venue's clock, ms. ValueError for a wrong body."""
     nanoseconds = _result(body).get("timeNano")
     if not isinstance(nanoseconds, str) or not nanoseconds.isdecimal():
-        raise ValueError("a body without the venue's time")
+        raise ValueError("the response has no server time")
     time = int(nanoseconds) // 1_000_000
     if not is_time(time):
-        raise ValueError("a body without the venue's time")
+        raise ValueError("the response has no server time")
     return time
 
 

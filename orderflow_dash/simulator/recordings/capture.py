@@ -87,7 +87,7 @@ def _flag(text: str) -> bool:
     try:
         return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
     except KeyError:
-        raise ValueError(f"neither true nor false: {text!r}") from None
+        raise ValueError(f"invalid boolean {text!r}: use true or false") from None
 
 
 def _rewritten_row(row: dict[str, str]) -> CapturedTrade:

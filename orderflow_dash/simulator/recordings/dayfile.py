@@ -208,5 +208,5 @@ def _flag(text: str, venue: Venue) -> bool:
         return text == "Sell"
     known = _FLAGS.get(text.lower())
     if known is None:
-        raise ValueError(f"neither true nor false: {text!r:.40}")
+        raise ValueError(f"invalid boolean {text!r:.40}: use true or false")
     return known

@@ -19,6 +19,8 @@ from orderflow_dash.simulator.server.faults import Faults
 from orderflow_dash.simulator.server.publisher import Subscribers
 from orderflow_dash.simulator.server.schedule import Schedule
 
+_BYBIT_ROUND_TRIP_S = 0.005
+
 
 class Connections:
     """Serves clients, and keeps the subscribers in step with the clients' sessions.
@@ -72,6 +74,8 @@ class Connections:
                     client.send(session.receive(message, client.heard).encode())
                     self._update_streams(client, session, joined)
                 else:
+                    # No venue answers at once, and pybit registers a topic only after sending.
+                    await asyncio.sleep(_BYBIT_ROUND_TRIP_S)
                     self._run_operation(client, session, message, joined)
         except TooManyRequests:
             client.cut(1008, "Too many requests")

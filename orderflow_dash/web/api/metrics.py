@@ -81,7 +81,7 @@ class HubCollector(Collector):
         store: Mapping[str, Any] | None = health["store"]
         if store is not None:
             yield from _single(store, _STORED, "orderflow_store_")
-            waited = "How long the oldest minute that waits to be stored has waited"
+            waited = "Age of the oldest minute waiting to be stored"
             yield GaugeMetricFamily("orderflow_store_lag_seconds", waited, store["lag_ms"] / 1000)
             for name, meaning in _STORE_COUNTED.items():
                 yield CounterMetricFamily(f"orderflow_store_{name}", meaning, store[name])
@@ -136,7 +136,7 @@ def _streams(feeds: Mapping[str, Mapping[str, Any]]) -> Metric:
 
 def _ages(feeds: Mapping[str, Mapping[str, Any]]) -> Metric:
     gauge = GaugeMetricFamily(
-        "orderflow_event_age_seconds", "Time since the last event of the venue", labels=["venue"]
+        "orderflow_event_age_seconds", "Time since the last event from the venue", labels=["venue"]
     )
     for venue, feed in feeds.items():
         if feed["age_ms"] is not None:

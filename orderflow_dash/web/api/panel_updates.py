@@ -217,7 +217,7 @@ def _requests(views: object, ids: object, shown: object) -> list[PanelRequest]:
     """The panels of a page. Aborts with 400 if what the browser sent does not describe panels."""
     views, ids = views if isinstance(views, list) else [], ids if isinstance(ids, list) else []
     if len(views) != len(ids):
-        abort(_bad_request("views and ids of panels must be as many"))
+        abort(_bad_request("views and ids must have the same length"))
     if len(views) > MOST_PANELS:
         abort(_bad_request(f"{len(views)} panels: a page has at most {MOST_PANELS}"))
     if not isinstance(shown, dict):

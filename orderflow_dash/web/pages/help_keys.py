@@ -31,7 +31,7 @@ KEY_GROUPS: Final = (
         "keys-panel",
         (
             ("Tab", "Next control"),
-            ("← →", "Another timeframe, while the timeframes have the focus"),
+            ("← →", "Change the timeframe (timeframe buttons focused)"),
             ("Esc", "Close"),
         ),
     ),

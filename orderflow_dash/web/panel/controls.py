@@ -31,7 +31,7 @@ class _Setting(NamedTuple):
 _SETTINGS: Final = (
     _Setting("lookback", "Lookback", "Candles of the CVD chart"),
     _Setting("rows", "Table rows", "Candles of the footprint table"),
-    _Setting("ratio", "Imbalance over", "Times the other side, strictly more"),
+    _Setting("ratio", "Imbalance ratio", "Times the other side, strictly more"),
     _Setting("min", "Imbalance from", "Minimum volume of the heavier side, in the quote currency"),
     _Setting("zero", "Zero opposite", "Whether a level counts if its other side has no trades", True),
     _Setting("anchor", "CVD from", "Start of the CVD: the first known candle, or each UTC midnight", True),

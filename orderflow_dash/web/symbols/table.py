@@ -166,7 +166,7 @@ def symbol_table(rows: list[Row], venues: Iterable[Venue], *, has_days: bool = T
             "suppressNoRowsOverlay": True,
             "suppressOverlays": ["noRows", "noMatchingRows"],
             "suppressColumnVirtualisation": True,
-            # A tick moves no row under the pointer; symbol-filter.js sorts when the table is idle.
+            # A tick moves no row under the pointer; symbols/filter.mjs sorts when the table is idle.
             "suppressModelUpdateAfterUpdateTransaction": True,
         },
         eventListeners={

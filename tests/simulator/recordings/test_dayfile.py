@@ -151,7 +151,7 @@ BAD = {
     "huge id": (f"{'9' * 40},1,1,1,1,1790000000000,true", "out of range"),
     "too fine": ("103,1.00000000001,1,1,1,1790000000000,true", "out of range"),
     "price 0": ("103,0,1,1,1,1790000000000,true", "a trade at price 0"),
-    "no flag": ("103,1,1,1,1,1790000000000,maybe", "neither true nor false: 'maybe'"),
+    "no flag": ("103,1,1,1,1,1790000000000,maybe", "invalid boolean 'maybe': use true or false"),
     "letters": ("103,1,1,1,1,yesterday,true", "not a plain decimal number: 'yesterday'"),
     "bytes": ("103,1,\ufffd,1,1,1790000000000,true", "not a plain decimal number"),
 }

@@ -210,7 +210,7 @@ def without(body: dict[str, Any], state: int) -> dict[str, Any]:
         (panel_poll([{"tf": ["1m"]}], ["a"]), "must be plain"),
         (panel_poll([{"tf": {"a": {}}}], ["a"]), "must be plain"),
         (panel_poll([WANTED], [["a"]]), "must be plain"),  # type: ignore[list-item]
-        (without(panel_poll([WANTED], ["a"]), 0), "must be as many"),
+        (without(panel_poll([WANTED], ["a"]), 0), "must have the same length"),
         (without(panel_poll([WANTED], ["a"]), 1), "must be an object"),
         (panel_poll([WANTED] * (MOST_PANELS + 1), ["a"] * (MOST_PANELS + 1)), "a page has at most 6"),
     ],

@@ -299,7 +299,7 @@ def test_every_setting_of_the_panel_leads_to_its_explanation(serve: Callable[...
     linked = {words_of(each) for each in captions if getattr(each.children, "className", "") == "help-label"}
     assert {words_of(each) for each in captions} - linked == {"Link", "Embed"}
     assert linked >= {
-        *("Units", "Imbalance over", "Imbalance from", "Zero opposite", "CVD from", "Sides", "Colors"),
+        *("Units", "Imbalance ratio", "Imbalance from", "Zero opposite", "CVD from", "Sides", "Colors"),
         *("Lookback", "Table rows", "Cells", "Color by", "Scale", "Rows"),
     }
 

@@ -150,7 +150,7 @@ const READING = [
   ["Gray ground", "Value area, 70 % of the volume"],
   ["Bar at a cell's edge", "Diagonal imbalance; thick: stacked, 3 or more"],
   ["Hatched", "Trades are missing"],
-  ["Dashed edge", "The feed started inside the candle"],
+  ["Dashed edge", "The feed started mid-candle"],
 ];
 
 /**
