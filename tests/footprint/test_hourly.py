@@ -61,7 +61,7 @@ def test_of_the_same_hour_the_one_known_for_longer_stays():
 )
 def test_invalid_hours_are_rejected(open_ts, known, span):
     """An open that is none, or more known than there is time."""
-    with pytest.raises(ValueError, match="not an hour"):
+    with pytest.raises(ValueError, match="invalid stored hour"):
         HourlyLevels().put(open_ts, ONE, known, span)
 
 
