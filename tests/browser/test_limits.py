@@ -103,7 +103,7 @@ def test_a_step_over_the_limit_shows_what_to_do(limited: Callable[..., str], pag
     page.wait(lambda: page.texts(".feed-word") == ["Live", "Live"], "live")
     page.click(".timeframe-choice .form-check:nth-child(2) label")
     page.wait(lambda: "View limit" in page.text(".feed-detail"), "why")
-    assert page.texts(".feed-word") == ["Disconnected", "Live"]
+    page.wait(lambda: page.texts(".feed-word") == ["Disconnected", "Live"], "the other panel is live")
     page.click(".timeframe-choice .form-check:nth-child(1) label")
     page.wait(lambda: page.texts(".feed-word") == ["Live", "Live"], "live again")
 

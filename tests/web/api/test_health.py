@@ -33,6 +33,7 @@ def test_health_reports_each_feed(serve: Callable[..., Served]) -> None:
         with served.socket(exchange="binance", emit_ms=50) as socket:
             while json.loads(socket.recv(timeout=5))["type"] != "delta":
                 pass
+            wait_until(lambda: served.health("binance")["streams"]["BTCUSDT"]["state"] == "live")
             feed = served.health("binance")
         assert feed["state"] == "live"
         assert 0 <= feed["age_ms"] < 5_000

@@ -102,6 +102,7 @@ def test_the_lag_of_trades_and_the_clock_offset_are_separate(demo: Served) -> No
     with demo.socket(exchange="demo", symbol="BTCUSDT", emit_ms=50):
         wait_until(lambda: scraped(demo).get(("orderflow_feed_lag_seconds_count", "demo"), 0) > 20, 20)
         wait_until(lambda: ("orderflow_clock_skew_seconds", "demo") in scraped(demo))
+        wait_until(lambda: scraped(demo)["orderflow_streams", "live", "demo"] == 1)
         found, health = scraped(demo), demo.health("demo")
     count, total = (found[f"orderflow_feed_lag_seconds_{part}", "demo"] for part in ("count", "sum"))
     assert found["orderflow_feed_lag_seconds_bucket", "+Inf", "demo"] == count
